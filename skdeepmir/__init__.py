@@ -1,0 +1,41 @@
+"""scikit-learn-compatible estimators for deep learning on music audio.
+
+Public names are loaded when they are first used (PEP 562): importing the package costs
+next to nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "ClipVotingClassifier": "skdeepmir.tagging",
+    "FrameTransformer": "skdeepmir.framewise",
+    "MultiTimescalePooler": "skdeepmir.pooling",
+    "SpectrogramExtractor": "skdeepmir.spectrogram",
+    "compare": "skdeepmir.evaluation",
+}
+_MODULES = {"audio", "baselines", "datasets", "evaluation", "frames", "plotting"}
+
+__all__ = [
+    "ClipVotingClassifier",
+    "FrameTransformer",
+    "MultiTimescalePooler",
+    "SpectrogramExtractor",
+    "compare",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return import_module(f"skdeepmir.{name}")
+    raise AttributeError(f"module 'skdeepmir' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES, *_MODULES])

@@ -1,0 +1,136 @@
+"""Where the package meets scikit-learn: private names, callbacks, clips as input.
+
+Every import of a private scikit-learn name stands here, so that a new release breaks one
+file. scikit-learn 1.9 brought callbacks; on 1.6 to 1.8 the classes below take their
+place and do nothing, so that estimators are written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from skdeepmir.frames import ClipLayout, stack_clips
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ModuleNotFoundError:  # scikit-learn < 1.9
+
+    class _NoCallbacks:
+        """A callback context without callbacks."""
+
+        def subcontext(self, **kwargs: Any) -> _NoCallbacks:
+            return self
+
+        @contextmanager
+        def propagate_callback_context(self, sub_estimator: Any) -> Iterator[None]:
+            yield
+
+        def call_on_fit_task_begin(self, **kwargs: Any) -> None:
+            return None
+
+        def call_on_fit_task_end(self, **kwargs: Any) -> bool:
+            return False
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stand-in that offers no ``set_callbacks``."""
+
+        def _init_callback_context(self, **kwargs: Any) -> _NoCallbacks:
+            return _NoCallbacks()
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "_fit_context",
+    "check_clip_labels",
+    "fit_inside",
+    "validate_clips",
+]
+
+
+def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) -> None:
+    """Run ``fit()``, which fits ``inner`` inside the meta-estimator ``meta``.
+
+    Callbacks that were set on ``meta``, or reach it from a pipeline or a search, are
+    handed on to ``inner``.
+    """
+    context = meta._init_callback_context(max_subtasks=1)
+    context.call_on_fit_task_begin(estimator=meta, X=X, y=y)
+    sub = context.subcontext(task_name=f"fit-{type(inner).__name__}")
+    with sub.propagate_callback_context(inner):
+        sub.call_on_fit_task_begin(estimator=meta, X=X, y=y)
+        fit()
+        sub.call_on_fit_task_end(estimator=meta, X=X, y=y)
+    context.call_on_fit_task_end(estimator=meta, X=X, y=y)
+
+
+def validate_clips(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    dtype: Any = (np.float64, np.float32),
+    **check_params: Any,
+) -> tuple[np.ndarray, ClipLayout]:
+    """Stack the frames of clips and validate them for an estimator.
+
+    The twin of scikit-learn's ``validate_data``: ``reset=True`` in ``fit`` remembers the
+    number of features per frame and whether X was clips, ``reset=False`` afterwards
+    checks against what was remembered.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator whose input this is.
+    X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+        Clips, see :mod:`skdeepmir.frames`.
+    reset : bool
+        Whether to remember (True) or to check (False).
+    dtype : dtype or tuple of dtype, default=(float64, float32)
+        As in ``check_array``: the dtypes that are kept, others become the first.
+    **check_params : dict
+        More parameters of ``check_array``.
+
+    Returns
+    -------
+    rows : ndarray of shape (sum of n_frames, n_features)
+        All frames.
+    layout : ClipLayout
+        What puts them back into clips.
+    """
+    name = type(estimator).__name__
+    n_features = None if reset else estimator.n_features_in_
+    rows, layout = stack_clips(X, n_features=n_features, owner=name)
+    if not reset and estimator._fitted_on_clips and not layout.has_clips:
+        raise ValueError(
+            f"X is one array of shape {np.shape(X)}, but {name} was fitted on clips. "
+            "For a single clip pass [X]."
+        )
+    rows = validate_data(estimator, rows, reset=reset, dtype=dtype, **check_params)
+    if not layout.has_clips:  # only now is it known how many rows there are
+        layout = ClipLayout("rows", np.ones(len(rows), dtype=np.intp))
+    if reset:
+        estimator._fitted_on_clips = layout.has_clips
+    return rows, layout
+
+
+def check_clip_labels(y: Any, n_clips: int) -> None:
+    """Raise a ``ValueError`` unless there is one label for each clip."""
+    if y is None or not hasattr(y, "__len__") or len(y) == n_clips:
+        return
+    try:
+        check_consistent_length(np.empty(n_clips), y)
+    except ValueError as error:
+        raise ValueError(
+            f"y has {len(y)} labels, but X has {n_clips} clips; expected one label for "
+            f"each clip, in the same order. ({error})"
+        ) from error

@@ -1,0 +1,228 @@
+"""Short-time Fourier spectra, mel bands, decibels and deltas."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+
+# Frames that are transformed together: few enough to stay in the processor's cache.
+FRAMES_AT_ONCE = 64
+# Filters of a bank that are multiplied together, see BandedMatrix.
+FILTERS_AT_ONCE = 16
+DELTA_WIDTH = 9  # frames, librosa's default
+
+
+class BandedMatrix:
+    """A filter bank as dense blocks, each over the few bins that its filters touch.
+
+    A mel filter touches a narrow band of bins, so most of the dense product multiplies
+    by zero: with blocks it takes a fifth of the time.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_filters, n_bins)
+        The filter bank.
+    """
+
+    def __init__(self, weights: np.ndarray) -> None:
+        self.n_filters = len(weights)
+        self.blocks = []
+        for start in range(0, self.n_filters, FILTERS_AT_ONCE):
+            rows = slice(start, min(start + FILTERS_AT_ONCE, self.n_filters))
+            touched = np.flatnonzero(weights[rows].any(axis=0))
+            bins = slice(touched[0], touched[-1] + 1) if len(touched) else slice(0, 0)
+            block = np.ascontiguousarray(weights[rows, bins].T, dtype=np.float32)
+            self.blocks.append((rows, bins, block))
+
+    def apply(self, spectra: np.ndarray, out: np.ndarray) -> None:
+        """Write the filters' outputs for ``spectra`` (n_frames, n_bins) to ``out``."""
+        for filters, bins, block in self.blocks:
+            np.matmul(spectra[:, bins], block, out=out[:, filters])
+
+
+def count_frames(
+    n_samples: int, *, n_fft: int, hop_length: int, center: bool = True
+) -> int:
+    """Return how many frames a waveform has, at least one.
+
+    Parameters
+    ----------
+    n_samples : int
+        Samples of the waveform.
+    n_fft : int
+        Samples of the (longest) window.
+    hop_length : int
+        Samples from one frame to the next.
+    center : bool, default=True
+        Whether windows may reach over both ends.
+
+    Returns
+    -------
+    n_frames : int
+        Frames.
+    """
+    room = n_samples if center else max(n_samples - n_fft, 0)
+    return 1 + room // hop_length
+
+
+def hann_spectrogram(
+    y: np.ndarray,
+    *,
+    n_fft: int,
+    hop_length: int,
+    center: bool = True,
+    longest: int | None = None,
+    power: bool = True,
+    filters: BandedMatrix | None = None,
+) -> np.ndarray:
+    """Return the spectra of Hann-windowed frames.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,), float32
+        A waveform. Zeros stand in for samples beyond its ends.
+    n_fft : int
+        Samples of the window.
+    hop_length : int
+        Samples from one frame to the next.
+    center : bool, default=True
+        If True, frame t is centred on sample ``t * hop_length``, as in librosa. If
+        False, frame 0 begins with the first sample.
+    longest : int, optional
+        The longest of several windows that are used side by side: without ``center``,
+        shorter windows lie in the middle of it, so that frame t means the same moment
+        for all. By default ``n_fft``.
+    power : bool, default=True
+        Power (squared magnitude) if True, else magnitude.
+    filters : BandedMatrix, optional
+        Filters that are applied to each spectrum.
+
+    Returns
+    -------
+    spectra : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
+        One spectrum a frame.
+    """
+    longest = longest or n_fft
+    n_frames = count_frames(
+        len(y), n_fft=longest, hop_length=hop_length, center=center
+    )
+    frames = _frames(y, n_fft, hop_length, n_frames, 0 if center else longest // 2)
+    window = hann(n_fft)
+    width = n_fft // 2 + 1 if filters is None else filters.n_filters
+    spectra = np.empty((n_frames, width), dtype=np.float32)
+    for start in range(0, n_frames, FRAMES_AT_ONCE):
+        rows = slice(start, start + FRAMES_AT_ONCE)
+        spectrum = scipy.fft.rfft(frames[rows] * window, axis=1, overwrite_x=True)
+        out = spectra[rows] if filters is None else None
+        if power:
+            values = np.square(spectrum.real, out=out)
+            values += np.square(spectrum.imag)
+        else:
+            values = np.abs(spectrum, out=out)
+        if filters is not None:
+            filters.apply(values, spectra[rows])
+    return spectra
+
+
+def _frames(
+    y: np.ndarray, n_fft: int, hop_length: int, n_frames: int, first_center: int
+) -> np.ndarray:
+    """Return a view (n_frames, n_fft) whose row t is centred ``t`` hops further on."""
+    before = n_fft // 2 - first_center
+    end = (n_frames - 1) * hop_length + n_fft  # in samples from the first frame's start
+    padded = np.zeros(end, dtype=np.float32)
+    source = y[max(-before, 0) : end - before]
+    at = max(before, 0)
+    padded[at : at + len(source)] = source
+    return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
+
+
+@lru_cache(maxsize=32)
+def hann(n_fft: int) -> np.ndarray:
+    """Return a periodic Hann window of ``n_fft`` samples, float32."""
+    phase = 2 * np.pi * np.arange(n_fft) / n_fft
+    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+
+
+@lru_cache(maxsize=32)
+def mel_filters(
+    sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float
+) -> BandedMatrix:
+    """Return librosa's bank of triangular filters with equal areas (Slaney).
+
+    Parameters
+    ----------
+    sample_rate : float
+        Sample rate in Hz.
+    n_fft : int
+        Samples of the window.
+    n_mels : int
+        Filters.
+    fmin, fmax : float
+        Where the first filter begins and the last ends, in Hz.
+
+    Returns
+    -------
+    filters : BandedMatrix
+        For power spectra of ``n_fft // 2 + 1`` bins.
+    """
+    import librosa
+
+    weights = librosa.filters.mel(
+        sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
+    )
+    return BandedMatrix(weights)
+
+
+def to_decibels(power: np.ndarray, amin: float = 1e-10) -> np.ndarray:
+    """Turn power into decibels, in place.
+
+    Parameters
+    ----------
+    power : ndarray, float32
+        Power; overwritten.
+    amin : float, default=1e-10
+        Smaller powers are taken as this: the floor of the result is -100 dB.
+
+    Returns
+    -------
+    decibels : ndarray, float32
+        ``10 * log10(max(power, amin))``. There is no upper reference and no limit below
+        the loudest frame, so that a frame does not depend on the rest of its clip.
+    """
+    np.maximum(power, np.float32(amin), out=power)
+    np.log10(power, out=power)
+    power *= 10
+    return power
+
+
+def add_deltas(frames: np.ndarray, order: int) -> np.ndarray:
+    """Append the first ``order`` time derivatives to the features of each frame.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (n_frames, n_features)
+        Features.
+    order : int
+        0, 1 (slopes) or 2 (slopes and curvatures).
+
+    Returns
+    -------
+    extended : ndarray of shape (n_frames, n_features * (1 + order))
+        Features, then derivatives over nine frames (a Savitzky-Golay filter, as
+        ``librosa.feature.delta(mode="nearest")``). Beyond both ends the outermost
+        frame is repeated.
+    """
+    if order == 0:
+        return frames
+    from scipy.signal import savgol_filter
+
+    derivatives = [
+        savgol_filter(
+            frames, DELTA_WIDTH, polyorder=n, deriv=n, axis=0, mode="nearest"
+        )
+        for n in range(1, order + 1)
+    ]
+    return np.concatenate([frames, *derivatives], axis=1)

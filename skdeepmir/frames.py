@@ -1,0 +1,189 @@
+"""What a set of clips may look like, and how its frames become rows and back.
+
+A clip is a sample: the number and the order of clips never change. Three containers
+are understood, and every estimator returns the one it was given:
+
+- a ``list`` (tuple, 1-D object array, Series) of 2-D arrays ``(n_frames_i,
+  n_features)``: clips of unequal length;
+- a 3-D array ``(n_clips, n_frames, n_features)``: clips of equal length;
+- a 2-D array, or anything that NumPy reads as one: one-frame clips, that is, the rows
+  of any scikit-learn estimator.
+
+Containers are told apart by the types of their items, never by lengths, so that one set
+of clips is not read differently from another by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ClipLayout:
+    """How rows are put back into clips: the container and the frames of each clip."""
+
+    container: str  # "rows" (2-D), "array" (3-D) or "list"
+    n_frames: np.ndarray  # (n_clips,) int
+
+    @property
+    def n_clips(self) -> int:
+        """Number of clips."""
+        return len(self.n_frames)
+
+    @property
+    def has_clips(self) -> bool:
+        """Whether the input was clips of frames rather than plain rows."""
+        return self.container != "rows"
+
+
+def as_sequence(X: Any) -> Any:
+    """Return lists, tuples, Series and 1-D object arrays as a list; else X itself."""
+    if isinstance(X, list | tuple):
+        return list(X)
+    if getattr(X, "ndim", None) == 1 or (
+        type(X).__name__ == "Series" and hasattr(X, "to_list")  # polars has no ndim
+    ):
+        X = np.asarray(X)
+        return list(X) if X.dtype == object or X.dtype.kind in "US" else X
+    return X
+
+
+def holds_clips(X: Any) -> bool:
+    """Tell whether X is a set of clips (a list of matrices or a 3-D array)."""
+    if getattr(X, "ndim", None) == 3:
+        return True
+    items = as_sequence(X)
+    return isinstance(items, list) and any(getattr(x, "ndim", 0) >= 2 for x in items)
+
+
+def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
+    """Put the frames of all clips below each other.
+
+    Parameters
+    ----------
+    X : list of ndarray of shape (n_frames_i, n_features), ndarray of shape \
+            (n_clips, n_frames, n_features), or array-like of shape (n_clips, n_features)
+        Clips. A 2-D array passes through untouched and unchecked: it is for
+        scikit-learn's ``validate_data``.
+    n_features : int, optional
+        Features per frame that are expected, where something was fitted before.
+    owner : str, default="this"
+        Who expects them, for the error message.
+
+    Returns
+    -------
+    rows : array-like of shape (sum of n_frames, n_features)
+        All frames, clip after clip.
+    layout : ClipLayout
+        What :func:`split_clips` needs to undo this. For plain rows it does not count
+        them yet.
+
+    Raises
+    ------
+    ValueError
+        If there is no clip, or a clip has no frames, other dimensions or features than
+        the rest, or values that are not finite. The message names the clip.
+    """
+    if not holds_clips(X):
+        if isinstance(as_sequence(X), list) and len(X) == 0:
+            raise ValueError(
+                "X is empty: found 0 clips, expected at least 1. (Minimum of 1 is "
+                "required, 0 sample(s) given.)"
+            )
+        return X, ClipLayout("rows", np.array([], dtype=np.intp))
+
+    if getattr(X, "ndim", None) == 3:
+        X = np.asarray(X)
+        container, clips = "array", list(X)
+        if len(clips) == 0:
+            raise ValueError(f"X of shape {X.shape} holds 0 clips, expected at least 1.")
+    else:
+        container, clips = "list", [np.asarray(clip) for clip in as_sequence(X)]
+
+    _check_each_clip(clips, n_features, owner)
+    rows = X.reshape(-1, X.shape[2]) if container == "array" else np.concatenate(clips)
+    n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
+    return rows, ClipLayout(container, n_frames)
+
+
+def _check_each_clip(
+    clips: Sequence[np.ndarray], n_features: int | None, owner: str
+) -> None:
+    width, source = n_features, f"{owner} was fitted with"
+    for i, clip in enumerate(clips):
+        if clip.ndim != 2:
+            raise ValueError(
+                f"clip {i} has {clip.ndim} dimension(s), shape {clip.shape}; expected a "
+                "matrix (n_frames, n_features). Time is the first axis."
+            )
+        if clip.dtype.kind not in "fiub":
+            raise ValueError(
+                f"clip {i} has dtype {clip.dtype}, expected real numbers. Convert it "
+                "with clip.astype('float32')."
+            )
+        if clip.shape[0] == 0:
+            raise ValueError(
+                f"clip {i} has no frames, shape {clip.shape}; expected at least 1. "
+                "Leave such clips out, with their labels."
+            )
+        if width is None:
+            width, source = clip.shape[1], "clip 0 has"
+        if clip.shape[1] != width:
+            raise ValueError(
+                f"clip {i} has {clip.shape[1]} features per frame, but {source} "
+                f"{width}. Extract all clips with the same parameters."
+            )
+        if not np.isfinite(clip).all():
+            frame, feature = np.argwhere(~np.isfinite(clip))[0]
+            raise ValueError(
+                f"clip {i} contains NaN or infinity: {clip[frame, feature]} in frame "
+                f"{frame}, feature {feature}; expected finite values."
+            )
+
+
+def split_clips(rows: np.ndarray, layout: ClipLayout) -> Any:
+    """Undo :func:`stack_clips`: give rows back in the container that they came in.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (sum of n_frames, n_features_out)
+        One row a frame, in the order of :func:`stack_clips`.
+    layout : ClipLayout
+        What :func:`stack_clips` returned.
+
+    Returns
+    -------
+    clips : ndarray of shape (n_clips, n_features_out), ndarray of shape \
+            (n_clips, n_frames, n_features_out) or list of ndarray
+        Views of ``rows``.
+    """
+    if layout.container == "rows":
+        return rows
+    if layout.container == "array":
+        return rows.reshape(len(layout.n_frames), -1, rows.shape[1])
+    return np.split(rows, np.cumsum(layout.n_frames)[:-1])
+
+
+def pack_clips(clips: Sequence[np.ndarray], layout: ClipLayout) -> Any:
+    """Return one matrix per clip in the container of the input.
+
+    Parameters
+    ----------
+    clips : sequence of ndarray of shape (n_rows_i, n_features)
+        One matrix for each clip of the input, in its order.
+    layout : ClipLayout
+        The layout of the input.
+
+    Returns
+    -------
+    packed : list of ndarray, ndarray of shape (n_clips, n_rows, n_features) or \
+            ndarray of shape (n_clips, n_features)
+        The same matrices.
+    """
+    if layout.container == "rows":
+        return np.concatenate(clips)
+    return np.stack(clips) if layout.container == "array" else list(clips)

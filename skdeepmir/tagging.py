@@ -1,0 +1,203 @@
+"""Clips into labels and tags: ``ClipVotingClassifier``."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+)
+
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
+    StrOptions,
+    _fit_context,
+    check_clip_labels,
+    fit_inside,
+    validate_clips,
+)
+
+
+class ClipVotingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Classify clips by the vote of their frames or windows.
+
+    Any scikit-learn classifier is fitted on all rows of all clips, each with its clip's
+    label; a clip's probabilities are the mean over its rows. A clip stays one sample:
+    labels, groups and weights are given per clip, and no clip is ever split between
+    training and test.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A scikit-learn classifier. It is cloned.
+    voting : {"auto", "soft", "hard"}, default="auto"
+        - "soft": rows vote with their probabilities (``predict_proba``).
+        - "hard": rows vote with their predicted class; probabilities are shares of
+          votes.
+        - "auto": "soft" if the fitted classifier has ``predict_proba``, else "hard"
+          (``SVC()`` has none). ``voting_`` tells which.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted classifier.
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    voting_ : {"soft", "hard"}
+        How rows vote.
+    n_features_in_ : int
+        Features per row.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where X was a DataFrame.
+
+    See Also
+    --------
+    MultiTimescalePooler : Frames into windows, with ``output="windows"``.
+    FrameTransformer : Any scikit-learn transformer on frames.
+
+    Notes
+    -----
+    A support vector machine on windows of some seconds and a vote over them is the
+    classifier of [1]_. A clip with more rows weighs more in the fit, as there.
+
+    References
+    ----------
+    .. [1] P. Hamel and D. Eck. Learning features from music audio with deep belief
+       networks. ISMIR 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdeepmir import ClipVotingClassifier
+    >>> rng = np.random.RandomState(0)
+    >>> clips = [rng.randn(20, 2) + label for label in (0, 0, 3, 3)]
+    >>> vote = ClipVotingClassifier(LogisticRegression())
+    >>> vote.fit(clips, ["low", "low", "high", "high"]).predict(clips)
+    array(['low', 'low', 'high', 'high'], dtype='<U4')
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "voting": [StrOptions({"auto", "soft", "hard"})],
+    }
+
+    def __init__(self, estimator, *, voting="auto"):
+        self.estimator = estimator
+        self.voting = voting
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the classifier on all rows of all clips.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_rows_i, n_features), ndarray of shape \
+                (n_clips, n_rows, n_features), or array-like of shape \
+                (n_clips, n_features)
+            Clips of frames or windows. Rows of a 2-D array are clips of one row.
+        y : array-like of shape (n_clips,)
+            One label for each clip.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weights of the clips, for classifiers that take weights.
+
+        Returns
+        -------
+        self : ClipVotingClassifier
+            The fitted classifier.
+        """
+        if y is None:
+            raise ValueError(
+                "ClipVotingClassifier requires y to be passed, but the target y is None."
+            )
+        rows, layout = validate_clips(self, X, reset=True)
+        check_clip_labels(y, layout.n_clips)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        inner = clone(self.estimator)
+        options = {}
+        if sample_weight is not None:
+            options["sample_weight"] = self._row_weights(sample_weight, layout)
+        labels = np.repeat(y, layout.n_frames)
+        self.estimator_ = inner
+        fit_inside(self, inner, lambda: inner.fit(rows, labels, **options), X, y)
+        self.classes_ = inner.classes_
+        self.voting_ = self._choose_voting(inner)
+        return self
+
+    def predict(self, X):
+        """Predict the label of each clip: the class with the largest probability.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_clips,)
+            Labels; on a tie the first in ``classes_``.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict the probability of each class for each clip.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes)
+            Mean over the clip's rows.
+        """
+        check_is_fitted(self)
+        rows, layout = validate_clips(self, X, reset=False)
+        if self.voting_ == "soft":
+            votes = self.estimator_.predict_proba(rows)
+        else:
+            votes = self.estimator_.predict(rows)[:, np.newaxis] == self.classes_
+        first_rows = np.cumsum(layout.n_frames) - layout.n_frames
+        totals = np.add.reduceat(votes.astype(np.float64), first_rows, axis=0)
+        return totals / layout.n_frames[:, np.newaxis]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = inner.input_tags.positive_only
+        if inner.classifier_tags is not None:
+            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def _row_weights(self, sample_weight, layout):
+        if not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ValueError(
+                f"{type(self.estimator).__name__} takes no sample_weight. Leave it out "
+                "or use a classifier that does."
+            )
+        clips = np.empty((layout.n_clips, 1))
+        weights = _check_sample_weight(sample_weight, clips)
+        return np.repeat(weights, layout.n_frames)
+
+    def _choose_voting(self, fitted):
+        has_probabilities = hasattr(fitted, "predict_proba")
+        if self.voting == "soft" and not has_probabilities:
+            raise ValueError(
+                f"voting='soft' needs probabilities, but {type(fitted).__name__} has no "
+                "predict_proba. Use voting='hard', or wrap it in a "
+                "CalibratedClassifierCV."
+            )
+        if self.voting == "auto":
+            return "soft" if has_probabilities else "hard"
+        return self.voting

@@ -1,0 +1,74 @@
+"""Compare pipelines on a folder of recordings under one fair protocol.
+
+    python examples/compare_pipelines.py                      # synthesised music
+    python examples/compare_pipelines.py FOLDER               # FOLDER/CLASS/RECORDING
+    python examples/compare_pipelines.py FOLDER --groups '([^/_]+)_'
+    python examples/compare_pipelines.py labels.csv --where task=my_task
+
+Prints a table and writes it, with a picture, to the folder given by --out.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+from sklearn.model_selection import PredefinedSplit
+
+from skdeepmir import compare
+from skdeepmir.baselines import mel_svm, mfcc_forest, mfcc_svm, pmsc_mlp
+from skdeepmir.datasets import load_audio_folder, load_manifest, make_instrument_clips
+
+
+def load(source, groups, where):
+    """Return the clips that the command line names."""
+    if source is None:
+        return make_instrument_clips(n_clips=120, random_state=0)
+    if Path(source).is_dir():
+        return load_audio_folder(source, groups=groups)
+    return load_manifest(source, where=dict(pair.split("=", 1) for pair in where))
+
+
+def main():
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", nargs="?", help="folder with a class per sub-folder, "
+                        "or CSV with path, label, group, fold; default: synthesised")
+    parser.add_argument("--groups", help="regular expression: what must stay together")
+    parser.add_argument("--where", nargs="*", default=[], metavar="COLUMN=VALUE",
+                        help="rows of the CSV to use")
+    parser.add_argument("--cv", type=int, default=5, help="number of folds")
+    parser.add_argument("--leave-groups-out", action="store_true",
+                        help="split by group even if the CSV names folds")
+    parser.add_argument("--out", default="results", help="folder for table and picture")
+    parser.add_argument("--n-jobs", type=int, default=2)
+    args = parser.parse_args()
+
+    clips = load(args.source, args.groups, args.where)
+    pipelines = {
+        "MFCC + SVM": mfcc_svm(),
+        "MFCC + forest": mfcc_forest(random_state=0),
+        "log-mel + SVM": mel_svm(),
+        "PMSC, 3 timescales + MLP": pmsc_mlp(random_state=0),
+    }
+    folds = None if args.leave_groups_out else clips.get("folds")
+    cv = args.cv if folds is None else PredefinedSplit(folds.astype(int))
+    result = compare(
+        pipelines,
+        clips.data,
+        clips.target,
+        groups=clips.groups,
+        cv=cv,
+        baseline="MFCC + SVM",
+        n_jobs=args.n_jobs,
+    )
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    print(result.to_markdown())
+    (out / "comparison.md").write_text(result.to_markdown() + "\n", encoding="utf-8")
+    matplotlib.use("agg")
+    result.plot().figure_.savefig(out / "comparison.png", dpi=150)
+    print(f"\nTable and picture: {out / 'comparison.md'}, {out / 'comparison.png'}")
+
+
+if __name__ == "__main__":
+    main()

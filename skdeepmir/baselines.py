@@ -1,0 +1,132 @@
+"""The field's baselines as pipelines: what a learned system has to beat."""
+
+from __future__ import annotations
+
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skdeepmir.framewise import FrameTransformer
+from skdeepmir.pooling import MultiTimescalePooler
+from skdeepmir.spectrogram import SpectrogramExtractor
+
+
+def mfcc_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
+    """MFCCs, their statistics over the clip, and an RBF support vector machine.
+
+    Parameters
+    ----------
+    sample_rate : float, default=22050
+        Sample rate in Hz.
+    n_jobs : int, default=None
+        Clips that are extracted at the same time.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        20 coefficients with slopes; mean, deviation, minimum, maximum and median (five
+        statistics measured better than two); ``SVC(C=10)``.
+
+    Examples
+    --------
+    >>> from skdeepmir.baselines import mfcc_svm
+    >>> list(mfcc_svm().named_steps)
+    ['spectrogramextractor', 'multitimescalepooler', 'standardscaler', 'svc']
+    """
+    return make_pipeline(
+        SpectrogramExtractor(
+            "mfcc", sample_rate=sample_rate, deltas=1, n_jobs=n_jobs
+        ),
+        MultiTimescalePooler(("mean", "std", "min", "max", "median")),
+        StandardScaler(),
+        SVC(C=10),
+    )
+
+
+def mel_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
+    """Log-mel bands, their mean and deviation, and an RBF support vector machine.
+
+    Parameters
+    ----------
+    sample_rate : float, default=22050
+        Sample rate in Hz.
+    n_jobs : int, default=None
+        Clips that are extracted at the same time.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        64 bands, two statistics, ``SVC(C=10)``.
+    """
+    return make_pipeline(
+        SpectrogramExtractor(
+            "log_mel", sample_rate=sample_rate, n_mels=64, n_jobs=n_jobs
+        ),
+        MultiTimescalePooler(("mean", "std")),
+        StandardScaler(),
+        SVC(C=10),
+    )
+
+
+def pmsc_mlp(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
+    """Whitened mel-spectrum components, pooled at several timescales, and an MLP.
+
+    The system of Hamel, Lemieux, Bengio and Eck (ISMIR 2011) with scikit-learn's net: 128
+    log-mel bands, 120 whitened principal components (PMSC), windows of 0.5 s, 2.3 s and
+    the whole clip.
+
+    Parameters
+    ----------
+    sample_rate : float, default=22050
+        Sample rate in Hz.
+    n_jobs : int, default=None
+        Clips that are extracted at the same time.
+    random_state : int, RandomState instance or None, default=None
+        Draws the frames for the components and starts the net.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        The pipeline.
+    """
+    extractor = SpectrogramExtractor(
+        "log_mel", sample_rate=sample_rate, n_fft=1024, n_jobs=n_jobs
+    )
+    return make_pipeline(
+        extractor,
+        FrameTransformer(PCA(120, whiten=True), random_state=random_state),
+        MultiTimescalePooler(
+            ("mean", "var", "min", "max"),
+            windows=(0.5, 2.3, "clip"),
+            frame_rate=extractor.frame_rate,
+        ),
+        StandardScaler(),
+        MLPClassifier(
+            (200,), alpha=1e-2, max_iter=300, random_state=random_state
+        ),
+    )
+
+
+def mfcc_forest(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
+    """MFCCs, their statistics over the clip, and a random forest.
+
+    Parameters
+    ----------
+    sample_rate : float, default=22050
+        Sample rate in Hz.
+    n_jobs : int, default=None
+        Clips that are extracted at the same time.
+    random_state : int, RandomState instance or None, default=None
+        Grows the trees.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        As :func:`mfcc_svm`, with 300 trees.
+    """
+    features = mfcc_svm(sample_rate=sample_rate, n_jobs=n_jobs)[:2]
+    forest = RandomForestClassifier(300, random_state=random_state)
+    return make_pipeline(*(step for _, step in features.steps), forest)

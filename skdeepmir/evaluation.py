@@ -1,0 +1,291 @@
+"""Pipelines side by side under one protocol: ``compare``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy import stats
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedGroupKFold, check_cv, cross_validate
+
+from skdeepmir._progress import progress
+from skdeepmir.frames import as_sequence
+from skdeepmir.plotting import ComparisonDisplay
+
+
+def compare(
+    pipelines,
+    X,
+    y,
+    *,
+    groups=None,
+    cv=5,
+    scoring="accuracy",
+    baseline=None,
+    n_jobs=None,
+    verbose=True,
+):
+    """Cross-validate pipelines on the same folds and test their differences.
+
+    Parameters
+    ----------
+    pipelines : dict of str to estimator
+        Names and pipelines. They are cloned.
+    X : list of path, list of ndarray, or ndarray
+        Clips.
+    y : array-like of shape (n_clips,) or (n_clips, n_tags)
+        Labels.
+    groups : array-like of shape (n_clips,), default=None
+        Artist, album, speaker or instrument of each clip.
+    cv : int, cross-validator or iterable of (train, test), default=5
+        An int is the number of folds: stratified, and with groups kept whole
+        (``StratifiedGroupKFold``) where ``groups`` are given.
+    scoring : str or callable, default="accuracy"
+        A scorer, or the name of one, where more is better.
+    baseline : str, default=None
+        The pipeline that all others are tested against; None takes the first.
+    n_jobs : int, default=None
+        Fits that run at the same time, through joblib.
+    verbose : bool, default=True
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    comparison : Comparison
+        Scores, times and tests.
+
+    Warns
+    -----
+    UserWarning
+        If clips of one group, or files with the same bytes, are on both sides of a
+        split: scores are then too good.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skdeepmir import compare
+    >>> from skdeepmir.baselines import mel_svm
+    >>> from skdeepmir.datasets import make_instrument_clips
+    >>> clips = make_instrument_clips(n_clips=12, n_instruments=6, duration=0.3,
+    ...                               random_state=0)
+    >>> result = compare({"guess": DummyClassifier(), "mel": mel_svm()}, clips.data,
+    ...                  clips.target, cv=2, verbose=False)
+    >>> list(result.summary().index)
+    ['guess', 'mel']
+    """
+    if not isinstance(pipelines, dict) or not pipelines:
+        raise ValueError(
+            f"pipelines={pipelines!r} must be a dict from names to estimators."
+        )
+    baseline = next(iter(pipelines)) if baseline is None else baseline
+    if baseline not in pipelines:
+        raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")
+    y = np.asarray(y)
+    splits = _make_splits(cv, X, y, groups)
+    _warn_of_leaks(X, groups, splits)
+
+    tasks = [(name, i) for name in pipelines for i in range(len(splits))]
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_run_fold)(clone(pipelines[name]), X, y, splits[i], scoring)
+        for name, i in tasks
+    )
+    bar = progress(
+        results, total=len(tasks), label="Comparing", unit="fits", verbose=verbose
+    )
+    metric = scoring if isinstance(scoring, str) else "score"
+    rows = [
+        {
+            "pipeline": name,
+            "fold": i,
+            metric: result["test_score"][0],
+            "fit_time": result["fit_time"][0],
+            "predict_time": result["score_time"][0],
+            "n_train": len(splits[i][0]),
+            "n_test": len(splits[i][1]),
+        }
+        for (name, i), result in zip(tasks, bar, strict=True)
+    ]
+    return Comparison(pd.DataFrame(rows), metric, baseline)
+
+
+@dataclass
+class Comparison:
+    """Scores of pipelines on the same folds.
+
+    Parameters
+    ----------
+    folds : DataFrame
+        One row for each pipeline and fold: its score, seconds to fit and to predict and
+        score the test clips, and numbers of clips.
+    metric : str
+        The column with the scores.
+    baseline : str
+        The pipeline that the others are tested against.
+    """
+
+    folds: pd.DataFrame
+    metric: str
+    baseline: str
+
+    def summary(self):
+        """Return one row for each pipeline.
+
+        Returns
+        -------
+        summary : DataFrame
+            "mean" and "se" (standard error) of the score over the folds, "difference"
+            to the baseline, its two-sided "p_value" by the corrected resampled t-test,
+            and mean seconds per fold.
+
+        Notes
+        -----
+        Training sets of several folds overlap, so the usual paired t-test finds too
+        many differences; Nadeau and Bengio (2003) correct its variance by the ratio of
+        test to training clips.
+        """
+        scores = self.folds.pivot(index="fold", columns="pipeline", values=self.metric)
+        n_folds = len(scores)
+        first = self.folds.drop_duplicates("fold")
+        ratio = float((first["n_test"] / first["n_train"]).mean())
+        rows = {}
+        for name, folds in self.folds.groupby("pipeline", sort=False):
+            difference = scores[name] - scores[self.baseline]
+            is_baseline = name == self.baseline
+            rows[name] = {
+                "mean": scores[name].mean(),
+                "se": scores[name].std() / np.sqrt(n_folds),
+                "difference": np.nan if is_baseline else difference.mean(),
+                "p_value": np.nan
+                if is_baseline
+                else corrected_t_test(difference.to_numpy(), ratio),
+                "fit_time": folds["fit_time"].mean(),
+                "predict_time": folds["predict_time"].mean(),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def to_markdown(self):
+        """Return the summary as a Markdown table.
+
+        Returns
+        -------
+        table : str
+            One line for each pipeline.
+        """
+        lines = [
+            f"| pipeline | {self.metric} | to {self.baseline} | p | fit (s) "
+            "| predict (s) |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        for name, row in self.summary().iterrows():
+            change, p_value = "", ""
+            if name != self.baseline:
+                change, p_value = f"{row.difference:+.3f}", f"{row.p_value:.3f}"
+            lines.append(
+                f"| {name} | {row['mean']:.3f} ± {row.se:.3f} | {change} | {p_value} "
+                f"| {row.fit_time:.1f} | {row.predict_time:.1f} |"
+            )
+        return "\n".join(lines)
+
+    def plot(self, ax=None):
+        """Draw the scores of all folds with mean and standard error.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : ComparisonDisplay
+            With ``ax_`` and ``figure_``.
+        """
+        return ComparisonDisplay(self.folds, self.metric).plot(ax)
+
+
+def corrected_t_test(differences, test_train_ratio):
+    """Return the p-value of the corrected resampled t-test (Nadeau and Bengio 2003).
+
+    Parameters
+    ----------
+    differences : ndarray of shape (n_folds,)
+        Differences of two scores on the same folds.
+    test_train_ratio : float
+        Test clips per training clip.
+
+    Returns
+    -------
+    p_value : float
+        Two-sided; 1 if all differences are 0, NaN with a single fold.
+    """
+    n_folds = len(differences)
+    if n_folds < 2:
+        return float("nan")
+    mean, variance = differences.mean(), differences.var(ddof=1)
+    if variance == 0:
+        return 1.0 if mean == 0 else 0.0
+    t = mean / np.sqrt((1 / n_folds + test_train_ratio) * variance)
+    return float(2 * stats.t.sf(abs(t), n_folds - 1))
+
+
+def _make_splits(cv, X, y, groups):
+    if isinstance(cv, Integral) and groups is not None and y.ndim == 1:
+        cv = StratifiedGroupKFold(int(cv))
+    splitter = check_cv(cv, y, classifier=True)
+    return list(splitter.split(np.zeros(len(y)), y, groups))
+
+
+def _run_fold(pipeline, X, y, split, scoring):
+    return cross_validate(
+        pipeline, X, y, cv=[split], scoring=scoring, error_score="raise"
+    )
+
+
+def _warn_of_leaks(X, groups, splits):
+    if groups is not None:
+        _warn_of_shared(np.asarray(groups), splits, "clips of one group")
+    items = as_sequence(X)
+    if isinstance(items, list) and isinstance(items[0], str | bytes | os.PathLike):
+        _warn_of_shared(_content_ids(items), splits, "files with the same bytes")
+
+
+def _warn_of_shared(keys, splits, what):
+    shared = {}
+    for i, (train, test) in enumerate(splits):
+        common = sorted(set(keys[train]) & set(keys[test]), key=str)
+        if common:
+            shared[i] = common
+    if shared:
+        fold, common = next(iter(shared.items()))
+        warnings.warn(
+            f"{what} are on both sides of {len(shared)} of {len(splits)} splits (fold "
+            f"{fold}: {len(common)} such, for example {common[0]!r}): scores are too "
+            "good. Split with groups=, or remove duplicates.",
+            stacklevel=4,
+        )
+
+
+def _content_ids(paths):
+    """Return an id for each file that equals another's if their bytes do."""
+    by_size = defaultdict(list)
+    for i, path in enumerate(paths):
+        # A file that is missing is the extractor's to report, with its row.
+        size = os.path.getsize(path) if os.path.isfile(path) else -1
+        by_size[size].append(i)
+    ids = np.array([os.fsdecode(path) for path in paths], dtype=object)
+    for size, rows in by_size.items():
+        if size < 0 or len(rows) == 1:
+            continue
+        first_name = {}
+        for i in rows:
+            with open(paths[i], "rb") as file:
+                digest = hashlib.file_digest(file, "blake2b").digest()
+            ids[i] = first_name.setdefault(digest, ids[i])
+    return ids

@@ -343,6 +343,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
                 f"X is a {type(X).__name__}, which has no order; pass a list of clips."
             )
         clips = as_sequence(X)
+        if isinstance(clips, list) and not clips:
+            raise ValueError("X holds 0 clips; expected at least 1 path or waveform.")
         if not isinstance(clips, list) or not _holds_audio(clips):
             return self._read_array(X, reset=reset)
         if reset and hasattr(self, "n_features_in_"):

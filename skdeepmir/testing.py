@@ -1,0 +1,239 @@
+"""Checks for estimators on clips: the ragged twin of scikit-learn's check suite.
+
+``check_clip_estimator(estimator)`` raises an ``AssertionError`` at the first rule that
+is broken, and returns the names of the checks that it ran.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+N_CLIPS, N_FRAMES, N_FEATURES = 6, 30, 5
+
+
+def check_clip_estimator(estimator):
+    """Check that an estimator treats a clip as a sample, whatever the container.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A transformer or classifier on clips of frames, or a transformer on waveforms
+        (its tag ``input_tags.string`` says that it takes paths).
+
+    Returns
+    -------
+    names : list of str
+        The checks that ran.
+
+    Raises
+    ------
+    AssertionError
+        At the first check that fails.
+
+    Examples
+    --------
+    >>> from skdeepmir import MultiTimescalePooler
+    >>> from skdeepmir.testing import check_clip_estimator
+    >>> len(check_clip_estimator(MultiTimescalePooler())) > 8
+    True
+    """
+    audio = get_tags(estimator).input_tags.string
+    checks = [
+        check_list_equals_array,
+        check_order_of_clips,
+        check_clip_alone,
+        check_unequal_lengths,
+        check_fit_leaves_inputs_alone,
+        check_clone_is_unfitted,
+        check_same_seed_same_output,
+        check_global_generator_untouched,
+        check_bad_clip_is_named,
+        check_no_clips,
+        check_round_trips,
+    ]
+    if not audio:
+        checks += [check_container_is_mirrored, check_refit, check_wrong_width]
+    for check in checks:
+        check(clone(estimator), audio)
+    return [check.__name__ for check in checks]
+
+
+def make_clips(audio, lengths=None, seed=0):
+    """Return clips of noise, a waveform or a matrix of frames each, and labels."""
+    rng = np.random.RandomState(seed)
+    lengths = [N_FRAMES] * N_CLIPS if lengths is None else lengths
+    y = np.arange(len(lengths)) % 2
+    if audio:
+        clips = [0.1 * rng.randn(n * 100).astype(np.float32) for n in lengths]
+    else:
+        clips = [rng.rand(n, N_FEATURES).astype(np.float32) + k
+                 for n, k in zip(lengths, y, strict=True)]
+    return clips, y
+
+
+def output(estimator, X):
+    """Return what a fitted estimator makes of X."""
+    if hasattr(estimator, "transform"):
+        return estimator.transform(X)
+    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    return getattr(estimator, method)(X)
+
+
+def assert_same(a, b, rtol=1e-5, atol=1e-6):
+    """Assert that two outputs hold the same clips, whatever the container."""
+    assert len(a) == len(b), f"{len(a)} clips became {len(b)}"
+    for clip_a, clip_b in zip(a, b, strict=True):
+        np.testing.assert_allclose(clip_a, clip_b, rtol=rtol, atol=atol)
+
+
+def check_list_equals_array(estimator, audio):
+    """A list of equal clips gives what one array of them gives."""
+    clips, y = make_clips(audio)
+    stacked = np.stack(clips)
+    assert_same(
+        output(clone(estimator).fit(clips, y), clips),
+        output(clone(estimator).fit(stacked, y), stacked),
+    )
+
+
+def check_order_of_clips(estimator, audio):
+    """Reordering clips reorders the output."""
+    clips, y = make_clips(audio)
+    order = np.random.RandomState(1).permutation(len(clips))
+    estimator.fit(clips, y)
+    result = output(estimator, clips)
+    assert_same([result[i] for i in order], output(estimator, [clips[i] for i in order]))
+
+
+def check_clip_alone(estimator, audio):
+    """A clip alone gives what it gives in a set."""
+    clips, y = make_clips(audio)
+    estimator.fit(clips, y)
+    assert_same(output(estimator, clips)[2:3], output(estimator, [clips[2]]))
+
+
+def check_unequal_lengths(estimator, audio):
+    """Clips of unequal lengths are one sample each, in lists and object arrays."""
+    clips, y = make_clips(audio, lengths=[30, 7, 12, 50, 25, 9])
+    packed = np.empty(len(clips), dtype=object)
+    packed[:] = clips
+    result = output(estimator.fit(clips, y), clips)
+    assert len(result) == len(clips)
+    assert_same(result, output(estimator, packed))
+    assert_same(result, output(estimator, tuple(clips)))
+
+
+def check_container_is_mirrored(estimator, audio):
+    """Frames come back as a list from a list and as a 3-D array from one."""
+    if is_classifier(estimator):
+        return
+    clips, y = make_clips(audio)
+    from_list = output(estimator.fit(clips, y), clips)
+    if isinstance(from_list, np.ndarray) and from_list.ndim == 2:
+        return  # one row a clip
+    from_array = output(estimator, np.stack(clips))
+    assert isinstance(from_list, list), f"a list became a {type(from_list).__name__}"
+    assert from_array.ndim == 3, f"a 3-D array became one of {from_array.ndim}"
+
+
+def check_fit_leaves_inputs_alone(estimator, audio):
+    """``fit`` changes neither parameters nor clips."""
+    clips, y = make_clips(audio)
+    before, parameters = copy.deepcopy(clips), estimator.get_params()
+    assert estimator.fit(clips, y) is estimator, "fit must return self"
+    assert_same(before, clips, rtol=0, atol=0)
+    for name, value in estimator.get_params().items():
+        assert value is parameters[name], f"fit changed the parameter {name}"
+
+
+def check_clone_is_unfitted(estimator, audio):
+    """A clone of a fitted estimator has forgotten everything."""
+    clips, y = make_clips(audio)
+    copied = clone(estimator.fit(clips, y))
+    if not get_tags(estimator).requires_fit:
+        return
+    try:
+        check_is_fitted(copied)
+    except NotFittedError:
+        return
+    raise AssertionError("the clone of a fitted estimator is fitted")
+
+
+def check_same_seed_same_output(estimator, audio):
+    """Two fits with the same seed give the same bits."""
+    clips, y = make_clips(audio)
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=3)
+    first = output(clone(estimator).fit(clips, y), clips)
+    second = output(clone(estimator).fit(clips, y), clips)
+    assert_same(first, second, rtol=0, atol=0)
+
+
+def check_global_generator_untouched(estimator, audio):
+    """With a seed of its own an estimator leaves NumPy's global generator alone."""
+    clips, y = make_clips(audio)
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=3)
+    before = np.random.get_state()[1].copy()
+    output(estimator.fit(clips, y), clips)
+    assert (before == np.random.get_state()[1]).all(), "the global generator was used"
+
+
+def check_bad_clip_is_named(estimator, audio):
+    """NaN, no frames and wrong dimensions each name the clip, in fit and after."""
+    clips, y = make_clips(audio)
+    with_nan = clips[3].copy()
+    with_nan[2] = np.nan
+    fitted = clone(estimator).fit(clips, y)
+    for bad in (with_nan, clips[3][:0], clips[3][np.newaxis, np.newaxis]):
+        X = [*clips[:3], bad, *clips[4:]]
+        name = "row 3" if audio else "clip 3"
+        expect_value_error(lambda X=X: clone(estimator).fit(X, y), name)
+        expect_value_error(lambda X=X: output(fitted, X), name)
+
+
+def check_no_clips(estimator, audio):
+    """An empty list is refused."""
+    expect_value_error(lambda: estimator.fit([], []), "0 ")
+
+
+def check_refit(estimator, audio):
+    """A second fit on frames of another width forgets the first."""
+    clips, y = make_clips(audio)
+    estimator.fit(clips, y)
+    narrow = [clip[:, :3] for clip in clips]
+    output(estimator.fit(narrow, y), narrow)
+    assert estimator.n_features_in_ == 3
+
+
+def check_wrong_width(estimator, audio):
+    """Frames of another width, and one array after a fit on clips, are refused."""
+    clips, y = make_clips(audio)
+    estimator.fit(clips, y)
+    expect_value_error(lambda: output(estimator, [clips[0], clips[1][:, :3]]), "clip 1")
+    expect_value_error(lambda: output(estimator, clips[0]), "pass [X]")
+
+
+def check_round_trips(estimator, audio):
+    """Pickled and deep copies give the same output."""
+    clips, y = make_clips(audio)
+    result = output(estimator.fit(clips, y), clips)
+    for copied in (pickle.loads(pickle.dumps(estimator)), copy.deepcopy(estimator)):
+        assert_same(result, output(copied, clips), rtol=0, atol=0)
+
+
+def expect_value_error(call, text):
+    """Assert that a call raises a ``ValueError`` whose message holds a text."""
+    try:
+        call()
+    except ValueError as error:
+        assert text in str(error), f"the message does not say {text!r}: {error}"
+    else:
+        raise AssertionError(f"no ValueError that says {text!r}")

@@ -1,0 +1,106 @@
+"""Every public estimator: scikit-learn's checks, the clip checks, names and output."""
+
+import inspect
+import os
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils import estimator_checks as checks
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+import skdeepmir
+from skdeepmir import (
+    ClipVotingClassifier,
+    FrameTransformer,
+    MultiTimescalePooler,
+    SpectrogramExtractor,
+)
+from skdeepmir.testing import check_clip_estimator
+
+TRANSFORMERS = [
+    SpectrogramExtractor(),
+    SpectrogramExtractor("cqt", log=True),
+    SpectrogramExtractor("mfcc", n_fft=(512, 1024), deltas=2),
+    MultiTimescalePooler(),
+    MultiTimescalePooler(
+        ("median", "skewness", "kurtosis"), windows=("clip", 4), output="windows"
+    ),
+    FrameTransformer(StandardScaler()),
+    FrameTransformer(PCA(whiten=True), random_state=0),
+]
+CLASSIFIERS = [
+    ClipVotingClassifier(LogisticRegression()),
+    ClipVotingClassifier(SVC()),
+]
+ESTIMATORS = TRANSFORMERS + CLASSIFIERS
+TABLES = [e for e in TRANSFORMERS if not isinstance(e, SpectrogramExtractor)]
+# Those that check_estimator leaves out, for transformers whose output is 2-D.
+EXTRA_CHECKS = [
+    checks.check_dataframe_column_names_consistency,
+    checks.check_param_validation,
+    checks.check_get_feature_names_out_error,
+    checks.check_set_output_transform,
+    checks.check_set_output_transform_pandas,
+    checks.check_global_output_transform_pandas,
+    checks.check_set_output_transform_polars,
+    checks.check_global_set_output_transform_polars,
+    checks.check_transformer_get_feature_names_out,
+    checks.check_transformer_get_feature_names_out_pandas,
+    checks.check_inplace_ensure_writeable,
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_enough_checks_run_and_none_is_skipped(estimator):
+    assert os.environ.get("SCIPY_ARRAY_API") == "1", "run the tests with `make test`"
+    results = check_estimator(estimator, on_fail=None, on_skip=None)
+    floor = 46 if estimator in TRANSFORMERS else 62
+    assert len(results) >= floor
+    assert {result["status"] for result in results} == {"passed"}
+
+
+@pytest.mark.parametrize("check", EXTRA_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", TABLES, ids=str)
+def test_checks_that_check_estimator_leaves_out(estimator, check):
+    check(type(estimator).__name__, estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_parameters_are_validated(estimator):
+    checks.check_param_validation(type(estimator).__name__, estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_clip_checks(estimator):
+    assert len(check_clip_estimator(estimator)) >= 11
+
+
+def test_clip_checks_notice_an_estimator_that_mixes_clips():
+    class Sorter(MultiTimescalePooler):
+        def transform(self, X):
+            return np.sort(super().transform(X), axis=0)
+
+    with pytest.raises(AssertionError):
+        check_clip_estimator(Sorter())
+
+
+@pytest.mark.parametrize("name", skdeepmir.__all__)
+def test_docstring_lists_the_parameters_of_the_signature(name):
+    from numpydoc.docscrape import FunctionDoc
+
+    public = getattr(skdeepmir, name)
+    documented = {
+        single.strip()
+        for parameter in FunctionDoc(public)["Parameters"]
+        for single in parameter.name.split(",")
+    }
+    assert documented == set(inspect.signature(public).parameters)

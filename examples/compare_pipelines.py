@@ -31,14 +31,26 @@ def load(source, groups, where):
 def main():
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", nargs="?", help="folder with a class per sub-folder, "
-                        "or CSV with path, label, group, fold; default: synthesised")
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="folder with a class per sub-folder, "
+        "or CSV with path, label, group, fold; default: synthesised",
+    )
     parser.add_argument("--groups", help="regular expression: what must stay together")
-    parser.add_argument("--where", nargs="*", default=[], metavar="COLUMN=VALUE",
-                        help="rows of the CSV to use")
+    parser.add_argument(
+        "--where",
+        nargs="*",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="rows of the CSV to use",
+    )
     parser.add_argument("--cv", type=int, default=5, help="number of folds")
-    parser.add_argument("--leave-groups-out", action="store_true",
-                        help="split by group even if the CSV names folds")
+    parser.add_argument(
+        "--leave-groups-out",
+        action="store_true",
+        help="split by group even if the CSV names folds",
+    )
     parser.add_argument("--out", default="results", help="folder for table and picture")
     parser.add_argument("--n-jobs", type=int, default=2)
     args = parser.parse_args()

@@ -16,7 +16,15 @@ _HOMES = {
     "SpectrogramExtractor": "skdeepmir.spectrogram",
     "compare": "skdeepmir.evaluation",
 }
-_MODULES = {"audio", "baselines", "datasets", "evaluation", "frames", "plotting", "testing"}
+_MODULES = {
+    "audio",
+    "baselines",
+    "datasets",
+    "evaluation",
+    "frames",
+    "plotting",
+    "testing",
+}
 
 __all__ = [
     "ClipVotingClassifier",

@@ -27,8 +27,10 @@ def mfcc_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
     Returns
     -------
     pipeline : Pipeline
-        20 coefficients with slopes; mean, deviation, minimum, maximum and median (five
-        statistics measured better than two); ``SVC(C=10)``.
+        20 coefficients above a floor of -60 dB, so that the silence of one recording
+        and the noise floor of another look alike; mean, deviation, minimum, maximum and
+        median; ``SVC(C=10)``. On ESC-10 a floor of -100 dB costs 4 points, two
+        statistics cost 3, and slopes (``deltas=1``) gain nothing.
 
     Examples
     --------
@@ -37,9 +39,7 @@ def mfcc_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
     ['spectrogramextractor', 'multitimescalepooler', 'standardscaler', 'svc']
     """
     return make_pipeline(
-        SpectrogramExtractor(
-            "mfcc", sample_rate=sample_rate, deltas=1, n_jobs=n_jobs
-        ),
+        SpectrogramExtractor("mfcc", sample_rate=sample_rate, amin=1e-6, n_jobs=n_jobs),
         MultiTimescalePooler(("mean", "std", "min", "max", "median")),
         StandardScaler(),
         SVC(C=10),
@@ -104,9 +104,7 @@ def pmsc_mlp(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
             frame_rate=extractor.frame_rate,
         ),
         StandardScaler(),
-        MLPClassifier(
-            (200,), alpha=1e-2, max_iter=300, random_state=random_state
-        ),
+        MLPClassifier((200,), alpha=1e-2, max_iter=300, random_state=random_state),
     )
 
 

@@ -100,7 +100,9 @@ def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
         X = np.asarray(X)
         container, clips = "array", list(X)
         if len(clips) == 0:
-            raise ValueError(f"X of shape {X.shape} holds 0 clips, expected at least 1.")
+            raise ValueError(
+                f"X of shape {X.shape} holds 0 clips, expected at least 1."
+            )
     else:
         container, clips = "list", [np.asarray(clip) for clip in as_sequence(X)]
 

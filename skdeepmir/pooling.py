@@ -379,7 +379,10 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         if not layout.has_clips:
             # One-frame clips: every window is the frame itself.
             pooled = np.concatenate(
-                [self._pool_windows(rows[:, np.newaxis].astype(np.float64)) for _ in self._windows()],
+                [
+                    self._pool_windows(rows[:, np.newaxis].astype(np.float64))
+                    for _ in self._windows()
+                ],
                 axis=1,
             )
             return pooled.astype(rows.dtype, copy=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -357,9 +356,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         return np.stack(_check_rows(list(waveforms)))
 
     def _extract(self, clips):
-        frames = Parallel(
-            n_jobs=self.n_jobs, prefer="threads", return_as="generator"
-        )(delayed(self._clip_frames)(clip, row) for row, clip in enumerate(clips))
+        frames = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(self._clip_frames)(clip, row) for row, clip in enumerate(clips)
+        )
         frames = list(
             progress(
                 frames,
@@ -379,7 +378,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
                 path = os.fsdecode(clip)
                 clip, _ = audio.read_audio(clip, sample_rate=self.sample_rate)
             self._check_length(clip, path)
-            frames = self._frames(clip)
+            with np.errstate(over="ignore", invalid="ignore"):  # reported below
+                frames = self._frames(clip)
             if not np.isfinite(frames).all():
                 raise AudioError(
                     "not_finite",
@@ -417,7 +417,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         else:
             sizes = self._window_sizes()
             spectra = [self._fourier_frames(y, n_fft, max(sizes)) for n_fft in sizes]
-            frames = spectra[0] if len(spectra) == 1 else np.concatenate(spectra, axis=1)
+            frames = (
+                spectra[0] if len(spectra) == 1 else np.concatenate(spectra, axis=1)
+            )
         return audio.add_deltas(frames, self.deltas)
 
     def _constant_q_frames(self, y):

@@ -73,8 +73,10 @@ def make_clips(audio, lengths=None, seed=0):
     if audio:
         clips = [0.1 * rng.randn(n * 100).astype(np.float32) for n in lengths]
     else:
-        clips = [rng.rand(n, N_FEATURES).astype(np.float32) + k
-                 for n, k in zip(lengths, y, strict=True)]
+        clips = [
+            rng.rand(n, N_FEATURES).astype(np.float32) + k
+            for n, k in zip(lengths, y, strict=True)
+        ]
     return clips, y
 
 
@@ -109,7 +111,9 @@ def check_order_of_clips(estimator, audio):
     order = np.random.RandomState(1).permutation(len(clips))
     estimator.fit(clips, y)
     result = output(estimator, clips)
-    assert_same([result[i] for i in order], output(estimator, [clips[i] for i in order]))
+    assert_same(
+        [result[i] for i in order], output(estimator, [clips[i] for i in order])
+    )
 
 
 def check_clip_alone(estimator, audio):

@@ -212,6 +212,4 @@ def chroma(
     )
     folded = constant_q_magnitudes @ fold.T.astype(np.float32)
     peak = folded.max(axis=1, keepdims=True)
-    return np.divide(
-        folded, peak, out=folded, where=peak > np.finfo(np.float32).tiny
-    )
+    return np.divide(folded, peak, out=folded, where=peak > np.finfo(np.float32).tiny)

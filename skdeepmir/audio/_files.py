@@ -228,7 +228,9 @@ def check_waveform(y: Any) -> np.ndarray:
             "Expected real numbers (float, or integer PCM samples).",
         )
     if y.ndim != 1:
-        hint = "For a single clip pass [y]." if y.ndim == 0 else "Mix down to mono first."
+        hint = (
+            "For a single clip pass [y]." if y.ndim == 0 else "Mix down to mono first."
+        )
         if y.ndim == 2 and y.shape[0] > y.shape[1]:
             hint = "Mix down to mono first: y.mean(axis=1)."
         raise AudioError(
@@ -296,8 +298,8 @@ def _first_bytes(path: Any, name: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise _not_opened(path, name, error) from error
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
+    try:
+        mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             what = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
             raise AudioError(
@@ -307,7 +309,9 @@ def _first_bytes(path: Any, name: str) -> bytes:
                 "skdeepmir.datasets.load_audio_folder.",
                 name,
             )
-        start = file.read(64)
+        start = os.read(descriptor, 64)
+    finally:
+        os.close(descriptor)
     if not start:
         raise AudioError(
             "empty", "has 0 bytes", "Fetch it again or leave it out.", name

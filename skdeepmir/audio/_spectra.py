@@ -105,9 +105,7 @@ def hann_spectrogram(
         One spectrum a frame.
     """
     longest = longest or n_fft
-    n_frames = count_frames(
-        len(y), n_fft=longest, hop_length=hop_length, center=center
-    )
+    n_frames = count_frames(len(y), n_fft=longest, hop_length=hop_length, center=center)
     frames = _frames(y, n_fft, hop_length, n_frames, 0 if center else longest // 2)
     window = hann(n_fft)
     width = n_fft // 2 + 1 if filters is None else filters.n_filters
@@ -220,9 +218,7 @@ def add_deltas(frames: np.ndarray, order: int) -> np.ndarray:
     from scipy.signal import savgol_filter
 
     derivatives = [
-        savgol_filter(
-            frames, DELTA_WIDTH, polyorder=n, deriv=n, axis=0, mode="nearest"
-        )
+        savgol_filter(frames, DELTA_WIDTH, polyorder=n, deriv=n, axis=0, mode="nearest")
         for n in range(1, order + 1)
     ]
     return np.concatenate([frames, *derivatives], axis=1)

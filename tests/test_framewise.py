@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import sklearn
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdeepmir import FrameTransformer
+
+
+def clips_of(n_features=6, seed=0):
+    rng = np.random.RandomState(seed)
+    return [rng.randn(n, n_features) @ np.diag(range(1, 7)) for n in (40, 25, 60)]
+
+
+def test_it_equals_the_transformer_on_stacked_frames():
+    clips = clips_of()
+    expected = StandardScaler().fit_transform(np.concatenate(clips))
+    scaled = FrameTransformer(StandardScaler()).fit_transform(clips)
+    assert [len(clip) for clip in scaled] == [40, 25, 60]
+    np.testing.assert_allclose(np.concatenate(scaled), expected)
+    back = FrameTransformer(StandardScaler()).fit(clips).inverse_transform(scaled)
+    np.testing.assert_allclose(np.concatenate(back), np.concatenate(clips))
+
+
+def test_it_is_fitted_on_a_bounded_sample():
+    scaler = FrameTransformer(StandardScaler(), max_frames=30, random_state=0)
+    scaler.fit(clips_of())
+    assert scaler.transformer_.n_samples_seen_ == 30
+
+
+@pytest.mark.parametrize(
+    "pca",
+    [PCA(whiten=True), make_pipeline(StandardScaler(), PCA(whiten=True))],
+    ids=str,
+)
+def test_constant_bands_do_not_blow_up_on_new_clips(pca):
+    train = clips_of()
+    for clip in train:
+        clip[:, 3] = -100
+    new = [clip + 0.5 for clip in clips_of(seed=1)]
+    whitened = FrameTransformer(pca).fit(train).transform(new)
+    assert max(np.abs(clip).max() for clip in whitened) < 10
+
+
+def test_frames_get_their_clips_labels():
+    clips = clips_of()
+    lda = FrameTransformer(LinearDiscriminantAnalysis())
+    assert lda.fit_transform(clips, [0, 1, 0])[0].shape == (40, 1)
+
+
+def test_a_global_table_setting_leaves_clips_alone():
+    with sklearn.config_context(transform_output="pandas"):
+        scaled = FrameTransformer(StandardScaler()).fit_transform(clips_of())
+    assert all(type(clip) is np.ndarray for clip in scaled)

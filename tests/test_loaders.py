@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from skdeepmir.datasets import load_audio_folder, load_manifest
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_a_folder_has_a_class_per_sub_folder(tmp_path):
+    touch(
+        tmp_path,
+        "rock/queen_2.mp3",
+        "rock/album/abba_1.WAV",
+        "jazz/ella_1.flac",
+        "jazz/notes.txt",
+        "jazz/._ella_1.flac",
+        "stray.wav",
+    )
+    bunch = load_audio_folder(tmp_path, groups=r"([^/_]+)_\d")
+    assert list(bunch.target_names[bunch.target]) == ["jazz", "rock", "rock"]
+    assert list(bunch.groups) == ["ella", "abba", "queen"]
+    assert all(path.startswith(str(tmp_path)) for path in bunch.data)
+    table = {"rock/queen_2.mp3": 1, "rock/album/abba_1.WAV": 2, "jazz/ella_1.flac": 3}
+    assert list(load_audio_folder(tmp_path, groups=table).groups) == [3, 2, 1]
+
+
+def test_files_that_no_decoder_knows_are_told(tmp_path):
+    touch(tmp_path, "rock/a.wav", "rock/b.m4a")
+    with pytest.warns(UserWarning, match=r"1 files such as 'rock/b.m4a'"):
+        load_audio_folder(tmp_path)
+
+
+def test_bad_folders_and_groups_are_named(tmp_path):
+    with pytest.raises(ValueError, match="is no folder"):
+        load_audio_folder(tmp_path / "nowhere")
+    touch(tmp_path, "stray.wav")
+    with pytest.raises(ValueError, match="no sub-folder with audio"):
+        load_audio_folder(tmp_path)
+    touch(tmp_path, "rock/a.wav")
+    with pytest.raises(ValueError, match="no group for 1 of 1 files, such as 'rock/a"):
+        load_audio_folder(tmp_path, groups=r"(\d+)")
+    with pytest.raises(ValueError, match="needs a parenthesis"):
+        load_audio_folder(tmp_path, groups="rock")
+
+
+def manifest(folder, text):
+    path = folder / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_manifest_keeps_its_order_and_reads_groups_and_folds(tmp_path):
+    path = manifest(
+        tmp_path,
+        "path,task,label,group,fold\nb.wav,x,rock,g1,2\na.wav,x,jazz,g2,1\n"
+        "a.wav,y,loud|rock,g2,1\n",
+    )
+    bunch = load_manifest(path, where={"task": "x"})
+    assert list(bunch.data) == [str(tmp_path / "b.wav"), str(tmp_path / "a.wav")]
+    assert list(bunch.target_names[bunch.target]) == ["rock", "jazz"]
+    assert list(bunch.groups) == ["g1", "g2"] and list(bunch.folds) == ["2", "1"]
+    tags = load_manifest(path, where={"task": "y"})
+    np.testing.assert_array_equal(tags.target, [[1, 1]])
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("file,label\na,b\n", "no column 'path'"),
+        ("path,label\n", "no rows"),
+        ("path,label\na.wav,x\na.wav,y\n", "'a.wav' more than once"),
+        ("path,label\na.wav,\n", "no label for 'a.wav'"),
+    ],
+)
+def test_bad_manifests_are_named(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        load_manifest(manifest(tmp_path, text))

@@ -1,0 +1,176 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import soundfile
+from joblib import parallel_config
+
+from skdeepmir import SpectrogramExtractor
+from skdeepmir.audio import AudioError
+
+KINDS = ("magnitude", "power", "mel", "log_mel", "mfcc", "cqt", "chroma")
+
+
+@pytest.fixture
+def clips():
+    rng = np.random.RandomState(0)
+    return [0.1 * rng.randn(n).astype(np.float32) for n in (5000, 12000, 9000)]
+
+
+@pytest.fixture
+def paths(tmp_path, clips):
+    names = [tmp_path / f"{i}.wav" for i in range(len(clips))]
+    for name, clip in zip(names, clips, strict=True):
+        soundfile.write(name, clip, 22050, subtype="FLOAT")
+    return [str(name) for name in names]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_gives_finite_named_float32_frames(kind, clips):
+    extractor = SpectrogramExtractor(kind, deltas=1)
+    for clip, frames in zip(clips, extractor.fit_transform(clips), strict=True):
+        assert frames.dtype == np.float32 and np.isfinite(frames).all()
+        assert frames.shape == (1 + len(clip) // 512, len(extractor.feature_names_))
+
+
+def test_magnitude_of_1024_samples_has_513_bins(clips):
+    frames = SpectrogramExtractor("magnitude", n_fft=1024).fit_transform(clips)
+    assert frames[0].shape[1] == 513
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_silence_and_single_samples_give_finite_frames(kind):
+    short = [
+        np.zeros(1, np.float32),
+        np.zeros(9000, np.float32),
+        np.ones(1, np.float32),
+    ]
+    for frames in SpectrogramExtractor(kind, deltas=2).fit_transform(short):
+        assert np.isfinite(frames).all() and len(frames) >= 1
+
+
+def test_paths_in_any_container_equal_waveforms(paths, clips):
+    extractor = SpectrogramExtractor()
+    expected = extractor.fit_transform(clips)
+    for X in (
+        paths,
+        tuple(paths),
+        [Path(p) for p in paths],
+        np.array(paths),
+        np.array(paths, dtype=object),
+        pd.Series(paths),
+        pl.Series(paths),
+    ):
+        for a, b in zip(extractor.fit_transform(X), expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_equal_waveforms_in_one_array_give_a_3d_array():
+    X = np.random.RandomState(0).randn(3, 4000).astype(np.float32)
+    frames = SpectrogramExtractor().fit_transform(X)
+    assert frames.shape == (3, 8, 128)
+    np.testing.assert_array_equal(
+        frames[1], SpectrogramExtractor().transform([X[1]])[0]
+    )
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_several_windows_stand_side_by_side_and_mean_the_same_moment(center):
+    click = np.zeros(22050, np.float32)
+    click[11025] = 1
+    frames = SpectrogramExtractor(
+        "power", n_fft=(1024, 2048, 4096), hop_length=512, center=center
+    ).fit_transform([click])[0]
+    parts = np.split(
+        frames.sum(axis=1, keepdims=True) * 0 + frames, [513, 1538], axis=1
+    )
+    loudest = {int(part.sum(axis=1).argmax()) for part in parts}
+    assert len(loudest) == 1
+
+
+def test_frequency_limits_select_bins():
+    X = [np.ones(4000, np.float32)]
+    extractor = SpectrogramExtractor("magnitude", n_fft=1024, fmin=100, fmax=1000)
+    frames = extractor.fit_transform(X)[0]
+    assert frames.shape[1] == len(extractor.feature_names_) == 42
+    assert extractor.feature_names_[0] == "magnitude_107.7hz"
+
+
+def test_n_jobs_and_backends_give_the_same_bits(paths):
+    expected = SpectrogramExtractor().fit_transform(paths)
+    for backend in ("threading", "loky"):
+        with parallel_config(backend):
+            frames = SpectrogramExtractor(n_jobs=2).fit_transform(paths)
+        for a, b in zip(frames, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_one_error_names_the_row_the_file_and_all_bad_rows(paths):
+    X = [paths[0], "missing.wav", paths[1], "gone.wav"]
+    with pytest.raises(AudioError, match=r"row 1: 'missing.wav' does not.*\[2 rows"):
+        SpectrogramExtractor().fit_transform(X)
+
+
+def test_an_error_while_decoding_in_a_worker_names_row_and_file(tmp_path, paths):
+    soundfile.write(tmp_path / "nan.wav", np.full(900, np.nan), 22050, subtype="FLOAT")
+    X = [*paths, str(tmp_path / "nan.wav")]
+    with (
+        parallel_config("loky"),
+        pytest.raises(AudioError, match="row 3: .*nan.wav.*not_finite"),
+    ):
+        SpectrogramExtractor(n_jobs=2).fit_transform(X)
+
+
+def test_mixed_kinds_are_refused(paths, clips):
+    with pytest.raises(AudioError, match="row 1: .* row 0 is a path"):
+        SpectrogramExtractor().fit([paths[0], clips[0]])
+    with pytest.raises(AudioError, match="row 1: .* row 0 is a waveform"):
+        SpectrogramExtractor().fit([clips[0], paths[0]])
+
+
+@pytest.mark.parametrize("X", ["one.wav", Path("one.wav"), b"one.wav"])
+def test_a_lone_path_is_no_set_of_clips(X):
+    with pytest.raises(ValueError, match=r"pass \[path\]"):
+        SpectrogramExtractor().fit(X)
+
+
+def test_labels_of_the_wrong_length_are_noticed_before_extraction(clips):
+    with pytest.raises(ValueError, match="y has 2 labels, but X has 3 clips"):
+        SpectrogramExtractor().fit(clips, [0, 1])
+
+
+def test_a_clip_that_would_overflow_is_refused():
+    loud = np.full(4000, 1e30, np.float32)
+    with pytest.raises(AudioError, match="row 0: .* overflows"):
+        SpectrogramExtractor().fit_transform([loud])
+
+
+def test_short_clips_can_be_refused(clips):
+    with pytest.raises(AudioError, match="row 1: .*too_short"):
+        SpectrogramExtractor(short="raise").fit_transform([clips[0], clips[0][:9]])
+    with pytest.raises(AudioError, match="too_short"):
+        SpectrogramExtractor("cqt", short="raise").fit_transform(clips)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"n_fft": (1024, 0)}, "n_fft"),
+        ({"fmax": 20000}, "fmax"),
+        ({"kind": "mfcc", "n_mfcc": 200}, "n_mfcc"),
+        ({"kind": "mfcc", "log": True}, "log=True"),
+        ({"kind": "cqt", "center": False}, "center=False"),
+        ({"kind": "chroma", "bins_per_octave": 10}, "multiple of 12"),
+        ({"kind": "cqt", "sample_rate": 8000}, "sample_rate=8000"),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused(parameters, message, clips):
+    with pytest.raises(ValueError, match=message):
+        SpectrogramExtractor(**parameters).fit(clips)
+
+
+def test_it_is_quiet(clips, capfd):
+    SpectrogramExtractor().fit_transform(clips)
+    assert capfd.readouterr() == ("", "")

@@ -1,7 +1,7 @@
 """Where the package meets scikit-learn: private names, callbacks, clips as input.
 
-Every import of a private scikit-learn name stands here, so that a new release breaks one
-file. scikit-learn 1.9 brought callbacks; on 1.6 to 1.8 the classes below take their
+Every import of a private scikit-learn name stands here, so that a new release breaks
+one file. scikit-learn 1.9 brought callbacks; on 1.6 to 1.8 the classes below take their
 place and do nothing, so that estimators are written once.
 """
 
@@ -83,8 +83,8 @@ def validate_clips(
 ) -> tuple[np.ndarray, ClipLayout]:
     """Stack the frames of clips and validate them for an estimator.
 
-    The twin of scikit-learn's ``validate_data``: ``reset=True`` in ``fit`` remembers the
-    number of features per frame and whether X was clips, ``reset=False`` afterwards
+    The twin of scikit-learn's ``validate_data``: ``reset=True`` in ``fit`` remembers
+    the number of features per frame and whether X was clips, ``reset=False`` afterwards
     checks against what was remembered.
 
     Parameters

@@ -66,7 +66,8 @@ def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
     Parameters
     ----------
     X : list of ndarray of shape (n_frames_i, n_features), ndarray of shape \
-            (n_clips, n_frames, n_features), or array-like of shape (n_clips, n_features)
+            (n_clips, n_frames, n_features), or array-like of shape \
+            (n_clips, n_features)
         Clips. A 2-D array passes through untouched and unchecked: it is for
         scikit-learn's ``validate_data``.
     n_features : int, optional
@@ -119,8 +120,8 @@ def _check_each_clip(
     for i, clip in enumerate(clips):
         if clip.ndim != 2:
             raise ValueError(
-                f"clip {i} has {clip.ndim} dimension(s), shape {clip.shape}; expected a "
-                "matrix (n_frames, n_features). Time is the first axis."
+                f"clip {i} has {clip.ndim} dimension(s), shape {clip.shape}; expected "
+                "a matrix (n_frames, n_features). Time is the first axis."
             )
         if clip.dtype.kind not in "fiub":
             raise ValueError(

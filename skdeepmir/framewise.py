@@ -169,8 +169,8 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        transformed : list of ndarray of shape (n_frames_i, n_features_out), or ndarray \
-                of 3 or 2 dimensions
+        transformed : list of ndarray of shape (n_frames_i, n_features_out), or \
+                ndarray of 3 or 2 dimensions
             The same clips, in the container of X.
         """
         check_is_fitted(self)
@@ -182,8 +182,8 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : list of ndarray of shape (n_frames_i, n_features_out), or ndarray of 3 or 2 \
-                dimensions
+        X : list of ndarray of shape (n_frames_i, n_features_out), or ndarray of 3 \
+                or 2 dimensions
             Transformed clips.
 
         Returns

@@ -153,8 +153,8 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
           several lengths the shortest sets the pace, and each row also holds the
           nearest window of each other length.
     frame_rate : float, default=None
-        Frames per second (Hz) of the input, such as ``extractor.frame_rate``. None means
-        that ``windows`` counts frames.
+        Frames per second (Hz) of the input, such as ``extractor.frame_rate``. None
+        means that ``windows`` counts frames.
     short : {"pool", "raise"}, default="pool"
         What to do with a clip that is shorter than a window: pool what there is, or
         raise an error.
@@ -282,8 +282,8 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         -------
         pooled : ndarray of shape (n_clips, n_features_out), or list of ndarray of \
                 shape (n_windows_i, n_features_out), or ndarray of 3 dimensions
-            One row for each clip; with ``output="windows"`` one matrix for each clip, in
-            the container of X.
+            One row for each clip; with ``output="windows"`` one matrix for each clip,
+            in the container of X.
 
         Raises
         ------
@@ -396,9 +396,9 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         shortest = int(np.argmin(layout.n_frames))
         if self.short == "raise" and layout.n_frames[shortest] < longest:
             raise ValueError(
-                f"clip {shortest} has {layout.n_frames[shortest]} frames, fewer than the "
-                f"{longest} of the longest window. Leave it out with its label, shorten "
-                "the window, or pool what there is with short='pool'."
+                f"clip {shortest} has {layout.n_frames[shortest]} frames, fewer than "
+                f"the {longest} of the longest window. Leave it out with its label, "
+                "shorten the window, or pool what there is with short='pool'."
             )
 
     def _pool_clip(self, clip):

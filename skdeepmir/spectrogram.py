@@ -110,7 +110,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     The output mirrors the input: a list of paths or of 1-D waveforms becomes a list of
     2-D arrays, a 2-D array ``(n_clips, n_samples)`` of equally long waveforms becomes a
     3-D array. Frames are no table, so there is no ``get_feature_names_out``, and
-    ``set_output`` (which ``Pipeline.set_output`` calls on every step) leaves them alone.
+    ``set_output`` (which ``Pipeline.set_output`` calls on every step) leaves them
+    alone.
 
     References
     ----------
@@ -244,8 +245,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        frames : list of ndarray of shape (n_frames_i, n_features), or ndarray of shape \
-                (n_clips, n_frames, n_features)
+        frames : list of ndarray of shape (n_frames_i, n_features), or ndarray of \
+                shape (n_clips, n_frames, n_features)
             float32. A 3-D array where X is one 2-D array, else a list.
 
         Raises

@@ -114,7 +114,8 @@ class ClipVotingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         if y is None:
             raise ValueError(
-                "ClipVotingClassifier requires y to be passed, but the target y is None."
+                "ClipVotingClassifier requires y to be passed, but the target y is "
+                "None."
             )
         rows, layout = validate_clips(self, X, reset=True)
         check_clip_labels(y, layout.n_clips)
@@ -194,8 +195,8 @@ class ClipVotingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         has_probabilities = hasattr(fitted, "predict_proba")
         if self.voting == "soft" and not has_probabilities:
             raise ValueError(
-                f"voting='soft' needs probabilities, but {type(fitted).__name__} has no "
-                "predict_proba. Use voting='hard', or wrap it in a "
+                f"voting='soft' needs probabilities, but {type(fitted).__name__} has "
+                "no predict_proba. Use voting='hard', or wrap it in a "
                 "CalibratedClassifierCV."
             )
         if self.voting == "auto":

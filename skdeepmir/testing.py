@@ -96,7 +96,7 @@ def assert_same(a, b, rtol=1e-5, atol=1e-6):
 
 
 def check_list_equals_array(estimator, audio):
-    """A list of equal clips gives what one array of them gives."""
+    """Expect a list of equal clips to give what one array of them gives."""
     clips, y = make_clips(audio)
     stacked = np.stack(clips)
     assert_same(
@@ -117,7 +117,7 @@ def check_order_of_clips(estimator, audio):
 
 
 def check_clip_alone(estimator, audio):
-    """A clip alone gives what it gives in a set."""
+    """Expect a clip alone to give what it gives in a set."""
     clips, y = make_clips(audio)
     estimator.fit(clips, y)
     assert_same(output(estimator, clips)[2:3], output(estimator, [clips[2]]))
@@ -158,7 +158,7 @@ def check_fit_leaves_inputs_alone(estimator, audio):
 
 
 def check_clone_is_unfitted(estimator, audio):
-    """A clone of a fitted estimator has forgotten everything."""
+    """Expect a clone of a fitted estimator to have forgotten everything."""
     clips, y = make_clips(audio)
     copied = clone(estimator.fit(clips, y))
     if not get_tags(estimator).requires_fit:
@@ -204,12 +204,12 @@ def check_bad_clip_is_named(estimator, audio):
 
 
 def check_no_clips(estimator, audio):
-    """An empty list is refused."""
+    """Expect an empty list to be refused."""
     expect_value_error(lambda: estimator.fit([], []), "0 ")
 
 
 def check_refit(estimator, audio):
-    """A second fit on frames of another width forgets the first."""
+    """Expect a second fit on frames of another width to forget the first."""
     clips, y = make_clips(audio)
     estimator.fit(clips, y)
     narrow = [clip[:, :3] for clip in clips]

@@ -34,8 +34,8 @@ def constant_q(
     """Return the magnitudes of a constant-Q transform, equal to ``abs(librosa.cqt)``.
 
     Octave by octave from the top, as Schörkhuber and Klapuri (2010) proposed: the
-    filters of one octave serve all, because the waveform is decimated by two in between.
-    The filters are applied in the time domain, as one matrix product per octave;
+    filters of one octave serve all, because the waveform is decimated by two in
+    between. The filters are applied in the time domain, as one matrix product per octave;
     librosa, whose sparse frequency-domain filters they equal, rebuilds them for every
     clip and takes about five times as long.
 
@@ -177,7 +177,7 @@ def _time_kernels(
     """
     import librosa
 
-    basis, lengths = librosa.filters.wavelet(freqs=freqs, sr=sample_rate, alpha=alpha)
+    basis, lengths = librosa.filters.wavelet(freqs=freqs, sr=sample_rate, alpha=alpha)  # type: ignore[arg-type]
     n_fft = basis.shape[1]
     basis = basis * (lengths[:, np.newaxis] / n_fft)
     half = np.fft.fft(basis, axis=1)[:, : n_fft // 2 + 1]

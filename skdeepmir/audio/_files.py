@@ -107,8 +107,8 @@ def read_header(path: str | bytes | os.PathLike[Any]) -> AudioHeader:
     Raises
     ------
     AudioError
-        If the file is missing, not a file, not readable, empty, not audio, or its header
-        is impossible.
+        If the file is missing, not a file, not readable, empty, not audio, or its
+        header is impossible.
     """
     with _opened(path) as sound:
         return AudioHeader(sound.samplerate, sound.channels, sound.frames)
@@ -187,8 +187,8 @@ def resample(y: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:
     Returns
     -------
     y : ndarray of shape (ceil(n_samples * to_rate / from_rate),), float32
-        The same sound. A few samples may be cut or padded with zeros, so that the length
-        depends on the rates alone.
+        The same sound. A few samples may be cut or padded with zeros, so that the
+        length depends on the rates alone.
     """
     import soxr
 

@@ -19,7 +19,7 @@ UNREADABLE_EXTENSIONS = ".m4a .aac .mp4 .wma .ac3 .webm".split()
 
 
 def load_audio_folder(folder, *, groups=None):
-    """List a folder of recordings that has a sub-folder for each class.
+    r"""List a folder of recordings that has a sub-folder for each class.
 
     This is the layout of GTZAN: ``FOLDER/blues/blues.00000.wav``.
 
@@ -58,7 +58,7 @@ def load_audio_folder(folder, *, groups=None):
     ...         path = pathlib.Path(folder, name)
     ...         path.parent.mkdir(exist_ok=True)
     ...         path.touch()
-    ...     bunch = load_audio_folder(folder, groups=r"/(\\w)_")
+    ...     bunch = load_audio_folder(folder, groups=r"/(\w)_")
     >>> bunch.target, bunch.target_names, bunch.groups
     (array([0, 0, 1]), array(['jazz', 'rock'], dtype='<U4'),
      array(['a', 'b', 'c'], dtype=object))
@@ -104,7 +104,7 @@ def load_audio_folder(folder, *, groups=None):
 
 
 def load_manifest(manifest, *, root=None, where=None):
-    """Read a CSV table of recordings.
+    r"""Read a CSV table of recordings.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def load_manifest(manifest, *, root=None, where=None):
     >>> from skdeepmir.datasets import load_manifest
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     table = pathlib.Path(folder, "labels.csv")
-    ...     _ = table.write_text("path,label\\na.wav,piano|drums\\nb.wav,piano\\n")
+    ...     _ = table.write_text("path,label\na.wav,piano|drums\nb.wav,piano\n")
     ...     bunch = load_manifest(table)
     >>> bunch.target
     array([[1, 1],

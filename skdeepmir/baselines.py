@@ -75,8 +75,8 @@ def pmsc_mlp(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
     """Whitened mel-spectrum components, pooled at several timescales, and an MLP.
 
     The system of Hamel, Lemieux, Bengio and Eck (ISMIR 2011) with scikit-learn's net:
-    128 log-mel bands, 120 whitened principal components (PMSC), windows of 0.5 s, 2.3 s and
-    the whole clip.
+    128 log-mel bands, 120 whitened principal components (PMSC), windows of 0.5 s, 2.3 s
+    and the whole clip.
 
     Parameters
     ----------

@@ -83,9 +83,7 @@ def test_several_windows_stand_side_by_side_and_mean_the_same_moment(center):
     frames = SpectrogramExtractor(
         "power", n_fft=(1024, 2048, 4096), hop_length=512, center=center
     ).fit_transform([click])[0]
-    parts = np.split(
-        frames.sum(axis=1, keepdims=True) * 0 + frames, [513, 1538], axis=1
-    )
+    parts = np.split(frames, [513, 1538], axis=1)
     loudest = {int(part.sum(axis=1).argmax()) for part in parts}
     assert len(loudest) == 1
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skdeepmir.audio._files import resample
-from skdeepmir.audio._spectra import _frames
+from skdeepmir.audio._spectra import framed
 
 SPARSITY = 0.01  # share of each filter's magnitude that librosa drops by default
 
@@ -35,9 +35,9 @@ def constant_q(
 
     Octave by octave from the top, as Schörkhuber and Klapuri (2010) proposed: the
     filters of one octave serve all, because the waveform is decimated by two in
-    between. The filters are applied in the time domain, as one matrix product per octave;
-    librosa, whose sparse frequency-domain filters they equal, rebuilds them for every
-    clip and takes about five times as long.
+    between. The filters are applied in the time domain, as one matrix product per
+    octave; librosa, whose sparse frequency-domain filters they equal, rebuilds them
+    for every clip and takes about five times as long.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def constant_q(
     stop = n_bins
     for octave in octaves:
         n_fft, n_parts = octave.kernels.shape
-        frames = _frames(y, n_fft, octave.hop_length, n_frames, 0)
+        frames = framed(y, n_fft, octave.hop_length, n_frames, 0)
         response = np.matmul(frames, octave.kernels)
         real, imaginary = response[:, : n_parts // 2], response[:, n_parts // 2 :]
         start = max(stop - n_parts // 2, 0)

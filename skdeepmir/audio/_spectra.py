@@ -106,7 +106,7 @@ def hann_spectrogram(
     """
     longest = longest or n_fft
     n_frames = count_frames(len(y), n_fft=longest, hop_length=hop_length, center=center)
-    frames = _frames(y, n_fft, hop_length, n_frames, 0 if center else longest // 2)
+    frames = framed(y, n_fft, hop_length, n_frames, 0 if center else longest // 2)
     window = hann(n_fft)
     width = n_fft // 2 + 1 if filters is None else filters.n_filters
     spectra = np.empty((n_frames, width), dtype=np.float32)
@@ -124,7 +124,7 @@ def hann_spectrogram(
     return spectra
 
 
-def _frames(
+def framed(
     y: np.ndarray, n_fft: int, hop_length: int, n_frames: int, first_center: int
 ) -> np.ndarray:
     """Return a view (n_frames, n_fft) whose row t is centred ``t`` hops further on."""

@@ -220,17 +220,16 @@ def check_waveform(y: Any) -> np.ndarray:
     """
     if np.ma.isMaskedArray(y):
         raise AudioError("bad_type", "is a masked array", "Fill it: y.filled(0).")
-    y = np.asarray(y)
-    if y.dtype.kind not in "fiu":
+    given, y = y, np.asarray(y)
+    if y.ndim == 0 or y.dtype.kind not in "fiu":
+        what = f"has dtype {y.dtype}" if y.ndim else f"is {ascii(given)[:40]}"
         raise AudioError(
             "bad_type",
-            f"has dtype {y.dtype}",
-            "Expected real numbers (float, or integer PCM samples).",
+            what,
+            "Expected a path, or an array (n_samples,) of floats or PCM integers.",
         )
     if y.ndim != 1:
-        hint = (
-            "For a single clip pass [y]." if y.ndim == 0 else "Mix down to mono first."
-        )
+        hint = "Mix down to mono first."
         if y.ndim == 2 and y.shape[0] > y.shape[1]:
             hint = "Mix down to mono first: y.mean(axis=1)."
         raise AudioError(

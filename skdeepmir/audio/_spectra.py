@@ -114,10 +114,11 @@ def hann_spectrogram(
         rows = slice(start, start + FRAMES_AT_ONCE)
         spectrum = scipy.fft.rfft(frames[rows] * window, axis=1, overwrite_x=True)
         out = spectra[rows] if filters is None else None
-        values = np.square(spectrum.real, out=out)
-        values += np.square(spectrum.imag)
-        if not power:  # a third faster than np.abs of complex numbers
-            np.sqrt(values, out=values)
+        if power:
+            values = np.square(spectrum.real, out=out)
+            values += np.square(spectrum.imag)
+        else:
+            values = np.abs(spectrum, out=out)
         if filters is not None:
             filters.apply(values, spectra[rows])
     return spectra

@@ -77,7 +77,7 @@ def constant_q(
         response = np.matmul(frames, octave.kernels)
         real, imaginary = response[:, : n_parts // 2], response[:, n_parts // 2 :]
         start = max(stop - n_parts // 2, 0)
-        values = np.hypot(real, imaginary)
+        values = np.sqrt(np.square(real) + np.square(imaginary))  # hypot is slower
         magnitudes[:, start:stop] = values[:, values.shape[1] - (stop - start) :]
         stop = start
         if octave.halve:

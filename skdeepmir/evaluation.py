@@ -15,8 +15,10 @@ from joblib import Parallel, delayed
 from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv, cross_validate
+from sklearn.utils.validation import _num_samples
 
 from skdeepmir._progress import progress
+from skdeepmir._sklearn import check_clip_labels
 from skdeepmir.frames import as_sequence
 from skdeepmir.plotting import ComparisonDisplay
 
@@ -89,6 +91,13 @@ def compare(
     if baseline not in pipelines:
         raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")
     y = np.asarray(y)
+    n_clips = _num_samples(X)
+    check_clip_labels(y, n_clips)
+    if groups is not None and len(groups) != n_clips:
+        raise ValueError(
+            f"groups has {len(groups)} entries, but X has {n_clips} clips; expected "
+            "one for each clip, in the same order."
+        )
     splits = _make_splits(cv, X, y, groups)
     _warn_of_leaks(X, groups, splits)
 

@@ -47,7 +47,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         - "cqt": magnitude of a constant-Q transform, ``n_bins`` bins.
         - "chroma": "cqt" folded into 12 pitch classes, C first, largest value 1.
 
-        All equal librosa 0.11 with ``top_db=None`` and ``tuning=0``.
+        All equal librosa 0.11 with ``top_db=None`` and ``tuning=0``; "chroma" equals
+        ``librosa.feature.chroma_cqt`` with the same ``bins_per_octave`` (36 by default
+        there, with three times the bins).
     sample_rate : float, default=22050
         Sample rate in Hz that files are resampled to, and that waveforms must have. The
         field's usual rate: most of what tells music apart lies below 11 kHz.

@@ -82,6 +82,13 @@ def test_a_failing_pipeline_raises():
         compare({"a": LogisticRegression()}, np.array(["x"] * 60), Y, verbose=False)
 
 
+def test_labels_and_groups_of_the_wrong_length_are_named():
+    with pytest.raises(ValueError, match="y has 59 labels, but X has 60 clips"):
+        compare(PIPELINES, X, Y[:-1], verbose=False)
+    with pytest.raises(ValueError, match="groups has 59 entries, but X has 60"):
+        compare(PIPELINES, X, Y, groups=GROUPS[:-1], verbose=False)
+
+
 @pytest.mark.parametrize(
     "pipelines, baseline, message",
     [([1], None, "must be a dict"), (PIPELINES, "svm", "is none of")],

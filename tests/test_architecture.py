@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import skdeepmir
 
 PACKAGE = Path(skdeepmir.__file__).parent
@@ -49,19 +51,19 @@ def test_imports_point_downward():
             )
 
 
-def test_import_loads_no_heavy_package():
+@pytest.mark.parametrize(
+    "statement, heavy",
+    [
+        (
+            "import skdeepmir",
+            "torch librosa matplotlib sklearn scipy numba pandas skorch",
+        ),
+        ("from skdeepmir import SpectrogramExtractor", "torch librosa matplotlib"),
+    ],
+)
+def test_imports_load_no_heavy_package(statement, heavy):
     code = (
-        "import sys, skdeepmir; heavy = {'torch', 'librosa', 'matplotlib', 'sklearn', "
-        "'scipy', 'numba', 'pandas', 'skorch'} & set(sys.modules); assert not heavy, "
-        "heavy"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_extractor_class_loads_neither_torch_nor_librosa_nor_matplotlib():
-    code = (
-        "import sys; from skdeepmir import SpectrogramExtractor; "
-        "heavy = {'torch', 'librosa', 'matplotlib'} & set(sys.modules); "
-        "assert not heavy, heavy"
+        f"import sys; {statement}; loaded = set({heavy.split()}) & set(sys.modules); "
+        "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

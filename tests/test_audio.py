@@ -8,6 +8,8 @@ import soundfile
 
 from skdeepmir import audio
 from skdeepmir.audio import AudioError
+from skdeepmir.audio._fourier_kernel import lane_spectra
+from skdeepmir.audio._spectra import hann, scipy_spectra
 
 RATE = 22050
 
@@ -20,13 +22,33 @@ def music():
     return (tone * np.exp(-t) + 0.05 * rng.randn(len(t))).astype(np.float32)
 
 
-@pytest.mark.parametrize("n_fft, hop_length", [(1024, 512), (2048, 441), (512, 160)])
+@pytest.mark.parametrize(
+    "n_fft, hop_length", [(1024, 512), (2048, 441), (512, 160), (1000, 300)]
+)
 def test_magnitude_equals_librosa(music, n_fft, hop_length):
     ours = audio.hann_spectrogram(
         music, n_fft=n_fft, hop_length=hop_length, power=False
     )
     theirs = np.abs(librosa.stft(music, n_fft=n_fft, hop_length=hop_length)).T
     assert np.abs(ours - theirs).max() <= 1e-4 * theirs.max()
+
+
+@pytest.mark.parametrize("n_fft", [8, 16, 64, 1024, 2048])
+@pytest.mark.parametrize("hop_length", [1, 3, 64, 441, 3000])
+@pytest.mark.parametrize("banded", [False, True])
+def test_the_kernel_equals_scipy(n_fft, hop_length, banded):
+    rng = np.random.RandomState(0)
+    y = rng.randn(n_fft + 37 * hop_length).astype(np.float32)
+    weights = rng.rand(5, n_fft // 2 + 1) * (rng.rand(5, n_fft // 2 + 1) < 0.5)
+    weights[3] = 0  # a filter without bins, as narrow mel filters are
+    filters = audio.BandedMatrix(weights) if banded else None
+    window = hann(n_fft)
+    expected = np.empty((38, 5 if banded else n_fft // 2 + 1), np.float32)
+    scipy_spectra(y, hop_length, window, filters, expected)
+    spectra = np.full_like(expected, np.nan)
+    bands = None if filters is None else filters.bands
+    lane_spectra(y, len(spectra), hop_length, window, bands, spectra)
+    assert np.abs(spectra - expected).max() <= 3e-6 * expected.max()
 
 
 def test_without_centre_frame_0_begins_with_the_first_sample(music):

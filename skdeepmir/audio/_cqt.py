@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skdeepmir.audio._files import resample
-from skdeepmir.audio._spectra import framed
+from skdeepmir.audio._spectra import frame_views, pad_frames
 
 SPARSITY = 0.01  # share of each filter's magnitude that librosa drops by default
 
@@ -73,7 +73,8 @@ def constant_q(
     stop = n_bins
     for octave in octaves:
         n_fft, n_parts = octave.kernels.shape
-        frames = framed(y, n_fft, octave.hop_length, n_frames, 0)
+        padded = pad_frames(y, n_fft, octave.hop_length, n_frames, 0)
+        frames = frame_views(padded, n_fft, octave.hop_length)
         response = np.matmul(frames, octave.kernels)
         real, imaginary = response[:, : n_parts // 2], response[:, n_parts // 2 :]
         start = max(stop - n_parts // 2, 0)

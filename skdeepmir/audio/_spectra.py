@@ -28,6 +28,7 @@ class BandedMatrix:
 
     def __init__(self, weights: np.ndarray) -> None:
         self.n_filters = len(weights)
+        self.bands = _bands(weights)
         self.blocks = []
         for start in range(0, self.n_filters, FILTERS_AT_ONCE):
             rows = slice(start, min(start + FILTERS_AT_ONCE, self.n_filters))
@@ -40,6 +41,22 @@ class BandedMatrix:
         """Write the filters' outputs for ``spectra`` (n_frames, n_bins) to ``out``."""
         for filters, bins, block in self.blocks:
             np.matmul(spectra[:, bins], block, out=out[:, filters])
+
+
+def _bands(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each filter's first bin, where its weights end, and all weights in a row.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_filters, n_bins)
+        The filter bank.
+    """
+    touched = weights != 0
+    first = touched.argmax(axis=1)
+    lengths = weights.shape[1] - touched[:, ::-1].argmax(axis=1) - first
+    lengths[~touched.any(axis=1)] = 0
+    rows = [row[f : f + n] for row, f, n in zip(weights, first, lengths, strict=True)]
+    return first, np.cumsum(lengths), np.concatenate(rows).astype(np.float32)
 
 
 def count_frames(
@@ -106,34 +123,70 @@ def hann_spectrogram(
     """
     longest = longest or n_fft
     n_frames = count_frames(len(y), n_fft=longest, hop_length=hop_length, center=center)
-    frames = framed(y, n_fft, hop_length, n_frames, 0 if center else longest // 2)
-    window = hann(n_fft)
+    padded = pad_frames(y, n_fft, hop_length, n_frames, 0 if center else longest // 2)
     width = n_fft // 2 + 1 if filters is None else filters.n_filters
     spectra = np.empty((n_frames, width), dtype=np.float32)
-    for start in range(0, n_frames, FRAMES_AT_ONCE):
+    if n_fft >= 8 and n_fft & (n_fft - 1) == 0:
+        from skdeepmir.audio._fourier_kernel import lane_spectra
+
+        bands = None if filters is None else filters.bands
+        lane_spectra(padded, n_frames, hop_length, hann(n_fft), bands, spectra)
+    else:
+        scipy_spectra(padded, hop_length, hann(n_fft), filters, spectra)
+    return spectra if power else np.sqrt(spectra, out=spectra)
+
+
+def scipy_spectra(
+    padded: np.ndarray,
+    hop_length: int,
+    window: np.ndarray,
+    filters: BandedMatrix | None,
+    out: np.ndarray,
+) -> None:
+    """Write power spectra of frames to ``out``: any window, at a third of the speed.
+
+    Parameters
+    ----------
+    padded : ndarray, float32
+        Samples; frame t begins at ``t * hop_length``.
+    hop_length : int
+        Samples from one frame to the next.
+    window : ndarray of shape (n_fft,), float32
+        The window.
+    filters : BandedMatrix or None
+        Filters that are applied to each spectrum.
+    out : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
+        Where the result goes.
+    """
+    frames = frame_views(padded, len(window), hop_length)
+    for start in range(0, len(out), FRAMES_AT_ONCE):
         rows = slice(start, start + FRAMES_AT_ONCE)
         spectrum = scipy.fft.rfft(frames[rows] * window, axis=1, overwrite_x=True)
-        out = spectra[rows] if filters is None else None
-        if power:
-            values = np.square(spectrum.real, out=out)
-            values += np.square(spectrum.imag)
-        else:
-            values = np.abs(spectrum, out=out)
+        values = np.square(spectrum.real, out=out[rows] if filters is None else None)
+        values += np.square(spectrum.imag)
         if filters is not None:
-            filters.apply(values, spectra[rows])
-    return spectra
+            filters.apply(values, out[rows])
 
 
-def framed(
+def pad_frames(
     y: np.ndarray, n_fft: int, hop_length: int, n_frames: int, first_center: int
 ) -> np.ndarray:
-    """Return a view (n_frames, n_fft) whose row t is centred ``t`` hops further on."""
+    """Return the samples that frames cover, zeros where they reach over the ends.
+
+    Frame t begins at ``t * hop_length``; frame 0 is centred on sample ``first_center``
+    of ``y``.
+    """
     before = n_fft // 2 - first_center
     end = (n_frames - 1) * hop_length + n_fft  # in samples from the first frame's start
     padded = np.zeros(end, dtype=np.float32)
     source = y[max(-before, 0) : end - before]
     at = max(before, 0)
     padded[at : at + len(source)] = source
+    return padded
+
+
+def frame_views(padded: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
+    """Return a view (n_frames, n_fft) of samples from :func:`pad_frames`."""
     return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
 
 

@@ -16,7 +16,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skdeepmir.frames import ClipLayout, stack_clips
+from skdeepmir.frames import ClipLayout, list_clips, stack_clips
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -79,9 +79,10 @@ def validate_clips(
     *,
     reset: bool,
     dtype: Any = (np.float64, np.float32),
+    stack: bool = True,
     **check_params: Any,
-) -> tuple[np.ndarray, ClipLayout]:
-    """Stack the frames of clips and validate them for an estimator.
+) -> tuple[Any, ClipLayout]:
+    """Validate clips for an estimator, and stack their frames.
 
     The twin of scikit-learn's ``validate_data``: ``reset=True`` in ``fit`` remembers
     the number of features per frame and whether X was clips, ``reset=False`` afterwards
@@ -97,25 +98,38 @@ def validate_clips(
         Whether to remember (True) or to check (False).
     dtype : dtype or tuple of dtype, default=(float64, float32)
         As in ``check_array``: the dtypes that are kept, others become the first.
+    stack : bool, default=True
+        Whether to put all frames below each other, which copies them. Reductions per
+        clip do without.
     **check_params : dict
         More parameters of ``check_array``.
 
     Returns
     -------
-    rows : ndarray of shape (sum of n_frames, n_features)
-        All frames.
+    rows : ndarray of shape (sum of n_frames, n_features), or list of ndarray
+        All frames; without ``stack``, the matrix of each clip where X was clips.
     layout : ClipLayout
         What puts them back into clips.
     """
     name = type(estimator).__name__
     n_features = None if reset else estimator.n_features_in_
-    rows, layout = stack_clips(X, n_features=n_features, owner=name)
+    rows, layout = (stack_clips if stack else list_clips)(
+        X, n_features=n_features, owner=name
+    )
     if not reset and estimator._fitted_on_clips and not layout.has_clips:
         raise ValueError(
             f"X is one array of shape {np.shape(X)}, but {name} was fitted on clips. "
             "For a single clip pass [X]."
         )
-    rows = validate_data(estimator, rows, reset=reset, dtype=dtype, **check_params)
+    if layout.has_clips and not stack:
+        common = np.result_type(*{clip.dtype for clip in rows})
+        first = rows[0].astype(common, copy=False)
+        first = validate_data(
+            estimator, first, reset=reset, dtype=dtype, **check_params
+        )
+        rows = [clip.astype(first.dtype, copy=False) for clip in rows]
+    else:
+        rows = validate_data(estimator, rows, reset=reset, dtype=dtype, **check_params)
     if not layout.has_clips:  # only now is it known how many rows there are
         layout = ClipLayout("rows", np.ones(len(rows), dtype=np.intp))
     if reset:

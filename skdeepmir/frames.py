@@ -60,8 +60,8 @@ def holds_clips(X: Any) -> bool:
     return isinstance(items, list) and any(getattr(x, "ndim", 0) >= 2 for x in items)
 
 
-def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
-    """Put the frames of all clips below each other.
+def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
+    """Check a set of clips and return its matrices.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
 
     Returns
     -------
-    rows : array-like of shape (sum of n_frames, n_features)
-        All frames, clip after clip.
+    clips : list of ndarray of shape (n_frames_i, n_features), or X
+        The clips, as views where that is possible.
     layout : ClipLayout
-        What :func:`split_clips` needs to undo this. For plain rows it does not count
-        them yet.
+        What :func:`split_clips` and :func:`pack_clips` need. For plain rows it does not
+        count them yet.
 
     Raises
     ------
@@ -108,9 +108,35 @@ def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
         container, clips = "list", [np.asarray(clip) for clip in as_sequence(X)]
 
     _check_each_clip(clips, n_features, owner)
-    rows = X.reshape(-1, X.shape[2]) if container == "array" else np.concatenate(clips)
     n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
-    return rows, ClipLayout(container, n_frames)
+    return clips, ClipLayout(container, n_frames)
+
+
+def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
+    """Put the frames of all clips below each other.
+
+    Parameters
+    ----------
+    X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+        See :func:`list_clips`, as are ``n_features``, ``owner`` and the errors.
+    n_features : int, optional
+        Features per frame that are expected.
+    owner : str, default="this"
+        Who expects them.
+
+    Returns
+    -------
+    rows : array-like of shape (sum of n_frames, n_features)
+        All frames, clip after clip.
+    layout : ClipLayout
+        What :func:`split_clips` needs to undo this.
+    """
+    clips, layout = list_clips(X, n_features=n_features, owner=owner)
+    if layout.container == "rows":
+        return X, layout
+    if layout.container == "array":
+        return np.asarray(X).reshape(-1, clips[0].shape[1]), layout
+    return np.concatenate(clips), layout
 
 
 def _check_each_clip(

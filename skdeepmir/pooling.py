@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,103 +16,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir.frames import pack_clips, split_clips
-
-# Values of windows that are reduced together: 256 kB of float64 stay in the cache.
-VALUES_AT_ONCE = 1 << 15
-
-
-class WindowStatistics:
-    """The statistics of a block of windows, each computed once and shared.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (n_windows, n_frames, n_features), float64
-        Frames of each window.
-    """
-
-    def __init__(self, windows):
-        self.windows = windows
-
-    @cached_property
-    def _mean(self):
-        n_frames = self.windows.shape[1]
-        # A matrix product adds up twice as fast as a mean over the frames.
-        return np.matmul(np.full(n_frames, 1 / n_frames), self.windows)
-
-    @cached_property
-    def _deviations(self):
-        return self.windows - self._mean[:, np.newaxis]
-
-    @cached_property
-    def _squares(self):
-        return np.square(self._deviations)
-
-    @cached_property
-    def _variance(self):
-        return self._mean_product(self._deviations, self._deviations)
-
-    @cached_property
-    def _moment3(self):
-        return self._mean_product(self._squares, self._deviations)
-
-    @cached_property
-    def _moment4(self):
-        return self._mean_product(self._squares, self._squares)
-
-    def _mean_product(self, a, b):
-        return np.einsum("wfd,wfd->wd", a, b) / self.windows.shape[1]
-
-    def mean(self):
-        """Return the mean."""
-        return self._mean
-
-    def var(self):
-        """Return the variance (divided by the number of frames)."""
-        return self._variance
-
-    def std(self):
-        """Return the standard deviation."""
-        return np.sqrt(self._variance)
-
-    def min(self):
-        """Return the smallest value."""
-        return self.windows.min(axis=1)
-
-    def max(self):
-        """Return the largest value."""
-        return self.windows.max(axis=1)
-
-    def median(self):
-        """Return the median."""
-        return np.median(self.windows, axis=1)
-
-    def moment3(self):
-        """Return the third central moment."""
-        return self._moment3
-
-    def moment4(self):
-        """Return the fourth central moment."""
-        return self._moment4
-
-    def skewness(self):
-        """Return the skewness; 0 where nothing varies."""
-        return self._ratio(self._moment3, self._variance * self.std())
-
-    def kurtosis(self):
-        """Return the excess kurtosis: 0 if normal, and 0 where nothing varies."""
-        ratio = self._ratio(self._moment4, np.square(self._variance))
-        return np.where(self._varies, ratio - 3, 0)
-
-    @cached_property
-    def _varies(self):
-        # Rounding leaves a constant feature with a variance of this size, not with 0.
-        return self._variance > (1e-14 * self._mean) ** 2
-
-    def _ratio(self, moment, scale):
-        """Divide, and give 0 where nothing varies."""
-        return np.divide(moment, scale, out=np.zeros_like(moment), where=self._varies)
-
+from skdeepmir.frames import pack_clips
 
 FUNCTIONS = (
     "mean",
@@ -127,6 +30,7 @@ FUNCTIONS = (
     "moment3",
     "moment4",
 )
+LEVELS = ("mean", "min", "max", "median")  # of one frame: the frame itself
 
 
 class MultiTimescalePooler(TransformerMixin, BaseEstimator):
@@ -178,9 +82,10 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Statistics are computed in float64 from deviations, window by window, so they are
-    right also under a large offset; the cost grows with the number of frames, whatever
-    the windows. The result has the dtype of the input.
+    Moments are computed in float64 from deviations and merged where windows overlap, so
+    they are right also under a large offset, and the cost grows with the number of
+    frames, whatever the windows; only "median" looks at each window anew. The result
+    has the dtype of the input.
 
     References
     ----------
@@ -293,7 +198,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             features than in ``fit``; the message names the clip.
         """
         check_is_fitted(self)
-        return self._pool(*validate_clips(self, X, reset=False))
+        return self._pool(*validate_clips(self, X, reset=False, stack=False))
 
     @available_if(lambda self: not self._output_is_ragged())
     def get_feature_names_out(self, input_features=None):
@@ -333,11 +238,11 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         window_frames = tuple(self._to_frames(window) for window in windows)
         if not windows:
             raise ValueError("windows=() must name one or more window lengths.")
-        rows, layout = validate_clips(self, X, reset=True)
+        clips, layout = validate_clips(self, X, reset=True, stack=False)
         check_clip_labels(y, layout.n_clips)
         self.window_frames_ = window_frames
         self.feature_names_ = self._names(_check_feature_names_in(self))
-        return rows, layout
+        return clips, layout
 
     def _functions(self):
         return (self.functions,) if isinstance(self.functions, str) else self.functions
@@ -375,21 +280,18 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         ]
         return np.array(names, dtype=object)
 
-    def _pool(self, rows, layout):
+    def _pool(self, clips, layout):
         self._check_lengths(layout)
         if not layout.has_clips:
             # One-frame clips: every window is the frame itself.
-            pooled = np.concatenate(
-                [
-                    self._pool_windows(rows[:, np.newaxis].astype(np.float64))
-                    for _ in self._windows()
-                ],
-                axis=1,
-            )
-            return pooled.astype(rows.dtype, copy=False)
-        clips = split_clips(rows, layout)
+            nothing = np.zeros_like(clips)
+            columns = [clips if f in LEVELS else nothing for f in self._functions()]
+            return np.concatenate(columns * len(self._windows()), axis=1)
         pool = self._pool_clip if self.output == "clip" else self._pool_sequence
-        pooled = [pool(clip).astype(rows.dtype, copy=False) for clip in clips]
+        pooled = [
+            pool(np.ascontiguousarray(clip)).astype(clip.dtype, copy=False)
+            for clip in clips
+        ]
         return np.stack(pooled) if self.output == "clip" else pack_clips(pooled, layout)
 
     def _check_lengths(self, layout):
@@ -404,13 +306,13 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
 
     def _pool_clip(self, clip):
         """Return one row: for each window length the mean over its windows."""
-        clip = clip.astype(np.float64)
-        scales = [self._pool_scale(clip, length) for length in self.window_frames_]
-        return np.concatenate([scale.mean(axis=0) for scale in scales])
+        scales = [
+            self._pool_scale(clip, length, mean=True) for length in self.window_frames_
+        ]
+        return np.concatenate(scales, axis=1)[0]
 
     def _pool_sequence(self, clip):
         """Return a row for each window of the shortest length."""
-        clip = clip.astype(np.float64)
         n_frames = len(clip)
         lengths = [min(w or n_frames, n_frames) for w in self.window_frames_]
         scales = [self._pool_scale(clip, length) for length in lengths]
@@ -426,22 +328,29 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
     def _hop(self, length):
         return max(1, round(length * (1 - self.overlap)))
 
-    def _pool_scale(self, clip, length):
-        """Return the statistics of all windows of one length, (n_windows, ...)."""
+    def _pool_scale(self, clip, length, mean=False):
+        """Return the statistics of all windows of one length, or the mean over them."""
+        from skdeepmir import _pooling_kernel as kernel
+
         length = min(length or len(clip), len(clip))
         hop = self._hop(length)
-        windows = np.lib.stride_tricks.sliding_window_view(clip, length, axis=0)
-        windows = windows[::hop].swapaxes(1, 2)  # (n_windows, length, n_features)
-        at_once = max(1, VALUES_AT_ONCE // windows[0].size)
-        return np.concatenate(
-            [
-                self._pool_windows(windows[start : start + at_once])
-                for start in range(0, len(windows), at_once)
-            ]
-        )
+        functions = self._functions()
+        n_windows = 1 if mean else (len(clip) - length) // hop + 1
+        pooled = np.zeros((n_windows, len(functions), clip.shape[1]))
+        by_moments = [i for i, f in enumerate(functions) if f in kernel.FUNCTIONS]
+        if by_moments:
+            codes = [kernel.FUNCTIONS.index(functions[i]) for i in by_moments]
+            kernel.pool_windows(
+                clip, length, hop, np.array(by_moments), np.array(codes), pooled
+            )
+        if "median" in functions:
+            medians = _medians(clip, length, hop)
+            medians = medians.mean(axis=0, keepdims=True) if mean else medians
+            pooled[:, [f == "median" for f in functions]] = medians[:, np.newaxis]
+        return pooled.reshape(n_windows, -1)
 
-    def _pool_windows(self, windows):
-        statistics = WindowStatistics(windows)
-        return np.concatenate(
-            [getattr(statistics, function)() for function in self._functions()], axis=1
-        )
+
+def _medians(clip, length, hop):
+    """Return the medians of all windows of one length."""
+    windows = np.lib.stride_tricks.sliding_window_view(clip, length, axis=0)[::hop]
+    return np.stack([np.median(window, axis=1) for window in windows])

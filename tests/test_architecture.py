@@ -18,6 +18,7 @@ ORDER = [
     "datasets",
     "_sklearn",
     "spectrogram",
+    "_pooling_kernel",
     "pooling",
     "framewise",
     "tagging",

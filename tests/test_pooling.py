@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from skdeepmir import MultiTimescalePooler
+from skdeepmir._sklearn import validate_clips
 from skdeepmir.pooling import FUNCTIONS
 
 
@@ -45,6 +46,51 @@ def test_several_windows_equal_a_loop_over_windows():
     np.testing.assert_allclose(
         pooled, np.concatenate([*expected, reference(clip)]), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("overlap, hops", [(0, (9, 4, 1)), (0.8, (2, 1, 1))])
+def test_any_overlap_equals_a_loop_over_windows(overlap, hops):
+    clip = np.random.RandomState(0).gamma(2, size=(47, 5))
+    windows = (9, 4, 1)
+    options = {"windows": windows, "overlap": overlap}
+    expected = [
+        [reference(clip[s : s + w]) for s in range(0, 47 - w + 1, hop)]
+        for w, hop in zip(windows, hops, strict=True)
+    ]
+    means = np.concatenate([np.mean(rows, axis=0) for rows in expected])
+    with np.errstate(invalid="ignore"):  # scipy's skewness of one frame is NaN
+        means = np.nan_to_num(means)
+    pooled = MultiTimescalePooler(FUNCTIONS, **options).fit_transform([clip])[0]
+    np.testing.assert_allclose(pooled, means, atol=1e-9)
+    for w, rows in zip(windows, expected, strict=True):
+        pooler = MultiTimescalePooler(FUNCTIONS, windows=w, overlap=overlap)
+        (sequence,) = pooler.set_params(output="windows").fit_transform([clip])
+        np.testing.assert_allclose(sequence, np.nan_to_num(rows), atol=1e-9)
+
+
+def test_float32_keeps_its_digits_under_an_offset():
+    clip = np.random.RandomState(0).gamma(2, size=(1292, 4)) + 1000
+    clip = clip.astype(np.float32)
+    windows = (10, 50, 100, 400)
+    pooled = MultiTimescalePooler("skewness", windows=windows).fit_transform([clip])
+    exact = [
+        np.mean(
+            [
+                stats.skew(clip[s : s + w].astype(np.float64))
+                for s in range(0, 1292 - w + 1, w // 2)
+            ],
+            axis=0,
+        )
+        for w in windows
+    ]
+    np.testing.assert_allclose(pooled[0], np.concatenate(exact), atol=1e-6)
+
+
+def test_a_clip_on_disk_is_not_copied(tmp_path):
+    np.save(tmp_path / "clip.npy", np.random.RandomState(0).rand(500, 3))
+    clip = np.load(tmp_path / "clip.npy", mmap_mode="r")
+    rows, _ = validate_clips(MultiTimescalePooler(), [clip], reset=True, stack=False)
+    assert np.shares_memory(rows[0], clip)
 
 
 def test_seconds_become_frames_by_the_frame_rate():

@@ -11,10 +11,13 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "ClipVotingClassifier": "skdeepmir.tagging",
+    "FeatureStore": "skdeepmir.feature_store",
     "FrameTransformer": "skdeepmir.framewise",
     "MultiTimescalePooler": "skdeepmir.pooling",
     "SpectrogramExtractor": "skdeepmir.spectrogram",
     "compare": "skdeepmir.evaluation",
+    "load_clips": "skdeepmir.frames",
+    "save_clips": "skdeepmir.frames",
 }
 _MODULES = {
     "audio",
@@ -28,10 +31,13 @@ _MODULES = {
 
 __all__ = [
     "ClipVotingClassifier",
+    "FeatureStore",
     "FrameTransformer",
     "MultiTimescalePooler",
     "SpectrogramExtractor",
     "compare",
+    "load_clips",
+    "save_clips",
 ]
 
 

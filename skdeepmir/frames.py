@@ -15,11 +15,15 @@ of clips is not read differently from another by accident.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from skdeepmir._disk import written_whole
 
 
 @dataclass(frozen=True)
@@ -216,3 +220,98 @@ def pack_clips(clips: Sequence[np.ndarray], layout: ClipLayout) -> Any:
     if layout.container == "rows":
         return np.concatenate(clips)
     return np.stack(clips) if layout.container == "array" else list(clips)
+
+
+def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
+    """Write clips to one file, for :func:`load_clips`.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file; one that exists is replaced.
+    clips : list of ndarray of shape (n_frames_i, n_features), or ndarray of shape \
+            (n_clips, n_frames, n_features)
+        Clips with the same features per frame and one dtype.
+
+    Raises
+    ------
+    ValueError
+        If they are no clips, see :func:`list_clips`, or of several dtypes.
+
+    Notes
+    -----
+    The file is the ``.npy`` of all frames below each other, which ``numpy.load`` reads,
+    followed by the ``.npy`` of the number of frames of each clip.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skdeepmir import load_clips, save_clips
+    >>> path = Path(tempfile.mkdtemp()) / "clips.npy"
+    >>> save_clips(path, [np.ones((3, 2)), np.zeros((5, 2))])
+    >>> [clip.shape for clip in load_clips(path)]
+    [(3, 2), (5, 2)]
+    """
+    clips, layout = list_clips(clips, owner="save_clips")
+    if not layout.has_clips:
+        raise ValueError(
+            f"clips is a {type(clips).__name__} of shape {np.shape(clips)}; expected a "
+            "list of matrices (n_frames, n_features) or one array of 3 dimensions. "
+            "Save plain rows with numpy.save."
+        )
+    dtypes = sorted({str(clip.dtype) for clip in clips})
+    if len(dtypes) > 1:
+        raise ValueError(
+            f"clips have the dtypes {', '.join(dtypes)}; expected one. Convert them: "
+            "[clip.astype('float32') for clip in clips]."
+        )
+    header = {
+        "descr": np.lib.format.dtype_to_descr(clips[0].dtype),
+        "fortran_order": False,
+        "shape": (int(layout.n_frames.sum()), clips[0].shape[1]),
+    }
+    with written_whole(Path(path)) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for clip in clips:
+            file.write(np.ascontiguousarray(clip).data)
+        np.save(file, layout.n_frames.astype(np.int64), allow_pickle=False)
+
+
+def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
+    """Return clips as views of a file that :func:`save_clips` wrote.
+
+    Nothing is read until it is used, and worker processes (``n_jobs``) map the file
+    themselves: a fold of such clips travels as names and offsets, not as data.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file. It must stay where it is while the clips are used.
+
+    Returns
+    -------
+    clips : list of ndarray of shape (n_frames_i, n_features)
+        Read-only views of one memory map.
+
+    Raises
+    ------
+    ValueError
+        If the file was not written by :func:`save_clips` or is cut.
+    """
+    with open(path, "rb") as file:
+        try:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+            file.seek(start + dtype.itemsize * int(np.prod(shape)))
+            n_frames = np.load(file, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ValueError(
+                f"{os.fspath(path)!a} holds no complete set of clips: {error} Expected "
+                "a file from skdeepmir.save_clips; write it again."
+            ) from error
+    rows = np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+    ends = np.cumsum(n_frames)
+    return [rows[e - n : e] for e, n in zip(ends, n_frames, strict=True)]

@@ -12,9 +12,11 @@ import skdeepmir
 PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
+    "_disk",
     "frames",
     "_progress",
     "audio",
+    "feature_store",
     "datasets",
     "_sklearn",
     "spectrogram",

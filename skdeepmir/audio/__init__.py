@@ -8,40 +8,48 @@ from skdeepmir.audio._cqt import (
     check_constant_q,
     chroma,
     constant_q,
+    constant_q_blocks,
     constant_q_support,
 )
 from skdeepmir.audio._files import (
     AudioError,
     check_waveform,
+    path_name,
     pcm_to_float,
     read_audio,
     read_header,
-    resample,
+    stream_audio,
 )
+from skdeepmir.audio._framing import count_frames, cut_frames, join_blocks
 from skdeepmir.audio._spectra import (
     BandedMatrix,
-    add_deltas,
-    count_frames,
+    append_deltas,
     hann_spectrogram,
     mel_filters,
+    power_spectra,
     to_decibels,
 )
 
 __all__ = [
     "AudioError",
     "BandedMatrix",
-    "add_deltas",
+    "append_deltas",
     "check_constant_q",
     "check_waveform",
     "chroma",
     "constant_q",
+    "constant_q_blocks",
     "constant_q_support",
     "count_frames",
+    "cut_frames",
     "hann_spectrogram",
+    "join_blocks",
     "mel_filters",
+    "path_name",
     "pcm_to_float",
+    "power_spectra",
     "read_audio",
     "read_header",
-    "resample",
+    "stream_audio",
     "to_decibels",
 ]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir.audio._files import resample
-from skdeepmir.audio._spectra import frame_views, pad_frames
+from skdeepmir.audio._files import Resampler
+from skdeepmir.audio._framing import (
+    FrameCutter,
+    frame_views,
+    join_blocks,
+    mark_last,
+)
 
 SPARSITY = 0.01  # share of each filter's magnitude that librosa drops by default
 
@@ -22,16 +28,34 @@ class _Octave(NamedTuple):
     halve: bool  # whether the waveform is decimated before the next octave
 
 
-def constant_q(
-    y: np.ndarray,
+def constant_q(y: np.ndarray, **parameters: Any) -> np.ndarray:
+    """Return the magnitudes of the constant-Q transform of a waveform.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,), float32
+        A waveform.
+    **parameters : dict
+        As in :func:`constant_q_blocks`.
+
+    Returns
+    -------
+    magnitudes : ndarray of shape (1 + n_samples // hop_length, n_bins), float32
+        Frame t is centred on sample ``t * hop_length``.
+    """
+    return join_blocks(constant_q_blocks([y], **parameters))
+
+
+def constant_q_blocks(
+    blocks: Iterable[np.ndarray],
     *,
     sample_rate: float,
     hop_length: int,
     fmin: float,
     n_bins: int = 84,
     bins_per_octave: int = 12,
-) -> np.ndarray:
-    """Return the magnitudes of a constant-Q transform, equal to ``abs(librosa.cqt)``.
+) -> Iterator[np.ndarray]:
+    """Yield the magnitudes of a constant-Q transform, equal to ``abs(librosa.cqt)``.
 
     Octave by octave from the top, as Schörkhuber and Klapuri (2010) proposed: the
     filters of one octave serve all, because the waveform is decimated by two in
@@ -41,8 +65,8 @@ def constant_q(
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,), float32
-        A waveform.
+    blocks : iterable of ndarray of shape (n_samples_i,), float32
+        A waveform in pieces.
     sample_rate : float
         Its sample rate in Hz.
     hop_length : int
@@ -55,10 +79,10 @@ def constant_q(
     bins_per_octave : int, default=12
         Bins per octave: semitones.
 
-    Returns
-    -------
-    magnitudes : ndarray of shape (1 + n_samples // hop_length, n_bins), float32
-        Frame t is centred on sample ``t * hop_length``.
+    Yields
+    ------
+    magnitudes : ndarray of shape (n_frames_i, n_bins), float32
+        The next frames; frame t is centred on sample ``t * hop_length``.
 
     Raises
     ------
@@ -66,24 +90,43 @@ def constant_q(
         If the highest filter reaches over half the sample rate.
     """
     decimation, octaves = _plan(sample_rate, hop_length, fmin, n_bins, bins_per_octave)
-    n_frames = 1 + len(y) // hop_length
+    early = Resampler(decimation, 1)
+    cutters = [
+        FrameCutter(len(octave.kernels), octave.hop_length, len(octave.kernels) // 2)
+        for octave in octaves
+    ]
+    decimators = [Resampler(2 if octave.halve else 1, 1) for octave in octaves[:-1]]
+    n_samples = n_done = 0
+    for block, is_last in mark_last(blocks):
+        n_samples += len(block)
+        level = early.push(block, is_last)
+        cutters[0].push(level)
+        for decimator, cutter in zip(decimators, cutters[1:], strict=True):
+            level = decimator.push(level, is_last)
+            cutter.push(level)
+        n_frames = min(cutter.count_complete() for cutter in cutters)
+        if is_last:
+            n_frames = 1 + n_samples // hop_length - n_done
+        if n_frames > 0:
+            yield _magnitudes(octaves, cutters, n_frames, n_bins)
+            n_done += n_frames
+
+
+def _magnitudes(
+    octaves: list[_Octave], cutters: list[FrameCutter], n_frames: int, n_bins: int
+) -> np.ndarray:
+    """Apply the filters of each octave to its next frames."""
     magnitudes = np.empty((n_frames, n_bins), dtype=np.float32)
-    if decimation > 1:
-        y = resample(y, decimation, 1) * np.float32(math.sqrt(decimation))
     stop = n_bins
-    for octave in octaves:
+    for octave, cutter in zip(octaves, cutters, strict=True):
         n_fft, n_parts = octave.kernels.shape
-        padded = pad_frames(y, n_fft, octave.hop_length, n_frames, 0)
-        frames = frame_views(padded, n_fft, octave.hop_length)
+        frames = frame_views(cutter.take(n_frames), n_fft, octave.hop_length)
         response = np.matmul(frames, octave.kernels)
         real, imaginary = response[:, : n_parts // 2], response[:, n_parts // 2 :]
         start = max(stop - n_parts // 2, 0)
         values = np.sqrt(np.square(real) + np.square(imaginary))  # hypot is slower
         magnitudes[:, start:stop] = values[:, values.shape[1] - (stop - start) :]
         stop = start
-        if octave.halve:
-            # sqrt(2) keeps the energy of the decimated waveform
-            y = resample(y, 2, 1) * np.float32(math.sqrt(2))
     return magnitudes
 
 
@@ -128,8 +171,10 @@ def _plan(
         last = n_bins - i * n_filters
         bins = slice(max(last - n_filters, 0), last)
         kernels = _time_kernels(freqs[bins], octave_rate, alpha[bins])
-        # librosa divides the response by sqrt(length) at the first octave's rate.
-        scale = math.sqrt(rate / octave_rate) / np.sqrt(lengths[bins])
+        # librosa divides the response by sqrt(length) at the first octave's rate, and
+        # keeps the energy of decimated waveforms.
+        scale = math.sqrt(sample_rate / octave_rate) * math.sqrt(rate / octave_rate)
+        scale = scale / np.sqrt(lengths[bins])
         kernels = kernels * scale[:, np.newaxis]
         columns = np.concatenate([kernels.real, kernels.imag]).T
         halve = hop % 2 == 0

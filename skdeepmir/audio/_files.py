@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdeepmir.audio._framing import join_blocks, mark_last
+
 BLOCK = 1 << 18  # frames decoded at a time: 6 to 12 s, 2 MB of stereo float32
 SAMPLE_RATES = (1_000, 768_000)  # Hz; outside of it a header is taken for broken
 MAX_CHANNELS = 64
@@ -115,22 +117,22 @@ def read_header(path: str | bytes | os.PathLike[Any]) -> AudioHeader:
 
 
 def read_audio(
-    path: str | bytes | os.PathLike[Any], *, sample_rate: int | None = None
-) -> tuple[np.ndarray, int]:
+    path: str | bytes | os.PathLike[Any], *, sample_rate: float | None = None
+) -> tuple[np.ndarray, float]:
     """Decode a file, mix it down to mono and resample it.
 
     Parameters
     ----------
     path : str, bytes or PathLike
         A file that libsndfile reads: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and more.
-    sample_rate : int, optional
+    sample_rate : float, optional
         Sample rate of the result in Hz; by default that of the file.
 
     Returns
     -------
     y : ndarray of shape (n_samples,), float32
         The mean of all channels.
-    sample_rate : int
+    sample_rate : float
         Its sample rate in Hz.
 
     Raises
@@ -138,65 +140,102 @@ def read_audio(
     AudioError
         As :func:`read_header`, and if decoding breaks off or samples are not finite.
     """
+    if sample_rate is None:
+        sample_rate = read_header(path).sample_rate
+    return join_blocks(stream_audio(path, sample_rate=sample_rate)), sample_rate
+
+
+def stream_audio(
+    path: str | bytes | os.PathLike[Any], *, sample_rate: float
+) -> Iterator[np.ndarray]:
+    """Decode a file block by block, mixed down to mono and resampled.
+
+    Parameters
+    ----------
+    path : str, bytes or PathLike
+        A file that libsndfile reads.
+    sample_rate : float
+        Sample rate of the result in Hz.
+
+    Yields
+    ------
+    y : ndarray of shape (n_samples_i,), float32
+        The next samples, bit for bit those of :func:`read_audio`.
+
+    Raises
+    ------
+    AudioError
+        As :func:`read_audio`, when the fault is reached.
+    """
     name = path_name(path)
     with _opened(path) as sound:
-        native_rate, promised = sound.samplerate, sound.frames
-        # A matrix product mixes down 40 times faster than a mean over the channels.
-        weights = np.full(sound.channels, 1 / sound.channels, dtype=np.float32)
-        blocks, n_read = [], 0
-        try:
-            # Block by block, never ``frames`` at once: a header may promise anything.
-            while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
-                blocks.append(block @ weights)
-                n_read += len(block)
-        except RuntimeError as error:  # soundfile.LibsndfileError
-            raise AudioError(
-                "truncated",
-                f"breaks off after {n_read} of {promised} samples: {error}",
-                "Fetch or convert it again.",
-                name,
-            ) from error
+        resampler = Resampler(sound.samplerate, sample_rate)
+        n_read = 0
+        for block, is_last in mark_last(_decoded(sound, name)):
+            check_finite(block, name, n_read)
+            n_read += len(block)
+            if is_last and n_read < sound.frames:
+                raise AudioError(
+                    "truncated",
+                    f"has {n_read} samples, but its header promises {sound.frames}",
+                    "Fetch or convert it again.",
+                    name,
+                )
+            yield resampler.push(block, is_last)
     if n_read == 0:
         raise AudioError(
             "empty", "has no samples", "Fetch it again or leave it out.", name
         )
-    if n_read < promised:
+
+
+def _decoded(sound: Any, name: str) -> Iterator[np.ndarray]:
+    """Yield the mean of all channels, block by block.
+
+    Never ``sound.frames`` at once: a header may promise anything.
+    """
+    # libsndfile takes four times as long to turn 16 bits into floats as NumPy does.
+    dtype, scale = ("int16", 1 / 32768) if sound.subtype == "PCM_16" else ("float32", 1)
+    # A matrix product mixes down 40 times faster than a mean over the channels.
+    weights = np.full(sound.channels, scale / sound.channels, dtype=np.float32)
+    n_read = 0
+    try:
+        while len(block := sound.read(BLOCK, dtype=dtype, always_2d=True)):
+            n_read += len(block)
+            yield block.astype(np.float32, copy=False) @ weights
+    except RuntimeError as error:  # soundfile.LibsndfileError
         raise AudioError(
             "truncated",
-            f"has {n_read} samples, but its header promises {promised}",
+            f"breaks off after {n_read} of {sound.frames} samples: {error}",
             "Fetch or convert it again.",
             name,
-        )
-    y = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    check_finite(y, name)
-    if sample_rate is None or sample_rate == native_rate:
-        return y, native_rate
-    return resample(y, native_rate, sample_rate), sample_rate
+        ) from error
 
 
-def resample(y: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:
-    """Resample a waveform with soxr's high quality.
+class Resampler:
+    """Resample a stream with soxr's high quality; whole or in blocks, the same bits.
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
-        A waveform.
     from_rate, to_rate : float
         Sample rates in Hz.
-
-    Returns
-    -------
-    y : ndarray of shape (ceil(n_samples * to_rate / from_rate),), float32
-        The same sound. A few samples may be cut or padded with zeros, so that the
-        length depends on the rates alone.
     """
-    import soxr
 
-    n_samples = -int(-len(y) * to_rate // from_rate)
-    resampled = soxr.resample(y, from_rate, to_rate, quality="HQ")[:n_samples]
-    if len(resampled) == n_samples:
-        return resampled
-    return np.pad(resampled, (0, n_samples - len(resampled)))
+    def __init__(self, from_rate: float, to_rate: float) -> None:
+        self.from_rate, self.to_rate = from_rate, to_rate
+        self.stream: Any = None
+
+    def push(self, samples: np.ndarray, is_last: bool) -> np.ndarray:
+        """Return the resampled samples that follow from new ones."""
+        import soxr
+
+        if self.from_rate == self.to_rate:
+            return samples
+        rates = self.from_rate, self.to_rate
+        if self.stream is None:
+            if is_last:  # streams are slow on one long block
+                return soxr.resample(samples, *rates, quality="HQ")
+            self.stream = soxr.ResampleStream(*rates, 1, dtype="float32", quality="HQ")
+        return self.stream.resample_chunk(samples, last=is_last)
 
 
 def check_waveform(y: Any) -> np.ndarray:
@@ -252,14 +291,17 @@ def pcm_to_float(y: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(y, dtype=np.float32)
 
 
-def check_finite(y: np.ndarray, path: str | None) -> np.ndarray:
-    """Return y if all its samples are finite, else raise an AudioError."""
+def check_finite(y: np.ndarray, path: str | None, offset: int = 0) -> np.ndarray:
+    """Return y if all its samples are finite, else raise an AudioError.
+
+    The error counts from ``offset``, the samples of the file before this block.
+    """
     finite = np.isfinite(y)
     if not finite.all():
         first = int(np.argmin(finite))
         raise AudioError(
             "not_finite",
-            f"contains NaN or infinity: sample {first} is {y[first]}, "
+            f"contains NaN or infinity: sample {offset + first} is {y[first]}, "
             f"{int((~finite).sum())} of {y.size} are not finite",
             "Expected finite samples between about -1 and 1. Export it again.",
             path,

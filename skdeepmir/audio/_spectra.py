@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
 import scipy.fft
+
+from skdeepmir.audio._framing import cut_frames, frame_views, mark_last
 
 # Frames that are transformed together: few enough to stay in the processor's cache.
 FRAMES_AT_ONCE = 64
@@ -59,42 +62,16 @@ def _bands(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return first, np.cumsum(lengths), np.concatenate(rows).astype(np.float32)
 
 
-def count_frames(
-    n_samples: int, *, n_fft: int, hop_length: int, center: bool = True
-) -> int:
-    """Return how many frames a waveform has, at least one.
-
-    Parameters
-    ----------
-    n_samples : int
-        Samples of the waveform.
-    n_fft : int
-        Samples of the (longest) window.
-    hop_length : int
-        Samples from one frame to the next.
-    center : bool, default=True
-        Whether windows may reach over both ends.
-
-    Returns
-    -------
-    n_frames : int
-        Frames.
-    """
-    room = n_samples if center else max(n_samples - n_fft, 0)
-    return 1 + room // hop_length
-
-
 def hann_spectrogram(
     y: np.ndarray,
     *,
     n_fft: int,
     hop_length: int,
     center: bool = True,
-    longest: int | None = None,
     power: bool = True,
     filters: BandedMatrix | None = None,
 ) -> np.ndarray:
-    """Return the spectra of Hann-windowed frames.
+    """Return the spectra of the Hann-windowed frames of a waveform.
 
     Parameters
     ----------
@@ -107,12 +84,42 @@ def hann_spectrogram(
     center : bool, default=True
         If True, frame t is centred on sample ``t * hop_length``, as in librosa. If
         False, frame 0 begins with the first sample.
-    longest : int, optional
-        The longest of several windows that are used side by side: without ``center``,
-        shorter windows lie in the middle of it, so that frame t means the same moment
-        for all. By default ``n_fft``.
     power : bool, default=True
         Power (squared magnitude) if True, else magnitude.
+    filters : BandedMatrix, optional
+        Filters that are applied to each power spectrum.
+
+    Returns
+    -------
+    spectra : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
+        One spectrum a frame.
+    """
+    ((samples, n_frames),) = cut_frames(
+        [y], frame_length=n_fft, hop_length=hop_length, center=center
+    )
+    spectra = power_spectra(samples, n_frames, n_fft, hop_length, filters)
+    return spectra if power else np.sqrt(spectra, out=spectra)
+
+
+def power_spectra(
+    samples: np.ndarray,
+    n_frames: int,
+    n_fft: int,
+    hop_length: int,
+    filters: BandedMatrix | None = None,
+) -> np.ndarray:
+    """Return the power spectra of frames, each multiplied with a Hann window.
+
+    Parameters
+    ----------
+    samples : ndarray, float32
+        Samples; frame t begins at ``t * hop_length``.
+    n_frames : int
+        Frames.
+    n_fft : int
+        Samples of a frame. Powers of two from 8 up are three times as fast as others.
+    hop_length : int
+        Samples from one frame to the next.
     filters : BandedMatrix, optional
         Filters that are applied to each spectrum.
 
@@ -121,23 +128,20 @@ def hann_spectrogram(
     spectra : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
         One spectrum a frame.
     """
-    longest = longest or n_fft
-    n_frames = count_frames(len(y), n_fft=longest, hop_length=hop_length, center=center)
-    padded = pad_frames(y, n_fft, hop_length, n_frames, 0 if center else longest // 2)
     width = n_fft // 2 + 1 if filters is None else filters.n_filters
     spectra = np.empty((n_frames, width), dtype=np.float32)
     if n_fft >= 8 and n_fft & (n_fft - 1) == 0:
         from skdeepmir.audio._fourier_kernel import lane_spectra
 
         bands = None if filters is None else filters.bands
-        lane_spectra(padded, n_frames, hop_length, hann(n_fft), bands, spectra)
+        lane_spectra(samples, n_frames, hop_length, hann(n_fft), bands, spectra)
     else:
-        scipy_spectra(padded, hop_length, hann(n_fft), filters, spectra)
-    return spectra if power else np.sqrt(spectra, out=spectra)
+        scipy_spectra(samples, hop_length, hann(n_fft), filters, spectra)
+    return spectra
 
 
 def scipy_spectra(
-    padded: np.ndarray,
+    samples: np.ndarray,
     hop_length: int,
     window: np.ndarray,
     filters: BandedMatrix | None,
@@ -147,7 +151,7 @@ def scipy_spectra(
 
     Parameters
     ----------
-    padded : ndarray, float32
+    samples : ndarray, float32
         Samples; frame t begins at ``t * hop_length``.
     hop_length : int
         Samples from one frame to the next.
@@ -158,7 +162,7 @@ def scipy_spectra(
     out : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
         Where the result goes.
     """
-    frames = frame_views(padded, len(window), hop_length)
+    frames = frame_views(samples, len(window), hop_length)
     for start in range(0, len(out), FRAMES_AT_ONCE):
         rows = slice(start, start + FRAMES_AT_ONCE)
         spectrum = scipy.fft.rfft(frames[rows] * window, axis=1, overwrite_x=True)
@@ -166,28 +170,6 @@ def scipy_spectra(
         values += np.square(spectrum.imag)
         if filters is not None:
             filters.apply(values, out[rows])
-
-
-def pad_frames(
-    y: np.ndarray, n_fft: int, hop_length: int, n_frames: int, first_center: int
-) -> np.ndarray:
-    """Return the samples that frames cover, zeros where they reach over the ends.
-
-    Frame t begins at ``t * hop_length``; frame 0 is centred on sample ``first_center``
-    of ``y``.
-    """
-    before = n_fft // 2 - first_center
-    end = (n_frames - 1) * hop_length + n_fft  # in samples from the first frame's start
-    padded = np.zeros(end, dtype=np.float32)
-    source = y[max(-before, 0) : end - before]
-    at = max(before, 0)
-    padded[at : at + len(source)] = source
-    return padded
-
-
-def frame_views(padded: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
-    """Return a view (n_frames, n_fft) of samples from :func:`pad_frames`."""
-    return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
 
 
 @lru_cache(maxsize=32)
@@ -249,25 +231,38 @@ def to_decibels(power: np.ndarray, amin: float = 1e-10) -> np.ndarray:
     return power
 
 
-def add_deltas(frames: np.ndarray, order: int) -> np.ndarray:
+def append_deltas(blocks: Iterable[np.ndarray], order: int) -> Iterator[np.ndarray]:
     """Append the first ``order`` time derivatives to the features of each frame.
 
     Parameters
     ----------
-    frames : ndarray of shape (n_frames, n_features)
-        Features.
+    blocks : iterable of ndarray of shape (n_frames_i, n_features)
+        The frames of one clip, in pieces.
     order : int
         0, 1 (slopes) or 2 (slopes and curvatures).
 
-    Returns
-    -------
-    extended : ndarray of shape (n_frames, n_features * (1 + order))
+    Yields
+    ------
+    extended : ndarray of shape (n_frames_j, n_features * (1 + order))
         Features, then derivatives over nine frames (a Savitzky-Golay filter, as
         ``librosa.feature.delta(mode="nearest")``). Beyond both ends the outermost
         frame is repeated.
     """
     if order == 0:
-        return frames
+        yield from blocks
+        return
+    reach = DELTA_WIDTH // 2
+    held, n_known = None, 0  # frames at the start of ``held`` that were yielded before
+    for block, is_last in mark_last(blocks):
+        held = block if held is None else np.concatenate([held, block])
+        end = len(held) if is_last else len(held) - reach
+        if end > n_known:
+            yield _with_deltas(held, order)[n_known:end]
+            held = held[max(end - reach, 0) :]
+            n_known = min(end, reach)
+
+
+def _with_deltas(frames: np.ndarray, order: int) -> np.ndarray:
     from scipy.signal import savgol_filter
 
     derivatives = [

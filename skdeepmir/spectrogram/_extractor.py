@@ -1,12 +1,13 @@
-"""Audio clips into frames: ``SpectrogramExtractor``."""
+"""The estimator around :class:`Recipe`: validation, many clips, the feature store."""
 
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
+from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.fft
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
@@ -20,12 +21,9 @@ from skdeepmir._sklearn import (
     check_clip_labels,
 )
 from skdeepmir.audio import AudioError
+from skdeepmir.feature_store import FeatureStore
 from skdeepmir.frames import as_sequence
-
-C1 = 440 * 2 ** (-45 / 12)  # 32.70 Hz, the lowest C of a piano
-PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-FOURIER_KINDS = ("magnitude", "power", "mel", "log_mel", "mfcc")
-CONSTANT_Q_KINDS = ("cqt", "chroma")
+from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
 
 
 class SpectrogramExtractor(TransformerMixin, BaseEstimator):
@@ -88,6 +86,16 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     short : {"pad", "raise"}, default="pad"
         What to do with a clip that is shorter than the longest window: fill it up with
         silence (every clip has at least one frame) or raise an error.
+    cache_dir : str or PathLike, default=None
+        Folder of a :class:`~skdeepmir.FeatureStore` that keeps the features of files:
+        each file is decoded once for all folds, candidates, processes and later runs.
+        A file counts as the same if its content is the same. None keeps nothing.
+        Waveforms in memory are never stored: finding them again would take as long as
+        transforming them.
+    cache_size : float, default=20.0
+        Gigabytes (10^9 bytes) that the store may take; beyond it, what was not used for
+        the longest time is removed. 20 GB hold the log-mel spectra of 250 hours. None
+        sets no limit.
     n_jobs : int, default=None
         Clips that are worked on at the same time, through joblib. None is 1 unless in a
         ``joblib.parallel_config`` context; -1 is all cores. Threads, unless the context
@@ -104,6 +112,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
 
     See Also
     --------
+    FeatureStore : What ``cache_dir`` keeps: look at it, clear it.
     MultiTimescalePooler : Statistics of frames over windows or the whole clip.
     FrameTransformer : Any scikit-learn transformer on frames.
 
@@ -114,6 +123,11 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     3-D array. Frames are no table, so there is no ``get_feature_names_out``, and
     ``set_output`` (which ``Pipeline.set_output`` calls on every step) leaves them
     alone.
+
+    Files are decoded, resampled and transformed in blocks: beyond its output, a clip
+    takes the same memory (some 30 MB) at any length. With ``cache_dir``, features of
+    more than 16 MB (37 minutes of "log_mel") are written block by block and returned as
+    read-only memory maps of the store, so that the output takes no memory either.
 
     References
     ----------
@@ -149,6 +163,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         "amin": [Interval(Real, 0, None, closed="neither")],
         "deltas": [Interval(Integral, 0, 2, closed="both")],
         "short": [StrOptions({"pad", "raise"})],
+        "cache_dir": [str, os.PathLike, None],
+        "cache_size": [Interval(Real, 0, None, closed="neither"), None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
@@ -171,6 +187,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         amin=1e-10,
         deltas=0,
         short="pad",
+        cache_dir=None,
+        cache_size=20.0,
         n_jobs=None,
         verbose=True,
     ):
@@ -189,6 +207,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         self.amin = amin
         self.deltas = deltas
         self.short = short
+        self.cache_dir = cache_dir
+        self.cache_size = cache_size
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -216,7 +236,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         self : SpectrogramExtractor
             The extractor.
         """
-        self._fit(X, y)
+        self._fit(X, y, self._recipe())
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -235,7 +255,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         frames : list of ndarray, or ndarray of 3 dimensions
             See :meth:`transform`.
         """
-        return self._extract(self._fit(X, y))
+        recipe = self._recipe()
+        return self._extract(self._fit(X, y, recipe), recipe)
 
     def transform(self, X):
         """Extract the frames of all clips.
@@ -260,8 +281,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             If X is no set of clips, or parameters contradict each other.
         """
         self._validate_params()
-        self._check_parameters()
-        return self._extract(self._read(X, reset=False))
+        recipe = self._recipe()
+        return self._extract(self._read(X, recipe, reset=False), recipe)
 
     def set_output(self, *, transform=None):
         """Accept and ignore a container for tables: frames are none.
@@ -288,51 +309,46 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _fit(self, X, y):
-        self._check_parameters()
-        clips = self._read(X, reset=True)
+    def _fit(self, X, y, recipe):
+        clips = self._read(X, recipe, reset=True)
         check_clip_labels(y, len(clips))
-        self.feature_names_ = np.array(self._names(), dtype=object)
+        self.feature_names_ = np.array(recipe.feature_names(), dtype=object)
         return clips
 
-    def _check_parameters(self):
-        """Check what one parameter's constraint cannot: how they fit together."""
-        sizes = self._window_sizes()
+    def _recipe(self):
+        """Return what is done to each clip; parameters are checked along the way."""
+        sizes = (self.n_fft,) if isinstance(self.n_fft, Integral) else tuple(self.n_fft)
         bad = [n for n in sizes if not isinstance(n, Integral) or n < 1]
         if bad or not sizes:
             raise ValueError(
                 f"n_fft={self.n_fft!r} must be an int from 1 up or a tuple of such."
             )
-        low, high = self._frequency_range()
-        if not low < high <= self.sample_rate / 2:
-            raise ValueError(
-                f"fmin={low:g} Hz and fmax={high:g} Hz must fit 0 <= fmin < fmax <= "
-                f"sample_rate / 2 = {self.sample_rate / 2:g} Hz."
-            )
-        if self.kind == "mfcc" and self.n_mfcc > self.n_mels:
-            raise ValueError(
-                f"n_mfcc={self.n_mfcc} coefficients need at least as many mel bands; "
-                f"n_mels={self.n_mels}."
-            )
-        if self.log and self.kind in ("mfcc", "chroma"):
-            raise ValueError(f"log=True has no meaning for kind={self.kind!r}.")
-        if self.kind in CONSTANT_Q_KINDS:
-            self._check_constant_q()
+        low = C1 if self.kind in CONSTANT_Q_KINDS else 0.0
+        return Recipe(
+            kind=self.kind,
+            sample_rate=float(self.sample_rate),
+            window_sizes=tuple(int(n) for n in sizes),
+            hop_length=int(self.hop_length),
+            n_mels=int(self.n_mels),
+            n_mfcc=int(self.n_mfcc),
+            n_bins=int(self.n_bins),
+            bins_per_octave=int(self.bins_per_octave),
+            fmin=low if self.fmin is None else float(self.fmin),
+            fmax=float(self.sample_rate / 2 if self.fmax is None else self.fmax),
+            center=bool(self.center),
+            log=bool(self.log),
+            amin=float(self.amin),
+            deltas=int(self.deltas),
+            short=self.short,
+        )
 
-    def _check_constant_q(self):
-        if not self.center:
-            raise ValueError(
-                f"center=False is not possible for kind={self.kind!r}: its filters are "
-                "of unequal length and all centred."
-            )
-        if self.kind == "chroma" and self.bins_per_octave % 12:
-            raise ValueError(
-                f"bins_per_octave={self.bins_per_octave} must be a multiple of 12 for "
-                "kind='chroma'."
-            )
-        audio.check_constant_q(**self._constant_q_parameters())
+    def _store(self):
+        if self.cache_dir is None:
+            return None
+        limit = None if self.cache_size is None else int(self.cache_size * 1e9)
+        return FeatureStore(self.cache_dir, max_bytes=limit)
 
-    def _read(self, X, *, reset):
+    def _read(self, X, recipe, *, reset):
         """Return one path or float32 waveform per clip, or a 2-D array of waveforms."""
         if isinstance(X, str | bytes | os.PathLike):
             raise ValueError(
@@ -351,165 +367,54 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             return self._read_array(X, reset=reset)
         if reset and hasattr(self, "n_features_in_"):
             del self.n_features_in_
-        return _check_rows(clips)
+        return _check_rows(clips, self._store(), recipe)
 
     def _read_array(self, X, *, reset):
         X = validate_data(self, X, reset=reset, ensure_all_finite=False)
         waveforms = audio.pcm_to_float(X)
         return np.stack(_check_rows(list(waveforms)))
 
-    def _extract(self, clips):
-        frames = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(self._clip_frames)(clip, row) for row, clip in enumerate(clips)
-        )
-        frames = list(
-            progress(
-                frames,
-                total=len(clips),
-                label=f"Extracting {self.kind}",
-                unit="clips",
-                verbose=self.verbose,
+    def _extract(self, clips, recipe):
+        store = self._store()
+        # Clips share the cores, so matrix products must not; and one thread makes the
+        # result the same for any n_jobs.
+        limit = _blas().limit(limits=1) if recipe.is_constant_q else nullcontext()
+        with limit:
+            frames = Parallel(
+                n_jobs=self.n_jobs, prefer="threads", return_as="generator"
+            )(
+                delayed(_extract_clip)(clip, row, recipe, store)
+                for row, clip in enumerate(clips)
             )
-        )
+            frames = list(
+                progress(
+                    frames,
+                    total=len(clips),
+                    label=f"Extracting {self.kind}",
+                    unit="clips",
+                    verbose=self.verbose,
+                )
+            )
         return np.stack(frames) if isinstance(clips, np.ndarray) else frames
 
-    def _clip_frames(self, clip, row):
-        """Decode one clip and return its frames, or say which row is bad."""
-        path = None
-        try:
-            if not isinstance(clip, np.ndarray):
-                path = os.fsdecode(clip)
-                clip, _ = audio.read_audio(clip, sample_rate=self.sample_rate)
-            self._check_length(clip, path)
-            with np.errstate(over="ignore", invalid="ignore"):  # reported below
-                frames = self._frames(clip)
-            if not np.isfinite(frames).all():
-                raise AudioError(
-                    "not_finite",
-                    f"is so loud (peak {np.abs(clip).max():.3g}) that its "
-                    f"{self.kind} overflows",
-                    "Expected samples between about -1 and 1. Scale it down.",
-                    path,
-                )
-        except AudioError as error:
-            raise error.at_row(row) from error.__cause__
-        return frames
 
-    def _check_length(self, y, path):
-        if self.short == "pad":
-            return
-        needed = (
-            audio.constant_q_support(**self._constant_q_parameters())
-            if self.kind in CONSTANT_Q_KINDS
-            else max(self._window_sizes())
-        )
-        if len(y) < needed:
-            raise AudioError(
-                "too_short",
-                f"has {len(y)} samples at {self.sample_rate:g} Hz, fewer than the "
-                f"{needed} of the longest window",
-                "Leave it out with its label, shorten the window, or let it be filled "
-                "up with short='pad'.",
-                path,
-            )
+def _extract_clip(clip, row, recipe, store):
+    """Return the frames of one clip, or say which row is bad."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # the recipe reports them
+            if store is None or isinstance(clip, np.ndarray):
+                return audio.join_blocks(recipe.frame_blocks(clip))
+            return store.fetch(clip, recipe.key(), lambda: recipe.frame_blocks(clip))
+    except AudioError as error:
+        raise error.at_row(row) from error.__cause__
 
-    def _frames(self, y):
-        """Return the frames of one waveform, float32 (n_frames, n_features)."""
-        if self.kind in CONSTANT_Q_KINDS:
-            frames = self._constant_q_frames(y)
-        else:
-            sizes = self._window_sizes()
-            spectra = [self._fourier_frames(y, n_fft, max(sizes)) for n_fft in sizes]
-            frames = (
-                spectra[0] if len(spectra) == 1 else np.concatenate(spectra, axis=1)
-            )
-        return audio.add_deltas(frames, self.deltas)
 
-    def _constant_q_frames(self, y):
-        parameters = self._constant_q_parameters()
-        frames = audio.constant_q(y, hop_length=self.hop_length, **parameters)
-        if self.kind == "chroma":
-            return audio.chroma(
-                frames, fmin=parameters["fmin"], bins_per_octave=self.bins_per_octave
-            )
-        return audio.to_decibels(np.square(frames), self.amin) if self.log else frames
+@lru_cache(maxsize=1)
+def _blas():
+    """Return what limits the threads of matrix products; looking for it takes long."""
+    import threadpoolctl
 
-    def _fourier_frames(self, y, n_fft, longest):
-        low, high = self._frequency_range()
-        mel = self.kind in ("mel", "log_mel", "mfcc")
-        filters = None
-        if mel:
-            filters = audio.mel_filters(self.sample_rate, n_fft, self.n_mels, low, high)
-        frames = audio.hann_spectrogram(
-            y,
-            n_fft=n_fft,
-            hop_length=self.hop_length,
-            center=self.center,
-            longest=longest,
-            power=self.kind != "magnitude",
-            filters=filters,
-        )
-        if not mel:
-            frames = frames[:, self._bins(n_fft)]
-        if self.log and self.kind == "magnitude":
-            frames = np.square(frames)
-        if self.log or self.kind in ("log_mel", "mfcc"):
-            frames = audio.to_decibels(frames, self.amin)
-        if self.kind == "mfcc":
-            cepstra = scipy.fft.dct(frames, axis=1, norm="ortho")
-            frames = np.ascontiguousarray(cepstra[:, : self.n_mfcc])
-        return frames
-
-    def _window_sizes(self):
-        return (self.n_fft,) if isinstance(self.n_fft, Integral) else tuple(self.n_fft)
-
-    def _frequency_range(self):
-        """Return the lowest and the highest frequency in Hz."""
-        low = self.fmin
-        if low is None:
-            low = C1 if self.kind in CONSTANT_Q_KINDS else 0.0
-        return low, self.sample_rate / 2 if self.fmax is None else self.fmax
-
-    def _bins(self, n_fft):
-        """Return the slice of the spectrum between fmin and fmax."""
-        low, high = self._frequency_range()
-        freqs = np.arange(n_fft // 2 + 1) * (self.sample_rate / n_fft)
-        return slice(
-            int(np.searchsorted(freqs, low)), int(np.searchsorted(freqs, high, "right"))
-        )
-
-    def _constant_q_parameters(self):
-        return {
-            "sample_rate": self.sample_rate,
-            "fmin": self._frequency_range()[0],
-            "n_bins": self.n_bins,
-            "bins_per_octave": self.bins_per_octave,
-        }
-
-    def _names(self):
-        """Name the columns of a frame."""
-        if self.kind == "chroma":
-            names = [f"chroma_{pitch}" for pitch in PITCH_CLASSES]
-        elif self.kind == "cqt":
-            low = self._frequency_range()[0]
-            freqs = low * 2 ** (np.arange(self.n_bins) / self.bins_per_octave)
-            names = [f"cqt_{freq:.1f}hz" for freq in freqs]
-        else:
-            sizes = self._window_sizes()
-            names = [
-                name if len(sizes) == 1 else f"{name}_n_fft{n_fft}"
-                for n_fft in sizes
-                for name in self._fourier_names(n_fft)
-            ]
-        suffixes = ("", "_delta", "_delta2")[: self.deltas + 1]
-        return [name + suffix for suffix in suffixes for name in names]
-
-    def _fourier_names(self, n_fft):
-        if self.kind in ("magnitude", "power"):
-            freqs = np.arange(n_fft // 2 + 1) * (self.sample_rate / n_fft)
-            return [f"{self.kind}_{f:.1f}hz" for f in freqs[self._bins(n_fft)]]
-        count = self.n_mfcc if self.kind == "mfcc" else self.n_mels
-        return [f"{self.kind}_{i}" for i in range(count)]
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 def _holds_audio(clips):
@@ -520,19 +425,22 @@ def _holds_audio(clips):
     )
 
 
-def _check_rows(clips):
+def _check_rows(clips, store=None, recipe=None):
     """Check every clip; files by their headers, waveforms by their samples.
 
-    All rows are looked at before anything is raised, so that one error names them all.
+    Files whose features are in the store are not opened. All rows are looked at before
+    anything is raised, so that one error names them all.
     """
     by_path = isinstance(clips[0], str | bytes | os.PathLike)
+    key = None if store is None else recipe.key()
     checked, errors = [], {}
     for row, clip in enumerate(clips):
         try:
             if isinstance(clip, str | bytes | os.PathLike) != by_path:
                 raise _mixed(clip, by_path)
             if by_path:
-                audio.read_header(clip)
+                if store is None or not store.holds(clip, key):
+                    audio.read_header(clip)
                 checked.append(clip)
             else:
                 checked.append(audio.check_waveform(clip))

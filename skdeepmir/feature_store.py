@@ -1,0 +1,452 @@
+"""Features of audio files on disk, computed once: ``FeatureStore``."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import struct
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skdeepmir._disk import TEMPORARY, written_whole
+from skdeepmir.audio import AudioError, join_blocks, path_name, read_header
+
+# An entry: this, the frames as little-endian float32, a JSON description, its length in
+# four bytes, and the SHA-256 of everything before.
+MAGIC = b"skdeepmir features 1".ljust(64, b"\0")
+CHECKSUM = 32
+IN_MEMORY = 16_000_000  # bytes; larger entries are returned as memory maps
+READ_AT_ONCE = 1 << 20
+STRAY_SECONDS = 24 * 3600  # after which an unfinished file is removed
+RACY_NANOSECONDS = 2 * 10**9  # a file this young may change without a new mtime
+
+
+class StoredFeatures(NamedTuple):
+    """What the store knows about the features of one file."""
+
+    source: str  # the audio file, as it was called when they were computed
+    parameters: dict[str, Any]
+    versions: dict[str, str]
+    shape: tuple[int, int]  # (n_frames, n_features)
+    n_bytes: int
+    last_used: float  # seconds since 1970
+    path: Path  # the entry itself
+
+
+class FeatureStore:
+    """The folder behind ``SpectrogramExtractor(cache_dir=...)``.
+
+    Features belong to the content of a file, the parameters that matter and the
+    versions of the libraries that decode, resample and build filters. Whatever
+    changes, features of something else are never returned. Every entry is an array with
+    a checksum, no pickle: a damaged one is noticed, computed again and reported with a
+    warning. Any number of processes and threads may share a store; each entry is
+    computed by one of them while the others wait for it.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        Where to keep features; it is created when something is stored.
+    max_bytes : int, default=None
+        Size beyond which the entries that were not used for the longest time are
+        removed. None sets no limit. Several processes that write at once may exceed it
+        by a twentieth each for a while.
+
+    Notes
+    -----
+    The digest (SHA-256) of a file is remembered with its size, times and inode, so that
+    an unchanged file is read once.
+
+    The folder can be deleted at any time while nobody uses it; a file system without
+    locks costs double work, not wrong features. Do not use one that strangers can write
+    to: they could put other numbers in.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np, soundfile
+    >>> from skdeepmir import FeatureStore, SpectrogramExtractor
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> soundfile.write(folder / "a.wav", np.ones(22050) / 2, 22050)
+    >>> extractor = SpectrogramExtractor("mfcc", cache_dir=folder / "features")
+    >>> frames = extractor.transform([folder / "a.wav"])
+    >>> store = FeatureStore(folder / "features")
+    >>> store
+    FeatureStore(..., 1 entry, 0.0 MB)
+    >>> store.entries()[0].shape
+    (44, 20)
+    >>> store.clear()
+    1
+    """
+
+    def __init__(self, folder, *, max_bytes=None):
+        self.folder = Path(folder)
+        self.max_bytes = max_bytes
+        self._entries = self.folder / "entries"
+        self._digests = self.folder / "digests"
+        self._locks = self.folder / "locks"
+        self._is_usable = True
+        self._unchecked = math.inf  # bytes written since the size was looked at
+
+    def __repr__(self):
+        files = list(self._scan())
+        n_bytes = sum(status.st_size for _, status in files)
+        plural = "entry" if len(files) == 1 else "entries"
+        return (
+            f"FeatureStore({str(self.folder)!r}, {len(files)} {plural}, "
+            f"{n_bytes / 1e6:.1f} MB)"
+        )
+
+    def fetch(self, path, key, compute: Callable[[], Iterable[np.ndarray]]):
+        """Return the features of a file, from the store or by computing them.
+
+        Parameters
+        ----------
+        path : path
+            The audio file.
+        key : dict
+            What features depend on besides the file's content; values go into JSON.
+        compute : callable
+            Called without arguments where the store has no features: an iterable of
+            blocks ``(n_frames_i, n_features)``, float32.
+
+        Returns
+        -------
+        features : ndarray of shape (n_frames, n_features), float32
+            The features; a read-only memory map if they take more than 16 MB.
+
+        Raises
+        ------
+        AudioError
+            If the file is missing or changes meanwhile, and what ``compute`` raises.
+        """
+        status = _file_status(path)
+        entry = self._entry(self._digest(path, status), key)
+        features = self._read(entry)
+        if features is not None:
+            return features
+        if not self._is_usable:
+            return join_blocks(compute())
+        with self._lock(entry):
+            # Another process may have computed it while this one waited.
+            features = self._read(entry, warn=True)
+            if features is None and self._is_usable:
+                self._write(entry, path, key, compute)
+                features = self._read(entry)
+        if _file_status(path) != status:
+            entry.unlink(missing_ok=True)
+            raise AudioError(
+                "changed",
+                "was changed while its features were computed",
+                "Wait until it is written, then try again.",
+                path_name(path),
+            )
+        if features is None:  # it could not be stored
+            features = join_blocks(compute())
+        self._limit_size()
+        return features
+
+    def holds(self, path, key):
+        """Tell whether there are features of an unchanged file, without reading them.
+
+        Parameters
+        ----------
+        path : path
+            The audio file.
+        key : dict
+            As in :meth:`fetch`.
+
+        Returns
+        -------
+        found : bool
+            Whether there are. False also where the file has to be read to know.
+        """
+        try:
+            digest = self._known_digest(path, _file_status(path))
+        except AudioError:
+            return False
+        return digest is not None and self._entry(digest, key).exists()
+
+    def entries(self):
+        """List what is in the store.
+
+        Returns
+        -------
+        entries : list of StoredFeatures
+            Source, parameters, versions, shape, bytes, last use and path of each entry,
+            the least recently used first. Damaged entries are left out.
+        """
+        described = []
+        for path, status in self._scan():
+            footer = _read_footer(path)
+            if footer is not None:
+                described.append(
+                    StoredFeatures(
+                        source=footer["source"],
+                        parameters=footer["parameters"],
+                        versions=footer["versions"],
+                        shape=tuple(footer["shape"]),
+                        n_bytes=status.st_size,
+                        last_used=status.st_mtime,
+                        path=path,
+                    )
+                )
+        return sorted(described, key=lambda entry: entry.last_used)
+
+    def clear(self, unused_for=0.0):
+        """Remove entries.
+
+        Parameters
+        ----------
+        unused_for : float, default=0.0
+            Only those that were not used for so many days; 0 removes all.
+
+        Returns
+        -------
+        n_removed : int
+            How many were removed.
+        """
+        before = time.time() - unused_for * 86400
+        n_removed = 0
+        for path, status in self._scan():
+            if unused_for == 0 or status.st_mtime < before:
+                path.unlink(missing_ok=True)
+                n_removed += 1
+        return n_removed
+
+    def __getstate__(self):
+        return {"folder": self.folder, "max_bytes": self.max_bytes}
+
+    def __setstate__(self, state):
+        self.__init__(**state)
+
+    def _entry(self, digest, key):
+        """Return the path of the entry for a file's digest and a key."""
+        text = json.dumps({"content": digest, **key}, sort_keys=True)
+        name = hashlib.sha256(text.encode()).hexdigest()
+        return self._entries / name[:2] / name
+
+    def _scan(self):
+        """Yield the path and the status of every entry, unfinished ones left out."""
+        for path in self._entries.glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                status = path.stat()
+                if path.suffix != TEMPORARY:
+                    yield path, status
+                elif time.time() - status.st_mtime > STRAY_SECONDS:
+                    path.unlink()
+
+    # Digests
+
+    def _digest(self, path, status):
+        digest = self._known_digest(path, status)
+        if digest is None:
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            self._remember_digest(path, status, digest)
+        return digest
+
+    def _memo(self, path):
+        name = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()
+        return self._digests / name[:2] / name
+
+    def _known_digest(self, path, status):
+        try:
+            digest, check = self._memo(path).read_text().split()
+        except (OSError, ValueError):  # none, or damaged: the file is read again
+            return None
+        return digest if check == _memo_check(digest, status) else None
+
+    def _remember_digest(self, path, status, digest):
+        if time.time_ns() - status.mtime_ns < RACY_NANOSECONDS or not self._is_usable:
+            return
+        memo = self._memo(path)
+        with self._reporting(), written_whole(_with_folder(memo)) as file:
+            file.write(f"{digest} {_memo_check(digest, status)}\n".encode())
+
+    # Entries
+
+    def _read(self, entry, warn=False):
+        """Return the features of an entry; None if there is none or it is damaged."""
+        try:
+            with open(entry, "rb") as file:
+                features = _load(file, entry)
+        except FileNotFoundError:
+            return None
+        if features is None:
+            if warn:
+                warnings.warn(
+                    f"The entry {str(entry)!r} of the feature store is damaged (its "
+                    "checksum differs); it is computed again. If this happens often, "
+                    "have the disk checked.",
+                    stacklevel=2,
+                )
+            return None
+        with contextlib.suppress(OSError):  # a store that may only be read
+            os.utime(entry)
+        return features
+
+    def _write(self, entry, path, key, compute):
+        """Compute features and store them block by block."""
+        blocks = iter(compute())
+        with self._reporting(), written_whole(_with_folder(entry)) as file:
+            checksum = hashlib.sha256()
+
+            def write(data):
+                checksum.update(data)
+                file.write(data)
+
+            write(MAGIC)
+            n_frames = 0
+            for block in blocks:
+                n_frames, n_features = n_frames + len(block), block.shape[1]
+                write(np.ascontiguousarray(block, dtype="<f4").data.cast("B"))
+            footer = {
+                **key,
+                "entry": entry.name,
+                "source": path_name(path),
+                "shape": [n_frames, n_features],
+            }
+            text = json.dumps(footer).encode()
+            write(text + struct.pack("<I", len(text)))
+            file.write(checksum.digest())
+            self._unchecked += file.tell()
+
+    @contextlib.contextmanager
+    def _lock(self, entry) -> Iterator[None]:
+        """Let no other process compute the same entry."""
+        import filelock
+
+        # A few thousand lock files serve all entries: they never have to be removed.
+        path = self._locks / entry.name[:3]
+        with contextlib.ExitStack() as stack:
+            with self._reporting():
+                stack.enter_context(
+                    filelock.FileLock(_with_folder(path), poll_interval=0.01)
+                )
+            yield
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Go on without the store where it cannot be written to, and say so once."""
+        try:
+            yield
+        except (OSError, NotImplementedError) as error:
+            self._is_usable = False
+            warnings.warn(
+                f"The feature store {str(self.folder)!r} cannot be written to "
+                f"({error}); features are computed without it from here on. Free some "
+                "space, or choose another cache_dir.",
+                stacklevel=2,
+            )
+
+    def _limit_size(self):
+        """Remove the entries that were not used for the longest time."""
+        if self.max_bytes is None or self._unchecked < self.max_bytes / 20:
+            return
+        self._unchecked = 0
+        files = sorted(self._scan(), key=lambda item: item[1].st_mtime_ns)
+        excess = sum(status.st_size for _, status in files) - self.max_bytes
+        for path, status in files:
+            if excess <= 0:
+                break
+            path.unlink(missing_ok=True)
+            excess -= status.st_size
+
+
+def _with_folder(path):
+    """Create the folder of a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+class FileStatus(NamedTuple):
+    """What changes when a file does."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+def _file_status(path):
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        read_header(path)  # raises the error that says why
+        raise
+    return FileStatus(
+        status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    )
+
+
+def _memo_check(digest, status):
+    """Return the checksum of a remembered digest and what it was remembered for."""
+    return hashlib.sha256(f"{digest} {tuple(status)}".encode()).hexdigest()
+
+
+def _load(file, entry):
+    """Return the array of an entry, None if anything about it is wrong."""
+    size = os.fstat(file.fileno()).st_size
+    footer = _parse_footer(file, size)
+    if footer is None or footer["entry"] != entry.name:
+        return None
+    shape = tuple(footer["shape"])
+    file.seek(0)
+    if size <= IN_MEMORY:
+        data = np.empty(size, dtype=np.uint8)
+        if file.readinto(data.data) != size:
+            return None
+        digest = hashlib.sha256(data[:-CHECKSUM].data).digest()
+        if digest != data[-CHECKSUM:].tobytes():
+            return None
+        end = len(MAGIC) + 4 * shape[0] * shape[1]
+        return data[len(MAGIC) : end].view("<f4").reshape(shape)
+    checksum = hashlib.sha256()
+    left = size - CHECKSUM
+    while left:
+        block = file.read(min(left, READ_AT_ONCE))
+        if not block:
+            return None
+        checksum.update(block)
+        left -= len(block)
+    if file.read() != checksum.digest():
+        return None
+    return np.memmap(entry, dtype="<f4", mode="r", offset=len(MAGIC), shape=shape)
+
+
+def _read_footer(path):
+    try:
+        with open(path, "rb") as file:
+            return _parse_footer(file, os.fstat(file.fileno()).st_size)
+    except FileNotFoundError:  # removed meanwhile
+        return None
+
+
+def _parse_footer(file, size):
+    """Return the description at the end of an entry, None if it makes no sense."""
+    if file.read(len(MAGIC)) != MAGIC or size < len(MAGIC) + 4 + CHECKSUM:
+        return None
+    file.seek(size - CHECKSUM - 4)
+    (length,) = struct.unpack("<I", file.read(4))
+    start = size - CHECKSUM - 4 - length
+    if start < len(MAGIC):
+        return None
+    file.seek(start)
+    try:
+        footer = json.loads(file.read(length))
+        n_frames, n_features = footer["shape"]
+        if start - len(MAGIC) != 4 * n_frames * n_features:
+            return None
+    except (ValueError, TypeError, KeyError):  # not JSON, or not ours
+        return None
+    return footer

@@ -397,31 +397,29 @@ def _memo_check(digest, status):
 def _load(file, entry):
     """Return the array of an entry, None if anything about it is wrong."""
     size = os.fstat(file.fileno()).st_size
-    footer = _parse_footer(file, size)
-    if footer is None or footer["entry"] != entry.name:
+    if size < len(MAGIC) + CHECKSUM:
         return None
-    shape = tuple(footer["shape"])
-    file.seek(0)
+    data = None
     if size <= IN_MEMORY:
         data = np.empty(size, dtype=np.uint8)
         if file.readinto(data.data) != size:
             return None
-        digest = hashlib.sha256(data[:-CHECKSUM].data).digest()
-        if digest != data[-CHECKSUM:].tobytes():
-            return None
-        end = len(MAGIC) + 4 * shape[0] * shape[1]
-        return data[len(MAGIC) : end].view("<f4").reshape(shape)
-    checksum = hashlib.sha256()
-    left = size - CHECKSUM
-    while left:
-        block = file.read(min(left, READ_AT_ONCE))
-        if not block:
-            return None
-        checksum.update(block)
-        left -= len(block)
+        checksum = hashlib.sha256(data[:-CHECKSUM].data)
+    else:
+        checksum = hashlib.sha256()
+        for start in range(0, size - CHECKSUM, READ_AT_ONCE):
+            checksum.update(file.read(min(READ_AT_ONCE, size - CHECKSUM - start)))
+    file.seek(size - CHECKSUM)
     if file.read() != checksum.digest():
         return None
-    return np.memmap(entry, dtype="<f4", mode="r", offset=len(MAGIC), shape=shape)
+    footer = _parse_footer(file, size)
+    if footer is None or footer["entry"] != entry.name:  # of another file or format
+        return None
+    shape = tuple(footer["shape"])
+    if data is None:
+        return np.memmap(file, dtype="<f4", mode="r", offset=len(MAGIC), shape=shape)
+    end = len(MAGIC) + 4 * shape[0] * shape[1]
+    return data[len(MAGIC) : end].view("<f4").reshape(shape)
 
 
 def _read_footer(path):
@@ -434,6 +432,7 @@ def _read_footer(path):
 
 def _parse_footer(file, size):
     """Return the description at the end of an entry, None if it makes no sense."""
+    file.seek(0)
     if file.read(len(MAGIC)) != MAGIC or size < len(MAGIC) + 4 + CHECKSUM:
         return None
     file.seek(size - CHECKSUM - 4)
@@ -445,8 +444,8 @@ def _parse_footer(file, size):
     try:
         footer = json.loads(file.read(length))
         n_frames, n_features = footer["shape"]
-        if start - len(MAGIC) != 4 * n_frames * n_features:
-            return None
-    except (ValueError, TypeError, KeyError):  # not JSON, or not ours
+        is_whole = start - len(MAGIC) == 4 * n_frames * n_features
+        is_ours = {"entry", "source", "parameters", "versions"} <= set(footer)
+    except (ValueError, TypeError, KeyError):  # not JSON, or something else
         return None
-    return footer
+    return footer if is_whole and is_ours else None

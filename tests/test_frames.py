@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 
+from skdeepmir import MultiTimescalePooler, load_clips, save_clips
 from skdeepmir.frames import pack_clips, split_clips, stack_clips
 
 
@@ -45,3 +47,69 @@ def test_packing_mirrors_the_container():
     clips = [np.ones((2, 3)), np.zeros((2, 3))]
     _, layout = stack_clips(np.ones((2, 5, 1)))
     assert pack_clips(clips, layout).shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f4"])
+def test_saved_clips_come_back_as_views_of_one_map(tmp_path, dtype):
+    rng = np.random.RandomState(0)
+    clips = [rng.rand(n, 3).astype(dtype) for n in (4, 1, 7)]
+    save_clips(tmp_path / "clips.npy", clips)
+    loaded = load_clips(tmp_path / "clips.npy")
+    for clip, expected in zip(loaded, clips, strict=True):
+        np.testing.assert_array_equal(clip, expected)
+        assert isinstance(clip, np.memmap) and clip.base is not None
+        assert clip.dtype == expected.dtype and not clip.flags.writeable
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "clips.npy"), np.concatenate(clips)
+    )
+
+
+def test_saved_clips_travel_to_workers_as_names(tmp_path):
+    save_clips(tmp_path / "clips.npy", np.zeros((2, 5000, 100), np.float32))
+    loaded = load_clips(tmp_path / "clips.npy")
+    kinds = Parallel(n_jobs=2)(delayed(is_memory_map)([clip]) for clip in loaded)
+    assert kinds == [True, True]
+
+
+def is_memory_map(clips):
+    return isinstance(clips[0], np.memmap) or isinstance(clips[0].base, np.memmap)
+
+
+def test_estimators_take_saved_clips(tmp_path):
+    clips = [np.random.RandomState(n).rand(n, 3) for n in (4, 9)]
+    save_clips(tmp_path / "clips.npy", clips)
+    pooler = MultiTimescalePooler(("mean", "max"), windows=2)
+    np.testing.assert_array_equal(
+        pooler.fit_transform(load_clips(tmp_path / "clips.npy")),
+        pooler.fit_transform(clips),
+    )
+
+
+def test_what_are_no_clips_is_not_saved_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "clips.npy"
+    save_clips(path, [np.ones((2, 2))])
+    mixed = [np.ones((2, 2)), np.ones((2, 2), np.float32)]
+    for bad, message in (
+        (np.ones((3, 2)), "expected a list of matrices"),
+        (mixed, "dtypes float32, float64"),
+        ([np.ones((2, 2)), np.ones((2, 3))], "clip 1 has 3 features"),
+        ([], "0 clips"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            save_clips(path, bad)
+    assert len(load_clips(path)) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["clips.npy"]
+
+
+def test_a_file_without_clips_is_named(tmp_path):
+    path = tmp_path / "clips.npy"
+    save_clips(path, [np.ones((20, 2))])
+    whole = path.read_bytes()
+    np.save(tmp_path / "rows.npy", np.ones((3, 2)))
+    plain = (tmp_path / "rows.npy").read_bytes()
+    for content in (whole[:200], whole[:-8], b"", b"RIFF", plain):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="clips.npy' holds no complete set"):
+            load_clips(path)
+    with pytest.raises(FileNotFoundError):
+        load_clips(tmp_path / "missing.npy")

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ import soundfile
 from joblib import parallel_config
 
 from skdeepmir import SpectrogramExtractor
-from skdeepmir.audio import AudioError
+from skdeepmir.audio import AudioError, _files
+from skdeepmir.spectrogram import _recipe
 
 KINDS = ("magnitude", "power", "mel", "log_mel", "mfcc", "cqt", "chroma")
 
@@ -172,3 +175,55 @@ def test_parameters_that_contradict_each_other_are_refused(parameters, message, 
 def test_it_is_quiet(clips, capfd):
     SpectrogramExtractor().fit_transform(clips)
     assert capfd.readouterr() == ("", "")
+
+
+BLOCK_CASES = [
+    *({"kind": kind} for kind in KINDS),
+    {"kind": "log_mel", "center": False, "deltas": 2},
+    {"kind": "power", "n_fft": (512, 4096), "hop_length": 441},
+    {"kind": "mfcc", "n_fft": 1000, "deltas": 1},
+    {"kind": "mel", "n_fft": 256, "hop_length": 5000},
+    {"kind": "cqt", "hop_length": 441, "log": True, "deltas": 2},
+]
+
+
+@pytest.mark.parametrize("parameters", BLOCK_CASES, ids=str)
+@pytest.mark.parametrize("length", [5000, 70_001])
+def test_blocks_equal_the_whole_clip(parameters, length, tmp_path, monkeypatch):
+    rng = np.random.RandomState(0)
+    loudness = np.repeat([1, 1e-3, 0.1, 0], length // 4 + 1)[:length]
+    y = (0.1 * loudness * rng.randn(length)).astype(np.float32)
+    soundfile.write(tmp_path / "44.wav", y, 44100, subtype="FLOAT")
+    extractor = SpectrogramExtractor(**parameters)
+    whole = extractor.fit_transform([y])
+    resampled = extractor.transform([tmp_path / "44.wav"])
+    monkeypatch.setattr(_recipe, "WHOLE", 0)
+    monkeypatch.setattr(_recipe, "BLOCK", 3001)
+    monkeypatch.setattr(_files, "BLOCK", 3001)
+    for expected, X in ((whole, y), (resampled, tmp_path / "44.wav")):
+        (frames,) = extractor.transform([X])
+        assert frames.shape == expected[0].shape
+        assert np.abs(frames - expected[0]).max() <= 1e-5 * np.abs(expected[0]).max()
+
+
+@pytest.mark.parametrize("kind", ["log_mel", "cqt"])
+def test_memory_beyond_the_output_does_not_grow_with_length(kind, tmp_path):
+    """Peaks are those of a process of its own; each test file is 20 minutes long."""
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(20 * 60 * 22050, np.float32), 22050)
+    code = f"""
+import resource, sys
+import numpy as np
+from skdeepmir import SpectrogramExtractor
+extractor = SpectrogramExtractor({kind!r}, cache_dir={str(tmp_path / "store")!r})
+extractor.fit_transform([np.zeros(30000, np.float32)])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+frames = extractor.transform([{str(path)!r}])[0]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, frames.nbytes)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    growth, n_bytes = map(int, result.stdout.split())
+    assert n_bytes > 16_000_000
+    assert growth * 1024 < 60_000_000  # the waveform alone takes 106 MB

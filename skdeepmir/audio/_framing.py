@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+CHUNK_BYTES = 40_000_000  # more than what C libraries keep for later when it is freed
+
 
 def mark_last(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
     """Yield each block with whether it is the last."""
@@ -134,14 +136,24 @@ def frame_views(samples: np.ndarray, frame_length: int, hop_length: int) -> np.n
 
 
 def join_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Concatenate blocks along the first axis, giving the memory of each back."""
-    held = list(blocks)
-    if len(held) == 1:
-        return held[0]
-    joined = np.empty((sum(map(len, held)), *held[0].shape[1:]), dtype=held[0].dtype)
+    """Concatenate blocks along the first axis, with little memory beyond the result."""
+    chunks: list[np.ndarray] = []
+    pending: list[np.ndarray] = []
+    n_bytes = 0
+    for block in blocks:
+        pending.append(block)
+        n_bytes += block.nbytes
+        if n_bytes >= CHUNK_BYTES:
+            chunks.append(np.concatenate(pending))
+            pending.clear()
+            n_bytes = 0
+    if not chunks:
+        return pending[0] if len(pending) == 1 else np.concatenate(pending)
+    chunks += pending
+    joined = np.empty((sum(map(len, chunks)), *chunks[0].shape[1:]), chunks[0].dtype)
     end = len(joined)
-    while held:
-        block = held.pop()
-        joined[end - len(block) : end] = block
-        end -= len(block)
+    while chunks:  # each is given back before more of the result is touched
+        start = end - len(chunks[-1])
+        joined[start:end] = chunks.pop()
+        end = start
     return joined

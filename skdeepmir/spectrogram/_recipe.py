@@ -90,7 +90,7 @@ class Recipe:
         """
         import soundfile
 
-        names = ["kind", "sample_rate", "hop_length", "deltas"]
+        names = ["kind", "sample_rate", "hop_length", "deltas", "short"]
         versions = {
             "features": VERSION,
             "libsndfile": soundfile.__libsndfile_version__,

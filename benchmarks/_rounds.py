@@ -31,4 +31,4 @@ def measure(contenders, n_rounds=9):
             f"| {statistics.median(ratios):.2f}x "
             f"[{min(ratios):.2f}-{max(ratios):.2f}] |"
         )
-    print()
+    print(flush=True)

@@ -29,15 +29,26 @@ def loop(clip):
 
 
 def main():
-    clip = np.random.RandomState(0).rand(1292, 128).astype(np.float32)
-    pooler = MultiTimescalePooler(FUNCTIONS, windows=WINDOWS).fit([clip])
-    exact = loop(clip.astype(np.float64))
-    print(f"largest error: {np.abs(pooler.transform([clip])[0] - exact).max():.1e}")
+    rng = np.random.RandomState(0)
+    clips = [rng.rand(1292, 128).astype(np.float32) for _ in range(20)]
+    pooler = MultiTimescalePooler(FUNCTIONS, windows=WINDOWS).fit(clips)
+    exact = loop(clips[0].astype(np.float64))
+    print(f"largest error: {np.abs(pooler.transform(clips)[0] - exact).max():.1e}")
+    raised = [clip + np.float32(1000) for clip in clips]
+    exact = loop(raised[0].astype(np.float64))
+    error = np.abs(pooler.transform(raised)[0] - exact)
+    of_skewness = error.reshape(len(WINDOWS), len(FUNCTIONS), -1)[:, 4].max()
+    print(f"with an offset of 1000: skewness {of_skewness:.1e}")
     measure(
         {
-            "NumPy loop, float32": lambda: loop(clip),
-            "NumPy loop, float64": lambda: loop(clip.astype(np.float64)),
-            "MultiTimescalePooler (float64 inside)": lambda: pooler.transform([clip]),
+            "NumPy loop, float32": lambda: [loop(clip) for clip in clips],
+            "NumPy loop, float64": lambda: [
+                loop(clip.astype(np.float64)) for clip in clips
+            ],
+            "MultiTimescalePooler, 20 clips": lambda: pooler.transform(clips),
+            "MultiTimescalePooler, one by one": lambda: [
+                pooler.transform([clip]) for clip in clips
+            ],
         }
     )
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from skdeepmir import audio
-from skdeepmir.audio import AudioError
+from skdeepmir.audio import AudioError, Frames
 from skdeepmir.audio._fourier_kernel import lane_spectra
 from skdeepmir.audio._spectra import hann, scipy_spectra
 
@@ -44,11 +44,25 @@ def test_the_kernel_equals_scipy(n_fft, hop_length, banded):
     filters = audio.BandedMatrix(weights) if banded else None
     window = hann(n_fft)
     expected = np.empty((38, 5 if banded else n_fft // 2 + 1), np.float32)
-    scipy_spectra(y, hop_length, window, filters, expected)
+    frames = Frames(y, 0, 38)
+    scipy_spectra(frames.views(n_fft, hop_length), window, filters, expected)
     spectra = np.full_like(expected, np.nan)
     bands = None if filters is None else filters.bands
-    lane_spectra(y, len(spectra), hop_length, window, bands, spectra)
+    lane_spectra(*frames, hop_length, window, bands, spectra)
     assert np.abs(spectra - expected).max() <= 3e-6 * expected.max()
+
+
+@pytest.mark.parametrize("start", [-100, 0, 30, 5000])
+def test_zeros_stand_in_for_what_lies_beyond_both_ends(start):
+    y = np.random.RandomState(0).randn(200).astype(np.float32)
+    padded = np.concatenate([np.zeros(100), y, np.zeros(9000)]).astype(np.float32)
+    inside = Frames(padded, start + 100, 20)
+    beyond = Frames(y, start, 20)
+    np.testing.assert_array_equal(beyond.views(64, 7), inside.views(64, 7))
+    spectra = np.full((2, 20, 33), np.nan, np.float32)
+    for frames, out in zip((beyond, inside), spectra, strict=True):
+        lane_spectra(*frames, 7, hann(64), None, out)
+    np.testing.assert_array_equal(*spectra)
 
 
 def test_without_centre_frame_0_begins_with_the_first_sample(music):

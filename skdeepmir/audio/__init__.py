@@ -20,7 +20,7 @@ from skdeepmir.audio._files import (
     read_header,
     stream_audio,
 )
-from skdeepmir.audio._framing import count_frames, cut_frames, join_blocks
+from skdeepmir.audio._framing import Frames, count_frames, cut_frames, join_blocks
 from skdeepmir.audio._spectra import (
     BandedMatrix,
     append_deltas,
@@ -33,6 +33,7 @@ from skdeepmir.audio._spectra import (
 __all__ = [
     "AudioError",
     "BandedMatrix",
+    "Frames",
     "append_deltas",
     "check_constant_q",
     "check_waveform",

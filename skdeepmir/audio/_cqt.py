@@ -12,7 +12,6 @@ import numpy as np
 from skdeepmir.audio._files import Resampler
 from skdeepmir.audio._framing import (
     FrameCutter,
-    frame_views,
     join_blocks,
     mark_last,
 )
@@ -120,7 +119,7 @@ def _magnitudes(
     stop = n_bins
     for octave, cutter in zip(octaves, cutters, strict=True):
         n_fft, n_parts = octave.kernels.shape
-        frames = frame_views(cutter.take(n_frames), n_fft, octave.hop_length)
+        frames = cutter.take(n_frames).views(n_fft, octave.hop_length)
         response = np.matmul(frames, octave.kernels)
         real, imaginary = response[:, : n_parts // 2], response[:, n_parts // 2 :]
         start = max(stop - n_parts // 2, 0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from skdeepmir.audio._framing import join_blocks, mark_last
 
-BLOCK = 1 << 18  # frames decoded at a time: 6 to 12 s, 2 MB of stereo float32
+BLOCK = 1 << 16  # frames decoded at a time: 1.5 to 3 s, which stay in the cache
 SAMPLE_RATES = (1_000, 768_000)  # Hz; outside of it a header is taken for broken
 MAX_CHANNELS = 64
 
@@ -195,13 +195,16 @@ def _decoded(sound: Any, name: str) -> Iterator[np.ndarray]:
     """
     # libsndfile takes four times as long to turn 16 bits into floats as NumPy does.
     dtype, scale = ("int16", 1 / 32768) if sound.subtype == "PCM_16" else ("float32", 1)
-    # A matrix product mixes down 40 times faster than a mean over the channels.
-    weights = np.full(sound.channels, scale / sound.channels, dtype=np.float32)
+    share = np.float32(scale / sound.channels)
+    weights = np.full(sound.channels, share)
     n_read = 0
     try:
         while len(block := sound.read(BLOCK, dtype=dtype, always_2d=True)):
             n_read += len(block)
-            yield block.astype(np.float32, copy=False) @ weights
+            if sound.channels == 1:
+                yield block[:, 0] * share
+            else:  # a matrix product is 40 times faster than a mean over the channels
+                yield block.astype(np.float32, copy=False) @ weights
     except RuntimeError as error:  # soundfile.LibsndfileError
         raise AudioError(
             "truncated",
@@ -296,6 +299,9 @@ def check_finite(y: np.ndarray, path: str | None, offset: int = 0) -> np.ndarray
 
     The error counts from ``offset``, the samples of the file before this block.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.dot(y, y)):  # only if all are, in a third of the time
+            return y
     finite = np.isfinite(y)
     if not finite.all():
         first = int(np.argmin(finite))

@@ -111,6 +111,7 @@ def splat(typing_context: Any, value: Any) -> Any:
 
 def lane_spectra(
     y: np.ndarray,
+    start: int,
     n_frames: int,
     hop_length: int,
     window: np.ndarray,
@@ -122,7 +123,9 @@ def lane_spectra(
     Parameters
     ----------
     y : ndarray, float32
-        Samples; frame t begins at ``t * hop_length``. Samples beyond the end are zeros.
+        Samples; zeros stand in for those before and after.
+    start : int
+        Where frame 0 begins.
     n_frames : int
         Frames.
     hop_length : int
@@ -141,7 +144,7 @@ def lane_spectra(
         bands = nothing, nothing, np.empty(0, dtype=np.float32)
     # Half the window: the formula for real input divides by two.
     half = window * np.float32(0.5)
-    _spectra(y, n_frames, hop_length, half, factors, rotation, *bands, out)
+    _spectra(y, start, n_frames, hop_length, half, factors, rotation, *bands, out)
 
 
 @lru_cache(maxsize=32)
@@ -159,44 +162,47 @@ def _factors(n_fft: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(**_COMPILE)
-def _spectra(y, n_frames, hop_length, window, factors, rotation, first, end, w, out):  # type: ignore[no-untyped-def]
+def _spectra(  # type: ignore[no-untyped-def]
+    y, start, n_frames, hop_length, window, factors, rotation, first, end, weights, out
+):
     n_fft = window.size
     half = n_fft // 2
     n_hops = LANES + (n_fft - 1) // hop_length
     columns = np.empty(min(hop_length, n_fft) * n_hops, np.float32)
+    place = np.arange(n_fft) % hop_length * n_hops + np.arange(n_fft) // hop_length
     x = np.empty(half * COMPLEX, np.float32)
     spare = np.empty(half * COMPLEX, np.float32)
     power = np.empty((half + 1) * LANES, np.float32)
     sums = np.empty(first.size * LANES, np.float32)
-    for start in range(0, n_frames, LANES):
-        _to_columns(y, start * hop_length, hop_length, n_hops, columns)
-        for n in range(0, n_fft, 2):
-            real = (n % hop_length) * n_hops + n // hop_length
-            imag = ((n + 1) % hop_length) * n_hops + (n + 1) // hop_length
-            store(x, n * LANES, load(columns, real) * splat(window[n]))
-            store(x, n * LANES + LANES, load(columns, imag) * splat(window[n + 1]))
+    for frame in range(0, n_frames, LANES):
+        _to_columns(y, start + frame * hop_length, hop_length, n_hops, columns)
+        for n in range(n_fft):  # even samples are real parts, odd ones imaginary
+            store(x, n * LANES, load(columns, place[n]) * splat(window[n]))
         _power(_fft(x, spare, half, factors), half, rotation, power)
         if first.size:
-            _sum_bands(power, first, end, w, sums)
-            _to_rows(sums, start, out)
+            _sum_bands(power, first, end, weights, sums)
+            _to_rows(sums, frame, out)
         else:
-            _to_rows(power, start, out)
+            _to_rows(power, frame, out)
 
 
 @njit(**_COMPILE)
 def _to_columns(y, start, hop_length, n_hops, columns):  # type: ignore[no-untyped-def]
     """Put each sample of a hop below the same sample of the other hops.
 
-    Sample n of sixteen frames is then ``load(columns, n % hop_length * n_hops + n //
-    hop_length)``. Sixteen samples at a time: a cache line.
+    Sample n of sixteen frames is then sixteen values from ``n % hop_length * n_hops +
+    n // hop_length`` on. Sixteen rows at a time: a cache line of ``y``.
     """
     n_rows = columns.size // n_hops
+    is_inside = start >= 0 and start + (n_hops - 1) * hop_length + n_rows <= y.size
     for row in range(0, n_rows, 16):
         for hop in range(n_hops):
             source = start + hop * hop_length
             for i in range(row, min(row + 16, n_rows)):
-                at = source + i
-                columns[i * n_hops + hop] = y[at] if at < y.size else np.float32(0)
+                if is_inside or 0 <= source + i < y.size:
+                    columns[i * n_hops + hop] = y[source + i]
+                else:
+                    columns[i * n_hops + hop] = 0
 
 
 @njit(**_COMPILE)

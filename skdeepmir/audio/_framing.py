@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,32 @@ def count_frames(
     return 1 + room // hop_length
 
 
+class Frames(NamedTuple):
+    """Frames that share their samples: frame t begins at ``start + t * hop_length``.
+
+    They may begin before the first sample and end after the last: zeros are meant.
+    """
+
+    samples: np.ndarray
+    start: int
+    n_frames: int
+
+    def views(self, frame_length: int, hop_length: int) -> np.ndarray:
+        """Return frames as an array (n_frames, frame_length), a view if possible."""
+        samples, start = self.samples, self.start
+        end = start + (self.n_frames - 1) * hop_length + frame_length
+        if start < 0 or end > len(samples):
+            padded = np.zeros(end - start, dtype=np.float32)
+            inside = samples[max(start, 0) : max(end, 0)]
+            at = max(-start, 0)
+            padded[at : at + len(inside)] = inside
+            samples, start = padded, 0
+        strides = hop_length * samples.itemsize, samples.itemsize
+        # sliding_window_view takes ten times as long
+        shape = self.n_frames, frame_length
+        return np.ndarray(shape, np.float32, samples[start:], strides=strides)
+
+
 class FrameCutter:
     """A queue of samples that are taken frame by frame.
 
@@ -55,38 +82,37 @@ class FrameCutter:
     hop_length : int
         Samples from one frame to the next.
     before : int
-        Zeros before the first sample: frame 0 begins with them.
+        Samples by which frame 0 begins before the first that is pushed.
     """
 
     def __init__(self, frame_length: int, hop_length: int, before: int) -> None:
         self.frame_length, self.hop_length = frame_length, hop_length
-        self.held = np.zeros(before, dtype=np.float32)
+        self.held = np.empty(0, dtype=np.float32)
+        self.start = -before  # of the next frame, in held
 
     def push(self, samples: np.ndarray) -> None:
         """Append samples."""
-        self.held = np.concatenate([self.held, samples])
+        is_empty = len(self.held) == 0
+        self.held = samples if is_empty else np.concatenate([self.held, samples])
 
     def count_complete(self) -> int:
         """Return how many frames can be taken that need no further samples."""
-        reach = max(self.frame_length, self.hop_length)
-        return max(0, 1 + (len(self.held) - reach) // self.hop_length)
+        room = len(self.held) - self.start - self.frame_length
+        return max(0, 1 + room // self.hop_length)
 
-    def take(self, n_frames: int) -> np.ndarray:
-        """Return the samples of the next frames; frame t begins at ``t * hop_length``.
-
-        Zeros stand in for samples that were not pushed.
-        """
-        end = (n_frames - 1) * self.hop_length + self.frame_length
-        samples = self.held[:end]
-        self.held = self.held[n_frames * self.hop_length :]
-        if len(samples) == end:
-            return samples
-        return np.pad(samples, (0, end - len(samples)))
+    def take(self, n_frames: int) -> Frames:
+        """Return the next frames, whether they are complete or not."""
+        frames = Frames(self.held, self.start, n_frames)
+        self.start += n_frames * self.hop_length
+        n_done = min(max(self.start, 0), len(self.held))
+        self.held = self.held[n_done:]
+        self.start -= n_done
+        return frames
 
 
 def cut_frames(
     blocks: Iterable[np.ndarray], *, frame_length: int, hop_length: int, center: bool
-) -> Iterator[tuple[np.ndarray, int]]:
+) -> Iterator[Frames]:
     """Cut a stream of samples into frames.
 
     Parameters
@@ -103,10 +129,8 @@ def cut_frames(
 
     Yields
     ------
-    samples : ndarray, float32
-        The samples of some frames; frame t of them begins at ``t * hop_length``.
-    n_frames : int
-        How many.
+    frames : Frames
+        The next frames.
     """
     cutter = FrameCutter(frame_length, hop_length, frame_length // 2 if center else 0)
     n_samples = n_done = 0
@@ -119,20 +143,8 @@ def cut_frames(
                 n_samples, n_fft=frame_length, hop_length=hop_length, center=center
             )
         if n_frames > 0:
-            yield cutter.take(n_frames), n_frames
+            yield cutter.take(n_frames)
             n_done += n_frames
-
-
-def frame_views(samples: np.ndarray, frame_length: int, hop_length: int) -> np.ndarray:
-    """Return a view (n_frames, frame_length) of the samples of frames."""
-    n_frames = 1 + (len(samples) - frame_length) // hop_length
-    step = samples.itemsize
-    return np.ndarray(  # sliding_window_view takes ten times as long
-        (n_frames, frame_length),
-        samples.dtype,
-        samples,
-        strides=(hop_length * step, step),
-    )
 
 
 def join_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from skdeepmir.audio._framing import cut_frames, frame_views, mark_last
+from skdeepmir.audio._framing import Frames, cut_frames, mark_last
 
 # Frames that are transformed together: few enough to stay in the processor's cache.
 FRAMES_AT_ONCE = 64
@@ -94,16 +94,15 @@ def hann_spectrogram(
     spectra : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
         One spectrum a frame.
     """
-    ((samples, n_frames),) = cut_frames(
+    (frames,) = cut_frames(
         [y], frame_length=n_fft, hop_length=hop_length, center=center
     )
-    spectra = power_spectra(samples, n_frames, n_fft, hop_length, filters)
+    spectra = power_spectra(frames, n_fft, hop_length, filters)
     return spectra if power else np.sqrt(spectra, out=spectra)
 
 
 def power_spectra(
-    samples: np.ndarray,
-    n_frames: int,
+    frames: Frames,
     n_fft: int,
     hop_length: int,
     filters: BandedMatrix | None = None,
@@ -112,10 +111,8 @@ def power_spectra(
 
     Parameters
     ----------
-    samples : ndarray, float32
-        Samples; frame t begins at ``t * hop_length``.
-    n_frames : int
-        Frames.
+    frames : Frames
+        Frames, from :func:`cut_frames`.
     n_fft : int
         Samples of a frame. Powers of two from 8 up are three times as fast as others.
     hop_length : int
@@ -129,20 +126,19 @@ def power_spectra(
         One spectrum a frame.
     """
     width = n_fft // 2 + 1 if filters is None else filters.n_filters
-    spectra = np.empty((n_frames, width), dtype=np.float32)
+    spectra = np.empty((frames.n_frames, width), dtype=np.float32)
     if n_fft >= 8 and n_fft & (n_fft - 1) == 0:
         from skdeepmir.audio._fourier_kernel import lane_spectra
 
         bands = None if filters is None else filters.bands
-        lane_spectra(samples, n_frames, hop_length, hann(n_fft), bands, spectra)
+        lane_spectra(*frames, hop_length, hann(n_fft), bands, spectra)
     else:
-        scipy_spectra(samples, hop_length, hann(n_fft), filters, spectra)
+        scipy_spectra(frames.views(n_fft, hop_length), hann(n_fft), filters, spectra)
     return spectra
 
 
 def scipy_spectra(
-    samples: np.ndarray,
-    hop_length: int,
+    frames: np.ndarray,
     window: np.ndarray,
     filters: BandedMatrix | None,
     out: np.ndarray,
@@ -151,10 +147,8 @@ def scipy_spectra(
 
     Parameters
     ----------
-    samples : ndarray, float32
-        Samples; frame t begins at ``t * hop_length``.
-    hop_length : int
-        Samples from one frame to the next.
+    frames : ndarray of shape (n_frames, n_fft), float32
+        Frames.
     window : ndarray of shape (n_fft,), float32
         The window.
     filters : BandedMatrix or None
@@ -162,7 +156,6 @@ def scipy_spectra(
     out : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
         Where the result goes.
     """
-    frames = frame_views(samples, len(window), hop_length)
     for start in range(0, len(out), FRAMES_AT_ONCE):
         rows = slice(start, start + FRAMES_AT_ONCE)
         spectrum = scipy.fft.rfft(frames[rows] * window, axis=1, overwrite_x=True)

@@ -194,23 +194,26 @@ class Recipe:
 
     def _fourier(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         longest = max(self.window_sizes)
-        for samples, n_frames in audio.cut_frames(
+        for frames in audio.cut_frames(
             blocks, frame_length=longest, hop_length=self.hop_length, center=self.center
         ):
             spectra = [
                 # Shorter windows lie in the middle of the longest.
-                self._spectra(samples[longest // 2 - n_fft // 2 :], n_frames, n_fft)
+                self._spectra(
+                    frames._replace(start=frames.start + longest // 2 - n_fft // 2),
+                    n_fft,
+                )
                 for n_fft in self.window_sizes
             ]
             yield spectra[0] if len(spectra) == 1 else np.concatenate(spectra, axis=1)
 
-    def _spectra(self, samples: np.ndarray, n_frames: int, n_fft: int) -> np.ndarray:
+    def _spectra(self, cut: audio.Frames, n_fft: int) -> np.ndarray:
         filters = None
         if self.kind in MEL_KINDS:
             filters = audio.mel_filters(
                 self.sample_rate, n_fft, self.n_mels, self.fmin, self.fmax
             )
-        frames = audio.power_spectra(samples, n_frames, n_fft, self.hop_length, filters)
+        frames = audio.power_spectra(cut, n_fft, self.hop_length, filters)
         if filters is None:
             frames = frames[:, self._bins(n_fft)]
         if self._in_decibels:

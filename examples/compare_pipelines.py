@@ -53,14 +53,20 @@ def main():
     )
     parser.add_argument("--out", default="results", help="folder for table and picture")
     parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument(
+        "--cache-dir",
+        default="results/features",
+        help="folder that keeps the features of files for the next run",
+    )
     args = parser.parse_args()
 
     clips = load(args.source, args.groups, args.where)
+    cache = {"cache_dir": args.cache_dir}
     pipelines = {
-        "MFCC + SVM": mfcc_svm(),
-        "MFCC + forest": mfcc_forest(random_state=0),
-        "log-mel + SVM": mel_svm(),
-        "PMSC, 3 timescales + MLP": pmsc_mlp(random_state=0),
+        "MFCC + SVM": mfcc_svm(**cache),
+        "MFCC + forest": mfcc_forest(random_state=0, **cache),
+        "log-mel + SVM": mel_svm(**cache),
+        "PMSC, 3 timescales + MLP": pmsc_mlp(random_state=0, **cache),
     }
     folds = None if args.leave_groups_out else clips.get("folds")
     cv = args.cv if folds is None else PredefinedSplit(folds.astype(int))

@@ -14,15 +14,14 @@ from skdeepmir.pooling import MultiTimescalePooler
 from skdeepmir.spectrogram import SpectrogramExtractor
 
 
-def mfcc_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
+def mfcc_svm(**extraction) -> Pipeline:
     """MFCCs, their statistics over the clip, and an RBF support vector machine.
 
     Parameters
     ----------
-    sample_rate : float, default=22050
-        Sample rate in Hz.
-    n_jobs : int, default=None
-        Clips that are extracted at the same time.
+    **extraction : dict
+        Parameters of :class:`SpectrogramExtractor`, such as ``cache_dir="features"``,
+        ``n_jobs=2`` or ``sample_rate=16000``.
 
     Returns
     -------
@@ -39,22 +38,20 @@ def mfcc_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
     ['spectrogramextractor', 'multitimescalepooler', 'standardscaler', 'svc']
     """
     return make_pipeline(
-        SpectrogramExtractor("mfcc", sample_rate=sample_rate, amin=1e-6, n_jobs=n_jobs),
+        SpectrogramExtractor("mfcc", **{"amin": 1e-6, **extraction}),
         MultiTimescalePooler(("mean", "std", "min", "max", "median")),
         StandardScaler(),
         SVC(C=10),
     )
 
 
-def mel_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
+def mel_svm(**extraction) -> Pipeline:
     """Log-mel bands, their mean and deviation, and an RBF support vector machine.
 
     Parameters
     ----------
-    sample_rate : float, default=22050
-        Sample rate in Hz.
-    n_jobs : int, default=None
-        Clips that are extracted at the same time.
+    **extraction : dict
+        Parameters of :class:`SpectrogramExtractor`.
 
     Returns
     -------
@@ -62,16 +59,14 @@ def mel_svm(*, sample_rate=22050, n_jobs=None) -> Pipeline:
         64 bands, two statistics, ``SVC(C=10)``.
     """
     return make_pipeline(
-        SpectrogramExtractor(
-            "log_mel", sample_rate=sample_rate, n_mels=64, n_jobs=n_jobs
-        ),
+        SpectrogramExtractor("log_mel", **{"n_mels": 64, **extraction}),
         MultiTimescalePooler(("mean", "std")),
         StandardScaler(),
         SVC(C=10),
     )
 
 
-def pmsc_mlp(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
+def pmsc_mlp(*, random_state=None, **extraction) -> Pipeline:
     """Whitened mel-spectrum components, pooled at several timescales, and an MLP.
 
     The system of Hamel, Lemieux, Bengio and Eck (ISMIR 2011) with scikit-learn's net:
@@ -80,21 +75,17 @@ def pmsc_mlp(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
 
     Parameters
     ----------
-    sample_rate : float, default=22050
-        Sample rate in Hz.
-    n_jobs : int, default=None
-        Clips that are extracted at the same time.
     random_state : int, RandomState instance or None, default=None
         Draws the frames for the components and starts the net.
+    **extraction : dict
+        Parameters of :class:`SpectrogramExtractor`.
 
     Returns
     -------
     pipeline : Pipeline
         The pipeline.
     """
-    extractor = SpectrogramExtractor(
-        "log_mel", sample_rate=sample_rate, n_fft=1024, n_jobs=n_jobs
-    )
+    extractor = SpectrogramExtractor("log_mel", **{"n_fft": 1024, **extraction})
     return make_pipeline(
         extractor,
         FrameTransformer(PCA(120, whiten=True), random_state=random_state),
@@ -108,23 +99,21 @@ def pmsc_mlp(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
     )
 
 
-def mfcc_forest(*, sample_rate=22050, n_jobs=None, random_state=None) -> Pipeline:
+def mfcc_forest(*, random_state=None, **extraction) -> Pipeline:
     """MFCCs, their statistics over the clip, and a random forest.
 
     Parameters
     ----------
-    sample_rate : float, default=22050
-        Sample rate in Hz.
-    n_jobs : int, default=None
-        Clips that are extracted at the same time.
     random_state : int, RandomState instance or None, default=None
         Grows the trees.
+    **extraction : dict
+        Parameters of :class:`SpectrogramExtractor`.
 
     Returns
     -------
     pipeline : Pipeline
         As :func:`mfcc_svm`, with 300 trees.
     """
-    features = mfcc_svm(sample_rate=sample_rate, n_jobs=n_jobs)[:2]
+    features = mfcc_svm(**extraction)[:2]
     forest = RandomForestClassifier(300, random_state=random_state)
     return make_pipeline(*(step for _, step in features.steps), forest)

@@ -282,17 +282,19 @@ class FeatureStore:
                 features = _load(file, entry)
         except FileNotFoundError:
             return None
-        if features is None:
-            if warn:
-                warnings.warn(
-                    f"The entry {str(entry)!r} of the feature store is damaged (its "
-                    "checksum differs); it is computed again. If this happens often, "
-                    "have the disk checked.",
-                    stacklevel=2,
-                )
+        except OSError as error:
+            self._give_up(error)
             return None
-        with contextlib.suppress(OSError):  # a store that may only be read
-            os.utime(entry)
+        if features is not None:
+            with contextlib.suppress(OSError):  # a store that may only be read
+                os.utime(entry)
+        elif warn:
+            warnings.warn(
+                f"The entry {str(entry)!r} of the feature store is damaged (its "
+                "checksum differs); it is computed again. If this happens often, have "
+                "the disk checked.",
+                stacklevel=2,
+            )
         return features
 
     def _write(self, entry, path, key, compute):
@@ -337,17 +339,20 @@ class FeatureStore:
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Go on without the store where it cannot be written to, and say so once."""
+        """Go on without the store where it cannot be written to."""
         try:
             yield
         except (OSError, NotImplementedError) as error:
-            self._is_usable = False
-            warnings.warn(
-                f"The feature store {str(self.folder)!r} cannot be written to "
-                f"({error}); features are computed without it from here on. Free some "
-                "space, or choose another cache_dir.",
-                stacklevel=2,
-            )
+            self._give_up(error)
+
+    def _give_up(self, error):
+        self._is_usable = False
+        warnings.warn(
+            f"The feature store {str(self.folder)!r} cannot be used ({error}); features "
+            "are computed without it from here on. Free some space, or choose another "
+            "cache_dir.",
+            stacklevel=2,
+        )
 
     def _limit_size(self):
         """Remove the entries that were not used for the longest time."""

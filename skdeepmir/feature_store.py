@@ -348,9 +348,9 @@ class FeatureStore:
     def _give_up(self, error):
         self._is_usable = False
         warnings.warn(
-            f"The feature store {str(self.folder)!r} cannot be used ({error}); features "
-            "are computed without it from here on. Free some space, or choose another "
-            "cache_dir.",
+            f"The feature store {str(self.folder)!r} cannot be used ({error}); "
+            "features are computed without it from here on. Free some space, or choose "
+            "another cache_dir.",
             stacklevel=2,
         )
 

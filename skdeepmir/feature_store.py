@@ -7,10 +7,13 @@ import hashlib
 import json
 import math
 import os
+import re
+import stat
 import struct
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,12 +32,18 @@ STRAY_SECONDS = 24 * 3600  # after which an unfinished file is removed
 RACY_NANOSECONDS = 2 * 10**9  # a file this young may change without a new mtime
 
 
+ENTRY = re.compile(r"[0-9a-f]{64}\.features")
+UNFINISHED = re.compile(ENTRY.pattern + r"\.[0-9a-f]{12}" + re.escape(TEMPORARY))
+
+
 class StoredFeatures(NamedTuple):
-    """What the store knows about the features of one file."""
+    """What the store knows about the features of one file.
+
+    ``path.unlink()`` removes them.
+    """
 
     source: str  # the audio file, as it was called when they were computed
-    parameters: dict[str, Any]
-    versions: dict[str, str]
+    key: dict[str, Any]  # "parameters" and "versions"
     shape: tuple[int, int]  # (n_frames, n_features)
     n_bytes: int
     last_used: float  # seconds since 1970
@@ -54,11 +63,18 @@ class FeatureStore:
     Parameters
     ----------
     folder : str or PathLike
-        Where to keep features; it is created when something is stored.
-    max_bytes : int, default=None
-        Size beyond which the entries that were not used for the longest time are
-        removed. None sets no limit. Several processes that write at once may exceed it
-        by a twentieth each for a while.
+        Where to keep features; it is created when something is stored. ``~`` is the
+        home folder.
+    cache_size : float, default=None
+        Gigabytes (10^9 bytes) beyond which the entries that were not used for the
+        longest time are removed, whenever something is stored. None sets no limit.
+        Several processes that write at once may exceed it by a twentieth each for a
+        while.
+
+    Raises
+    ------
+    ValueError
+        If the folder is no folder, or the size is not above 0.
 
     Notes
     -----
@@ -88,21 +104,44 @@ class FeatureStore:
     1
     """
 
-    def __init__(self, folder, *, max_bytes=None):
-        self.folder = Path(folder)
-        self.max_bytes = max_bytes
+    def __init__(self, folder, *, cache_size=None):
+        name = os.fspath(folder)
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise ValueError(
+                f"The folder of the feature store (cache_dir) is {name!a}; expected "
+                "the name of a folder, '.' for the current one."
+            )
+        is_number = isinstance(cache_size, Real) and not isinstance(cache_size, bool)
+        if cache_size is not None and not (is_number and cache_size > 0):
+            raise ValueError(
+                f"cache_size={cache_size!r} must be a number of gigabytes above 0, or "
+                "None."
+            )
+        self.folder = Path(name).expanduser()
+        self.cache_size = cache_size
+        for part in (self.folder, *self.folder.parents):
+            if part.exists():
+                if not part.is_dir():
+                    raise ValueError(
+                        f"The folder of the feature store (cache_dir) is "
+                        f"{str(self.folder)!a}, but {str(part)!a} is a file. Choose "
+                        "another name."
+                    )
+                break
         self._entries = self.folder / "entries"
         self._digests = self.folder / "digests"
         self._locks = self.folder / "locks"
         self._is_usable = True
+        self._created = time.time()
         self._unchecked = math.inf  # bytes written since the size was looked at
 
     def __repr__(self):
         files = list(self._scan())
+        n_entries = sum(ENTRY.fullmatch(path.name) is not None for path, _ in files)
         n_bytes = sum(status.st_size for _, status in files)
-        plural = "entry" if len(files) == 1 else "entries"
+        plural = "entry" if n_entries == 1 else "entries"
         return (
-            f"FeatureStore({str(self.folder)!r}, {len(files)} {plural}, "
+            f"FeatureStore({str(self.folder)!r}, {n_entries} {plural}, "
             f"{n_bytes / 1e6:.1f} MB)"
         )
 
@@ -114,7 +153,7 @@ class FeatureStore:
         path : path
             The audio file.
         key : dict
-            What features depend on besides the file's content; values go into JSON.
+            What features depend on besides the file's content; goes into JSON.
         compute : callable
             Called without arguments where the store has no features: an iterable of
             blocks ``(n_frames_i, n_features)``, float32.
@@ -135,12 +174,12 @@ class FeatureStore:
         if features is not None:
             return features
         if not self._is_usable:
-            return join_blocks(compute())
+            return join_blocks(_checked(compute()))
         with self._lock(entry):
             # Another process may have computed it while this one waited.
-            features = self._read(entry, warn=True)
+            features = self._read(entry, damaged=path)
             if features is None and self._is_usable:
-                self._write(entry, path, key, compute)
+                self._write(entry, path, key, _checked(compute()))
                 features = self._read(entry)
         if _file_status(path) != status:
             entry.unlink(missing_ok=True)
@@ -151,7 +190,7 @@ class FeatureStore:
                 path_name(path),
             )
         if features is None:  # it could not be stored
-            features = join_blocks(compute())
+            features = join_blocks(_checked(compute()))
         self._limit_size()
         return features
 
@@ -182,18 +221,19 @@ class FeatureStore:
         Returns
         -------
         entries : list of StoredFeatures
-            Source, parameters, versions, shape, bytes, last use and path of each entry,
-            the least recently used first. Damaged entries are left out.
+            Of each entry ``source`` (the audio file, as it was called then), ``key``
+            (parameters and versions), ``shape``, ``n_bytes``, ``last_used`` (seconds
+            since 1970) and ``path``, the least recently used first. Entries whose
+            description is damaged are left out.
         """
         described = []
         for path, status in self._scan():
-            footer = _read_footer(path)
+            footer = _read_footer(path) if ENTRY.fullmatch(path.name) else None
             if footer is not None:
                 described.append(
                     StoredFeatures(
                         source=footer["source"],
-                        parameters=footer["parameters"],
-                        versions=footer["versions"],
+                        key=footer["key"],
                         shape=tuple(footer["shape"]),
                         n_bytes=status.st_size,
                         last_used=status.st_mtime,
@@ -208,13 +248,18 @@ class FeatureStore:
         Parameters
         ----------
         unused_for : float, default=0.0
-            Only those that were not used for so many days; 0 removes all.
+            Only those that were not used for so many days; 0 removes all, also what
+            killed processes left unfinished.
 
         Returns
         -------
         n_removed : int
-            How many were removed.
+            How many files were removed.
         """
+        if not isinstance(unused_for, Real) or not unused_for >= 0:
+            raise ValueError(
+                f"unused_for={unused_for!r} must be a number of days, from 0 up."
+            )
         before = time.time() - unused_for * 86400
         n_removed = 0
         for path, status in self._scan():
@@ -224,7 +269,7 @@ class FeatureStore:
         return n_removed
 
     def __getstate__(self):
-        return {"folder": self.folder, "max_bytes": self.max_bytes}
+        return {"folder": self.folder, "cache_size": self.cache_size}
 
     def __setstate__(self, state):
         self.__init__(**state)
@@ -233,17 +278,24 @@ class FeatureStore:
         """Return the path of the entry for a file's digest and a key."""
         text = json.dumps({"content": digest, **key}, sort_keys=True)
         name = hashlib.sha256(text.encode()).hexdigest()
-        return self._entries / name[:2] / name
+        return self._entries / name[:2] / f"{name}.features"
 
     def _scan(self):
-        """Yield the path and the status of every entry, unfinished ones left out."""
-        for path in self._entries.glob("*/*"):
+        """Yield the path and the status of every entry, unfinished ones as well.
+
+        Files that are not the store's, and unfinished ones older than a day, are left
+        out; the latter are removed.
+        """
+        for path in self._entries.glob("[0-9a-f][0-9a-f]/*.features*"):
+            is_unfinished = UNFINISHED.fullmatch(path.name)
+            if not is_unfinished and not ENTRY.fullmatch(path.name):
+                continue
             with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                 status = path.stat()
-                if path.suffix != TEMPORARY:
-                    yield path, status
-                elif time.time() - status.st_mtime > STRAY_SECONDS:
+                if is_unfinished and time.time() - status.st_mtime > STRAY_SECONDS:
                     path.unlink()
+                else:
+                    yield path, status
 
     # Digests
 
@@ -270,13 +322,17 @@ class FeatureStore:
         if time.time_ns() - status.mtime_ns < RACY_NANOSECONDS or not self._is_usable:
             return
         memo = self._memo(path)
-        with self._reporting(), written_whole(_with_folder(memo)) as file:
+        # A store that may only be read still serves what it has.
+        with contextlib.suppress(OSError), written_whole(_with_folder(memo)) as file:
             file.write(f"{digest} {_memo_check(digest, status)}\n".encode())
 
     # Entries
 
-    def _read(self, entry, warn=False):
-        """Return the features of an entry; None if there is none or it is damaged."""
+    def _read(self, entry, damaged=None):
+        """Return the features of an entry; None if there is none or it is damaged.
+
+        The latter gives a warning if ``damaged`` names the audio file.
+        """
         try:
             with open(entry, "rb") as file:
                 features = _load(file, entry)
@@ -288,18 +344,17 @@ class FeatureStore:
         if features is not None:
             with contextlib.suppress(OSError):  # a store that may only be read
                 os.utime(entry)
-        elif warn:
+        elif damaged is not None:
             warnings.warn(
-                f"The entry {str(entry)!r} of the feature store is damaged (its "
-                "checksum differs); it is computed again. If this happens often, have "
-                "the disk checked.",
+                f"The stored features of {path_name(damaged)!a} are damaged: the "
+                f"checksum of {str(entry)!a} differs. They are computed again. If this "
+                "happens often, have the disk checked.",
                 stacklevel=2,
             )
         return features
 
-    def _write(self, entry, path, key, compute):
-        """Compute features and store them block by block."""
-        blocks = iter(compute())
+    def _write(self, entry, path, key, blocks):
+        """Store blocks of features as they come."""
         with self._reporting(), written_whole(_with_folder(entry)) as file:
             checksum = hashlib.sha256()
 
@@ -311,9 +366,9 @@ class FeatureStore:
             n_frames = 0
             for block in blocks:
                 n_frames, n_features = n_frames + len(block), block.shape[1]
-                write(np.ascontiguousarray(block, dtype="<f4").data.cast("B"))
+                write(block.data.cast("B"))
             footer = {
-                **key,
+                "key": key,
                 "entry": entry.name,
                 "source": path_name(path),
                 "shape": [n_frames, n_features],
@@ -356,16 +411,43 @@ class FeatureStore:
 
     def _limit_size(self):
         """Remove the entries that were not used for the longest time."""
-        if self.max_bytes is None or self._unchecked < self.max_bytes / 20:
+        if self.cache_size is None:
+            return
+        limit = 1e9 * self.cache_size
+        if self._unchecked < limit / 20:
             return
         self._unchecked = 0
         files = sorted(self._scan(), key=lambda item: item[1].st_mtime_ns)
-        excess = sum(status.st_size for _, status in files) - self.max_bytes
+        excess = sum(status.st_size for _, status in files) - limit
         for path, status in files:
             if excess <= 0:
                 break
+            if not ENTRY.fullmatch(path.name):  # being written
+                continue
             path.unlink(missing_ok=True)
             excess -= status.st_size
+            if status.st_mtime > self._created:
+                warnings.warn(
+                    f"cache_size={self.cache_size:g} GB is too small: the feature "
+                    f"store {str(self.folder)!a} removes what was used in this very "
+                    "run. Raise it, or features are computed again and again.",
+                    stacklevel=2,
+                )
+
+
+def _checked(blocks):
+    """Yield blocks as contiguous float32 matrices; there is at least one."""
+    is_empty = True
+    for block in blocks:
+        if np.ndim(block) != 2:
+            raise ValueError(
+                f"compute gave a block of shape {np.shape(block)}; expected an "
+                "iterable of matrices (n_frames, n_features)."
+            )
+        is_empty = False
+        yield np.ascontiguousarray(block, dtype="<f4")
+    if is_empty:
+        raise ValueError("compute gave no block of features; expected at least one.")
 
 
 def _with_folder(path):
@@ -389,6 +471,8 @@ def _file_status(path):
     except (OSError, ValueError):
         read_header(path)  # raises the error that says why
         raise
+    if not stat.S_ISREG(status.st_mode):
+        read_header(path)
     return FileStatus(
         status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
     )
@@ -450,7 +534,7 @@ def _parse_footer(file, size):
         footer = json.loads(file.read(length))
         n_frames, n_features = footer["shape"]
         is_whole = start - len(MAGIC) == 4 * n_frames * n_features
-        is_ours = {"entry", "source", "parameters", "versions"} <= set(footer)
+        is_ours = {"entry", "source", "key"} <= set(footer)
     except (ValueError, TypeError, KeyError):  # not JSON, or something else
         return None
     return footer if is_whole and is_ours else None

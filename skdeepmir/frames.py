@@ -16,7 +16,7 @@ of clips is not read differently from another by accident.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -231,12 +231,15 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
         The file; one that exists is replaced.
     clips : list of ndarray of shape (n_frames_i, n_features), or ndarray of shape \
             (n_clips, n_frames, n_features)
-        Clips with the same features per frame and one dtype.
+        Clips with the same features per frame and one dtype. A generator is listed
+        first.
 
     Raises
     ------
     ValueError
         If they are no clips, see :func:`list_clips`, or of several dtypes.
+    FileNotFoundError
+        If the folder of the file does not exist.
 
     Notes
     -----
@@ -254,12 +257,20 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
     >>> [clip.shape for clip in load_clips(path)]
     [(3, 2), (5, 2)]
     """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
+        )
+    given = type(clips).__name__
+    if isinstance(clips, Iterator):
+        clips = list(clips)
     clips, layout = list_clips(clips, owner="save_clips")
     if not layout.has_clips:
         raise ValueError(
-            f"clips is a {type(clips).__name__} of shape {np.shape(clips)}; expected a "
-            "list of matrices (n_frames, n_features) or one array of 3 dimensions. "
-            "Save plain rows with numpy.save."
+            f"clips is a {given}; expected a list of matrices (n_frames, n_features) "
+            "or one array of 3 dimensions, after the path. Save plain rows with "
+            "numpy.save."
         )
     dtypes = sorted({str(clip.dtype) for clip in clips})
     if len(dtypes) > 1:
@@ -272,7 +283,7 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
         "fortran_order": False,
         "shape": (int(layout.n_frames.sum()), clips[0].shape[1]),
     }
-    with written_whole(Path(path)) as file:
+    with written_whole(path) as file:
         np.lib.format.write_array_header_1_0(file, header)
         for clip in clips:
             file.write(np.ascontiguousarray(clip).data)
@@ -288,7 +299,8 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
     Parameters
     ----------
     path : str or PathLike
-        The file. It must stay where it is while the clips are used.
+        The file. It must stay where it is, and not be replaced, while the clips are
+        used: worker processes look it up by its name.
 
     Returns
     -------
@@ -309,8 +321,8 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
             n_frames = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{os.fspath(path)!a} holds no complete set of clips: {error} Expected "
-                "a file from skdeepmir.save_clips; write it again."
+                f"{os.fspath(path)!a} holds no complete set of clips ({error}). "
+                "Expected a file from skdeepmir.save_clips; write it again."
             ) from error
     rows = np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
     ends = np.cumsum(n_frames)

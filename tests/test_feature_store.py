@@ -165,7 +165,7 @@ def test_no_flipped_bit_is_served(paths, extractor):
         damaged = bytearray(good)
         damaged[position // 8] ^= 1 << position % 8
         entry.write_bytes(damaged)
-        with pytest.warns(UserWarning, match="is damaged"):
+        with pytest.warns(UserWarning, match="are damaged"):
             np.testing.assert_array_equal(extractor.transform(paths[:1])[0], expected)
         assert entry.read_bytes() == good
 
@@ -184,7 +184,7 @@ def test_no_other_damage_is_served(damage, paths, extractor):
                 "longer": first + b"\0",
             }[damage]
         )
-    with pytest.warns(UserWarning, match="is damaged"):
+    with pytest.warns(UserWarning, match="are damaged"):
         assert_equal(extractor.transform(paths[:2]), expected)
 
 
@@ -229,7 +229,7 @@ def test_features_of_long_clips_are_memory_maps(tmp_path):
     damaged = bytearray(entry.path.read_bytes())
     damaged[10_000_000] ^= 1
     entry.path.write_bytes(damaged)
-    with pytest.warns(UserWarning, match="is damaged"):
+    with pytest.warns(UserWarning, match="are damaged"):
         again = store.fetch(tmp_path / "a.wav", KEY, lambda: iter(blocks))
     np.testing.assert_array_equal(again, np.concatenate(blocks))
 
@@ -259,10 +259,11 @@ def test_the_least_recently_used_entries_are_removed(paths, tmp_path):
     def compute():
         return iter([np.zeros((2500, 100), np.float32)])  # 1 MB
 
-    store = FeatureStore(tmp_path / "store", max_bytes=4_100_000)
+    store = FeatureStore(tmp_path / "store", cache_size=0.0041)
     for path in paths[:4]:
         store.fetch(path, KEY, compute)
     store.fetch(paths[0], KEY, compute)  # used again
+    store = pickle.loads(pickle.dumps(store))  # as in a later run
     store.fetch(paths[4], KEY, compute)
     kept = {Path(entry.source) for entry in store.entries()}
     assert kept == {paths[i] for i in (0, 2, 3, 4)}
@@ -273,7 +274,7 @@ def test_the_least_recently_used_entries_are_removed(paths, tmp_path):
 def test_unfinished_files_are_not_seen_and_go_after_a_day(paths, extractor):
     extractor.fit_transform(paths)
     (entry, *_) = entry_paths(extractor)
-    stray = entry.with_name(entry.name + ".x.part")
+    stray = entry.with_name(entry.name + ".0123456789ab.part")
     stray.write_bytes(b"half")
     store = FeatureStore(extractor.cache_dir)
     assert len(store.entries()) == len(paths) and stray.exists()
@@ -333,5 +334,51 @@ def test_entries_say_where_they_come_from(paths, extractor):
     entries = store.entries()
     assert {Path(entry.source) for entry in entries} == set(paths)
     assert entries[0].shape == (6, 20)
-    assert entries[0].parameters["n_mfcc"] == 20
-    assert "libsndfile" in entries[0].versions
+    assert entries[0].key["parameters"]["n_mfcc"] == 20
+    assert "libsndfile" in entries[0].key["versions"]
+
+
+def test_other_files_in_the_folder_are_left_alone(paths, extractor):
+    names = ("notes.txt", "ab/diary.features", f"ab/{'0' * 64}.features.bak")
+    mine = [extractor.cache_dir / "entries" / name for name in names]
+    for file in mine:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    with pytest.warns(UserWarning, match="cache_size=1e-06 GB is too small"):
+        extractor.set_params(cache_size=1e-6).fit_transform(paths)
+    FeatureStore(extractor.cache_dir).clear()
+    assert [file.read_text() for file in mine] == ["mine"] * 3
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "FILE", "FILE/below"])
+def test_what_is_no_folder_is_refused_before_anything_is_done(name, paths):
+    name = name.replace("FILE", str(paths[0]))
+    with pytest.raises(ValueError, match="cache_dir"):
+        SpectrogramExtractor(cache_dir=name).fit(paths)
+
+
+def test_the_home_folder_is_found(paths, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    SpectrogramExtractor(cache_dir="~/features").fit_transform(paths)
+    assert (tmp_path / "home" / "features" / "entries").is_dir()
+
+
+@pytest.mark.parametrize("bad", [0, -1, "x", True, float("nan")])
+def test_sizes_and_days_are_checked(bad, tmp_path):
+    with pytest.raises(ValueError, match="cache_size"):
+        FeatureStore(tmp_path, cache_size=bad)
+    if bad not in (0, True):
+        with pytest.raises(ValueError, match="unused_for"):
+            FeatureStore(tmp_path).clear(bad)
+
+
+def test_any_key_and_blocks_of_any_numbers_will_do(paths, tmp_path):
+    store = FeatureStore(tmp_path / "store")
+    for compute in (lambda: [np.ones((3, 2), int)], lambda: 1 / 0):
+        features = store.fetch(paths[0], {"a": 1}, compute)
+        assert features.dtype == np.float32 and features.shape == (3, 2)
+    for bad in ([], [np.ones(3)], np.ones((2, 2))):
+        with pytest.raises(ValueError, match="compute gave"):
+            store.fetch(paths[0], {"a": 2}, lambda bad=bad: bad)
+    with pytest.raises(AudioError, match="not_a_file"):
+        store.fetch(tmp_path, {"a": 1}, lambda: 1 / 0)

@@ -94,6 +94,7 @@ def test_what_are_no_clips_is_not_saved_and_the_old_file_stays(tmp_path):
         (mixed, "dtypes float32, float64"),
         ([np.ones((2, 2)), np.ones((2, 3))], "clip 1 has 3 features"),
         ([], "0 clips"),
+        ("clips.npy", "clips is a str"),
     ):
         with pytest.raises(ValueError, match=message):
             save_clips(path, bad)
@@ -113,3 +114,10 @@ def test_a_file_without_clips_is_named(tmp_path):
             load_clips(path)
     with pytest.raises(FileNotFoundError):
         load_clips(tmp_path / "missing.npy")
+
+
+def test_generators_are_listed_and_missing_folders_named(tmp_path):
+    save_clips(tmp_path / "clips.npy", (np.ones((n, 2)) for n in (1, 2)))
+    assert [len(clip) for clip in load_clips(tmp_path / "clips.npy")] == [1, 2]
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere'"):
+        save_clips(tmp_path / "nowhere" / "clips.npy", [np.ones((1, 2))])

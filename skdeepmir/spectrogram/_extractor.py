@@ -345,8 +345,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     def _store(self):
         if self.cache_dir is None:
             return None
-        limit = None if self.cache_size is None else int(self.cache_size * 1e9)
-        return FeatureStore(self.cache_dir, max_bytes=limit)
+        return FeatureStore(self.cache_dir, cache_size=self.cache_size)
 
     def _read(self, X, recipe, *, reset):
         """Return one path or float32 waveform per clip, or a 2-D array of waveforms."""

@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "ClipVotingClassifier": "skdeepmir.tagging",
+    "DBNFeatureLearner": "skdeepmir.feature_learning",
     "FeatureStore": "skdeepmir.feature_store",
     "FrameTransformer": "skdeepmir.framewise",
     "MultiTimescalePooler": "skdeepmir.pooling",
@@ -31,6 +32,7 @@ _MODULES = {
 
 __all__ = [
     "ClipVotingClassifier",
+    "DBNFeatureLearner",
     "FeatureStore",
     "FrameTransformer",
     "MultiTimescalePooler",

@@ -23,6 +23,7 @@ ORDER = [
     "_pooling_kernel",
     "pooling",
     "framewise",
+    "feature_learning",
     "tagging",
     "baselines",
     "plotting",

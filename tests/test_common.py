@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 import skdeepmir
 from skdeepmir import (
     ClipVotingClassifier,
+    DBNFeatureLearner,
     FrameTransformer,
     MultiTimescalePooler,
     SpectrogramExtractor,
@@ -31,6 +32,14 @@ TRANSFORMERS = [
     ),
     FrameTransformer(StandardScaler()),
     FrameTransformer(PCA(whiten=True), random_state=0),
+    DBNFeatureLearner((5, 4), max_epochs=2, finetune_epochs=2, random_state=0),
+    DBNFeatureLearner(
+        (5,),
+        pretraining="denoising_autoencoder",
+        layers="all",
+        max_epochs=2,
+        random_state=0,
+    ),
 ]
 CLASSIFIERS = [
     ClipVotingClassifier(LogisticRegression()),

@@ -8,6 +8,8 @@ import numpy as np
 
 from skdeepmir.feature_learning._rbm import DivergenceError
 
+ALLOWED_LOSS = 10  # times that of guessing, before training is called divergent
+
 
 def fine_tune(
     layers: list[tuple[np.ndarray, np.ndarray]],
@@ -64,6 +66,7 @@ def fine_tune(
     loss_of = torch.nn.CrossEntropyLoss()
     if multilabel:
         loss_of = torch.nn.BCEWithLogitsLoss()
+    chance = np.log(2 if multilabel else n_outputs)
     for epoch in range(n_epochs):
         total, n_frames = 0.0, 0
         for frames, labels in batches:
@@ -77,12 +80,14 @@ def fine_tune(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += float(loss) * len(frames)
+            total += loss.item() * len(frames)
             n_frames += len(frames)
-        if not np.isfinite(total):
+        # Negated, so that NaN is noticed as well.
+        if not total / n_frames <= ALLOWED_LOSS * chance:
             raise DivergenceError(
-                f"The loss of fine-tuning is {total / n_frames} after epoch "
-                f"{epoch + 1}. Lower finetune_learning_rate={learning_rate:g}."
+                f"Fine-tuning diverges: its loss is {total / n_frames:.3g} after epoch "
+                f"{epoch + 1}, guessing has {chance:.3g}. Lower "
+                f"finetune_learning_rate={learning_rate:g}."
             )
         if watch(total / n_frames):
             break

@@ -22,6 +22,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
+from skdeepmir.feature_learning._autoencoder import Denoising
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._finetuning import fine_tune
 from skdeepmir.feature_learning._rbm import (
@@ -37,6 +38,7 @@ START_MOMENTUM = 0.5
 ALLOWED_GROWTH = 10  # of the reconstruction error, before training is called divergent
 # Without noise a Gaussian layer is steeper than a binary one (Hinton 2010).
 RATES = {"gaussian": 0.005, "binary": 0.05}
+PERSISTENT_SHARE = 0.2  # of them, for chains that have to keep up with the weights
 
 
 class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -56,15 +58,18 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         - "gaussian": any real values. Each feature is standardised inside (constant
           ones become 0), variance is fixed, reconstructions are free of noise.
         - "binary": values from 0 to 1.
-    pretraining : {"rbm"} or None, default="rbm"
-        How layers start before labels are used; None leaves small random weights.
+    pretraining : {"rbm", "denoising_autoencoder"} or None, default="rbm"
+        How layers learn before labels are used: by contrastive divergence, or by
+        restoring corrupted frames with tied weights [3]_ (what is passed up is not
+        corrupted). None leaves random weights of deviation ``1 / sqrt(n_inputs)``.
     cd_steps : int, default=1
         Gibbs steps of contrastive divergence. One is enough for features.
     persistent : bool, default=False
-        Whether the steps go on from where the batch before ended. Needs smaller rates.
+        Whether the steps go on from where the batch before ended.
     learning_rate : float, tuple of float or "auto", default="auto"
         Step size of pre-training, for all layers or one for each. "auto" is 0.05, and
-        0.005 for a Gaussian first layer, which diverges sooner.
+        0.005 for a Gaussian first layer, which diverges sooner; a fifth of that for
+        persistent chains.
     momentum : float, default=0.9
         Share of the last step that is made again; it rises from 0.5 over five epochs.
     weight_decay : float, default=2e-4
@@ -73,6 +78,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Mean activation that hidden units are drawn to, such as 0.05; None: to nothing.
     sparsity_cost : float, default=0.1
         How strongly they are drawn.
+    corruption : {"masking", "salt_and_pepper", "gaussian"}, default="masking"
+        What a denoising auto-encoder has to undo: values that became 0 (the mean, where
+        input is Gaussian), or the smallest or largest at random, or normal noise.
+    corruption_level : float, default=0.25
+        Share of the values, or deviation of the noise.
     max_epochs : int or tuple of int, default=10
         Passes over all frames, for all layers or one number for each.
     batch_size : int, default=100
@@ -116,6 +126,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Labels of fine-tuning; only where it took place.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         What the columns are, such as "dbn0_17": layer and unit.
+    n_passes_ : int
+        Calls of ``partial_fit`` since ``fit``.
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -137,6 +149,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     .. [1] P. Hamel and D. Eck. Learning features from music audio with deep belief
        networks. ISMIR 2010.
     .. [2] G. Hinton. A practical guide to training restricted Boltzmann machines. 2010.
+    .. [3] P. Vincent et al. Stacked denoising autoencoders. JMLR 11, 2010.
 
     Examples
     --------
@@ -152,7 +165,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints = {
         "hidden_layer_sizes": [tuple, list],
         "visible": [StrOptions({"gaussian", "binary"})],
-        "pretraining": [StrOptions({"rbm"}), None],
+        "pretraining": [StrOptions({"rbm", "denoising_autoencoder"}), None],
         "cd_steps": [Interval(Integral, 1, None, closed="left")],
         "persistent": ["boolean"],
         "learning_rate": [
@@ -165,6 +178,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "sparsity_target": [Interval(Real, 0, 1, closed="neither"), None],
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
+        "corruption": [StrOptions({"masking", "salt_and_pepper", "gaussian"})],
+        "corruption_level": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 0, None, closed="left"), tuple, list],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "finetune_epochs": [Interval(Integral, 0, None, closed="left")],
@@ -190,6 +205,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         weight_decay=2e-4,
         sparsity_target=None,
         sparsity_cost=0.1,
+        corruption="masking",
+        corruption_level=0.25,
         max_epochs=10,
         batch_size=100,
         finetune_epochs=50,
@@ -211,6 +228,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.sparsity_target = sparsity_target
         self.sparsity_cost = sparsity_cost
+        self.corruption = corruption
+        self.corruption_level = corruption_level
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.finetune_epochs = finetune_epochs
@@ -258,16 +277,56 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if self.visible == "binary":
             _check_binary(clips, layout)
         targets = self._targets(y, layout)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        rng = np.random.Generator(np.random.SFC64(seed))
+        rng = self._generator(0)
         n_epochs = sum(epochs) + (self.finetune_epochs if targets else 0)
-        self._start(clips, sizes)
+        self._standardise(clips, scaler=None)
+        self._name_features(sizes)
+        self.n_passes_ = 0
         epoch = _EpochWatch(self, n_epochs, X, y)
         with threadpoolctl.threadpool_limits(1):
-            self._pretrain(clips, layout, sizes, rates, epochs, rng, epoch)
+            self._pretrain([], clips, layout, sizes, rates, epochs, rng, epoch)
             self.loss_curve_ = np.empty(0)
             if targets:
                 self._fine_tune(clips, *targets, rng, epoch)
+        epoch.finish()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Make one pre-training pass over some clips, for each layer.
+
+        For streams of clips that are seen once. What standardises the input is that of
+        all frames so far. Labels are not used.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : DBNFeatureLearner
+            The learner.
+        """
+        sizes, rates, _ = self._per_layer()
+        is_first = not hasattr(self, "weights_")
+        clips, layout = validate_clips(self, X, reset=is_first, stack=False)
+        clips = clips if layout.has_clips else [clips]
+        if self.visible == "binary":
+            _check_binary(clips, layout)
+        scaler = None if is_first else self._scaler
+        self._standardise(clips, scaler)
+        self._name_features(sizes)
+        self.n_passes_ = 1 if is_first else self.n_passes_ + 1
+        self.loss_curve_ = np.empty(0)
+        epochs = [int(self.pretraining is not None)] * len(sizes)
+        epoch = _EpochWatch(self, sum(epochs), X, y)
+        machines = [] if is_first else self._machines()
+        rng = self._generator(self.n_passes_)
+        with threadpoolctl.threadpool_limits(1):
+            self._pretrain(machines, clips, layout, sizes, rates, epochs, rng, epoch)
         epoch.finish()
         return self
 
@@ -370,7 +429,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         rates = self.learning_rate
         if isinstance(rates, str):
             kinds = [self.visible, *["binary"] * (len(sizes) - 1)]
-            rates = tuple(RATES[kind] for kind in kinds)
+            share = PERSISTENT_SHARE if self.persistent else 1
+            rates = tuple(share * RATES[kind] for kind in kinds)
         rates = self._spread("learning_rate", rates, len(sizes))
         epochs = self._spread("max_epochs", self.max_epochs, len(sizes))
         if self.pretraining is None:
@@ -403,7 +463,9 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return (n_layers - 1,) if isinstance(self.layers, str) else tuple(self.layers)
 
     def _targets(self, y, layout):
-        """Return a label for each clip or frame and what is labelled, None if none."""
+        """Return a label for each clip and which have one, None if none has."""
+        if hasattr(self, "classes_"):  # of an earlier fit
+            del self.classes_
         if y is None or self.finetune_epochs == 0:
             return None
         y = np.asarray(y)
@@ -432,18 +494,26 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         labels[known] = numbers
         return labels, known
 
-    def _start(self, clips, sizes):
-        """Learn what standardises the input and name the output."""
+    def _generator(self, n_calls):
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return np.random.Generator(np.random.SFC64([seed, n_calls]))
+
+    def _standardise(self, clips, scaler):
+        """Learn what standardises the input, on top of a scaler from before."""
         n_features = clips[0].shape[1]
         self.mean_ = np.zeros(n_features, dtype=np.float32)
         self.scale_ = np.ones(n_features, dtype=np.float32)
+        self._scaler = StandardScaler() if scaler is None else scaler
         if self.visible == "gaussian":
-            scaler = StandardScaler()
             for clip in clips:
-                scaler.partial_fit(clip)
-            constant = np.isclose(scaler.var_, 0, atol=1e-12)
-            self.mean_ = scaler.mean_.astype(np.float32)
-            self.scale_ = np.where(constant, 1, scaler.scale_).astype(np.float32)
+                self._scaler.partial_fit(clip)
+            deviation = np.sqrt(self._scaler.var_)
+            # Rounding leaves a constant feature with a deviation of this size.
+            constant = deviation <= 1e-6 * np.abs(self._scaler.mean_) + 1e-12
+            self.mean_ = self._scaler.mean_.astype(np.float32)
+            self.scale_ = np.where(constant, 1, deviation).astype(np.float32)
+
+    def _name_features(self, sizes):
         names = [f"dbn{k}_{i}" for k in self._chosen_layers() for i in range(sizes[k])]
         self.feature_names_ = np.array(names, dtype=object)
 
@@ -463,8 +533,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             for layer, arrays in enumerate(parts)
         ]
 
-    def _pretrain(self, clips, layout, sizes, rates, epochs, rng, epoch):
-        """Train one machine upon the other."""
+    def _pretrain(self, machines, clips, layout, sizes, rates, epochs, rng, epoch):
+        """Train one machine upon the other, from those of an earlier pass if any."""
         held_out, training = self._hold_out(clips, layout, rng)
         self.weights_, self.visible_biases_, self.hidden_biases_ = [], [], []
         self.reconstruction_errors_, self.free_energy_gaps_ = [], []
@@ -482,13 +552,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 prepare(_probe(part, rng)) for part in (training, held_out) if part
             ]
             kind = "binary" if below else self.visible
-            n_inputs = probes[0].shape[1]
-            # A layer that is not pre-trained must pass differences on from the start.
-            scale = 0.01 if self.pretraining else n_inputs**-0.5
-            machine = RBM.initial(n_inputs, size, kind, scale, rng)
-            if kind == "binary":
-                frequency = np.clip(probes[0].mean(axis=0), 0.01, 0.99)
-                machine.visible_bias[:] = np.log(frequency / (1 - frequency))
+            machine = (
+                machines[layer]
+                if machines
+                else self._first_machine(probes[0], size, kind, rng)
+            )
             self._train_layer(
                 layer, machine, batches, probes, rates[layer], epochs[layer], rng, epoch
             )
@@ -496,19 +564,19 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self.visible_biases_.append(machine.visible_bias)
             self.hidden_biases_.append(machine.hidden_bias)
 
+    def _first_machine(self, inputs, size, kind, rng):
+        n_inputs = inputs.shape[1]
+        # A layer that is not pre-trained must pass differences on from the start, and
+        # so must one whose gradients come from its own errors.
+        scale = 0.01 if self.pretraining == "rbm" else n_inputs**-0.5
+        machine = RBM.initial(n_inputs, size, kind, scale, rng)
+        if kind == "binary":
+            frequency = np.clip(inputs.mean(axis=0), 0.01, 0.99)
+            machine.visible_bias[:] = np.log(frequency / (1 - frequency))
+        return machine
+
     def _train_layer(self, layer, machine, batches, probes, rate, n_epochs, rng, epoch):
-        trainer = ContrastiveDivergence(
-            machine,
-            batch_size=self.batch_size,
-            cd_steps=self.cd_steps,
-            persistent=self.persistent,
-            weight_decay=self.weight_decay,
-            sparsity_target=self.sparsity_target,
-            sparsity_cost=self.sparsity_cost,
-            precision=self.precision,
-            device=_device(self.device),
-            rng=rng,
-        )
+        trainer = self._trainer(machine, rng)
         errors, gaps = [], []
         for i in range(n_epochs):
             epoch.begin()
@@ -532,6 +600,30 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 break
         self.reconstruction_errors_.append(np.array(errors))
         self.free_energy_gaps_.append(np.array(gaps))
+
+    def _trainer(self, machine, rng):
+        common = {
+            "weight_decay": self.weight_decay,
+            "device": _device(self.device),
+            "rng": rng,
+        }
+        if self.pretraining == "denoising_autoencoder":
+            return Denoising(
+                machine,
+                corruption=self.corruption,
+                corruption_level=self.corruption_level,
+                **common,
+            )
+        return ContrastiveDivergence(
+            machine,
+            batch_size=self.batch_size,
+            cd_steps=self.cd_steps,
+            persistent=self.persistent,
+            sparsity_target=self.sparsity_target,
+            sparsity_cost=self.sparsity_cost,
+            precision=self.precision,
+            **common,
+        )
 
     def _hold_out(self, clips, layout, rng):
         """Split clips into those that are held out and those that are learned from."""

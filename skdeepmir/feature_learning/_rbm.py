@@ -70,7 +70,8 @@ class RBM:
 
     def reconstruction_error(self, v: np.ndarray) -> float:
         """Return the mean squared error after one mean-field step down and up."""
-        return float(np.square(v - self.reconstruct(self.hidden(v))).mean())
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
+            return float(np.square(v - self.reconstruct(self.hidden(v))).mean())
 
 
 class ContrastiveDivergence:
@@ -219,7 +220,8 @@ class ContrastiveDivergence:
 
         if self.device.type == "cpu" and self.dtype == torch.float32:
             # NumPy's matrix product is a sixth faster than torch's at these sizes.
-            np.matmul(a.numpy(), b.numpy(), out=out.numpy())
+            with np.errstate(over="ignore", invalid="ignore"):  # noticed by its error
+                np.matmul(a.numpy(), b.numpy(), out=out.numpy())
         else:
             torch.mm(a, b, out=out)
 

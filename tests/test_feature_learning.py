@@ -1,0 +1,408 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import BernoulliRBM
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from skdeepmir import (
+    DBNFeatureLearner,
+    MultiTimescalePooler,
+    load_clips,
+    save_clips,
+)
+from skdeepmir._sklearn import CallbackSupportMixin
+from skdeepmir.feature_learning import DivergenceError, _batches
+from skdeepmir.feature_learning._autoencoder import Denoising
+from skdeepmir.feature_learning._batches import FrameBatches
+from skdeepmir.feature_learning._rbm import RBM, ContrastiveDivergence
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return (X / 16).astype(np.float32), y
+
+
+def make_clips(n_clips=12, n_features=6, seed=0):
+    """Return clips of two classes that differ in how two features go together."""
+    rng = np.random.RandomState(seed)
+    clips, y = [], np.arange(n_clips) % 2
+    for label in y:
+        frames = rng.randn(rng.randint(30, 60), n_features)
+        frames[:, 1] = frames[:, 0] * (1 if label else -1) + 0.1 * rng.randn(
+            len(frames)
+        )
+        clips.append((frames * 5 + 3).astype(np.float32))
+    return clips, y
+
+
+def trainer(machine, rng, **changes):
+    options = {
+        "batch_size": 20,
+        "cd_steps": 1,
+        "persistent": False,
+        "weight_decay": 0.0,
+        "sparsity_target": None,
+        "sparsity_cost": 0.0,
+        "precision": "float32",
+        "device": "cpu",
+        "rng": rng,
+    }
+    return ContrastiveDivergence(machine, **{**options, **changes})
+
+
+def free_energy(v, weights, visible_bias, hidden_bias, visible):
+    energy = -torch.nn.functional.softplus(hidden_bias + v @ weights).sum(1)
+    if visible == "binary":
+        return energy - v @ visible_bias
+    return energy + 0.5 * (v - visible_bias).square().sum(1)
+
+
+@pytest.mark.parametrize("visible", ["binary", "gaussian"])
+@pytest.mark.parametrize("cd_steps", [1, 3])
+def test_a_step_follows_the_difference_of_free_energies(visible, cd_steps):
+    rng = np.random.default_rng(0)
+    machine = RBM.initial(7, 5, visible, 0.3, rng)
+    before = [
+        torch.tensor(array.copy(), dtype=torch.float64, requires_grad=True)
+        for array in (machine.weights, machine.visible_bias, machine.hidden_bias)
+    ]
+    v0 = rng.random((20, 7), dtype=np.float32)
+    training = trainer(machine, rng, cd_steps=cd_steps)
+    training.step(v0, 1.0, 0.0)
+    vk = training.seen[20:].double()  # what the Gibbs steps made of it, held fixed
+    training.write_back()
+    energies = [
+        free_energy(v, *before, visible).mean()
+        for v in (torch.tensor(v0, dtype=torch.float64), vk)
+    ]
+    (energies[0] - energies[1]).backward()
+    after = machine.weights, machine.visible_bias, machine.hidden_bias
+    for array, parameter in zip(after, before, strict=True):
+        step = array - parameter.detach().numpy()
+        np.testing.assert_allclose(step, -parameter.grad.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("visible", ["binary", "gaussian"])
+def test_free_energy_equals_the_sum_over_all_hidden_states(visible):
+    rng = np.random.default_rng(0)
+    machine = RBM.initial(4, 3, visible, 1.0, rng)
+    machine.visible_bias[:], machine.hidden_bias[:] = rng.random(4), rng.random(3)
+    v = rng.random((5, 4))
+    states = np.array([[i >> k & 1 for k in range(3)] for i in range(8)])
+    linear = v @ machine.weights @ states.T + states @ machine.hidden_bias
+    own = v @ machine.visible_bias
+    if visible == "gaussian":
+        own = -0.5 * np.square(v - machine.visible_bias).sum(axis=1)
+    expected = -np.log(np.exp(linear + own[:, np.newaxis]).sum(axis=1))
+    np.testing.assert_allclose(machine.free_energy(v), expected, rtol=1e-6)
+
+
+def test_it_reconstructs_better_than_scikit_learn(digits):
+    X, _ = digits
+    theirs = BernoulliRBM(40, learning_rate=0.05, batch_size=20, n_iter=10).fit(X)
+    hidden = theirs.transform(X)
+    mean = 1 / (1 + np.exp(-(hidden @ theirs.components_ + theirs.intercept_visible_)))
+    learner = DBNFeatureLearner((40,), visible="binary", batch_size=20, random_state=0)
+    ours = learner.inverse_transform(learner.fit_transform(X))
+    assert np.square(X - ours).mean() < np.square(X - mean).mean()
+
+
+@pytest.mark.parametrize("visible", ["binary", "gaussian"])
+@pytest.mark.parametrize("pretraining", ["rbm", "denoising_autoencoder"])
+@pytest.mark.parametrize("persistent", [False, True])
+def test_errors_fall_and_reconstructions_beat_the_mean(
+    digits, visible, pretraining, persistent
+):
+    X = digits[0] if visible == "binary" else digits[0] * 3 + 7
+    learner = DBNFeatureLearner(
+        (50, 30),
+        visible=visible,
+        pretraining=pretraining,
+        persistent=persistent,
+        batch_size=20,
+        max_epochs=15,
+        random_state=0,
+    ).fit(X)
+    for errors in learner.reconstruction_errors_:
+        assert len(errors) == 15 and errors[-1] < errors[0]
+    restored = learner.inverse_transform(learner.transform(X))
+    limit = 0.9 if persistent else 0.5
+    assert np.square(X - restored).mean() < limit * X.var(axis=0).mean()
+
+
+@pytest.mark.parametrize("corruption", ["masking", "salt_and_pepper", "gaussian"])
+def test_corruption_does_what_it_is_called(corruption):
+    rng = np.random.default_rng(0)
+    layer = RBM.initial(50, 3, "binary", 0.1, rng)
+    denoising = Denoising(
+        layer,
+        corruption=corruption,
+        corruption_level=0.3,
+        weight_decay=0,
+        device="cpu",
+        rng=rng,
+    )
+    batch = rng.uniform(0.2, 0.8, (200, 50)).astype(np.float32)
+    corrupted = denoising._corrupt(batch)
+    changed = corrupted != batch
+    if corruption == "gaussian":
+        assert abs((corrupted - batch).std() - 0.3) < 0.01
+        return
+    assert abs(changed.mean() - 0.3) < 0.02
+    extremes = {np.float32(0)}
+    if corruption == "salt_and_pepper":
+        extremes = {batch.min(), batch.max()}
+    assert set(np.unique(corrupted[changed])) == extremes
+
+
+def test_bfloat16_learns_as_well(digits):
+    X, _ = digits
+    errors = [
+        DBNFeatureLearner((60,), visible="binary", precision=precision, random_state=0)
+        .fit(X)
+        .reconstruction_errors_[0][-1]
+        for precision in ("float32", "bfloat16")
+    ]
+    assert abs(errors[1] / errors[0] - 1) < 0.03
+
+
+def test_a_sparsity_target_is_approached(digits):
+    X, _ = digits
+    free, sparse = (
+        DBNFeatureLearner(
+            (40,),
+            visible="binary",
+            sparsity_target=target,
+            sparsity_cost=1.0,
+            random_state=0,
+        )
+        .fit_transform(X)
+        .mean()
+        for target in (None, 0.05)
+    )
+    assert sparse < 0.1 < free
+
+
+def test_labels_shape_the_features():
+    clips, y = make_clips(24)
+    test_clips, test_y = make_clips(24, seed=1)
+    scores = []
+    for labels in (np.full(24, -1), y):
+        learner = DBNFeatureLearner((20,), batch_size=20, random_state=0)
+        learner.fit(clips, labels)
+        pooler = MultiTimescalePooler("mean")
+        means = pooler.fit_transform(learner.transform(clips))
+        classifier = LogisticRegression(max_iter=1000).fit(means, y)
+        test_means = pooler.transform(learner.transform(test_clips))
+        scores.append(classifier.score(test_means, test_y))
+    assert scores[1] >= 0.9
+    assert learner.loss_curve_[-1] < 0.5 * learner.loss_curve_[0]
+    assert list(learner.classes_) == [0, 1]
+
+
+@pytest.mark.parametrize("missing", [-1, None])
+def test_clips_without_label_only_pretrain(missing):
+    clips, y = make_clips()
+    labels = np.array(["a", "b"], dtype=object)[y] if missing is None else y.copy()
+    labels[::3] = missing
+    learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=2, random_state=0)
+    learner.fit(clips, labels)
+    assert list(learner.classes_) == (["a", "b"] if missing is None else [0, 1])
+    labels[:] = missing
+    assert not hasattr(learner.fit(clips, labels), "classes_")
+    assert len(learner.loss_curve_) == 0
+
+
+def test_several_tags_at_once():
+    clips, y = make_clips()
+    tags = np.stack([y, 1 - y, np.ones_like(y)], axis=1)
+    learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=3, random_state=0)
+    learner.fit(clips, tags)
+    assert len(learner.loss_curve_) == 3
+
+
+@pytest.mark.parametrize(
+    "y, message",
+    [
+        ([1] * 12, "y has 1 class"),
+        ([0.5] * 11 + [0.7], "Unknown label type"),
+        ([0, 1], "y has 2 labels, but X has 12"),
+        (np.full((12, 2), 3), "rows of 0 and 1"),
+    ],
+)
+def test_bad_labels_are_refused(y, message):
+    clips, _ = make_clips()
+    with pytest.raises(ValueError, match=message):
+        DBNFeatureLearner((4,), max_epochs=1).fit(clips, y)
+
+
+@pytest.mark.parametrize(
+    "layers, names",
+    [
+        ("last", ["dbn1_0", "dbn1_1"]),
+        ("all", ["dbn0_0", "dbn0_1", "dbn0_2", "dbn1_0", "dbn1_1"]),
+        ((0,), ["dbn0_0", "dbn0_1", "dbn0_2"]),
+    ],
+)
+def test_layers_are_chosen_and_named(layers, names):
+    clips, _ = make_clips()
+    learner = DBNFeatureLearner((3, 2), layers=layers, max_epochs=1, random_state=0)
+    features = learner.fit_transform(clips)
+    assert list(learner.feature_names_) == names
+    assert features[0].shape[1] == len(names)
+    every = DBNFeatureLearner((3, 2), layers="all", max_epochs=1, random_state=0)
+    both = every.fit_transform(clips)[0]
+    place = [list(every.feature_names_).index(name) for name in names]
+    np.testing.assert_array_equal(features[0], both[:, place])
+    assert learner.inverse_transform(features)[0].shape == clips[0].shape
+
+
+def test_typical_clips_score_higher():
+    clips, _ = make_clips(40)
+    learner = DBNFeatureLearner((20,), max_epochs=20, random_state=0).fit(clips)
+    odd = [clip[:, ::-1] * 3 for clip in clips]
+    assert learner.score_samples(clips).min() > learner.score_samples(odd).max()
+    np.testing.assert_array_equal(
+        learner.score_samples(clips), learner.score_samples(clips)
+    )
+
+
+def test_gaps_are_watched_on_held_out_clips():
+    clips, _ = make_clips(40)
+    learner = DBNFeatureLearner((8, 4), max_epochs=(3, 2), random_state=0).fit(clips)
+    assert [len(gaps) for gaps in learner.free_energy_gaps_] == [3, 2]
+    assert np.isfinite(np.concatenate(learner.free_energy_gaps_)).all()
+    learner.set_params(validation_fraction=0).fit(clips)
+    assert np.isnan(np.concatenate(learner.free_energy_gaps_)).all()
+
+
+def test_constant_features_silence_and_single_frames_stay_finite():
+    clips, _ = make_clips()
+    clips = [np.column_stack([clip, np.full(len(clip), 1 / 3)]) for clip in clips]
+    clips += [np.zeros((20, 7)), np.ones((1, 7))]
+    learner = DBNFeatureLearner((4, 3), random_state=0).fit(clips)
+    assert all(np.isfinite(features).all() for features in learner.transform(clips))
+    silent = DBNFeatureLearner((4, 3), random_state=0).fit([np.zeros((9, 3))] * 3)
+    assert np.isfinite(silent.transform([np.zeros((9, 3))])[0]).all()
+    one = DBNFeatureLearner((4,), random_state=0).fit([np.ones((1, 3))])
+    assert one.transform([np.ones((1, 3))])[0].shape == (1, 4)
+
+
+def test_training_that_diverges_is_noticed(digits):
+    with pytest.raises(DivergenceError, match="layer 0 diverges.*learning_rate"):
+        DBNFeatureLearner((50,), learning_rate=1.0).fit(100 * digits[0])
+    clips, y = make_clips()
+    with pytest.raises(DivergenceError, match="finetune_learning_rate"):
+        DBNFeatureLearner((4,), finetune_learning_rate=1e30).fit(clips, y)
+
+
+def test_values_beyond_0_and_1_are_not_binary():
+    clips = [np.ones((3, 2)), np.full((3, 2), 1.5)]
+    with pytest.raises(ValueError, match="clip 1 has values from 1.5 to 1.5"):
+        DBNFeatureLearner(visible="binary").fit(clips)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes"),
+        ({"hidden_layer_sizes": (5, 0)}, "hidden_layer_sizes"),
+        ({"learning_rate": (0.1,)}, "learning_rate"),
+        ({"max_epochs": (1, 2)}, "max_epochs"),
+        ({"layers": (3,)}, "layers"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        DBNFeatureLearner(**parameters).fit([np.ones((9, 2))])
+
+
+def test_a_stream_of_clips_is_learned_pass_by_pass():
+    clips, _ = make_clips(40)
+    learner = DBNFeatureLearner((10,), random_state=0)
+    errors = []
+    for _ in range(5):
+        for start in range(0, 40, 10):
+            assert learner.partial_fit(clips[start : start + 10]) is learner
+        errors.append(learner.reconstruction_errors_[0][-1])
+    assert learner.n_passes_ == 20
+    assert errors[-1] < errors[0]
+    np.testing.assert_allclose(
+        learner.mean_, np.concatenate(clips).mean(axis=0), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("n_values", [50, 1 << 24])
+def test_every_frame_comes_once_a_pass_with_its_label(n_values, monkeypatch):
+    monkeypatch.setattr(_batches, "VALUES_AT_ONCE", n_values)
+    clips = [np.full((n, 1), 10 * n) + np.arange(n)[:, None] for n in (3, 30, 7, 12)]
+    labels = [clip[:, 0] // 10 for clip in clips]
+    rng = np.random.default_rng(0)
+    batches = FrameBatches(clips, np.float32, 4, rng, labels)
+    for _ in range(2):
+        frames, of_frames = zip(*batches, strict=True)
+        expected = np.sort(np.concatenate(clips), axis=0)
+        np.testing.assert_array_equal(np.sort(np.concatenate(frames), axis=0), expected)
+        for part, numbers in zip(frames, of_frames, strict=True):
+            np.testing.assert_array_equal(part[:, 0] // 10, numbers)
+
+
+def test_clips_on_disk_give_the_same_features(tmp_path, monkeypatch):
+    clips, _ = make_clips(40)
+    save_clips(tmp_path / "clips.npy", clips)
+    learner = DBNFeatureLearner((5,), max_epochs=2, random_state=0)
+    expected = learner.fit_transform(clips)
+    on_disk = learner.fit_transform(load_clips(tmp_path / "clips.npy"))
+    np.testing.assert_array_equal(np.concatenate(on_disk), np.concatenate(expected))
+    monkeypatch.setattr(_batches, "VALUES_AT_ONCE", 1000)
+    in_groups = learner.fit(load_clips(tmp_path / "clips.npy"))
+    assert in_groups.reconstruction_errors_[0][-1] < 1.5
+
+
+def test_it_is_searched_over_in_a_pipeline():
+    clips, y = make_clips(16)
+    pipeline = make_pipeline(
+        DBNFeatureLearner(max_epochs=2, finetune_epochs=5, random_state=0),
+        MultiTimescalePooler(),
+        SVC(),
+    )
+    grid = {"dbnfeaturelearner__hidden_layer_sizes": [(3,), (6, 4)]}
+    scores = [
+        GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs)
+        .fit(clips, y)
+        .cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.skipif(
+    not hasattr(CallbackSupportMixin, "set_callbacks"), reason="scikit-learn < 1.9"
+)
+def test_callbacks_see_every_epoch():
+    class Counter:
+        max_propagation_depth = None
+        n_epochs = 0
+
+        def setup(self, *args, **kwargs):
+            pass
+
+        def teardown(self, *args, **kwargs):
+            pass
+
+        def on_fit_task_begin(self, *args, **kwargs):
+            pass
+
+        def on_fit_task_end(self, *args, **kwargs):
+            self.n_epochs += 1
+
+    clips, y = make_clips()
+    counter = Counter()
+    learner = DBNFeatureLearner((4, 3), max_epochs=2, finetune_epochs=3, random_state=0)
+    learner.set_callbacks(counter).fit(clips, y)
+    assert counter.n_epochs == 2 + 2 + 3 + 1  # and the fit itself

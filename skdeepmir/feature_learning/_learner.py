@@ -32,7 +32,7 @@ from skdeepmir.feature_learning._rbm import (
 )
 from skdeepmir.frames import list_clips, pack_clips
 
-PROBES = 1000  # frames on which training is watched
+PROBES = 500  # frames on which training is watched
 MOMENTUM_EPOCHS = 5  # in which momentum rises from START_MOMENTUM
 START_MOMENTUM = 0.5
 ALLOWED_GROWTH = 10  # of the reconstruction error, before training is called divergent
@@ -116,7 +116,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     mean_, scale_ : ndarray of shape (n_features_in_,), float32
         What standardises a Gaussian input: ``(X - mean_) / scale_``.
     reconstruction_errors_ : list of ndarray of shape (n_epochs,)
-        Mean squared error of each layer after each epoch, on up to 1,000 frames.
+        Mean squared error of each layer after each epoch, on up to 500 frames.
     free_energy_gaps_ : list of ndarray of shape (n_epochs,)
         Mean free energy of held-out frames less that of training frames, for each layer
         and epoch; where it grows, the layer overfits. NaN if nothing was held out.
@@ -594,8 +594,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                     f"was {errors[0]:.3g} after epoch 1 and is {errors[-1]:.3g} after "
                     f"epoch {i + 1}. Lower the layer's learning_rate ({rate:g})."
                 )
-            energies = [machine.free_energy(probe).mean() for probe in probes]
-            gaps.append(energies[1] - energies[0] if len(probes) == 2 else np.nan)
+            gap = np.nan
+            if len(probes) == 2:
+                training, held_out = (machine.free_energy(p).mean() for p in probes)
+                gap = held_out - training
+            gaps.append(gap)
             if epoch.end():
                 break
         self.reconstruction_errors_.append(np.array(errors))

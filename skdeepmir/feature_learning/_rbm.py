@@ -61,12 +61,12 @@ class RBM:
 
     def free_energy(self, v: np.ndarray) -> np.ndarray:
         """Return the free energy of each row, in float64: low is probable."""
-        v = v.astype(np.float64, copy=False)
-        activation = v @ self.weights.astype(np.float64) + self.hidden_bias
-        energy = -np.logaddexp(0, activation).sum(axis=1)
+        activation = v @ self.weights.astype(v.dtype, copy=False) + self.hidden_bias
+        energy = -np.logaddexp(0, activation).sum(axis=1, dtype=np.float64)
         if self.visible == "binary":
             return energy - v @ self.visible_bias.astype(np.float64)
-        return energy + 0.5 * np.square(v - self.visible_bias).sum(axis=1)
+        squares = np.square(v - self.visible_bias)
+        return energy + 0.5 * squares.sum(axis=1, dtype=np.float64)
 
     def reconstruction_error(self, v: np.ndarray) -> float:
         """Return the mean squared error after one mean-field step down and up."""

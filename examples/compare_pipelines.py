@@ -19,18 +19,8 @@ from skdeepmir.baselines import mel_svm, mfcc_forest, mfcc_svm, pmsc_mlp
 from skdeepmir.datasets import load_audio_folder, load_manifest, make_instrument_clips
 
 
-def load(source, groups, where):
-    """Return the clips that the command line names."""
-    if source is None:
-        return make_instrument_clips(n_clips=120, random_state=0)
-    if Path(source).is_dir():
-        return load_audio_folder(source, groups=groups)
-    return load_manifest(source, where=dict(pair.split("=", 1) for pair in where))
-
-
-def main():
-    """Run the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add_data_options(parser):
+    """Add what says which recordings are compared on, and how they are split."""
     parser.add_argument(
         "source",
         nargs="?",
@@ -58,9 +48,45 @@ def main():
         default="results/features",
         help="folder that keeps the features of files for the next run",
     )
-    args = parser.parse_args()
 
-    clips = load(args.source, args.groups, args.where)
+
+def load(args):
+    """Return the clips that the command line names."""
+    if args.source is None:
+        return make_instrument_clips(n_clips=120, random_state=0)
+    if Path(args.source).is_dir():
+        return load_audio_folder(args.source, groups=args.groups)
+    where = dict(pair.split("=", 1) for pair in args.where)
+    return load_manifest(args.source, where=where)
+
+
+def report(clips, pipelines, args, *, baseline, name="comparison"):
+    """Compare pipelines; print the table, and write it with a picture."""
+    folds = None if args.leave_groups_out else clips.get("folds")
+    cv = args.cv if folds is None else PredefinedSplit(folds.astype(int))
+    result = compare(
+        pipelines,
+        clips.data,
+        clips.target,
+        groups=clips.groups if folds is None else None,
+        cv=cv,
+        baseline=baseline,
+        n_jobs=args.n_jobs,
+    )
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    print(result.to_markdown())
+    (out / f"{name}.md").write_text(result.to_markdown() + "\n", encoding="utf-8")
+    matplotlib.use("agg")
+    result.plot().figure_.savefig(out / f"{name}.png", dpi=150)
+    print(f"\nTable and picture: {out / name}.md, {out / name}.png")
+
+
+def main():
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_data_options(parser)
+    args = parser.parse_args()
     cache = {"cache_dir": args.cache_dir}
     pipelines = {
         "MFCC + SVM": mfcc_svm(**cache),
@@ -68,24 +94,7 @@ def main():
         "log-mel + SVM": mel_svm(**cache),
         "PMSC, 3 timescales + MLP": pmsc_mlp(random_state=0, **cache),
     }
-    folds = None if args.leave_groups_out else clips.get("folds")
-    cv = args.cv if folds is None else PredefinedSplit(folds.astype(int))
-    result = compare(
-        pipelines,
-        clips.data,
-        clips.target,
-        groups=clips.groups,
-        cv=cv,
-        baseline="MFCC + SVM",
-        n_jobs=args.n_jobs,
-    )
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    print(result.to_markdown())
-    (out / "comparison.md").write_text(result.to_markdown() + "\n", encoding="utf-8")
-    matplotlib.use("agg")
-    result.plot().figure_.savefig(out / "comparison.png", dpi=150)
-    print(f"\nTable and picture: {out / 'comparison.md'}, {out / 'comparison.png'}")
+    report(load(args), pipelines, args, baseline="MFCC + SVM")
 
 
 if __name__ == "__main__":

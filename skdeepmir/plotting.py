@@ -57,3 +57,267 @@ class ComparisonDisplay:
         ax.grid(axis="x", alpha=0.3)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+class FilterDisplay:
+    """What the first layer of a net looks for.
+
+    Parameters
+    ----------
+    filters : ndarray of shape (n_units, n_features)
+        Weights into each unit.
+    frequencies : ndarray of shape (n_features,), default=None
+        Frequencies of the features in Hz; None counts them.
+    image_shape : tuple of int, default=None
+        Height and width, where features are the pixels of an image.
+
+    Attributes
+    ----------
+    order_ : ndarray of shape (n_units,)
+        Units in the order in which they are drawn: by the feature of largest weight.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    """
+
+    def __init__(self, filters, *, frequencies=None, image_shape=None):
+        self.filters = filters
+        self.frequencies = frequencies
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(cls, learner, *, frequencies=None, image_shape=None, ax=None):
+        """Draw the first layer of a fitted learner.
+
+        Parameters
+        ----------
+        learner : DBNFeatureLearner
+            A fitted learner.
+        frequencies : ndarray of shape (n_features,), default=None
+            Frequencies of its input in Hz.
+        image_shape : tuple of int, default=None
+            Height and width, where its input are images.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : FilterDisplay
+            The display.
+        """
+        filters = learner.weights_[0].T
+        display = cls(filters, frequencies=frequencies, image_shape=image_shape)
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the filters: spectra as columns, sorted by peak, or a grid of images.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : FilterDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+        import numpy as np
+
+        if ax is None:
+            _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+        filters = np.asarray(self.filters)
+        self.order_ = np.argsort(filters.argmax(axis=1), kind="stable")
+        limit = np.abs(filters).max()
+        options = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        if self.image_shape is None:
+            picture = filters[self.order_].T
+            image = ax.pcolormesh(
+                np.arange(len(filters)),
+                np.arange(len(picture))
+                if self.frequencies is None
+                else self.frequencies,
+                picture,
+                shading="nearest",
+                **options,
+            )
+            ax.set_xlabel("unit, sorted by peak")
+            ax.set_ylabel("feature" if self.frequencies is None else "frequency (Hz)")
+        else:
+            image = ax.imshow(_montage(filters, self.image_shape), **options)
+            ax.set_axis_off()
+            self.order_ = np.arange(len(filters))
+        ax.figure.colorbar(image, ax=ax, label="weight")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _montage(filters, shape):
+    """Put images side by side in a square grid with gaps."""
+    import numpy as np
+
+    n_columns = int(np.ceil(len(filters) ** 0.5))
+    n_rows = -(-len(filters) // n_columns)
+    height, width = shape[0] + 1, shape[1] + 1
+    grid = np.zeros((n_rows * height - 1, n_columns * width - 1))
+    for i, image in enumerate(filters):
+        top, left = i // n_columns * height, i % n_columns * width
+        grid[top : top + shape[0], left : left + shape[1]] = image.reshape(shape)
+    return grid
+
+
+class TrainingDisplay:
+    """How a learner's layers and its fine-tuning went, epoch by epoch.
+
+    Parameters
+    ----------
+    reconstruction_errors : list of ndarray of shape (n_epochs,)
+        Of each layer.
+    free_energy_gaps : list of ndarray of shape (n_epochs,)
+        Of each layer.
+    loss_curve : ndarray of shape (n_epochs,)
+        Of fine-tuning; may be empty.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    """
+
+    def __init__(self, reconstruction_errors, free_energy_gaps, loss_curve):
+        self.reconstruction_errors = reconstruction_errors
+        self.free_energy_gaps = free_energy_gaps
+        self.loss_curve = loss_curve
+
+    @classmethod
+    def from_estimator(cls, learner):
+        """Draw the training of a fitted learner.
+
+        Parameters
+        ----------
+        learner : DBNFeatureLearner
+            A fitted learner.
+
+        Returns
+        -------
+        display : TrainingDisplay
+            The display.
+        """
+        return cls(
+            learner.reconstruction_errors_,
+            learner.free_energy_gaps_,
+            learner.loss_curve_,
+        ).plot()
+
+    def plot(self):
+        """Draw three curves side by side in a new figure.
+
+        Returns
+        -------
+        display : TrainingDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+
+        self.figure_, self.axes_ = plt.subplots(
+            1, 3, figsize=(9, 3), layout="constrained"
+        )
+        panels = {
+            "reconstruction error": self.reconstruction_errors,
+            "free energy, held out - training": self.free_energy_gaps,
+            "loss of fine-tuning": [self.loss_curve],
+        }
+        for ax, (title, curves) in zip(self.axes_, panels.items(), strict=True):
+            for layer, curve in enumerate(curves):
+                ax.plot(range(1, len(curve) + 1), curve, label=f"layer {layer}")
+            ax.set(title=title, xlabel="epoch")
+        self.axes_[0].legend()
+        return self
+
+
+class ProjectionDisplay:
+    """Several kinds of features of the same clips, each in two dimensions.
+
+    Parameters
+    ----------
+    projections : dict of str to ndarray of shape (n_clips, 2)
+        Points, by the name of their features.
+    y : array-like of shape (n_clips,)
+        Labels, which give the colours.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    """
+
+    def __init__(self, projections, y):
+        self.projections = projections
+        self.y = y
+
+    @classmethod
+    def from_features(cls, features, y, *, random_state=None):
+        """Project features by t-SNE, as in Hamel and Eck (2010), and draw them.
+
+        Parameters
+        ----------
+        features : dict of str to array-like of shape (n_clips, n_features)
+            Features of the same clips, such as pooled inputs, MFCCs and activations.
+            They are standardised.
+        y : array-like of shape (n_clips,)
+            Labels.
+        random_state : int, RandomState instance or None, default=None
+            For t-SNE.
+
+        Returns
+        -------
+        display : ProjectionDisplay
+            The display.
+        """
+        from sklearn.manifold import TSNE
+        from sklearn.preprocessing import scale
+
+        projections = {}
+        for name, values in features.items():
+            perplexity = min(30, (len(values) - 1) / 3)
+            tsne = TSNE(perplexity=perplexity, random_state=random_state)
+            projections[name] = tsne.fit_transform(scale(values))
+        return cls(projections, y).plot()
+
+    def plot(self):
+        """Draw one scatter plot for each kind of features in a new figure.
+
+        Returns
+        -------
+        display : ProjectionDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+        import numpy as np
+
+        n_panels = len(self.projections)
+        self.figure_, axes = plt.subplots(
+            1,
+            n_panels,
+            figsize=(3.5 * n_panels, 3.5),
+            squeeze=False,
+            layout="constrained",
+        )
+        self.axes_ = axes[0]
+        y = np.asarray(self.y)
+        for ax, (name, points) in zip(
+            self.axes_, self.projections.items(), strict=True
+        ):
+            for label in np.unique(y):
+                of_label = points[y == label]
+                ax.scatter(*of_label.T, s=8, label=str(label))
+            ax.set_title(name, parse_math=False)
+            ax.set(xticks=[], yticks=[])
+        self.axes_[-1].legend(fontsize="small")
+        return self

@@ -294,8 +294,9 @@ def test_constant_features_silence_and_single_frames_stay_finite():
 
 
 def test_training_that_diverges_is_noticed(digits):
-    with pytest.raises(DivergenceError, match="layer 0 diverges.*learning_rate"):
-        DBNFeatureLearner((50,), learning_rate=1.0).fit(100 * digits[0])
+    for rate in (0.3, 1.0, 100.0):  # after some epochs, and within the first
+        with pytest.raises(DivergenceError, match="layer 0 diverges.*learning_rate"):
+            DBNFeatureLearner((50,), learning_rate=rate).fit(100 * digits[0])
     clips, y = make_clips()
     with pytest.raises(DivergenceError, match="finetune_learning_rate"):
         DBNFeatureLearner((4,), finetune_learning_rate=1e30).fit(clips, y)

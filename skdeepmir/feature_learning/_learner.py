@@ -587,8 +587,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 trainer.step(batch, rate, momentum)
             trainer.write_back()
             errors.append(machine.reconstruction_error(probes[0]))
-            # Negated, so that NaN is noticed as well.
-            if not errors[-1] <= ALLOWED_GROWTH * max(errors[0], 1.0):
+            limit = ALLOWED_GROWTH * max(errors[0], 1.0)
+            if not np.isfinite(errors[-1]) or errors[-1] > limit:
                 raise DivergenceError(
                     f"Pre-training of layer {layer} diverges: the reconstruction error "
                     f"was {errors[0]:.3g} after epoch 1 and is {errors[-1]:.3g} after "

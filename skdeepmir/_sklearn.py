@@ -16,6 +16,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skdeepmir._progress import progress
 from skdeepmir.frames import ClipLayout, list_clips, stack_clips
 
 try:
@@ -47,6 +48,7 @@ except ModuleNotFoundError:  # scikit-learn < 1.9
 
 __all__ = [
     "CallbackSupportMixin",
+    "EpochWatch",
     "HasMethods",
     "Interval",
     "StrOptions",
@@ -71,6 +73,48 @@ def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) ->
         fit()
         sub.call_on_fit_task_end(estimator=meta, X=X, y=y)
     context.call_on_fit_task_end(estimator=meta, X=X, y=y)
+
+
+class EpochWatch:
+    """Tell callbacks and a progress bar about the epochs of a fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is fitted; it has ``verbose`` and supports callbacks.
+    n_epochs : int
+        Most epochs that there will be.
+    X, y : object
+        What it is fitted to, for the callbacks.
+    """
+
+    def __init__(self, estimator: Any, n_epochs: int, X: Any, y: Any) -> None:
+        self.data = {"estimator": estimator, "X": X, "y": y}
+        self.context = estimator._init_callback_context(max_subtasks=n_epochs)
+        self.context.call_on_fit_task_begin(**self.data)
+        bar = progress(
+            range(n_epochs + 1),
+            total=n_epochs,
+            label="Training",
+            unit="epochs",
+            verbose=estimator.verbose,
+        )
+        self.ticks = iter(bar)
+        next(self.ticks)
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+        self.task = self.context.subcontext(task_name="epoch")
+        self.task.call_on_fit_task_begin(**self.data)
+
+    def end(self) -> bool:
+        """End an epoch; return whether a callback wants to stop."""
+        next(self.ticks)
+        return self.task.call_on_fit_task_end(**self.data)
+
+    def finish(self) -> None:
+        """End the fit."""
+        self.context.call_on_fit_task_end(**self.data)
 
 
 def validate_clips(

@@ -13,9 +13,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skdeepmir._progress import progress
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
+    EpochWatch,
     Interval,
     StrOptions,
     _fit_context,
@@ -282,7 +282,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._standardise(clips, scaler=None)
         self._name_features(sizes)
         self.n_passes_ = 0
-        epoch = _EpochWatch(self, n_epochs, X, y)
+        epoch = EpochWatch(self, n_epochs, X, y)
         with threadpoolctl.threadpool_limits(1):
             self._pretrain([], clips, layout, sizes, rates, epochs, rng, epoch)
             self.loss_curve_ = np.empty(0)
@@ -322,7 +322,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.n_passes_ = 1 if is_first else self.n_passes_ + 1
         self.loss_curve_ = np.empty(0)
         epochs = [int(self.pretraining is not None)] * len(sizes)
-        epoch = _EpochWatch(self, sum(epochs), X, y)
+        epoch = EpochWatch(self, sum(epochs), X, y)
         machines = [] if is_first else self._machines()
         rng = self._generator(self.n_passes_)
         with threadpoolctl.threadpool_limits(1):
@@ -708,37 +708,6 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return values * self.scale_.astype(values.dtype) + self.mean_.astype(
             values.dtype
         )
-
-
-class _EpochWatch:
-    """Tell callbacks and a progress bar about epochs."""
-
-    def __init__(self, estimator, n_epochs, X, y):
-        self.data = {"estimator": estimator, "X": X, "y": y}
-        self.context = estimator._init_callback_context(max_subtasks=n_epochs)
-        self.context.call_on_fit_task_begin(**self.data)
-        self.ticks = iter(
-            progress(
-                range(n_epochs + 1),
-                total=n_epochs,
-                label="Training",
-                unit="epochs",
-                verbose=estimator.verbose,
-            )
-        )
-        next(self.ticks)
-
-    def begin(self):
-        self.task = self.context.subcontext(task_name="epoch")
-        self.task.call_on_fit_task_begin(**self.data)
-
-    def end(self):
-        """Return whether a callback wants to stop."""
-        next(self.ticks)
-        return self.task.call_on_fit_task_end(**self.data)
-
-    def finish(self):
-        self.context.call_on_fit_task_end(**self.data)
 
 
 def _check_binary(clips, layout):

@@ -49,11 +49,16 @@ def main():
     pooler = MultiTimescalePooler(("mean", "std", "min", "max"))
     X = pooler.fit_transform(mfcc.fit_transform(clips.data))  # nothing is learned here
     learner = DBNFeatureLearner(
-        (200, 100), max_epochs=30, batch_size=20, finetune_epochs=100, random_state=0
+        (200, 100),
+        max_epochs=30,
+        batch_size=20,
+        finetune_epochs=100,
+        random_state=0,
+        verbose=False,
     )
     models = {
         "SVM": (each_family(SVC(C=10)),),
-        "MLP": (each_family(MLPClassifier(early_stopping=True, random_state=0)),),
+        "MLP": (each_family(MLPClassifier(tol=1e-3, random_state=0)),),
         "DBN": (learner, each_family(LogisticRegression(max_iter=1000))),
     }
     table = pd.DataFrame({"prevalence": [*y.mean(axis=0), np.nan, np.nan]})

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import soundfile
 
 from skdeepmir.datasets import make_instrument_clips
@@ -9,7 +10,33 @@ from skdeepmir.datasets import make_instrument_clips
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def test_a_folder_in_a_table_and_a_picture_out(tmp_path):
+def run(script, *options, out):
+    options = [*options, "--n-jobs", "1", "--out", out, "--cache-dir", out / "features"]
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / script, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    "script, name, n_pipelines, options",
+    [
+        ("compare_pipelines.py", "comparison", 4, []),
+        (
+            "hamel_eck_2010_genre.py",
+            "hamel_eck_2010",
+            5,
+            ["--max-epochs", "1", "--finetune-epochs", "1"],
+        ),
+    ],
+)
+def test_a_folder_in_a_table_and_a_picture_out(
+    script, name, n_pipelines, options, tmp_path
+):
     clips = make_instrument_clips(
         n_clips=24, n_instruments=12, duration=0.5, random_state=0
     )
@@ -17,13 +44,16 @@ def test_a_folder_in_a_table_and_a_picture_out(tmp_path):
         path = tmp_path / "music" / clips.target_names[clips.target[i]]
         path.mkdir(parents=True, exist_ok=True)
         soundfile.write(path / f"{clips.groups[i]}_{i}.flac", y, clips.sample_rate)
-    command = [sys.executable, EXAMPLES / "compare_pipelines.py", tmp_path / "music"]
-    options = ["--groups", r"([^/]+)_\d+", "--cv", "2", "--n-jobs", "1"]
-    options += ["--out", tmp_path / "out"]
-    done = subprocess.run(
-        [*command, *options], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "comparison.md").read_text().count("\n") == 6
-    assert (tmp_path / "out" / "comparison.png").stat().st_size > 10_000
+    out = tmp_path / "out"
+    folder = [tmp_path / "music", "--groups", r"([^/]+)_\d+", "--cv", "2"]
+    done = run(script, *folder, *options, out=out)
+    assert (out / f"{name}.md").read_text().count("\n") == 2 + n_pipelines
+    assert (out / f"{name}.png").stat().st_size > 10_000
     assert "both sides" not in done.stderr
+
+
+@pytest.mark.slow
+def test_families_are_scored_one_by_one(tmp_path):
+    run("hamel_2009_instruments.py", out=tmp_path)
+    table = (tmp_path / "hamel_2009.md").read_text().splitlines()
+    assert len(table) == 2 + 6 + 2 and table[-1].startswith("| all decisions")

@@ -205,14 +205,14 @@ def test_labels_shape_the_features():
     assert list(learner.classes_) == [0, 1]
 
 
-@pytest.mark.parametrize("missing", [-1, None])
+@pytest.mark.parametrize("missing", [-1, None, np.nan])
 def test_clips_without_label_only_pretrain(missing):
     clips, y = make_clips()
-    labels = np.array(["a", "b"], dtype=object)[y] if missing is None else y.copy()
+    labels = y.copy() if missing == -1 else np.array(["a", "b"], dtype=object)[y]
     labels[::3] = missing
     learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=2, random_state=0)
     learner.fit(clips, labels)
-    assert list(learner.classes_) == (["a", "b"] if missing is None else [0, 1])
+    assert list(learner.classes_) == ([0, 1] if missing == -1 else ["a", "b"])
     labels[:] = missing
     assert not hasattr(learner.fit(clips, labels), "classes_")
     assert len(learner.loss_curve_) == 0
@@ -224,6 +224,9 @@ def test_several_tags_at_once():
     learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=3, random_state=0)
     learner.fit(clips, tags)
     assert len(learner.loss_curve_) == 3
+    tags[::2] = -1  # no labels
+    assert len(learner.fit(clips, tags).loss_curve_) == 3
+    assert len(learner.fit(clips, np.full_like(tags, -1)).loss_curve_) == 0
 
 
 @pytest.mark.parametrize(
@@ -233,6 +236,7 @@ def test_several_tags_at_once():
         ([0.5] * 11 + [0.7], "Unknown label type"),
         ([0, 1], "y has 2 labels, but X has 12"),
         (np.full((12, 2), 3), "rows of 0 and 1"),
+        (np.array(["a", 1] * 6, dtype=object), "strings and numbers"),
     ],
 )
 def test_bad_labels_are_refused(y, message):
@@ -316,6 +320,10 @@ def test_values_beyond_0_and_1_are_not_binary():
         ({"learning_rate": (0.1,)}, "learning_rate"),
         ({"max_epochs": (1, 2)}, "max_epochs"),
         ({"layers": (3,)}, "layers"),
+        ({"learning_rate": (0.1, 0.0, 0.1)}, "learning_rate"),
+        ({"max_epochs": (1.5, 1, 1)}, "max_epochs"),
+        ({"corruption_level": 1.5}, "corruption_level"),
+        ({"device": "gpu"}, "device"),
     ],
 )
 def test_bad_parameters_are_named(parameters, message):
@@ -336,6 +344,19 @@ def test_a_stream_of_clips_is_learned_pass_by_pass():
     np.testing.assert_allclose(
         learner.mean_, np.concatenate(clips).mean(axis=0), rtol=1e-4
     )
+
+
+def test_a_stream_keeps_its_sizes():
+    clips, _ = make_clips()
+    learner = DBNFeatureLearner((4,), random_state=0).partial_fit(clips)
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        learner.set_params(hidden_layer_sizes=(5,)).partial_fit(clips)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="device='cuda', but torch finds no GPU"):
+        DBNFeatureLearner((4,), device="cuda").fit([np.ones((9, 2))])
 
 
 @pytest.mark.parametrize("n_values", [50, 1 << 24])

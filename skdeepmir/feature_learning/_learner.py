@@ -100,8 +100,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     precision : {"float32", "bfloat16"}, default="float32"
         Of the factors in pre-training's products. "bfloat16" is two to three times as
         fast on processors that have it, and as good.
-    device : str, default="cpu"
-        Where to train: "cpu", "cuda", or "auto" for a GPU if there is one.
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+        Where to train; "auto" takes a GPU if there is one.
     random_state : int, RandomState instance or None, default=None
         Starts the weights, shuffles frames and draws samples.
     verbose : bool, default=True
@@ -124,6 +124,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Mean loss of fine-tuning in each epoch; empty without labels.
     classes_ : ndarray of shape (n_classes,)
         Labels of fine-tuning; only where it took place.
+    layers_ : tuple of int
+        Layers whose activations are the features.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         What the columns are, such as "dbn0_17": layer and unit.
     n_passes_ : int
@@ -187,7 +189,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "layers": [StrOptions({"last", "all"}), tuple, list],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "precision": [StrOptions({"float32", "bfloat16"})],
-        "device": [str],
+        "device": [StrOptions({"cpu", "cuda", "auto"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -253,8 +255,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             Clips of frames. Rows of a 2-D array are clips of one frame.
         y : array-like of shape (n_clips,) or (n_clips, n_tags), default=None
             Labels, or rows of 0 and 1, which all frames of a clip carry. Clips labelled
-            -1 or None have no label: they take part in pre-training only. None learns
-            without labels.
+            -1 (rows of -1), None or NaN have no label: they take part in pre-training
+            only. None learns without labels.
 
         Returns
         -------
@@ -280,7 +282,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         rng = self._generator(0)
         n_epochs = sum(epochs) + (self.finetune_epochs if targets else 0)
         self._standardise(clips, scaler=None)
-        self._name_features(sizes)
+        self._choose_layers(sizes)
         self.n_passes_ = 0
         epoch = EpochWatch(self, n_epochs, X, y)
         with threadpoolctl.threadpool_limits(1):
@@ -316,9 +318,14 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         clips = clips if layout.has_clips else [clips]
         if self.visible == "binary":
             _check_binary(clips, layout)
+        if not is_first and sizes != tuple(w.shape[1] for w in self.weights_):
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} is not what the first "
+                "pass began with; set it back, or begin with fit."
+            )
         scaler = None if is_first else self._scaler
         self._standardise(clips, scaler)
-        self._name_features(sizes)
+        self._choose_layers(sizes)
         self.n_passes_ = 1 if is_first else self.n_passes_ + 1
         self.loss_curve_ = np.empty(0)
         epochs = [int(self.pretraining is not None)] * len(sizes)
@@ -433,6 +440,16 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             rates = tuple(share * RATES[kind] for kind in kinds)
         rates = self._spread("learning_rate", rates, len(sizes))
         epochs = self._spread("max_epochs", self.max_epochs, len(sizes))
+        if any(rate == 0 for rate in rates):
+            raise ValueError(f"learning_rate={self.learning_rate!r} must be above 0.")
+        if any(not isinstance(n, Integral) for n in epochs):
+            raise ValueError(f"max_epochs={self.max_epochs!r} must be whole numbers.")
+        is_share = self.corruption != "gaussian"
+        if is_share and self.corruption_level > 1:
+            raise ValueError(
+                f"corruption_level={self.corruption_level:g} must be a share from 0 to "
+                f"1 where corruption={self.corruption!r}."
+            )
         if self.pretraining is None:
             epochs = [0] * len(sizes)
         for layer in () if isinstance(self.layers, str) else self.layers:
@@ -456,12 +473,6 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         return list(values)
 
-    def _chosen_layers(self):
-        n_layers = len(self.hidden_layer_sizes)
-        if self.layers == "all":
-            return tuple(range(n_layers))
-        return (n_layers - 1,) if isinstance(self.layers, str) else tuple(self.layers)
-
     def _targets(self, y, layout):
         """Return a label for each clip and which have one, None if none has."""
         if hasattr(self, "classes_"):  # of an earlier fit
@@ -472,22 +483,31 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim == 2:
-            if not np.isin(y, (0, 1)).all():
-                raise ValueError("y of two dimensions must hold rows of 0 and 1.")
+            known = ~(y == -1).all(axis=1)
+            if not np.isin(y[known], (0, 1)).all():
+                raise ValueError(
+                    "y of two dimensions must hold rows of 0 and 1, or of -1 where "
+                    "there is no label."
+                )
+            if not known.any():
+                return None
             self.classes_ = np.arange(y.shape[1])
-            return y.astype(np.float32), np.ones(len(y), dtype=bool)
-        known = np.array([label is not None for label in y])
+            return y.astype(np.float32), known
+        # NaN is the only value that is not equal to itself.
+        known = np.array([label is not None and label == label for label in y])
         if y.dtype.kind in "fiu":
-            known = (y != -1) & ~np.isnan(y)
+            known &= y != -1
         if not known.any():
             return None
+        if len({isinstance(label, str) for label in y[known]}) > 1:
+            raise ValueError("y holds strings and numbers; expected one kind of label.")
         kind = type_of_target(y[known], input_name="y")
         if kind not in ("binary", "multiclass"):
             raise ValueError(f"Unknown label type: y is {kind}, expected classes.")
         self.classes_, numbers = np.unique(y[known], return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y has 1 class, {self.classes_[0]!r}; fine-tuning needs at least 2. "
+                f"y has 1 class, {self.classes_[0]!s}; fine-tuning needs at least 2. "
                 "Leave y out, or set finetune_epochs=0."
             )
         labels = np.full(len(y), -1, dtype=np.int64)
@@ -513,8 +533,13 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self.mean_ = self._scaler.mean_.astype(np.float32)
             self.scale_ = np.where(constant, 1, deviation).astype(np.float32)
 
-    def _name_features(self, sizes):
-        names = [f"dbn{k}_{i}" for k in self._chosen_layers() for i in range(sizes[k])]
+    def _choose_layers(self, sizes):
+        if isinstance(self.layers, str):
+            is_all = self.layers == "all"
+            self.layers_ = tuple(range(0 if is_all else len(sizes) - 1, len(sizes)))
+        else:
+            self.layers_ = tuple(self.layers)
+        names = [f"dbn{k}_{i}" for k in self.layers_ for i in range(sizes[k])]
         self.feature_names_ = np.array(names, dtype=object)
 
     def _inputs(self, rows):
@@ -689,18 +714,18 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return pack_clips([function(clip) for clip in clips], layout)
 
     def _activations(self, rows):
-        values, chosen, by_layer = self._inputs(rows), self._chosen_layers(), []
+        values, by_layer = self._inputs(rows), []
         for machine in self._machines():
             values = machine.hidden(values)
             by_layer.append(values)
-        if len(chosen) == 1:
-            return by_layer[chosen[0]]
-        return np.concatenate([by_layer[k] for k in chosen], axis=1)
+        if len(self.layers_) == 1:
+            return by_layer[self.layers_[0]]
+        return np.concatenate([by_layer[k] for k in self.layers_], axis=1)
 
     def _reconstruct(self, features):
-        top = max(self._chosen_layers())
-        place = self._chosen_layers().index(top)
-        widths = [self.weights_[k].shape[1] for k in self._chosen_layers()]
+        top = max(self.layers_)
+        place = self.layers_.index(top)
+        widths = [self.weights_[k].shape[1] for k in self.layers_]
         start = sum(widths[:place])
         values = features[:, start : start + widths[place]]
         for machine in reversed(self._machines()[: top + 1]):
@@ -733,8 +758,15 @@ def _probe(clips, rng):
 
 
 def _device(name):
-    if name != "auto":
+    if name == "cpu":
         return name
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "auto":
+        return "cpu"
+    raise ValueError(
+        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
+        "install torch for your GPU."
+    )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from skdeepmir.frames import ClipLayout
+
 VALUES_AT_ONCE = 1 << 24  # of frames that are shuffled together: 64 MB
 
 
@@ -71,3 +73,50 @@ class FrameBatches:
         if self.labels is None:
             return frames, None
         return frames, np.concatenate([self.labels[i] for i in which])
+
+
+def hold_out(
+    clips: list[np.ndarray],
+    layout: ClipLayout,
+    fraction: float,
+    rng: np.random.Generator,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Split clips (or rows, as the one item of ``clips``) at random.
+
+    Parameters
+    ----------
+    clips : list of ndarray
+        Clips, or one matrix of rows.
+    layout : ClipLayout
+        Which of them.
+    fraction : float
+        Share of the clips that is held out.
+    rng : numpy.random.Generator
+        Draws them.
+
+    Returns
+    -------
+    held_out, rest : list of ndarray
+        Clips, or one matrix of rows; may be empty.
+    """
+    order = rng.permutation(layout.n_clips)
+    n_held_out = int(fraction * layout.n_clips)
+    held_out, rest = order[:n_held_out], np.sort(order[n_held_out:])
+    if layout.has_clips:
+        return [clips[i] for i in held_out], [clips[i] for i in rest]
+    parts = clips[0][held_out], clips[0][rest]
+    first, second = ([part] if len(part) else [] for part in parts)
+    return first, second
+
+
+def draw_frames(
+    clips: list[np.ndarray], n_frames: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return about ``n_frames`` frames, as many from each clip as from the others."""
+    chosen = clips
+    if len(clips) > n_frames:
+        chosen = [clips[i] for i in np.sort(rng.permutation(len(clips))[:n_frames])]
+    per_clip = max(1, n_frames // len(clips))
+    return np.concatenate(
+        [clip[rng.permutation(len(clip))[:per_clip]] for clip in chosen]
+    )

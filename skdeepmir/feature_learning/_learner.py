@@ -10,7 +10,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skdeepmir._sklearn import (
@@ -23,8 +22,9 @@ from skdeepmir._sklearn import (
     validate_clips,
 )
 from skdeepmir.feature_learning._autoencoder import Denoising
-from skdeepmir.feature_learning._batches import FrameBatches
+from skdeepmir.feature_learning._batches import FrameBatches, draw_frames, hold_out
 from skdeepmir.feature_learning._finetuning import fine_tune
+from skdeepmir.feature_learning._labels import encode_labels
 from skdeepmir.feature_learning._rbm import (
     RBM,
     ContrastiveDivergence,
@@ -278,7 +278,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             clips = [clips]
         if self.visible == "binary":
             _check_binary(clips, layout)
-        targets = self._targets(y, layout)
+        targets = self._targets(y)
         rng = self._generator(0)
         n_epochs = sum(epochs) + (self.finetune_epochs if targets else 0)
         self._standardise(clips, scaler=None)
@@ -473,45 +473,14 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         return list(values)
 
-    def _targets(self, y, layout):
+    def _targets(self, y):
         """Return a label for each clip and which have one, None if none has."""
         if hasattr(self, "classes_"):  # of an earlier fit
             del self.classes_
-        if y is None or self.finetune_epochs == 0:
+        encoded = None if self.finetune_epochs == 0 else encode_labels(y)
+        if encoded is None:
             return None
-        y = np.asarray(y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y[:, 0]
-        if y.ndim == 2:
-            known = ~(y == -1).all(axis=1)
-            if not np.isin(y[known], (0, 1)).all():
-                raise ValueError(
-                    "y of two dimensions must hold rows of 0 and 1, or of -1 where "
-                    "there is no label."
-                )
-            if not known.any():
-                return None
-            self.classes_ = np.arange(y.shape[1])
-            return y.astype(np.float32), known
-        # NaN is the only value that is not equal to itself.
-        known = np.array([label is not None and label == label for label in y])
-        if y.dtype.kind in "fiu":
-            known &= y != -1
-        if not known.any():
-            return None
-        if len({isinstance(label, str) for label in y[known]}) > 1:
-            raise ValueError("y holds strings and numbers; expected one kind of label.")
-        kind = type_of_target(y[known], input_name="y")
-        if kind not in ("binary", "multiclass"):
-            raise ValueError(f"Unknown label type: y is {kind}, expected classes.")
-        self.classes_, numbers = np.unique(y[known], return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"y has 1 class, {self.classes_[0]!s}; fine-tuning needs at least 2. "
-                "Leave y out, or set finetune_epochs=0."
-            )
-        labels = np.full(len(y), -1, dtype=np.int64)
-        labels[known] = numbers
+        self.classes_, labels, known = encoded
         return labels, known
 
     def _generator(self, n_calls):
@@ -560,7 +529,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _pretrain(self, machines, clips, layout, sizes, rates, epochs, rng, epoch):
         """Train one machine upon the other, from those of an earlier pass if any."""
-        held_out, training = self._hold_out(clips, layout, rng)
+        held_out, training = hold_out(clips, layout, self.validation_fraction, rng)
         self.weights_, self.visible_biases_, self.hidden_biases_ = [], [], []
         self.reconstruction_errors_, self.free_energy_gaps_ = [], []
         for layer, size in enumerate(sizes):
@@ -574,7 +543,9 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
             batches = FrameBatches(training, prepare, self.batch_size, rng)
             probes = [
-                prepare(_probe(part, rng)) for part in (training, held_out) if part
+                prepare(draw_frames(part, PROBES, rng))
+                for part in (training, held_out)
+                if part
             ]
             kind = "binary" if below else self.visible
             machine = (
@@ -652,16 +623,6 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             precision=self.precision,
             **common,
         )
-
-    def _hold_out(self, clips, layout, rng):
-        """Split clips into those that are held out and those that are learned from."""
-        n_held_out = int(self.validation_fraction * layout.n_clips)
-        order = rng.permutation(layout.n_clips)
-        held_out, training = order[:n_held_out], np.sort(order[n_held_out:])
-        if not layout.has_clips:
-            parts = clips[0][held_out], clips[0][training]
-            return [[part] if len(part) else [] for part in parts]
-        return [clips[i] for i in held_out], [clips[i] for i in training]
 
     def _fine_tune(self, clips, labels, known, rng, epoch):
         """Train the stack to tell labels from frames."""
@@ -744,17 +705,6 @@ def _check_binary(clips, layout):
                 "visible='binary' expects 0 to 1. Scale them, or use "
                 "visible='gaussian'."
             )
-
-
-def _probe(clips, rng):
-    """Return some frames, as many from each clip as from the others."""
-    per_clip = max(1, PROBES // len(clips))
-    chosen = clips
-    if len(clips) > PROBES:
-        chosen = [clips[i] for i in np.sort(rng.permutation(len(clips))[:PROBES])]
-    return np.concatenate(
-        [clip[rng.permutation(len(clip))[:per_clip]] for clip in chosen]
-    )
 
 
 def _device(name):

@@ -213,6 +213,7 @@ def test_clips_without_label_only_pretrain(missing):
     learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=2, random_state=0)
     learner.fit(clips, labels)
     assert list(learner.classes_) == ([0, 1] if missing == -1 else ["a", "b"])
+    assert len(learner.fit(clips, labels.astype(object)).classes_) == 2
     labels[:] = missing
     assert not hasattr(learner.fit(clips, labels), "classes_")
     assert len(learner.loss_curve_) == 0

@@ -48,7 +48,7 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         return np.arange(y.shape[1]), y.astype(np.float32), known
     # NaN is the only value that is not equal to itself.
     known = np.array([label is not None and label == label for label in y])
-    if y.dtype.kind in "fiu":
+    if y.dtype.kind in "fiuO":
         known &= y != -1
     if not known.any():
         return None

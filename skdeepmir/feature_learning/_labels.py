@@ -54,10 +54,13 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         return None
     if len({isinstance(label, str) for label in y[known]}) > 1:
         raise ValueError("y holds strings and numbers; expected one kind of label.")
-    kind = type_of_target(y[known], input_name="y")
+    values = y[known]
+    if not isinstance(values[0], str):  # numbers as objects
+        values = np.array(values.tolist())
+    kind = type_of_target(values, input_name="y")
     if kind not in ("binary", "multiclass"):
         raise ValueError(f"Unknown label type: y is {kind}, expected classes.")
-    classes, numbers = np.unique(y[known], return_inverse=True)
+    classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
             f"y has 1 class, {classes[0]!s}; fine-tuning needs at least 2. "

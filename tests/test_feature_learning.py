@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM
@@ -305,6 +307,39 @@ def test_training_that_diverges_is_noticed(digits):
     clips, y = make_clips()
     with pytest.raises(DivergenceError, match="finetune_learning_rate"):
         DBNFeatureLearner((4,), finetune_learning_rate=1e30).fit(clips, y)
+
+
+def test_a_binary_layer_that_saturates_is_noticed():
+    clips, _ = make_clips()
+    with pytest.raises(DivergenceError, match="layer 1 diverges"):
+        DBNFeatureLearner((5, 4), learning_rate=(0.005, 1e6)).fit(clips)
+
+
+def test_training_that_breaks_off_leaves_the_learner_as_it_was():
+    clips, _ = make_clips()
+    learner = DBNFeatureLearner((5,), random_state=0, learning_rate=1e6)
+    with pytest.raises(DivergenceError):
+        learner.fit(clips)
+    with pytest.raises(NotFittedError):
+        learner.transform(clips)
+    learner.set_params(learning_rate="auto").partial_fit(clips)
+    expected = learner.transform(clips)
+    for fit in (learner.fit, learner.partial_fit):
+        with pytest.raises(DivergenceError):
+            learner.set_params(learning_rate=1e6)
+            fit([clip * 2 for clip in clips])
+        assert learner.n_passes_ == 1
+        for a, b in zip(learner.transform(clips), expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("missing", [np.nan, -1, None])
+@pytest.mark.parametrize("container", [list, pd.Series])
+def test_labels_may_be_missing_in_any_container(missing, container):
+    clips, _ = make_clips(4)
+    learner = DBNFeatureLearner((3,), max_epochs=1, finetune_epochs=1, random_state=0)
+    learner.fit(clips, container(["a", missing, "b", "a"]))
+    assert list(learner.classes_) == ["a", "b"]
 
 
 def test_values_beyond_0_and_1_are_not_binary():

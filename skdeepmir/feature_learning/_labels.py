@@ -33,6 +33,10 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """
     if y is None:
         return None
+    import pandas as pd
+
+    if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
+        y = np.array([*y, None], dtype=object)[:-1]  # NumPy would spell NaN and -1 out
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -46,10 +50,9 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         if not known.any():
             return None
         return np.arange(y.shape[1]), y.astype(np.float32), known
-    # NaN is the only value that is not equal to itself.
-    known = np.array([label is not None and label == label for label in y])
-    if y.dtype.kind in "fiuO":
-        known &= y != -1
+    known = np.array(
+        [not pd.isna(label) and (isinstance(label, str) or label != -1) for label in y]
+    )
     if not known.any():
         return None
     if len({isinstance(label, str) for label in y[known]}) > 1:

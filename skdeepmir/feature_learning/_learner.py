@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -32,6 +34,7 @@ from skdeepmir.feature_learning._rbm import (
 )
 from skdeepmir.frames import list_clips, pack_clips
 
+LARGEST_WEIGHT = 1000  # saturates any unit, without an error where input is binary
 PROBES = 500  # frames on which training is watched
 MOMENTUM_EPOCHS = 5  # in which momentum rises from START_MOMENTUM
 START_MOMENTUM = 0.5
@@ -272,6 +275,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             A ``ValueError``, if training diverges.
         """
         sizes, rates, epochs = self._per_layer()
+        before = self._fitted_state()
         clips, layout = validate_clips(self, X, reset=True, stack=False)
         check_clip_labels(y, layout.n_clips)
         if not layout.has_clips:
@@ -285,7 +289,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._choose_layers(sizes)
         self.n_passes_ = 0
         epoch = EpochWatch(self, n_epochs, X, y)
-        with threadpoolctl.threadpool_limits(1):
+        with self._undone_on_failure(before), threadpoolctl.threadpool_limits(1):
             self._pretrain([], clips, layout, sizes, rates, epochs, rng, epoch)
             self.loss_curve_ = np.empty(0)
             if targets:
@@ -314,6 +318,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         sizes, rates, _ = self._per_layer()
         is_first = not hasattr(self, "weights_")
+        before = self._fitted_state()
         clips, layout = validate_clips(self, X, reset=is_first, stack=False)
         clips = clips if layout.has_clips else [clips]
         if self.visible == "binary":
@@ -332,7 +337,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         epoch = EpochWatch(self, sum(epochs), X, y)
         machines = [] if is_first else self._machines()
         rng = self._generator(self.n_passes_)
-        with threadpoolctl.threadpool_limits(1):
+        with self._undone_on_failure(before), threadpoolctl.threadpool_limits(1):
             self._pretrain(machines, clips, layout, sizes, rates, epochs, rng, epoch)
         epoch.finish()
         return self
@@ -425,6 +430,26 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    def _fitted_state(self):
+        return copy.deepcopy(
+            {
+                name: value
+                for name, value in vars(self).items()
+                if name.endswith("_") or name in ("_scaler", "_fitted_on_clips")
+            }
+        )
+
+    @contextmanager
+    def _undone_on_failure(self, before):
+        """Leave the learner as it was where training breaks off, also by Ctrl-C."""
+        try:
+            yield
+        except BaseException:
+            for name in self._fitted_state():
+                delattr(self, name)
+            vars(self).update(before)
+            raise
+
     def _per_layer(self):
         """Return sizes, rates and epochs of the layers."""
         sizes = tuple(self.hidden_layer_sizes)
@@ -452,6 +477,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         if self.pretraining is None:
             epochs = [0] * len(sizes)
+        if len(self.layers) == 0:
+            raise ValueError("layers=() must name one layer or more.")
         for layer in () if isinstance(self.layers, str) else self.layers:
             if not isinstance(layer, Integral) or not 0 <= layer < len(sizes):
                 raise ValueError(
@@ -584,11 +611,13 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             trainer.write_back()
             errors.append(machine.reconstruction_error(probes[0]))
             limit = ALLOWED_GROWTH * max(errors[0], 1.0)
-            if not np.isfinite(errors[-1]) or errors[-1] > limit:
+            largest = np.abs(machine.weights).max()
+            # Negated, so that NaN is noticed as well.
+            if not (errors[-1] <= limit < np.inf and largest <= LARGEST_WEIGHT):
                 raise DivergenceError(
-                    f"Pre-training of layer {layer} diverges: the reconstruction error "
-                    f"was {errors[0]:.3g} after epoch 1 and is {errors[-1]:.3g} after "
-                    f"epoch {i + 1}. Lower the layer's learning_rate ({rate:g})."
+                    f"Pre-training of layer {layer} diverges: after epoch {i + 1} the "
+                    f"reconstruction error is {errors[-1]:.3g} and the largest weight "
+                    f"{largest:.3g}. Lower the layer's learning_rate ({rate:g})."
                 )
             gap = np.nan
             if len(probes) == 2:

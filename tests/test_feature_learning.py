@@ -315,6 +315,14 @@ def test_a_binary_layer_that_saturates_is_noticed():
         DBNFeatureLearner((5, 4), learning_rate=(0.005, 1e6)).fit(clips)
 
 
+def test_a_refused_refit_keeps_the_old_one():
+    clips, y = make_clips()
+    learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=1).fit(clips, y)
+    with pytest.raises(ValueError, match="1 class"):
+        learner.fit([clip[:, :3] for clip in clips], np.ones(12))
+    assert list(learner.classes_) == [0, 1] and learner.n_features_in_ == 6
+
+
 def test_training_that_breaks_off_leaves_the_learner_as_it_was():
     clips, _ = make_clips()
     learner = DBNFeatureLearner((5,), random_state=0, learning_rate=1e6)

@@ -274,8 +274,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         DivergenceError
             A ``ValueError``, if training diverges.
         """
+        with self._undone_on_failure():
+            return self._fit(X, y)
+
+    def _fit(self, X, y):
         sizes, rates, epochs = self._per_layer()
-        before = self._fitted_state()
         clips, layout = validate_clips(self, X, reset=True, stack=False)
         check_clip_labels(y, layout.n_clips)
         if not layout.has_clips:
@@ -289,7 +292,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self._choose_layers(sizes)
         self.n_passes_ = 0
         epoch = EpochWatch(self, n_epochs, X, y)
-        with self._undone_on_failure(before), threadpoolctl.threadpool_limits(1):
+        with threadpoolctl.threadpool_limits(1):
             self._pretrain([], clips, layout, sizes, rates, epochs, rng, epoch)
             self.loss_curve_ = np.empty(0)
             if targets:
@@ -316,9 +319,12 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self : DBNFeatureLearner
             The learner.
         """
+        with self._undone_on_failure():
+            return self._partial_fit(X, y)
+
+    def _partial_fit(self, X, y):
         sizes, rates, _ = self._per_layer()
         is_first = not hasattr(self, "weights_")
-        before = self._fitted_state()
         clips, layout = validate_clips(self, X, reset=is_first, stack=False)
         clips = clips if layout.has_clips else [clips]
         if self.visible == "binary":
@@ -337,7 +343,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         epoch = EpochWatch(self, sum(epochs), X, y)
         machines = [] if is_first else self._machines()
         rng = self._generator(self.n_passes_)
-        with self._undone_on_failure(before), threadpoolctl.threadpool_limits(1):
+        with threadpoolctl.threadpool_limits(1):
             self._pretrain(machines, clips, layout, sizes, rates, epochs, rng, epoch)
         epoch.finish()
         return self
@@ -440,8 +446,9 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         )
 
     @contextmanager
-    def _undone_on_failure(self, before):
+    def _undone_on_failure(self):
         """Leave the learner as it was where training breaks off, also by Ctrl-C."""
+        before = self._fitted_state()
         try:
             yield
         except BaseException:

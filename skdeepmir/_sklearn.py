@@ -107,10 +107,16 @@ class EpochWatch:
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(**self.data)
 
-    def end(self) -> bool:
-        """End an epoch; return whether a callback wants to stop."""
+    def end(self, state: Callable[[], dict[str, Any]]) -> bool:
+        """End an epoch; return whether a callback wants to stop.
+
+        ``state`` gives the fitted attributes as if the fit had ended here. It is called
+        for callbacks that look at the estimator.
+        """
         next(self.ticks)
-        return self.task.call_on_fit_task_end(**self.data)
+        return self.task.call_on_fit_task_end(
+            **self.data, reconstruction_attributes=state
+        )
 
     def finish(self) -> None:
         """End the fit."""

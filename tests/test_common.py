@@ -40,6 +40,14 @@ TRANSFORMERS = [
         max_epochs=2,
         random_state=0,
     ),
+    DBNFeatureLearner(
+        (5, 4),
+        pretraining="dbm",
+        max_epochs=2,
+        joint_epochs=2,
+        finetune_epochs=2,
+        random_state=0,
+    ),
 ]
 CLASSIFIERS = [
     ClipVotingClassifier(LogisticRegression()),

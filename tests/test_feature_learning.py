@@ -472,3 +472,77 @@ def test_callbacks_see_every_epoch():
     learner = DBNFeatureLearner((4, 3), max_epochs=2, finetune_epochs=3, random_state=0)
     learner.set_callbacks(counter).fit(clips, y)
     assert counter.n_epochs == 2 + 2 + 3 + 1  # and the fit itself
+
+
+@pytest.mark.skipif(
+    not hasattr(CallbackSupportMixin, "set_callbacks"), reason="scikit-learn < 1.9"
+)
+@pytest.mark.parametrize("pretraining", ["rbm", "dbm"])
+def test_a_scoring_monitor_sees_the_learner_after_each_epoch(pretraining):
+    from sklearn.callback import ScoringMonitor
+
+    def restoring(learner, X, y):
+        restored = learner.inverse_transform(learner.transform(X))
+        error = np.square(np.concatenate(restored) - np.concatenate(X)).mean()
+        return {"error": float(error)}
+
+    clips, y = make_clips()
+    monitor = ScoringMonitor(scoring=restoring)
+    learner = DBNFeatureLearner(
+        (8, 4),
+        pretraining=pretraining,
+        max_epochs=3,
+        joint_epochs=2,
+        finetune_epochs=2,
+        random_state=0,
+        verbose=False,
+    )
+    learner.set_callbacks(monitor).fit(clips, y)
+    log = monitor.get_logs().data_as_pandas
+    assert len(log) == 3 + 3 + 2 + (2 if pretraining == "dbm" else 0)
+    assert log["error"].between(1, 100).all()
+
+
+def test_some_clip_is_held_out_of_few():
+    clips, _ = make_clips(4)
+    learner = DBNFeatureLearner((4,), max_epochs=2, random_state=0).fit(clips)
+    assert np.isfinite(learner.free_energy_gaps_[0]).all()
+    learner.fit(clips[:1])
+    assert np.isnan(learner.free_energy_gaps_[0]).all()
+
+
+def test_curves_of_a_stream_go_on():
+    clips, _ = make_clips()
+    learner = DBNFeatureLearner((4, 3), random_state=0)
+    for n_passes in (1, 2, 3):
+        learner.partial_fit(clips)
+        assert learner.n_passes_ == n_passes
+        assert [len(c) for c in learner.reconstruction_errors_] == [n_passes] * 2
+
+
+def test_a_stream_does_not_change_its_kind():
+    clips, _ = make_clips()
+    learner = DBNFeatureLearner((4, 3), random_state=0).partial_fit(clips)
+    with pytest.raises(ValueError, match="pretraining='dbm' cannot go on"):
+        learner.set_params(pretraining="dbm").partial_fit(clips)
+
+
+def test_new_clips_of_a_binary_layer_are_checked(digits):
+    learner = DBNFeatureLearner((4,), visible="binary", max_epochs=1).fit(digits[0])
+    with pytest.raises(ValueError, match="expects 0 to 1"):
+        learner.transform(digits[0] * 16)
+
+
+def test_values_beyond_float32_are_named():
+    with pytest.raises(ValueError, match="3.4e38"):
+        DBNFeatureLearner((4,)).fit(np.eye(6) * 1e300)
+
+
+def test_sizes_and_rates_may_be_numbers_or_arrays():
+    clips, _ = make_clips()
+    learner = DBNFeatureLearner(5, max_epochs=1, random_state=0).fit(clips)
+    assert [w.shape for w in learner.weights_] == [(6, 5)]
+    learner.set_params(hidden_layer_sizes=np.array([5, 4])).fit(clips)
+    expected = learner.transform(clips)
+    learner.set_params(learning_rate=("auto", 0.05)).fit(clips)
+    np.testing.assert_array_equal(learner.transform(clips)[0], expected[0])

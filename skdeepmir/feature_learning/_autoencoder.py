@@ -46,10 +46,10 @@ class Denoising:
         self.machine, self.device, self.rng = machine, torch.device(device), rng
         self.corruption, self.corruption_level = corruption, corruption_level
         self.weight_decay = weight_decay
-        arrays = machine.weights, machine.visible_bias, machine.hidden_bias
+        self.arrays = [machine.weights, machine.visible_bias, machine.hidden_bias]
         self.parameters = [
             torch.tensor(array, device=self.device, requires_grad=True)
-            for array in arrays
+            for array in self.arrays
         ]
         self.optimizer = torch.optim.SGD(self.parameters, lr=1.0)
 
@@ -77,9 +77,7 @@ class Denoising:
 
     def write_back(self) -> None:
         """Write what was learned to the layer's arrays."""
-        machine = self.machine
-        arrays = machine.weights, machine.visible_bias, machine.hidden_bias
-        for array, parameter in zip(arrays, self.parameters, strict=True):
+        for array, parameter in zip(self.arrays, self.parameters, strict=True):
             array[...] = parameter.detach().cpu().numpy()
 
     def _corrupt(self, batch: np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ def hold_out(
     layout : ClipLayout
         Which of them.
     fraction : float
-        Share of the clips that is held out.
+        Share of the clips that is held out, rounded up; one clip always stays.
     rng : numpy.random.Generator
         Draws them.
 
@@ -100,7 +100,7 @@ def hold_out(
         Clips, or one matrix of rows; may be empty.
     """
     order = rng.permutation(layout.n_clips)
-    n_held_out = int(fraction * layout.n_clips)
+    n_held_out = min(int(np.ceil(fraction * layout.n_clips)), layout.n_clips - 1)
     held_out, rest = order[:n_held_out], np.sort(order[n_held_out:])
     if layout.has_clips:
         return [clips[i] for i in held_out], [clips[i] for i in rest]

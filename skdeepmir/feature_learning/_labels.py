@@ -66,8 +66,8 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"y has 1 class, {classes[0]!s}; fine-tuning needs at least 2. "
-            "Leave y out, or set finetune_epochs=0."
+            f"y has 1 class, {classes[0]!s}; fine-tuning needs at least 2 (-1 stands "
+            "for no label). Leave y out, or set finetune_epochs=0."
         )
     labels = np.full(len(y), -1, dtype=np.int64)
     labels[known] = numbers

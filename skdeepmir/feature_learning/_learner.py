@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -23,37 +24,27 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir.feature_learning._autoencoder import Denoising
-from skdeepmir.feature_learning._batches import FrameBatches, draw_frames, hold_out
+from skdeepmir.feature_learning._batches import FrameBatches
+from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
 from skdeepmir.feature_learning._finetuning import fine_tune
 from skdeepmir.feature_learning._labels import encode_labels
-from skdeepmir.feature_learning._rbm import (
-    RBM,
-    ContrastiveDivergence,
-    DivergenceError,
-)
+from skdeepmir.feature_learning._plan import choose_device, make_plan
+from skdeepmir.feature_learning._pretraining import Pretraining
+from skdeepmir.feature_learning._rbm import RBM, BeliefNet
 from skdeepmir.frames import list_clips, pack_clips
-
-LARGEST_WEIGHT = 1000  # saturates any unit, without an error where input is binary
-PROBES = 500  # frames on which training is watched
-MOMENTUM_EPOCHS = 5  # in which momentum rises from START_MOMENTUM
-START_MOMENTUM = 0.5
-ALLOWED_GROWTH = 10  # of the reconstruction error, before training is called divergent
-# Without noise a Gaussian layer is steeper than a binary one (Hinton 2010).
-RATES = {"gaussian": 0.005, "binary": 0.05}
-PERSISTENT_SHARE = 0.2  # of them, for chains that have to keep up with the weights
 
 
 class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Learn features of frames with a deep belief network.
 
     Restricted Boltzmann machines are trained one upon the other, each on the hidden
-    probabilities of the one below. Where labels are given, the stack is then trained to
-    tell the labels from single frames. The hidden activations are the features.
+    probabilities of the one below, and may be joined to a deep Boltzmann machine. Where
+    labels are given, the stack is then trained to tell the labels from single frames.
+    The hidden activations are the features.
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(50, 50, 50)
+    hidden_layer_sizes : int or tuple of int, default=(50, 50, 50)
         Hidden units of each layer, from the bottom up; the net of [1]_.
     visible : {"gaussian", "binary"}, default="gaussian"
         What a frame holds.
@@ -61,18 +52,27 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         - "gaussian": any real values. Each feature is standardised inside (constant
           ones become 0), variance is fixed, reconstructions are free of noise.
         - "binary": values from 0 to 1.
-    pretraining : {"rbm", "denoising_autoencoder"} or None, default="rbm"
-        How layers learn before labels are used: by contrastive divergence, or by
-        restoring corrupted frames with tied weights [3]_ (what is passed up is not
-        corrupted). None leaves random weights of deviation ``1 / sqrt(n_inputs)``.
+    pretraining : {"rbm", "dbm", "denoising_autoencoder"} or None, default="rbm"
+        How layers learn before labels are used.
+
+        - "rbm": by contrastive divergence.
+        - "dbm": likewise, with twice the input from the one neighbour that is there;
+          then all layers together, as a deep Boltzmann machine [4]_. Features are its
+          mean-field activations. Fine-tuning unrolls one mean-field step: each layer
+          sees the one below and what was inferred of the one above.
+        - "denoising_autoencoder": by restoring corrupted frames with tied weights
+          [3]_; what is passed up is not corrupted.
+        - None: not at all; weights are random, of deviation ``1 / sqrt(n_inputs)``.
     cd_steps : int, default=1
-        Gibbs steps of contrastive divergence. One is enough for features.
+        Gibbs steps of contrastive divergence, and of the chains of a deep Boltzmann
+        machine for each batch. One is enough for features.
     persistent : bool, default=False
         Whether the steps go on from where the batch before ended.
-    learning_rate : float, tuple of float or "auto", default="auto"
+    learning_rate : float, "auto" or tuple of these, default="auto"
         Step size of pre-training, for all layers or one for each. "auto" is 0.05, and
         0.005 for a Gaussian first layer, which diverges sooner; a fifth of that for
-        persistent chains.
+        persistent chains. All layers together begin with a fifth of the lowest, which
+        falls to 0.
     momentum : float, default=0.9
         Share of the last step that is made again; it rises from 0.5 over five epochs.
     weight_decay : float, default=2e-4
@@ -88,6 +88,10 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Share of the values, or deviation of the noise.
     max_epochs : int or tuple of int, default=10
         Passes over all frames, for all layers or one number for each.
+    joint_epochs : int, default=10
+        Passes in which all layers of a deep Boltzmann machine learn together.
+    mean_field_steps : int, default=10
+        Sweeps by which a deep Boltzmann machine infers its layers.
     batch_size : int, default=100
         Frames of a batch.
     finetune_epochs : int, default=50
@@ -101,8 +105,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Share of the clips that pre-training holds out, to watch the gap of free energy.
         They are used by fine-tuning.
     precision : {"float32", "bfloat16"}, default="float32"
-        Of the factors in pre-training's products. "bfloat16" is two to three times as
-        fast on processors that have it, and as good.
+        Of the factors in the products of contrastive divergence. "bfloat16" is two to
+        three times as fast on processors that have it, and as good.
     device : {"cpu", "cuda", "auto"}, default="cpu"
         Where to train; "auto" takes a GPU if there is one.
     random_state : int, RandomState instance or None, default=None
@@ -116,13 +120,21 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Weights of each layer.
     hidden_biases_, visible_biases_ : list of ndarray, float32
         Biases of each layer and of what is below it.
+    feedback_weights_ : list of ndarray of shape (n_units_above, n_units), float32
+        Weights into each layer but the last from the one above it, of a deep Boltzmann
+        machine that was fine-tuned; empty otherwise.
+    inference_weights_, inference_biases_ : list of ndarray, float32
+        What such a machine infers the layers above with: its weights and hidden biases
+        before fine-tuning; empty otherwise.
     mean_, scale_ : ndarray of shape (n_features_in_,), float32
         What standardises a Gaussian input: ``(X - mean_) / scale_``.
     reconstruction_errors_ : list of ndarray of shape (n_epochs,)
-        Mean squared error of each layer after each epoch, on up to 500 frames.
+        Mean squared error of each layer after each epoch (or pass of ``partial_fit``),
+        on up to 500 frames. For a deep Boltzmann machine a last item tells of all
+        layers together.
     free_energy_gaps_ : list of ndarray of shape (n_epochs,)
-        Mean free energy of held-out frames less that of training frames, for each layer
-        and epoch; where it grows, the layer overfits. NaN if nothing was held out.
+        Mean free energy of held-out frames less that of training frames, likewise;
+        where it grows, the layer overfits. NaN if nothing was held out.
     loss_curve_ : ndarray of shape (n_epochs,)
         Mean loss of fine-tuning in each epoch; empty without labels.
     classes_ : ndarray of shape (n_classes,)
@@ -155,6 +167,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
        networks. ISMIR 2010.
     .. [2] G. Hinton. A practical guide to training restricted Boltzmann machines. 2010.
     .. [3] P. Vincent et al. Stacked denoising autoencoders. JMLR 11, 2010.
+    .. [4] R. Salakhutdinov and G. Hinton. Deep Boltzmann machines. AISTATS 2009.
 
     Examples
     --------
@@ -168,16 +181,18 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "hidden_layer_sizes": [tuple, list],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "visible": [StrOptions({"gaussian", "binary"})],
-        "pretraining": [StrOptions({"rbm", "denoising_autoencoder"}), None],
+        "pretraining": [StrOptions({"rbm", "dbm", "denoising_autoencoder"}), None],
         "cd_steps": [Interval(Integral, 1, None, closed="left")],
         "persistent": ["boolean"],
         "learning_rate": [
             StrOptions({"auto"}),
             Interval(Real, 0, None, closed="neither"),
-            tuple,
-            list,
+            "array-like",
         ],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -185,11 +200,13 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "sparsity_cost": [Interval(Real, 0, None, closed="left")],
         "corruption": [StrOptions({"masking", "salt_and_pepper", "gaussian"})],
         "corruption_level": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [Interval(Integral, 0, None, closed="left"), tuple, list],
+        "max_epochs": [Interval(Integral, 0, None, closed="left"), "array-like"],
+        "joint_epochs": [Interval(Integral, 0, None, closed="left")],
+        "mean_field_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "finetune_epochs": [Interval(Integral, 0, None, closed="left")],
         "finetune_learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "layers": [StrOptions({"last", "all"}), tuple, list],
+        "layers": [StrOptions({"last", "all"}), "array-like"],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "precision": [StrOptions({"float32", "bfloat16"})],
         "device": [StrOptions({"cpu", "cuda", "auto"})],
@@ -213,6 +230,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         corruption="masking",
         corruption_level=0.25,
         max_epochs=10,
+        joint_epochs=10,
+        mean_field_steps=10,
         batch_size=100,
         finetune_epochs=50,
         finetune_learning_rate=0.1,
@@ -236,6 +255,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.corruption = corruption
         self.corruption_level = corruption_level
         self.max_epochs = max_epochs
+        self.joint_epochs = joint_epochs
+        self.mean_field_steps = mean_field_steps
         self.batch_size = batch_size
         self.finetune_epochs = finetune_epochs
         self.finetune_learning_rate = finetune_learning_rate
@@ -278,23 +299,17 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             return self._fit(X, y)
 
     def _fit(self, X, y):
-        sizes, rates, epochs = self._per_layer()
-        clips, layout = validate_clips(self, X, reset=True, stack=False)
+        plan = make_plan(self)
+        clips, layout = self._read(X, reset=True)
         check_clip_labels(y, layout.n_clips)
-        if not layout.has_clips:
-            clips = [clips]
-        if self.visible == "binary":
-            _check_binary(clips, layout)
         targets = self._targets(y)
-        rng = self._generator(0)
-        n_epochs = sum(epochs) + (self.finetune_epochs if targets else 0)
-        self._standardise(clips, scaler=None)
-        self._choose_layers(sizes)
-        self.n_passes_ = 0
+        self._begin(plan, n_passes=0)
+        self._standardise(clips)
+        n_epochs = plan.n_epochs + (self.finetune_epochs if targets else 0)
         epoch = EpochWatch(self, n_epochs, X, y)
+        rng = self._generator()
         with threadpoolctl.threadpool_limits(1):
-            self._pretrain([], clips, layout, sizes, rates, epochs, rng, epoch)
-            self.loss_curve_ = np.empty(0)
+            self._pretrain(None, clips, layout, plan, rng, epoch)
             if targets:
                 self._fine_tune(clips, *targets, rng, epoch)
         epoch.finish()
@@ -305,7 +320,9 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Make one pre-training pass over some clips, for each layer.
 
         For streams of clips that are seen once. What standardises the input is that of
-        all frames so far. Labels are not used.
+        all frames so far. Labels are not used. A deep Boltzmann machine learns layer by
+        layer in the first pass, and all layers together in every pass; after ``fit``
+        with labels it goes on from what it was before these were used.
 
         Parameters
         ----------
@@ -323,28 +340,33 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             return self._partial_fit(X, y)
 
     def _partial_fit(self, X, y):
-        sizes, rates, _ = self._per_layer()
+        plan = make_plan(self, n_epochs=1)
         is_first = not hasattr(self, "weights_")
-        clips, layout = validate_clips(self, X, reset=is_first, stack=False)
-        clips = clips if layout.has_clips else [clips]
-        if self.visible == "binary":
-            _check_binary(clips, layout)
-        if not is_first and sizes != tuple(w.shape[1] for w in self.weights_):
+        clips, layout = self._read(X, reset=is_first)
+        if is_first:
+            self._begin(plan, n_passes=1)
+        elif plan.sizes != [weights.shape[1] for weights in self.weights_]:
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} is not what the first "
                 "pass began with; set it back, or begin with fit."
             )
-        scaler = None if is_first else self._scaler
-        self._standardise(clips, scaler)
-        self._choose_layers(sizes)
-        self.n_passes_ = 1 if is_first else self.n_passes_ + 1
-        self.loss_curve_ = np.empty(0)
-        epochs = [int(self.pretraining is not None)] * len(sizes)
-        epoch = EpochWatch(self, sum(epochs), X, y)
-        machines = [] if is_first else self._machines()
-        rng = self._generator(self.n_passes_)
+        elif self._is_dbm != (self.pretraining == "dbm"):
+            raise ValueError(
+                f"pretraining={self.pretraining!r} cannot go on with what the first "
+                "pass began; set it back, or begin with fit."
+            )
+        else:
+            self.n_passes_ += 1
+        self._standardise(clips)
+        earlier = None if is_first else self._model()
+        if isinstance(earlier, UnrolledMachine):
+            earlier = earlier.machine
+            self._forget_unrolling()
+        if isinstance(earlier, DeepBoltzmannMachine):
+            plan = replace(plan, rates=[[] for _ in plan.sizes])
+        epoch = EpochWatch(self, plan.n_epochs, X, y)
         with threadpoolctl.threadpool_limits(1):
-            self._pretrain(machines, clips, layout, sizes, rates, epochs, rng, epoch)
+            self._pretrain(earlier, clips, layout, plan, self._generator(), epoch)
         epoch.finish()
         return self
 
@@ -363,7 +385,9 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             and the dtype of X.
         """
         check_is_fitted(self)
-        return self._map(X, self._activations)
+        clips, layout = self._read(X, reset=False)
+        features = [self._activations(clip) for clip in clips]
+        return pack_clips(features, layout) if layout.has_clips else features[0]
 
     def inverse_transform(self, X):
         """Reconstruct frames from activations, top-down.
@@ -380,19 +404,19 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             container of X.
         """
         check_is_fitted(self)
-        clips, layout = list_clips(X, n_features=len(self.feature_names_), owner="it")
+        clips, layout = list_clips(X)
         if not layout.has_clips:
             clips = [check_array(X, dtype=(np.float64, np.float32))]
-            if clips[0].shape[1] != len(self.feature_names_):
-                raise ValueError(
-                    f"X has {clips[0].shape[1]} features, expected the "
-                    f"{len(self.feature_names_)} that transform returns."
-                )
+        if clips[0].shape[1] != len(self.feature_names_):
+            raise ValueError(
+                f"X has {clips[0].shape[1]} features, expected the "
+                f"{len(self.feature_names_)} that transform returns."
+            )
         frames = [self._reconstruct(clip) for clip in clips]
         return pack_clips(frames, layout) if layout.has_clips else frames[0]
 
     def score_samples(self, X):
-        """Return how probable clips are under the first layer.
+        """Return how probable clips are.
 
         Parameters
         ----------
@@ -402,15 +426,23 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_clips,), float64
-            Minus the free energy, the mean over the frames of a clip: log-probabilities
-            up to a constant. They are deterministic.
+            Minus the free energy under the first layer, or minus the variational free
+            energy of a deep Boltzmann machine before fine-tuning; the mean over the
+            frames of a clip. These are log-probabilities up to a constant of the model,
+            so they compare clips, not models. They are deterministic.
+
+        Notes
+        -----
+        A layer that was trained as an auto-encoder, or fine-tuned on labels, has a free
+        energy by the same formula, but was not trained to make it a probability.
         """
         check_is_fitted(self)
-        clips, layout = validate_clips(self, X, reset=False, stack=False)
-        machine = self._machines()[0]
+        clips, layout = self._read(X, reset=False)
+        model = self._model()
+        energies = [model.free_energy(self._inputs(clip)) for clip in clips]
         if not layout.has_clips:
-            return -machine.free_energy(self._inputs(clips))
-        return np.array([-machine.free_energy(self._inputs(c)).mean() for c in clips])
+            return -energies[0]
+        return -np.array([energy.mean() for energy in energies])
 
     @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
     def get_feature_names_out(self, input_features=None):
@@ -437,11 +469,13 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return tags
 
     def _fitted_state(self):
+        """Return a copy of all that fitting sets."""
         return copy.deepcopy(
             {
                 name: value
                 for name, value in vars(self).items()
-                if name.endswith("_") or name in ("_scaler", "_fitted_on_clips")
+                if name.endswith("_")
+                or name in ("_scaler", "_is_dbm", "_fitted_on_clips")
             }
         )
 
@@ -457,56 +491,6 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             vars(self).update(before)
             raise
 
-    def _per_layer(self):
-        """Return sizes, rates and epochs of the layers."""
-        sizes = tuple(self.hidden_layer_sizes)
-        if not sizes or any(not isinstance(n, Integral) or n < 1 for n in sizes):
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} must name one or more "
-                "numbers of units, from 1 up."
-            )
-        rates = self.learning_rate
-        if isinstance(rates, str):
-            kinds = [self.visible, *["binary"] * (len(sizes) - 1)]
-            share = PERSISTENT_SHARE if self.persistent else 1
-            rates = tuple(share * RATES[kind] for kind in kinds)
-        rates = self._spread("learning_rate", rates, len(sizes))
-        epochs = self._spread("max_epochs", self.max_epochs, len(sizes))
-        if any(rate == 0 for rate in rates):
-            raise ValueError(f"learning_rate={self.learning_rate!r} must be above 0.")
-        if any(not isinstance(n, Integral) for n in epochs):
-            raise ValueError(f"max_epochs={self.max_epochs!r} must be whole numbers.")
-        is_share = self.corruption != "gaussian"
-        if is_share and self.corruption_level > 1:
-            raise ValueError(
-                f"corruption_level={self.corruption_level:g} must be a share from 0 to "
-                f"1 where corruption={self.corruption!r}."
-            )
-        if self.pretraining is None:
-            epochs = [0] * len(sizes)
-        if len(self.layers) == 0:
-            raise ValueError("layers=() must name one layer or more.")
-        for layer in () if isinstance(self.layers, str) else self.layers:
-            if not isinstance(layer, Integral) or not 0 <= layer < len(sizes):
-                raise ValueError(
-                    f"layers={self.layers!r} must be 'last', 'all' or numbers from 0 "
-                    f"to {len(sizes) - 1}."
-                )
-        return sizes, rates, epochs
-
-    def _spread(self, name, values, n_layers):
-        """Return one value for each layer."""
-        if isinstance(values, Real):
-            return [values] * n_layers
-        if len(values) != n_layers or any(
-            not isinstance(v, Real) or v < 0 for v in values
-        ):
-            raise ValueError(
-                f"{name}={values!r} must be one number, or one for each of the "
-                f"{n_layers} layers."
-            )
-        return list(values)
-
     def _targets(self, y):
         """Return a label for each clip and which have one, None if none has."""
         if hasattr(self, "classes_"):  # of an earlier fit
@@ -517,33 +501,54 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.classes_, labels, known = encoded
         return labels, known
 
-    def _generator(self, n_calls):
+    def _generator(self):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return np.random.Generator(np.random.SFC64([seed, n_calls]))
+        return np.random.Generator(np.random.SFC64([seed, self.n_passes_]))
 
-    def _standardise(self, clips, scaler):
-        """Learn what standardises the input, on top of a scaler from before."""
+    def _begin(self, plan, n_passes):
+        """Forget what was fitted before, but what was just read of the input."""
+        self.n_passes_ = n_passes
+        self._scaler = StandardScaler()
+        self._is_dbm = self.pretraining == "dbm"
+        n_curves = len(plan.sizes) + self._is_dbm
+        self.reconstruction_errors_ = [np.empty(0) for _ in range(n_curves)]
+        self.free_energy_gaps_ = [np.empty(0) for _ in range(n_curves)]
+        self.loss_curve_ = np.empty(0)
+        self._forget_unrolling()
+
+    def _forget_unrolling(self):
+        self.feedback_weights_ = []
+        self.inference_weights_, self.inference_biases_ = [], []
+
+    def _read(self, X, *, reset):
+        """Return the matrices of clips (of plain rows, the one matrix) and layout."""
+        clips, layout = validate_clips(self, X, reset=reset, stack=False)
+        if not layout.has_clips:
+            clips = [clips]
+        if self.visible == "binary":
+            _check_binary(clips, layout)
+        return clips, layout
+
+    def _standardise(self, clips):
+        """Learn what standardises the input, from these clips and those before."""
         n_features = clips[0].shape[1]
         self.mean_ = np.zeros(n_features, dtype=np.float32)
         self.scale_ = np.ones(n_features, dtype=np.float32)
-        self._scaler = StandardScaler() if scaler is None else scaler
         if self.visible == "gaussian":
-            for clip in clips:
-                self._scaler.partial_fit(clip)
+            with np.errstate(over="ignore"):  # noticed below
+                for clip in clips:
+                    self._scaler.partial_fit(clip)
             deviation = np.sqrt(self._scaler.var_)
             # Rounding leaves a constant feature with a deviation of this size.
             constant = deviation <= 1e-6 * np.abs(self._scaler.mean_) + 1e-12
+            largest = np.maximum(np.abs(self._scaler.mean_), deviation).max()
+            if not largest < np.finfo(np.float32).max:
+                raise ValueError(
+                    f"X has features of size {largest:.3g}; training is in float32 and "
+                    "ends at 3.4e38. Scale them."
+                )
             self.mean_ = self._scaler.mean_.astype(np.float32)
             self.scale_ = np.where(constant, 1, deviation).astype(np.float32)
-
-    def _choose_layers(self, sizes):
-        if isinstance(self.layers, str):
-            is_all = self.layers == "all"
-            self.layers_ = tuple(range(0 if is_all else len(sizes) - 1, len(sizes)))
-        else:
-            self.layers_ = tuple(self.layers)
-        names = [f"dbn{k}_{i}" for k in self.layers_ for i in range(sizes[k])]
-        self.feature_names_ = np.array(names, dtype=object)
 
     def _inputs(self, rows):
         """Return what the first layer sees, in the dtype of ``rows``."""
@@ -552,113 +557,60 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         dtype = rows.dtype
         return (rows - self.mean_.astype(dtype)) / self.scale_.astype(dtype)
 
-    def _machines(self):
-        parts = zip(
-            self.weights_, self.visible_biases_, self.hidden_biases_, strict=True
+    def _training_inputs(self, rows):
+        return self._inputs(rows).astype(np.float32, copy=False)
+
+    def _model(self):
+        """Return the net whose activations are the features."""
+        if not self._is_dbm:
+            arrays = zip(
+                self.weights_, self.visible_biases_, self.hidden_biases_, strict=True
+            )
+            kinds = [self.visible, *["binary"] * (len(self.weights_) - 1)]
+            return BeliefNet(
+                [RBM(*a, kind) for a, kind in zip(arrays, kinds, strict=True)]
+            )
+        seen = (self.visible_biases_[0], self.visible, self.mean_field_steps)
+        if not self.feedback_weights_:
+            return DeepBoltzmannMachine(self.weights_, self.hidden_biases_, *seen)
+        machine = DeepBoltzmannMachine(
+            self.inference_weights_, self.inference_biases_, *seen
         )
-        return [
-            RBM(*arrays, "binary" if layer else self.visible)
-            for layer, arrays in enumerate(parts)
-        ]
-
-    def _pretrain(self, machines, clips, layout, sizes, rates, epochs, rng, epoch):
-        """Train one machine upon the other, from those of an earlier pass if any."""
-        held_out, training = hold_out(clips, layout, self.validation_fraction, rng)
-        self.weights_, self.visible_biases_, self.hidden_biases_ = [], [], []
-        self.reconstruction_errors_, self.free_energy_gaps_ = [], []
-        for layer, size in enumerate(sizes):
-            below = self._machines()
-
-            def prepare(rows, below=below):
-                values = self._inputs(rows).astype(np.float32, copy=False)
-                for machine in below:
-                    values = machine.hidden(values)
-                return values
-
-            batches = FrameBatches(training, prepare, self.batch_size, rng)
-            probes = [
-                prepare(draw_frames(part, PROBES, rng))
-                for part in (training, held_out)
-                if part
-            ]
-            kind = "binary" if below else self.visible
-            machine = (
-                machines[layer]
-                if machines
-                else self._first_machine(probes[0], size, kind, rng)
-            )
-            self._train_layer(
-                layer, machine, batches, probes, rates[layer], epochs[layer], rng, epoch
-            )
-            self.weights_.append(machine.weights)
-            self.visible_biases_.append(machine.visible_bias)
-            self.hidden_biases_.append(machine.hidden_bias)
-
-    def _first_machine(self, inputs, size, kind, rng):
-        n_inputs = inputs.shape[1]
-        # A layer that is not pre-trained must pass differences on from the start, and
-        # so must one whose gradients come from its own errors.
-        scale = 0.01 if self.pretraining == "rbm" else n_inputs**-0.5
-        machine = RBM.initial(n_inputs, size, kind, scale, rng)
-        if kind == "binary":
-            frequency = np.clip(inputs.mean(axis=0), 0.01, 0.99)
-            machine.visible_bias[:] = np.log(frequency / (1 - frequency))
-        return machine
-
-    def _train_layer(self, layer, machine, batches, probes, rate, n_epochs, rng, epoch):
-        trainer = self._trainer(machine, rng)
-        errors, gaps = [], []
-        for i in range(n_epochs):
-            epoch.begin()
-            rise = min(1.0, i / MOMENTUM_EPOCHS)
-            momentum = min(self.momentum, START_MOMENTUM) * (1 - rise)
-            momentum += self.momentum * rise
-            for batch, _ in batches:
-                trainer.step(batch, rate, momentum)
-            trainer.write_back()
-            errors.append(machine.reconstruction_error(probes[0]))
-            limit = ALLOWED_GROWTH * max(errors[0], 1.0)
-            largest = np.abs(machine.weights).max()
-            # Negated, so that NaN is noticed as well.
-            if not (errors[-1] <= limit < np.inf and largest <= LARGEST_WEIGHT):
-                raise DivergenceError(
-                    f"Pre-training of layer {layer} diverges: after epoch {i + 1} the "
-                    f"reconstruction error is {errors[-1]:.3g} and the largest weight "
-                    f"{largest:.3g}. Lower the layer's learning_rate ({rate:g})."
-                )
-            gap = np.nan
-            if len(probes) == 2:
-                training, held_out = (machine.free_energy(p).mean() for p in probes)
-                gap = held_out - training
-            gaps.append(gap)
-            if epoch.end():
-                break
-        self.reconstruction_errors_.append(np.array(errors))
-        self.free_energy_gaps_.append(np.array(gaps))
-
-    def _trainer(self, machine, rng):
-        common = {
-            "weight_decay": self.weight_decay,
-            "device": _device(self.device),
-            "rng": rng,
-        }
-        if self.pretraining == "denoising_autoencoder":
-            return Denoising(
-                machine,
-                corruption=self.corruption,
-                corruption_level=self.corruption_level,
-                **common,
-            )
-        return ContrastiveDivergence(
-            machine,
-            batch_size=self.batch_size,
-            cd_steps=self.cd_steps,
-            persistent=self.persistent,
-            sparsity_target=self.sparsity_target,
-            sparsity_cost=self.sparsity_cost,
-            precision=self.precision,
-            **common,
+        return UnrolledMachine(
+            machine, self.weights_, self.feedback_weights_, self.hidden_biases_
         )
+
+    def _store(self, model):
+        """Make the arrays of a net, which may not have all layers yet, the fitted."""
+        self.weights_ = list(model.weights)
+        self.hidden_biases_ = list(model.biases)
+        self.visible_biases_ = list(model.biases_below)
+        sizes = [weights.shape[1] for weights in self.weights_]
+        top = len(sizes) - 1
+        chosen = self.layers
+        if isinstance(chosen, str):
+            chosen = range(len(sizes)) if chosen == "all" else (top,)
+        self.layers_ = tuple(int(k) for k in chosen if k <= top) or (top,)
+        names = [f"dbn{k}_{i}" for k in self.layers_ for i in range(sizes[k])]
+        self.feature_names_ = np.array(names, dtype=object)
+
+    def _pretrain(self, earlier, clips, layout, plan, rng, epoch):
+        """Train layers without labels, from those of an earlier pass if there was one.
+
+        Curves go on where those of the earlier pass end.
+        """
+        training = Pretraining(self, plan, clips, layout, self._training_inputs, rng)
+
+        def after_epoch(net, place, error, gap):
+            self._store(net)
+            for curves, value in (
+                (self.reconstruction_errors_, error),
+                (self.free_energy_gaps_, gap),
+            ):
+                curves[place] = np.append(curves[place], value)
+            return epoch.end(self._fitted_state)
+
+        self._store(training.run(earlier, epoch.begin, after_epoch))
 
     def _fine_tune(self, clips, labels, known, rng, epoch):
         """Train the stack to tell labels from frames."""
@@ -671,50 +623,40 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             labels = [labels[i] for i in np.flatnonzero(known)]
         else:
             clips, labels = [clips[0][known]], [labels[known]]
+        net = self._model()
+        if self._is_dbm:
+            self.inference_weights_ = [weights.copy() for weights in net.weights]
+            self.inference_biases_ = [bias.copy() for bias in net.biases]
+            net = UnrolledMachine.of(net)
+            self.feedback_weights_ = net.feedback
         batches = FrameBatches(
             clips,
-            lambda rows: self._inputs(rows).astype(np.float32, copy=False),
+            lambda rows, net=net: np.hstack(net.inputs(self._training_inputs(rows))),
             self.batch_size,
             rng,
             labels,
         )
-        losses = []
-
-        def watch(loss):
-            losses.append(loss)
-            stop = epoch.end()
-            if not stop and len(losses) < self.finetune_epochs:
-                epoch.begin()
-            return stop
-
-        epoch.begin()
-        layers = fine_tune(
-            list(zip(self.weights_, self.hidden_biases_, strict=True)),
+        epochs = fine_tune(
+            net,
             batches,
             len(self.classes_),
             multilabel=labels[0].ndim == 2,
-            n_epochs=self.finetune_epochs,
             learning_rate=self.finetune_learning_rate,
             momentum=self.momentum,
-            device=_device(self.device),
+            device=choose_device(self.device),
             rng=rng,
-            watch=watch,
         )
-        self.weights_ = [weights for weights, _ in layers]
-        self.hidden_biases_ = [bias for _, bias in layers]
-        self.loss_curve_ = np.array(losses)
-
-    def _map(self, X, function):
-        clips, layout = validate_clips(self, X, reset=False, stack=False)
-        if not layout.has_clips:
-            return function(clips)
-        return pack_clips([function(clip) for clip in clips], layout)
+        for _ in range(self.finetune_epochs):
+            epoch.begin()
+            loss, net = next(epochs)
+            self._store(net)
+            self.feedback_weights_ = net.feedback
+            self.loss_curve_ = np.append(self.loss_curve_, loss)
+            if epoch.end(self._fitted_state):
+                break
 
     def _activations(self, rows):
-        values, by_layer = self._inputs(rows), []
-        for machine in self._machines():
-            values = machine.hidden(values)
-            by_layer.append(values)
+        by_layer = self._model().activations(self._inputs(rows))
         if len(self.layers_) == 1:
             return by_layer[self.layers_[0]]
         return np.concatenate([by_layer[k] for k in self.layers_], axis=1)
@@ -725,8 +667,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         widths = [self.weights_[k].shape[1] for k in self.layers_]
         start = sum(widths[:place])
         values = features[:, start : start + widths[place]]
-        for machine in reversed(self._machines()[: top + 1]):
-            values = machine.reconstruct(values)
+        values = self._model().reconstruct(values, top)
         return values * self.scale_.astype(values.dtype) + self.mean_.astype(
             values.dtype
         )
@@ -741,18 +682,3 @@ def _check_binary(clips, layout):
                 "visible='binary' expects 0 to 1. Scale them, or use "
                 "visible='gaussian'."
             )
-
-
-def _device(name):
-    if name == "cpu":
-        return name
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "auto":
-        return "cpu"
-    raise ValueError(
-        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
-        "install torch for your GPU."
-    )

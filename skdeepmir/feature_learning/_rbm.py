@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,16 @@ class RBM:
         Biases of the hidden units, which are binary.
     visible : {"binary", "gaussian"}
         What is seen: values from 0 to 1, or values of unit variance.
+    copies : tuple of int, default=(1, 1)
+        How often what is seen, and the hidden layer, are there with the same weights:
+        twice where another machine will take the place of the second copy.
     """
 
     weights: np.ndarray
     visible_bias: np.ndarray
     hidden_bias: np.ndarray
     visible: str
+    copies: tuple[int, int] = (1, 1)
 
     @classmethod
     def initial(
@@ -42,36 +46,120 @@ class RBM:
         visible: str,
         scale: float,
         rng: np.random.Generator,
+        copies: tuple[int, int] = (1, 1),
     ) -> RBM:
         """Return normal weights of deviation ``scale`` and no biases."""
         weights = np.float32(scale) * rng.standard_normal(
             (n_visible, n_hidden), dtype=np.float32
         )
         zeros = [np.zeros(n, dtype=np.float32) for n in (n_visible, n_hidden)]
-        return cls(weights, *zeros, visible)
+        return cls(weights, *zeros, visible, copies)
 
     def hidden(self, v: np.ndarray) -> np.ndarray:
         """Return the probabilities of the hidden units, in the precision of ``v``."""
-        return expit(v @ self.weights.astype(v.dtype, copy=False) + self.hidden_bias)
+        return expit(self._input_of_hidden(v))
 
     def reconstruct(self, h: np.ndarray) -> np.ndarray:
         """Return the mean of what is seen, given hidden units."""
-        mean = h @ self.weights.astype(h.dtype, copy=False).T + self.visible_bias
+        weights = self.weights.astype(h.dtype, copy=False)
+        mean = self.copies[1] * (h @ weights.T) + self.visible_bias
         return expit(mean) if self.visible == "binary" else mean
 
     def free_energy(self, v: np.ndarray) -> np.ndarray:
         """Return the free energy of each row, in float64: low is probable."""
-        activation = v @ self.weights.astype(v.dtype, copy=False) + self.hidden_bias
-        energy = -np.logaddexp(0, activation).sum(axis=1, dtype=np.float64)
-        if self.visible == "binary":
-            return energy - v @ self.visible_bias.astype(np.float64)
-        squares = np.square(v - self.visible_bias)
-        return energy + 0.5 * squares.sum(axis=1, dtype=np.float64)
+        n_visible, n_hidden = self.copies
+        softplus = np.logaddexp(0, self._input_of_hidden(v))
+        energy = -n_hidden * softplus.sum(axis=1, dtype=np.float64)
+        return energy + n_visible * visible_energy(v, self.visible_bias, self.visible)
+
+    def _input_of_hidden(self, v: np.ndarray) -> np.ndarray:
+        weights = self.weights.astype(v.dtype, copy=False)
+        return self.copies[0] * (v @ weights) + self.hidden_bias
 
     def reconstruction_error(self, v: np.ndarray) -> float:
         """Return the mean squared error after one mean-field step down and up."""
         with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
             return float(np.square(v - self.reconstruct(self.hidden(v))).mean())
+
+
+def visible_energy(v: np.ndarray, bias: np.ndarray, visible: str) -> np.ndarray:
+    """Return the energy of what is seen alone, of each row, in float64."""
+    if visible == "binary":
+        return -(v @ bias.astype(np.float64))
+    return 0.5 * np.square(v - bias).sum(axis=1, dtype=np.float64)
+
+
+@dataclass
+class BeliefNet:
+    """Machines upon each other, each on the hidden probabilities of the one below.
+
+    Parameters
+    ----------
+    machines : list of RBM
+        From the bottom up.
+    """
+
+    machines: list[RBM]
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Weights of each layer."""
+        return [machine.weights for machine in self.machines]
+
+    @property
+    def biases(self) -> list[np.ndarray]:
+        """Biases of each layer's hidden units."""
+        return [machine.hidden_bias for machine in self.machines]
+
+    @property
+    def biases_below(self) -> list[np.ndarray]:
+        """Biases of what is below each layer."""
+        return [machine.visible_bias for machine in self.machines]
+
+    @property
+    def feedback(self) -> list[np.ndarray]:
+        """Weights from layers above: none."""
+        return []
+
+    def replaced(
+        self,
+        weights: list[np.ndarray],
+        feedback: list[np.ndarray],
+        biases: list[np.ndarray],
+    ) -> BeliefNet:
+        """Return the net with other weights and biases upward."""
+        parts = zip(self.machines, weights, biases, strict=True)
+        return BeliefNet(
+            [replace(old, weights=w, hidden_bias=bias) for old, w, bias in parts]
+        )
+
+    def inputs(self, v: np.ndarray) -> list[np.ndarray]:
+        """Return what the layers see from outside."""
+        return [v]
+
+    def top(self, v: np.ndarray) -> np.ndarray:
+        """Return the activations of the last layer, or ``v`` if there is none yet."""
+        for machine in self.machines:
+            v = machine.hidden(v)
+        return v
+
+    def activations(self, v: np.ndarray) -> list[np.ndarray]:
+        """Return the activations of every layer, in the precision of ``v``."""
+        layers = []
+        for machine in self.machines:
+            v = machine.hidden(v)
+            layers.append(v)
+        return layers
+
+    def reconstruct(self, h: np.ndarray, layer: int) -> np.ndarray:
+        """Return the mean of what is seen, given the activations of a layer."""
+        for machine in reversed(self.machines[: layer + 1]):
+            h = machine.reconstruct(h)
+        return h
+
+    def free_energy(self, v: np.ndarray) -> np.ndarray:
+        """Return the free energy of each row under the first layer, in float64."""
+        return self.machines[0].free_energy(v)
 
 
 class ContrastiveDivergence:
@@ -127,6 +215,7 @@ class ContrastiveDivergence:
         self.rng, self.device = rng, torch.device(device)
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         n_visible, n_hidden = rbm.weights.shape
+        self.arrays = [rbm.weights, rbm.visible_bias, rbm.hidden_bias]
 
         def master(array: np.ndarray) -> Any:
             return torch.tensor(array, device=self.device)
@@ -134,9 +223,7 @@ class ContrastiveDivergence:
         def factor(*shape: int) -> Any:
             return torch.zeros(shape, device=self.device, dtype=self.dtype)
 
-        self.parameters = [
-            master(a) for a in (rbm.weights, rbm.visible_bias, rbm.hidden_bias)
-        ]
+        self.parameters = [master(array) for array in self.arrays]
         self.velocities = [torch.zeros_like(p) for p in self.parameters]
         # What is multiplied: the batch above its reconstruction, and hidden likewise.
         is_half = self.dtype != torch.float32
@@ -201,16 +288,19 @@ class ContrastiveDivergence:
 
     def write_back(self) -> None:
         """Write what was learned to the machine's arrays."""
-        arrays = self.rbm.weights, self.rbm.visible_bias, self.rbm.hidden_bias
-        for array, parameter in zip(arrays, self.parameters, strict=True):
+        for array, parameter in zip(self.arrays, self.parameters, strict=True):
             array[...] = parameter.cpu().numpy()
 
     def _up(self, seen: Any, out: Any) -> None:
         self._multiply(seen, self.weights, out)
+        if self.rbm.copies[0] > 1:
+            out.mul_(self.rbm.copies[0])
         out.add_(self.parameters[2]).sigmoid_()
 
     def _down(self, hidden: Any, out: Any) -> None:
         self._multiply(hidden, self.weights.T, out)
+        if self.rbm.copies[1] > 1:
+            out.mul_(self.rbm.copies[1])
         out.add_(self.parameters[1])
         if self.rbm.visible == "binary":
             out.sigmoid_()

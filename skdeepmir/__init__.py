@@ -10,9 +10,13 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "AugmentedClassifier": "skdeepmir.tagging",
+    "BandShifter": "skdeepmir.preparation",
+    "ClipNormalizer": "skdeepmir.preparation",
     "ClipVotingClassifier": "skdeepmir.tagging",
     "DBNFeatureLearner": "skdeepmir.feature_learning",
     "FeatureStore": "skdeepmir.feature_store",
+    "FrameStacker": "skdeepmir.preparation",
     "FrameTransformer": "skdeepmir.framewise",
     "MultiTimescalePooler": "skdeepmir.pooling",
     "SpectrogramExtractor": "skdeepmir.spectrogram",
@@ -31,9 +35,13 @@ _MODULES = {
 }
 
 __all__ = [
+    "AugmentedClassifier",
+    "BandShifter",
+    "ClipNormalizer",
     "ClipVotingClassifier",
     "DBNFeatureLearner",
     "FeatureStore",
+    "FrameStacker",
     "FrameTransformer",
     "MultiTimescalePooler",
     "SpectrogramExtractor",

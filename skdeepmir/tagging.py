@@ -1,10 +1,11 @@
-"""Clips into labels and tags: ``ClipVotingClassifier``."""
+"""Clips into labels: ``ClipVotingClassifier``, ``AugmentedClassifier``."""
 
 from __future__ import annotations
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -24,7 +25,43 @@ from skdeepmir._sklearn import (
 )
 
 
-class ClipVotingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """A classifier of clips that hands its work on to another."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = inner.input_tags.positive_only
+        if inner.classifier_tags is not None:
+            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def _read(self, X, y, **options):
+        """Check what is fitted to."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        rows, layout = validate_clips(self, X, reset=True, **options)
+        check_clip_labels(y, layout.n_clips)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        return rows, layout, y
+
+    def _weights(self, sample_weight, layout):
+        """Check the weights of clips."""
+        if not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ValueError(
+                f"{type(self.estimator).__name__} takes no sample_weight. Leave it out "
+                "or use a classifier that does."
+            )
+        return _check_sample_weight(sample_weight, np.empty((layout.n_clips, 1)))
+
+
+class ClipVotingClassifier(_ClipClassifier):
     """Classify clips by the vote of their frames or windows.
 
     Any scikit-learn classifier is fitted on all rows of all clips, each with its clip's
@@ -112,19 +149,11 @@ class ClipVotingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self : ClipVotingClassifier
             The fitted classifier.
         """
-        if y is None:
-            raise ValueError(
-                "ClipVotingClassifier requires y to be passed, but the target y is "
-                "None."
-            )
-        rows, layout = validate_clips(self, X, reset=True)
-        check_clip_labels(y, layout.n_clips)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        rows, layout, y = self._read(X, y)
         inner = clone(self.estimator)
         options = {}
         if sample_weight is not None:
-            options["sample_weight"] = self._row_weights(sample_weight, layout)
+            options["sample_weight"] = self._weights(sample_weight, layout)
         labels = np.repeat(y, layout.n_frames)
         self.estimator_ = inner
         fit_inside(self, inner, lambda: inner.fit(rows, labels, **options), X, y)
@@ -171,25 +200,8 @@ class ClipVotingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         totals = np.add.reduceat(votes.astype(np.float64), first_rows, axis=0)
         return totals / layout.n_frames[:, np.newaxis]
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags.three_d_array = True
-        tags.input_tags.positive_only = inner.input_tags.positive_only
-        if inner.classifier_tags is not None:
-            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
-        tags.non_deterministic = inner.non_deterministic
-        return tags
-
-    def _row_weights(self, sample_weight, layout):
-        if not has_fit_parameter(self.estimator, "sample_weight"):
-            raise ValueError(
-                f"{type(self.estimator).__name__} takes no sample_weight. Leave it out "
-                "or use a classifier that does."
-            )
-        clips = np.empty((layout.n_clips, 1))
-        weights = _check_sample_weight(sample_weight, clips)
-        return np.repeat(weights, layout.n_frames)
+    def _weights(self, sample_weight, layout):
+        return np.repeat(super()._weights(sample_weight, layout), layout.n_frames)
 
     def _choose_voting(self, fitted):
         has_probabilities = hasattr(fitted, "predict_proba")
@@ -202,3 +214,198 @@ class ClipVotingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if self.voting == "auto":
             return "soft" if has_probabilities else "hard"
         return self.voting
+
+
+def _is_probabilistic(self):
+    return hasattr(getattr(self, "estimator_", self.estimator), "predict_proba")
+
+
+def _has_scores_only(self):
+    inner = getattr(self, "estimator_", self.estimator)
+    return not _is_probabilistic(self) and hasattr(inner, "decision_function")
+
+
+class AugmentedClassifier(_ClipClassifier):
+    """Classify clips by a classifier that has also seen variants of them.
+
+    The classifier is fitted on all clips and on variants that have the same label, such
+    as spectra that are shifted by a band; a prediction is the mean over the clip and
+    its variants. A clip stays one sample: variants of a test clip are never trained on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier of clips: a pipeline that ends in one. It is cloned.
+    variants : list of transformer
+        Each makes another version of every clip, with as many features; they are
+        cloned. The clips themselves always take part. An empty list fits the estimator
+        as it is.
+    predict_variants : bool, default=True
+        Whether variants take part in predictions. This costs a prediction for each.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted classifier.
+    variants_ : list of transformer
+        The fitted variants.
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    n_features_in_ : int
+        Features per frame.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where X was a DataFrame.
+
+    See Also
+    --------
+    BandShifter : Bands moved up or down.
+
+    Notes
+    -----
+    It has ``predict_proba`` if the classifier has; otherwise ``decision_function``
+    (``SVC()`` has no other), whose means over variants decide.
+
+    Do not tune the classifier by a search *inside*: it would split variants of one
+    clip. Search over this estimator from outside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdeepmir import AugmentedClassifier, BandShifter, MultiTimescalePooler
+    >>> rng = np.random.RandomState(0)
+    >>> clips = [rng.rand(20, 8) + (np.arange(8) == place) for place in (2, 2, 5, 5)]
+    >>> inner = make_pipeline(MultiTimescalePooler(), LogisticRegression())
+    >>> shifted = [BandShifter(-1), BandShifter(1)]
+    >>> augmented = AugmentedClassifier(inner, shifted)
+    >>> augmented.fit(clips, ["low", "low", "high", "high"]).predict(clips)
+    array(['low', 'low', 'high', 'high'], dtype='<U4')
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "variants": [list, tuple],
+        "predict_variants": ["boolean"],
+    }
+
+    def __init__(self, estimator, variants, *, predict_variants=True):
+        self.estimator = estimator
+        self.variants = variants
+        self.predict_variants = predict_variants
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the classifier on clips and their variants.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_frames_i, n_features), ndarray of shape \
+                (n_clips, n_frames, n_features), or array-like of shape \
+                (n_clips, n_features)
+            Clips of frames. Rows of a 2-D array are clips of one frame.
+        y : array-like of shape (n_clips,)
+            One label for each clip.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weights of the clips, for classifiers that take weights.
+
+        Returns
+        -------
+        self : AugmentedClassifier
+            The fitted classifier.
+        """
+        for variant in self.variants:
+            if not hasattr(variant, "transform"):
+                raise ValueError(
+                    f"variants holds {variant!r}; expected transformers of clips, such "
+                    "as BandShifter(1)."
+                )
+        clips, layout, y = self._read(X, y, stack=False)
+        self.variants_ = [clone(variant).fit(clips) for variant in self.variants]
+        versions = self._versions(clips, self.variants_)
+        options = {}
+        if sample_weight is not None:
+            weights = self._weights(sample_weight, layout)
+            options["sample_weight"] = np.tile(weights, len(versions))
+        inner = clone(self.estimator)
+        if layout.has_clips:
+            together = [clip for version in versions for clip in version]
+        else:
+            together = np.concatenate(versions)
+        labels = np.tile(y, len(versions))
+        fit_inside(self, inner, lambda: inner.fit(together, labels, **options), X, y)
+        self.estimator_ = inner
+        self.classes_ = inner.classes_
+        return self
+
+    def predict(self, X):
+        """Predict the label of each clip.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_clips,)
+            Labels.
+        """
+        if _is_probabilistic(self):
+            scores = self._mean("predict_proba", X)
+        elif _has_scores_only(self):
+            scores = self._mean("decision_function", X)
+        else:
+            scores = self._mean("predict", X)
+        if scores.ndim == 1:
+            return self.classes_[(scores > 0).astype(int)]
+        return self.classes_[scores.argmax(axis=1)]
+
+    @available_if(_is_probabilistic)
+    def predict_proba(self, X):
+        """Predict the probability of each class for each clip.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes)
+            Mean over the clip and its variants.
+        """
+        return self._mean("predict_proba", X)
+
+    @available_if(_has_scores_only)
+    def decision_function(self, X):
+        """Return the score of each class for each clip.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_clips, n_classes), or (n_clips,) for two classes
+            Mean over the clip and its variants.
+        """
+        return self._mean("decision_function", X)
+
+    def _mean(self, method, X):
+        """Return the mean of what the classifier says of a clip and its variants."""
+        check_is_fitted(self)
+        clips, _ = validate_clips(self, X, reset=False, stack=False)
+        variants = self.variants_ if self.predict_variants else []
+        scores = []
+        for version in self._versions(clips, variants):
+            score = getattr(self.estimator_, method)(version)
+            if method == "predict":  # votes
+                score = score[:, np.newaxis] == self.classes_
+            scores.append(score)
+        return np.mean(scores, axis=0)
+
+    def _versions(self, clips, variants):
+        """Return the clips and their variants."""
+        return [clips, *(variant.transform(clips) for variant in variants)]

@@ -22,6 +22,7 @@ ORDER = [
     "spectrogram",
     "_pooling_kernel",
     "pooling",
+    "preparation",
     "framewise",
     "feature_learning",
     "tagging",

@@ -189,7 +189,7 @@ class Pretraining:
         first_error = 1.0
         for epoch, rate in enumerate(rates):
             self.before_epoch()
-            momentum = momentum_at(epoch, self.learner.momentum)
+            momentum = 0.0 if stage < 0 else momentum_at(epoch, self.learner.momentum)
             for batch, _ in batches:
                 trainer.step(batch, rate, momentum)
             trainer.write_back()

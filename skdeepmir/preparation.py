@@ -1,0 +1,265 @@
+"""What is done to the frames of clips without learning anything: level, context, pitch.
+
+``ClipNormalizer``, ``FrameStacker`` and ``BandShifter``.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from skdeepmir._sklearn import Interval, StrOptions, _fit_context, validate_clips
+from skdeepmir.frames import pack_clips
+
+
+class _Preparation(TransformerMixin, BaseEstimator):
+    """A transformer that turns the frames of each clip, by itself, into others."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the clips, and remember their features.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_frames_i, n_features), ndarray of shape \
+                (n_clips, n_frames, n_features), or array-like of shape \
+                (n_clips, n_features)
+            Clips of frames. Rows of a 2-D array are clips of one frame.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        validate_clips(self, X, reset=True, stack=False)
+        inputs = _check_feature_names_in(self, None)
+        self.feature_names_ = np.array(self._names(inputs), dtype=object)
+        return self
+
+    def transform(self, X):
+        """Transform each clip.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        transformed : list of ndarray, or ndarray of 3 or 2 dimensions
+            The same clips, in the container and the dtype of X.
+        """
+        check_is_fitted(self)
+        clips, layout = validate_clips(self, X, reset=False, stack=False)
+        if layout.has_clips:
+            return pack_clips([self._apply(clip[None])[0] for clip in clips], layout)
+        return self._apply(clips[:, None])[:, 0]
+
+    @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
+    def get_feature_names_out(self, input_features=None):
+        """Name the columns of the output.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features; None takes ``feature_names_in_`` or x0, x1, ...
+
+        Returns
+        -------
+        names : ndarray of shape (n_features_out,), dtype=object
+            Names of the columns.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        return np.array(self._names(names), dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _names(self, names):
+        """Return the names of the output's columns."""
+        return names
+
+    def _apply(self, clips):
+        """Transform clips of one length, (n_clips, n_frames, n_features)."""
+        raise NotImplementedError
+
+
+class ClipNormalizer(_Preparation):
+    """Bring every clip to the same level.
+
+    A recording's gain says little about what it is of. On log-mel frames, "peak" makes
+    each clip's loudest value 0 dB and cuts what lies more than 60 dB below, so that
+    neither gain nor the noise floor of a microphone tells recordings apart.
+
+    Parameters
+    ----------
+    method : {"peak", "mean", "standard"}, default="peak"
+        - "peak": subtract the largest value of the clip.
+        - "mean": subtract the mean of each feature over the clip, which undoes a
+          microphone's frequency response (cepstral mean normalisation, for MFCCs).
+        - "standard": also divide by the deviation of each feature over the clip.
+    floor : float or None, default=-60
+        Smallest value after that, in dB for log-mel frames; None cuts nothing. Only for
+        "peak".
+
+    Attributes
+    ----------
+    feature_names_ : ndarray of shape (n_features_in_,), dtype=object
+        What the columns are.
+    n_features_in_ : int
+        Features per frame.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where X was a DataFrame.
+
+    See Also
+    --------
+    FrameTransformer : ``StandardScaler`` and others, fitted over all clips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import ClipNormalizer
+    >>> clip = np.array([[-30.0, -20.0], [-100.0, -25.0]])
+    >>> ClipNormalizer().fit_transform([clip])
+    [array([[-10.,   0.],
+           [-60.,  -5.]])]
+    """
+
+    _parameter_constraints = {
+        "method": [StrOptions({"peak", "mean", "standard"})],
+        "floor": [Interval(Real, None, 0, closed="neither"), None],
+    }
+
+    def __init__(self, method="peak", *, floor=-60.0):
+        self.method = method
+        self.floor = floor
+
+    def _apply(self, clips):
+        if self.method == "peak":
+            levels = clips - clips.max(axis=(1, 2), keepdims=True)
+            return levels if self.floor is None else np.maximum(levels, self.floor)
+        centred = clips - clips.mean(axis=1, keepdims=True)
+        if self.method == "mean":
+            return centred
+        deviation = clips.std(axis=1, keepdims=True)
+        # Rounding leaves a constant feature with a deviation of this size.
+        constant = deviation <= 1e-6 * np.abs(clips).max(axis=1, keepdims=True)
+        return np.where(constant, 0, centred / np.where(constant, 1, deviation))
+
+
+class FrameStacker(_Preparation):
+    """Put each frame beside its neighbours, so that a learner sees what happens.
+
+    A frame of 23 ms has a spectrum but no onset, no decay and no vowel change; 16
+    frames have.
+
+    Parameters
+    ----------
+    n_frames : int, default=9
+        Frames side by side: frame ``i`` is seen with the ``n_frames // 2`` before it
+        and as many after it as make up the number. Beyond its ends a clip goes on with
+        its first and last frame.
+    hop : int, default=1
+        Every ``hop``-th frame gets a row. More than 1 saves time where neighbouring
+        rows are much alike, and lowers the frame rate by that factor.
+
+    Attributes
+    ----------
+    feature_names_ : ndarray of shape (n_features_out,), dtype=object
+        What the columns are, such as "x3@-1": a feature of the frame before.
+    n_features_in_ : int
+        Features per frame.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where X was a DataFrame.
+
+    See Also
+    --------
+    MultiTimescalePooler : Statistics over windows.
+
+    Notes
+    -----
+    The output is ``n_frames / hop`` times as large as the input.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import FrameStacker
+    >>> FrameStacker(3).fit_transform([np.array([[1.0], [2.0], [3.0]])])
+    [array([[1., 1., 2.],
+           [1., 2., 3.],
+           [2., 3., 3.]])]
+    """
+
+    _parameter_constraints = {
+        "n_frames": [Interval(Integral, 1, None, closed="left")],
+        "hop": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, n_frames=9, *, hop=1):
+        self.n_frames = n_frames
+        self.hop = hop
+
+    def _names(self, names):
+        return [
+            f"{name}@{i:+d}" if i else name for i in self._places() for name in names
+        ]
+
+    def _apply(self, clips):
+        centres = np.arange(0, clips.shape[1], self.hop)[:, np.newaxis]
+        rows = (centres + self._places()).clip(0, clips.shape[1] - 1)
+        return clips[:, rows].reshape(len(clips), len(rows), -1)
+
+    def _places(self):
+        return np.arange(self.n_frames) - self.n_frames // 2
+
+
+class BandShifter(_Preparation):
+    """Move the bands of each frame up or down, as another pitch or voice would.
+
+    On mel or constant-Q frames a shift by some bands is about what transposing the
+    recording does: a label-preserving variant for
+    :class:`~skdeepmir.AugmentedClassifier`.
+
+    Parameters
+    ----------
+    n_bands : int, default=1
+        Bands to move up by; negative moves down. The bands that come in at the edge
+        repeat the outermost one.
+
+    Attributes
+    ----------
+    feature_names_ : ndarray of shape (n_features_in_,), dtype=object
+        What the columns are.
+    n_features_in_ : int
+        Features per frame.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where X was a DataFrame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import BandShifter
+    >>> BandShifter(1).fit_transform([np.array([[1.0, 2.0, 3.0]])])
+    [array([[1., 1., 2.]])]
+    """
+
+    _parameter_constraints = {
+        "n_bands": [Interval(Integral, None, None, closed="neither")]
+    }
+
+    def __init__(self, n_bands=1):
+        self.n_bands = n_bands
+
+    def _apply(self, clips):
+        n_bands = clips.shape[2]
+        return clips[..., (np.arange(n_bands) - self.n_bands).clip(0, n_bands - 1)]

@@ -68,7 +68,7 @@ def report(clips, pipelines, args, *, baseline, name="comparison"):
         pipelines,
         clips.data,
         clips.target,
-        groups=clips.groups if folds is None else None,
+        groups=clips.groups,
         cv=cv,
         baseline=baseline,
         n_jobs=args.n_jobs,

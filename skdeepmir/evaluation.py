@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, check_cv, cross_validate
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
 from skdeepmir._progress import progress
@@ -46,7 +48,9 @@ def compare(
     y : array-like of shape (n_clips,) or (n_clips, n_tags)
         Labels.
     groups : array-like of shape (n_clips,), default=None
-        Artist, album, speaker or instrument of each clip.
+        Artist, album, speaker or instrument of each clip. They also reach searches
+        (``GridSearchCV(..., cv=StratifiedGroupKFold())``) among the pipelines, so that
+        inner folds keep them whole as well.
     cv : int, cross-validator or iterable of (train, test), default=5
         An int is the number of folds: stratified, and with groups kept whole
         (``StratifiedGroupKFold``) where ``groups`` are given.
@@ -103,7 +107,7 @@ def compare(
 
     tasks = [(name, i) for name in pipelines for i in range(len(splits))]
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_run_fold)(clone(pipelines[name]), X, y, splits[i], scoring)
+        delayed(_run_fold)(clone(pipelines[name]), X, y, groups, splits[i], scoring)
         for name, i in tasks
     )
     bar = progress(
@@ -248,13 +252,26 @@ def _make_splits(cv, X, y, groups):
     if isinstance(cv, Integral) and groups is not None and y.ndim == 1:
         cv = StratifiedGroupKFold(int(cv))
     splitter = check_cv(cv, y, classifier=True)
+    if not _takes_groups(splitter, "split"):
+        groups = None
     return list(splitter.split(np.zeros(len(y)), y, groups))
 
 
-def _run_fold(pipeline, X, y, split, scoring):
-    return cross_validate(
-        pipeline, X, y, cv=[split], scoring=scoring, error_score="raise"
-    )
+def _run_fold(pipeline, X, y, groups, split, scoring):
+    options = {"cv": [split], "scoring": scoring, "error_score": "raise"}
+    if groups is None:
+        return cross_validate(pipeline, X, y, **options)
+    with config_context(enable_metadata_routing=True):
+        if _takes_groups(pipeline, "fit"):
+            options["params"] = {"groups": groups}
+        return cross_validate(pipeline, X, y, **options)
+
+
+def _takes_groups(estimator, method):
+    """Tell whether a splitter, or a search somewhere in a pipeline, takes groups."""
+    with config_context(enable_metadata_routing=True):
+        router = get_routing_for_object(estimator)
+        return bool(router.consumes(method, {"groups"}))
 
 
 def _warn_of_leaks(X, groups, splits):

@@ -1,10 +1,23 @@
+import warnings
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import soundfile
 from scipy import stats
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, KFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    StratifiedGroupKFold,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from skdeepmir import compare
 from skdeepmir.evaluation import corrected_t_test
@@ -96,3 +109,31 @@ def test_labels_and_groups_of_the_wrong_length_are_named():
 def test_bad_arguments_are_named(pipelines, baseline, message):
     with pytest.raises(ValueError, match=message):
         compare(pipelines, X, Y, baseline=baseline, verbose=False)
+
+
+class Recorder(StratifiedGroupKFold):
+    """Inner folds that remember which groups they were given."""
+
+    seen: ClassVar[list] = []
+
+    def split(self, X, y=None, groups=None):
+        type(self).seen.append(groups)
+        return super().split(X, y, groups)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_groups_reach_searches_inside_a_fold(inside):
+    search = GridSearchCV(SVC(), {"C": [0.1, 1]}, cv=Recorder(2))
+    pipeline = make_pipeline(StandardScaler(), search) if inside else search
+    Recorder.seen.clear()
+    compare({"tuned": pipeline}, X, Y, groups=GROUPS, cv=GroupKFold(3), verbose=False)
+    assert len(Recorder.seen) == 3
+    for groups in Recorder.seen:
+        assert len(groups) == 40 and set(groups) < set(GROUPS)
+
+
+def test_groups_are_no_matter_to_folds_that_are_given():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        folds = PredefinedSplit(np.asarray(GROUPS) % 3)
+        compare(PIPELINES, X, Y, groups=GROUPS, cv=folds, verbose=False)

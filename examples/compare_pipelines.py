@@ -12,7 +12,8 @@ import argparse
 from pathlib import Path
 
 import matplotlib
-from sklearn.model_selection import PredefinedSplit
+import numpy as np
+from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold
 
 from skdeepmir import compare
 from skdeepmir.baselines import mel_svm, mfcc_forest, mfcc_svm, pmsc_mlp
@@ -51,25 +52,36 @@ def add_data_options(parser):
 
 
 def load(args):
-    """Return the clips that the command line names."""
+    """Return the clips that the command line names; without groups, each is one."""
     if args.source is None:
         return make_instrument_clips(n_clips=120, random_state=0)
     if Path(args.source).is_dir():
-        return load_audio_folder(args.source, groups=args.groups)
-    where = dict(pair.split("=", 1) for pair in args.where)
-    return load_manifest(args.source, where=where)
+        clips = load_audio_folder(args.source, groups=args.groups)
+    else:
+        where = dict(pair.split("=", 1) for pair in args.where)
+        clips = load_manifest(args.source, where=where)
+    if clips.groups is None:
+        clips.groups = np.arange(len(clips.target))
+    return clips
+
+
+def make_folds(clips, args):
+    """Return the folds that the CSV names, or folds that keep groups whole."""
+    folds = None if args.leave_groups_out else clips.get("folds")
+    if folds is not None:
+        return list(PredefinedSplit(folds.astype(int)).split())
+    cv = StratifiedGroupKFold(args.cv)
+    return list(cv.split(np.zeros(len(clips.target)), clips.target, clips.groups))
 
 
 def report(clips, pipelines, args, *, baseline, name="comparison"):
     """Compare pipelines; print the table, and write it with a picture."""
-    folds = None if args.leave_groups_out else clips.get("folds")
-    cv = args.cv if folds is None else PredefinedSplit(folds.astype(int))
     result = compare(
         pipelines,
         clips.data,
         clips.target,
         groups=clips.groups,
-        cv=cv,
+        cv=make_folds(clips, args),
         baseline=baseline,
         n_jobs=args.n_jobs,
     )

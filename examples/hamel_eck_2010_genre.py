@@ -8,11 +8,19 @@ Magnitude spectra of 1024 samples, a deep belief network of 3 x 50 units that is
 pre-trained and then fine-tuned to tell the classes from single frames, mean and
 variance of its activations over windows of 5 s, an RBF SVM on windows, a vote for each
 clip. The net is fitted inside each fold.
+
+Then the figures of the paper, from a net that is fitted on three quarters of the clips:
+its first layer's filters, and a projection of the other clips' inputs, MFCCs and
+activations.
 """
 
 import argparse
+from pathlib import Path
 
+import numpy as np
 from compare_pipelines import add_data_options, load, report
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -23,6 +31,7 @@ from skdeepmir import (
     MultiTimescalePooler,
     SpectrogramExtractor,
 )
+from skdeepmir.plotting import FilterDisplay, ProjectionDisplay, TrainingDisplay
 
 LAYERS = {"layer 1": (0,), "layer 2": (1,), "layer 3": (2,), "all layers": "all"}
 
@@ -36,14 +45,9 @@ def vote(extractor, *steps):
     return make_pipeline(extractor, *steps, windows, svm)
 
 
-def main():
-    """Run the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_data_options(parser)
-    parser.add_argument("--max-epochs", type=int, default=5, help="of pre-training")
-    parser.add_argument("--finetune-epochs", type=int, default=50)
-    args = parser.parse_args()
-    frames = {"hop_length": 1024, "center": False, "cache_dir": args.cache_dir}
+def systems(cache_dir, max_epochs=5, finetune_epochs=50):
+    """Return the pipelines of the paper: MFCCs, each layer, and all layers."""
+    frames = {"hop_length": 1024, "center": False, "cache_dir": cache_dir}
     spectra = SpectrogramExtractor("magnitude", n_fft=1024, **frames)
     mfcc = SpectrogramExtractor("mfcc", n_fft=1024, amin=1e-6, **frames)
     pipelines = {"MFCC": vote(mfcc)}
@@ -51,12 +55,52 @@ def main():
         learner = DBNFeatureLearner(
             (50, 50, 50),
             layers=layers,
-            max_epochs=args.max_epochs,
-            finetune_epochs=args.finetune_epochs,
+            max_epochs=max_epochs,
+            finetune_epochs=finetune_epochs,
             random_state=0,
         )
         pipelines[name] = vote(spectra, learner)
-    report(load(args), pipelines, args, baseline="MFCC", name="hamel_eck_2010")
+    return pipelines
+
+
+def draw(clips, pipelines, out):
+    """Draw what a net learned from three quarters of the clips, and the other clips."""
+    cv = StratifiedGroupKFold(4)
+    train, test = next(cv.split(clips.data, clips.target, clips.groups))
+    names = np.asarray(clips.target_names)[clips.target[test]]
+    spectra, learner = clone(pipelines["all layers"]).steps[:2]
+    frames = spectra[1].fit_transform([clips.data[i] for i in (*train, *test)])
+    learned = learner[1].fit(frames[: len(train)], clips.target[train])
+    frequencies = np.fft.rfftfreq(1024, 1 / spectra[1].sample_rate)
+    mfcc = clone(pipelines["MFCC"])[0].fit_transform([clips.data[i] for i in test])
+    frames = frames[len(train) :]
+    pooler = MultiTimescalePooler()
+    features = {
+        "inputs": pooler.fit_transform(frames),
+        "MFCC": pooler.fit_transform(mfcc),
+        "activations": pooler.fit_transform(learned.transform(frames)),
+    }
+    displays = {
+        "filters": FilterDisplay.from_estimator(learned, frequencies=frequencies),
+        "training": TrainingDisplay.from_estimator(learned),
+        "projection": ProjectionDisplay.from_features(features, names, random_state=0),
+    }
+    for name, display in displays.items():
+        display.figure_.savefig(Path(out) / f"hamel_eck_2010_{name}.png", dpi=150)
+
+
+def main():
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_data_options(parser)
+    parser.add_argument("--max-epochs", type=int, default=5, help="of pre-training")
+    parser.add_argument("--finetune-epochs", type=int, default=50)
+    args = parser.parse_args()
+    clips = load(args)
+    pipelines = systems(args.cache_dir, args.max_epochs, args.finetune_epochs)
+    report(clips, pipelines, args, baseline="MFCC", name="hamel_eck_2010")
+    draw(clips, pipelines, args.out)
+    print(f"Filters, training, projection: {args.out}/hamel_eck_2010_*.png")
 
 
 if __name__ == "__main__":

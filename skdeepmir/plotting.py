@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LARGEST_LEGEND = 20
+
 
 class ComparisonDisplay:
     """Scores of several pipelines: every fold, the mean and its standard error.
@@ -106,6 +108,9 @@ class FilterDisplay:
         display : FilterDisplay
             The display.
         """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(learner)
         filters = learner.weights_[0].T
         display = cls(filters, frequencies=frequencies, image_shape=image_shape)
         return display.plot(ax=ax)
@@ -126,9 +131,10 @@ class FilterDisplay:
         import matplotlib.pyplot as plt
         import numpy as np
 
+        filters = np.asarray(self.filters)
+        self._check_sizes(filters.shape[1])
         if ax is None:
             _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-        filters = np.asarray(self.filters)
         self.order_ = np.argsort(filters.argmax(axis=1), kind="stable")
         limit = np.abs(filters).max()
         options = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
@@ -152,6 +158,20 @@ class FilterDisplay:
         ax.figure.colorbar(image, ax=ax, label="weight")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _check_sizes(self, n_features):
+        n_frequencies = n_features
+        if self.frequencies is not None:
+            n_frequencies = len(self.frequencies)
+        n_pixels = n_features
+        if self.image_shape is not None:
+            n_pixels = self.image_shape[0] * self.image_shape[1]
+        if not n_frequencies == n_pixels == n_features:
+            raise ValueError(
+                f"Filters have {n_features} features, but there are {n_frequencies} "
+                f"frequencies and image_shape={self.image_shape!r}; expected as many "
+                "frequencies, or pixels, as features."
+            )
 
 
 def _montage(filters, shape):
@@ -179,6 +199,9 @@ class TrainingDisplay:
         Of each layer.
     loss_curve : ndarray of shape (n_epochs,)
         Of fine-tuning; may be empty.
+    n_layers : int, default=None
+        Layers; a curve beyond them is that of all layers together. None: as many as
+        there are curves.
 
     Attributes
     ----------
@@ -188,10 +211,13 @@ class TrainingDisplay:
         Its figure.
     """
 
-    def __init__(self, reconstruction_errors, free_energy_gaps, loss_curve):
+    def __init__(
+        self, reconstruction_errors, free_energy_gaps, loss_curve, *, n_layers=None
+    ):
         self.reconstruction_errors = reconstruction_errors
         self.free_energy_gaps = free_energy_gaps
         self.loss_curve = loss_curve
+        self.n_layers = n_layers
 
     @classmethod
     def from_estimator(cls, learner):
@@ -207,10 +233,14 @@ class TrainingDisplay:
         display : TrainingDisplay
             The display.
         """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(learner)
         return cls(
             learner.reconstruction_errors_,
             learner.free_energy_gaps_,
             learner.loss_curve_,
+            n_layers=len(learner.weights_),
         ).plot()
 
     def plot(self):
@@ -231,9 +261,13 @@ class TrainingDisplay:
             "free energy, held out - training": self.free_energy_gaps,
             "loss of fine-tuning": [self.loss_curve],
         }
+        n_curves = len(self.reconstruction_errors)
+        n_layers = n_curves if self.n_layers is None else self.n_layers
+        labels = [f"layer {layer}" for layer in range(n_layers)]
+        labels += ["all together"] * (n_curves - n_layers)
         for ax, (title, curves) in zip(self.axes_, panels.items(), strict=True):
-            for layer, curve in enumerate(curves):
-                ax.plot(range(1, len(curve) + 1), curve, label=f"layer {layer}")
+            for label, curve in zip(labels, curves, strict=False):
+                ax.plot(range(1, len(curve) + 1), curve, label=label)
             ax.set(title=title, xlabel="epoch")
         self.axes_[0].legend()
         return self
@@ -247,7 +281,8 @@ class ProjectionDisplay:
     projections : dict of str to ndarray of shape (n_clips, 2)
         Points, by the name of their features.
     y : array-like of shape (n_clips,)
-        Labels, which give the colours.
+        Labels, which give the colours; None or NaN is grey. More than twenty are told
+        apart by colour only, without a legend.
 
     Attributes
     ----------
@@ -280,14 +315,21 @@ class ProjectionDisplay:
         display : ProjectionDisplay
             The display.
         """
+        import numpy as np
         from sklearn.manifold import TSNE
-        from sklearn.preprocessing import scale
+        from sklearn.preprocessing import StandardScaler
 
         projections = {}
         for name, values in features.items():
+            if len(values) != len(y):
+                raise ValueError(
+                    f"features[{name!r}] has {len(values)} clips, but y has {len(y)}."
+                )
             perplexity = min(30, (len(values) - 1) / 3)
             tsne = TSNE(perplexity=perplexity, random_state=random_state)
-            projections[name] = tsne.fit_transform(scale(values))
+            values = np.asarray(values, dtype=np.float64)
+            scaled = StandardScaler().fit_transform(values)
+            projections[name] = tsne.fit_transform(scaled)
         return cls(projections, y).plot()
 
     def plot(self):
@@ -300,6 +342,7 @@ class ProjectionDisplay:
         """
         import matplotlib.pyplot as plt
         import numpy as np
+        import pandas as pd
 
         n_panels = len(self.projections)
         self.figure_, axes = plt.subplots(
@@ -310,14 +353,29 @@ class ProjectionDisplay:
             layout="constrained",
         )
         self.axes_ = axes[0]
-        y = np.asarray(self.y)
+        codes, labels = pd.factorize(np.asarray(self.y), sort=True)
+        colours = plt.get_cmap("tab10" if len(labels) <= 10 else "turbo")
+        places = (
+            np.arange(len(labels))
+            if len(labels) <= 10
+            else np.linspace(0, 1, len(labels))
+        )
         for ax, (name, points) in zip(
             self.axes_, self.projections.items(), strict=True
         ):
-            for label in np.unique(y):
-                of_label = points[y == label]
-                ax.scatter(*of_label.T, s=8, label=str(label))
+            if (codes < 0).any():
+                ax.scatter(*points[codes < 0].T, s=8, color="0.8")
+            for code, label in enumerate(labels):
+                of_label = points[codes == code]
+                ax.scatter(
+                    *of_label.T, s=8, color=colours(places[code]), label=str(label)
+                )
             ax.set_title(name, parse_math=False)
             ax.set(xticks=[], yticks=[])
-        self.axes_[-1].legend(fontsize="small")
+        if len(labels) <= LARGEST_LEGEND:
+            self.figure_.legend(
+                *self.axes_[-1].get_legend_handles_labels(),
+                loc="outside right upper",
+                fontsize="small",
+            )
         return self

@@ -53,6 +53,26 @@ def test_a_folder_in_a_table_and_a_picture_out(
 
 
 @pytest.mark.slow
+def test_curves_are_drawn_over_training_clips(tmp_path):
+    run("learning_curves.py", "--finetune-epochs", "1", "--cv", "2", out=tmp_path)
+    table = (tmp_path / "learning_curves.md").read_text().splitlines()
+    assert len(table) == 2 + 4
+    assert (tmp_path / "learning_curves.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_learned_features_are_tuned_inside_each_fold(tmp_path):
+    rest = make_instrument_clips(n_clips=6, duration=0.5, random_state=1)
+    (tmp_path / "rest").mkdir()
+    for i, y in enumerate(rest.data):
+        soundfile.write(tmp_path / "rest" / f"{i}.wav", y, rest.sample_rate)
+    options = ["--cv", "2", "--n-units", "20", "--unlabelled", tmp_path / "rest"]
+    run("learned_features.py", *options, out=tmp_path)
+    table = (tmp_path / "learned_features.md").read_text().splitlines()
+    assert len(table) == 2 + 2
+
+
+@pytest.mark.slow
 def test_families_are_scored_one_by_one(tmp_path):
     run("hamel_2009_instruments.py", out=tmp_path)
     table = (tmp_path / "hamel_2009.md").read_text().splitlines()

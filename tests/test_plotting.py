@@ -1,6 +1,7 @@
 import matplotlib
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from skdeepmir import DBNFeatureLearner
 from skdeepmir.plotting import FilterDisplay, ProjectionDisplay, TrainingDisplay
@@ -49,3 +50,37 @@ def test_features_are_projected_side_by_side(learner):
     assert [ax.get_title() for ax in display.axes_] == ["inputs", "a$b"]
     assert all(len(ax.collections) == 2 for ax in display.axes_)
     display.figure_.canvas.draw()
+
+
+def test_missing_labels_are_grey_and_many_have_no_legend():
+    points = np.random.RandomState(0).rand(30, 2)
+    y = np.array(["a", "b", None] * 10, dtype=object)
+    display = ProjectionDisplay({"inputs": points}, y).plot()
+    assert len(display.axes_[0].collections) == 3
+    (legend,) = display.figure_.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
+    display = ProjectionDisplay({"inputs": points}, np.arange(30)).plot()
+    assert display.figure_.legends == []
+
+
+def test_all_layers_together_have_a_curve_of_their_own():
+    clips = [np.random.RandomState(0).rand(40, 6)] * 4
+    learner = DBNFeatureLearner(
+        (5, 3), pretraining="dbm", max_epochs=2, joint_epochs=3, random_state=0
+    )
+    display = TrainingDisplay.from_estimator(learner.fit(clips))
+    labels = [line.get_label() for line in display.axes_[0].lines]
+    assert labels == ["layer 0", "layer 1", "all together"]
+
+
+def test_displays_say_what_is_wrong(learner):
+    with pytest.raises(NotFittedError):
+        FilterDisplay.from_estimator(DBNFeatureLearner())
+    with pytest.raises(NotFittedError):
+        TrainingDisplay.from_estimator(DBNFeatureLearner())
+    with pytest.raises(ValueError, match="12 features, but there are 7 frequencies"):
+        FilterDisplay.from_estimator(learner, frequencies=np.arange(7))
+    with pytest.raises(ValueError, match=r"image_shape=\(5, 5\)"):
+        FilterDisplay.from_estimator(learner, image_shape=(5, 5))
+    with pytest.raises(ValueError, match=r"'inputs'\] has 5 clips, but y has 4"):
+        ProjectionDisplay.from_features({"inputs": np.ones((5, 2))}, [0, 1, 0, 1])

@@ -1,0 +1,96 @@
+"""Learned features beside tuned MFCCs on the four sets of the shared data.
+
+    python benchmarks/learned_features.py ../shared/data OUT_FOLDER [SET ...]
+
+Every choice is made on inner folds (examples/learned_features.py); the machines learn
+from all recordings of the other sets, without labels. Prints accuracies and two paired
+tests: the corrected t-test over folds, and a permutation test in which the differences
+of whole groups (songs, sources, banks, speakers) change their sign.
+"""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy.stats import sem
+from sklearn.base import clone
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+
+from compare_pipelines import make_folds
+from learned_features import BASELINE, audio_files, tuned_features, tuned_mfcc
+
+from skdeepmir.datasets import load_manifest
+from skdeepmir.evaluation import corrected_t_test
+
+SETS = {  # its task, and whether folds leave groups out rather than being given
+    "esc10": ("clip_classification_esc10", False),
+    "instrument_solo": ("instrument_family_solo", False),
+    "instrument_notes": ("instrument_family_note", True),
+    "fsdd": ("clip_classification_fsdd", True),
+}
+N_PERMUTATIONS = 100_000
+
+
+def predict(pipeline, clips, train, test):
+    """Return predicted labels of the test clips, and what inner folds chose."""
+    fitted = clone(pipeline).fit(
+        clips.data[train], clips.target[train], groups=clips.groups[train]
+    )
+    return fitted.predict(clips.data[test]), fitted.best_params_
+
+
+def permutation_test(differences, groups, seed=0):
+    """Return the two-sided p-value where whole groups change their sign."""
+    totals = np.array([differences[groups == g].sum() for g in np.unique(groups)])
+    signs = np.random.default_rng(seed).choice((-1, 1), (N_PERMUTATIONS, len(totals)))
+    extreme = np.abs(signs @ totals) >= abs(totals.sum()) - 1e-9
+    return (1 + extreme.sum()) / (1 + N_PERMUTATIONS)
+
+
+def main():
+    folder, out = Path(sys.argv[1]), Path(sys.argv[2])
+    cache_dir = out / "features"
+    print("| set | MFCC + SVM | learned | difference | p, folds | p, groups |")
+    print("| --- | --- | --- | --- | --- | --- |", flush=True)
+    for name in sys.argv[3:] or SETS:
+        task, leaves_groups_out = SETS[name]
+        clips = load_manifest(folder / "labels.csv", where={"task": task})
+        others = [path for path in folder.iterdir() if path.is_dir()]
+        files = audio_files([path for path in others if path.name != name], clips.data)
+        pipelines = {
+            BASELINE: tuned_mfcc(cache_dir),
+            "learned": tuned_features(cache_dir, files, 1000),
+        }
+        options = SimpleNamespace(leave_groups_out=leaves_groups_out, cv=5)
+        folds = make_folds(clips, options)
+        tasks = [(p, *fold) for p in pipelines for fold in folds]
+        results = Parallel(n_jobs=2)(
+            delayed(predict)(pipelines[p], clips, train, test)
+            for p, train, test in tasks
+        )
+        right = {p: np.zeros(len(clips.target)) for p in pipelines}
+        for (p, _, test), (labels, choice) in zip(tasks, results, strict=True):
+            right[p][test] = labels == clips.target[test]
+            print(f"<!-- {name}, {p}: {choice} -->", file=sys.stderr, flush=True)
+        scores = {
+            p: np.array([ok[test].mean() for _, test in folds])
+            for p, ok in right.items()
+        }
+        ratio = np.mean([len(test) / len(train) for train, test in folds])
+        difference = scores["learned"] - scores[BASELINE]
+        cells = [f"{s.mean():.3f} ± {sem(s):.3f}" for s in scores.values()]
+        of_folds = corrected_t_test(difference, ratio)
+        of_groups = permutation_test(right["learned"] - right[BASELINE], clips.groups)
+        print(
+            f"| {name} | {cells[0]} | {cells[1]} | {difference.mean():+.3f} "
+            f"| {of_folds:.3f} | {of_groups:.5f} |",
+            flush=True,
+        )
+        print(name, {p: s.round(3) for p, s in scores.items()}, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,8 @@ from sklearn.linear_model import LogisticRegression
 
 from skdeepmir import DBNFeatureLearner
 
-SIZES, RATES, N_DRAWS = (100, 300, 1000), (0.02, 0.1, 0.5), 10
+SIZES, N_DRAWS = (100, 300, 1000), 10
+RATES = {"rbm": (0.02, 0.1, 0.5), "dbm": (0.1,), None: (0.02, 0.1, 0.5)}
 
 
 def error(X, y, n_labels, draw, pretraining, rate):
@@ -38,7 +39,10 @@ def error(X, y, n_labels, draw, pretraining, rate):
         (500, 500),
         visible="binary",
         pretraining=pretraining,
+        cd_steps=5 if pretraining == "dbm" else 1,
         max_epochs=20,
+        joint_epochs=10,
+        mean_field_steps=5,
         batch_size=50,
         finetune_epochs=100,
         finetune_learning_rate=rate,
@@ -59,8 +63,8 @@ def main():
     rows = Parallel(n_jobs=int(sys.argv[3]) if len(sys.argv) > 3 else 2)(
         delayed(error)(X, y, n_labels, draw, pretraining, rate)
         for n_labels in SIZES
-        for pretraining in ("rbm", None)
-        for rate in RATES
+        for pretraining, rates in RATES.items()
+        for rate in rates
         for draw in range(N_DRAWS)
     )
     columns = ["labels", "start", "rate", "draw", "error"]

@@ -68,7 +68,7 @@ def main():
         pipelines = {
             "MFCC + SVM, fixed": mfcc_svm(cache_dir=cache_dir),
             BASELINE: tuned_mfcc(cache_dir),
-            "learned": tuned_features(cache_dir, files, 1000),
+            "learned": tuned_features(cache_dir, files, 1000, out / "pooled"),
         }
         options = SimpleNamespace(leave_groups_out=leaves_groups_out, cv=5)
         folds = make_folds(clips, options)

@@ -15,6 +15,7 @@ statistics and the support vector machine likewise.
 import argparse
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from compare_pipelines import add_data_options, load, report
 from sklearn.decomposition import PCA
@@ -93,8 +94,11 @@ def fine_tuned(sizes, max_epochs, finetune_epochs):
     )
 
 
-def tuned_features(cache_dir, unlabelled, n_units):
-    """Return the learned pipeline, pre-trained on unlabelled files if there are any."""
+def tuned_features(cache_dir, unlabelled, n_units, scratch):
+    """Return the learned pipeline, pre-trained on unlabelled files if there are any.
+
+    Pooled features are kept in the folder ``scratch`` while their classifier is tuned.
+    """
     log_mel = SpectrogramExtractor(
         "log_mel", n_mels=64, n_fft=1024, amin=1e-6, cache_dir=cache_dir
     )
@@ -117,7 +121,7 @@ def tuned_features(cache_dir, unlabelled, n_units):
             ("scale", StandardScaler()),
             ("svc", SVC(C=10)),
         ],
-        memory=f"{cache_dir}/pooled",  # the support vector machine is tuned on it
+        memory=scratch,
     )
     pipeline = Pipeline(
         [
@@ -165,11 +169,10 @@ def main():
     args = parser.parse_args()
     clips = load(args)
     files = audio_files(args.unlabelled, clips.data if args.source else [])
-    pipelines = {
-        BASELINE: tuned_mfcc(args.cache_dir),
-        "learned features, tuned": tuned_features(args.cache_dir, files, args.n_units),
-    }
-    report(clips, pipelines, args, baseline=BASELINE, name="learned_features")
+    with TemporaryDirectory() as scratch:
+        learned = tuned_features(args.cache_dir, files, args.n_units, scratch)
+        pipelines = {BASELINE: tuned_mfcc(args.cache_dir), "learned, tuned": learned}
+        report(clips, pipelines, args, baseline=BASELINE, name="learned_features")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_curves_are_drawn_over_training_clips(tmp_path):
 
 @pytest.mark.slow
 def test_learned_features_are_tuned_inside_each_fold(tmp_path):
-    rest = make_instrument_clips(n_clips=6, duration=0.5, random_state=1)
+    rest = make_instrument_clips(n_clips=24, duration=1.5, random_state=1)
     (tmp_path / "rest").mkdir()
     for i, y in enumerate(rest.data):
         soundfile.write(tmp_path / "rest" / f"{i}.wav", y, rest.sample_rate)

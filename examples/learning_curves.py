@@ -33,7 +33,6 @@ def main():
     pipelines = {
         "MFCC, five statistics": mfcc_svm(cache_dir=args.cache_dir),
         "MFCC, windows": paper["MFCC"],
-        "layer 1": paper["layer 1"],
         "all layers": paper["all layers"],
     }
     folds = make_folds(clips, args)

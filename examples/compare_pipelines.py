@@ -43,7 +43,7 @@ def add_data_options(parser):
         help="split by group even if the CSV names folds",
     )
     parser.add_argument("--out", default="results", help="folder for table and picture")
-    parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--n-jobs", type=int, default=2, help="fits at the same time")
     parser.add_argument(
         "--cache-dir",
         default="results/features",

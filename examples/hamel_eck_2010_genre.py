@@ -94,7 +94,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_data_options(parser)
     parser.add_argument("--max-epochs", type=int, default=5, help="of pre-training")
-    parser.add_argument("--finetune-epochs", type=int, default=50)
+    parser.add_argument("--finetune-epochs", type=int, default=50, help="with labels")
     args = parser.parse_args()
     clips = load(args)
     pipelines = systems(args.cache_dir, args.max_epochs, args.finetune_epochs)

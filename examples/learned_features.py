@@ -164,7 +164,13 @@ def main():
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_data_options(parser)
-    parser.add_argument("--unlabelled", nargs="*", default=[], metavar="FOLDER")
+    parser.add_argument(
+        "--unlabelled",
+        nargs="*",
+        default=[],
+        metavar="FOLDER",
+        help="recordings to learn from without labels",
+    )
     parser.add_argument("--n-units", type=int, default=1000, help="of sparse machines")
     args = parser.parse_args()
     clips = load(args)

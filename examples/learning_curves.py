@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from compare_pipelines import add_data_options, load, make_folds
 from hamel_eck_2010_genre import systems
+from scipy.stats import sem
 from sklearn.model_selection import LearningCurveDisplay, learning_curve
 
 from skdeepmir.baselines import mfcc_svm
@@ -26,7 +27,7 @@ def main():
     """Measure and draw the curves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_data_options(parser)
-    parser.add_argument("--finetune-epochs", type=int, default=50)
+    parser.add_argument("--finetune-epochs", type=int, default=50, help="with labels")
     args = parser.parse_args()
     clips = load(args)
     paper = systems(args.cache_dir, finetune_epochs=args.finetune_epochs)
@@ -50,21 +51,25 @@ def main():
             n_jobs=args.n_jobs,
             error_score="raise",
         )
-        error = scores.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
-        table[name] = [
-            f"{m:.3f} ± {e:.3f}"
-            for m, e in zip(scores.mean(axis=1), error, strict=True)
-        ]
+        means, errors = scores.mean(axis=1), sem(scores, axis=1)
+        pairs = zip(means, errors, strict=True)
+        table[name] = [f"{mean:.3f} ± {error:.3f}" for mean, error in pairs]
         curve = LearningCurveDisplay(
             train_sizes=sizes, train_scores=train_scores, test_scores=scores
         )
-        ax = curve.plot(ax=ax, score_name="accuracy", std_display_style=None).ax_
+        options = {"score_type": "test", "std_display_style": None}
+        ax = curve.plot(
+            ax=ax, score_name="accuracy", line_kw={"marker": "o"}, **options
+        ).ax_
         ax.get_lines()[-1].set_label(name)
     table.index = pd.Index(sizes, name="training clips")
     print(table.to_markdown())
     Path(args.out).mkdir(parents=True, exist_ok=True)
     ax.legend()
     ax.set_xscale("log")
+    ax.set_xticks(sizes, [str(size) for size in sizes], minor=False)
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("training clips")
     ax.figure.savefig(Path(args.out) / "learning_curves.png", dpi=150)
     (Path(args.out) / "learning_curves.md").write_text(
         table.to_markdown() + "\n", encoding="utf-8"

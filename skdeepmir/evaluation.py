@@ -97,6 +97,11 @@ def compare(
     y = np.asarray(y)
     n_clips = _num_samples(X)
     check_clip_labels(y, n_clips)
+    if y.ndim == 1 and pd.isna(y).any():
+        raise ValueError(
+            f"clip {int(np.argmax(pd.isna(y)))} has no label; expected one for each "
+            "clip. Leave such clips out."
+        )
     if groups is not None and len(groups) != n_clips:
         raise ValueError(
             f"groups has {len(groups)} entries, but X has {n_clips} clips; expected "

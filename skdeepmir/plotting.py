@@ -108,9 +108,7 @@ class FilterDisplay:
         display : FilterDisplay
             The display.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(learner)
+        _check_learner(learner)
         filters = learner.weights_[0].T
         display = cls(filters, frequencies=frequencies, image_shape=image_shape)
         return display.plot(ax=ax)
@@ -160,18 +158,28 @@ class FilterDisplay:
         return self
 
     def _check_sizes(self, n_features):
-        n_frequencies = n_features
-        if self.frequencies is not None:
-            n_frequencies = len(self.frequencies)
-        n_pixels = n_features
-        if self.image_shape is not None:
-            n_pixels = self.image_shape[0] * self.image_shape[1]
-        if not n_frequencies == n_pixels == n_features:
+        if self.frequencies is not None and len(self.frequencies) != n_features:
             raise ValueError(
-                f"Filters have {n_features} features, but there are {n_frequencies} "
-                f"frequencies and image_shape={self.image_shape!r}; expected as many "
-                "frequencies, or pixels, as features."
+                f"Filters have {n_features} features, but there are "
+                f"{len(self.frequencies)} frequencies; expected one for each."
             )
+        shape = self.image_shape
+        if shape is not None and shape[0] * shape[1] != n_features:
+            raise ValueError(
+                f"Filters have {n_features} features, but image_shape={shape!r} has "
+                f"{shape[0] * shape[1]} pixels."
+            )
+
+
+def _check_learner(learner):
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(learner)
+    if not hasattr(learner, "weights_"):
+        raise TypeError(
+            f"{type(learner).__name__} has no layers to draw. Pass the fitted "
+            "DBNFeatureLearner itself, such as pipeline[1]."
+        )
 
 
 def _montage(filters, shape):
@@ -233,9 +241,7 @@ class TrainingDisplay:
         display : TrainingDisplay
             The display.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(learner)
+        _check_learner(learner)
         return cls(
             learner.reconstruction_errors_,
             learner.free_energy_gaps_,
@@ -267,8 +273,9 @@ class TrainingDisplay:
         labels += ["all together"] * (n_curves - n_layers)
         for ax, (title, curves) in zip(self.axes_, panels.items(), strict=True):
             for label, curve in zip(labels, curves, strict=False):
-                ax.plot(range(1, len(curve) + 1), curve, label=label)
+                ax.plot(range(1, len(curve) + 1), curve, ".-", label=label)
             ax.set(title=title, xlabel="epoch")
+            ax.xaxis.get_major_locator().set_params(integer=True)
         self.axes_[0].legend()
         return self
 
@@ -344,6 +351,13 @@ class ProjectionDisplay:
         import numpy as np
         import pandas as pd
 
+        y = np.asarray(self.y)
+        for name, points in self.projections.items():
+            if y.ndim != 1 or np.shape(points) != (len(y), 2):
+                raise ValueError(
+                    f"projections[{name!r}] has shape {np.shape(points)} and y "
+                    f"{y.shape}; expected (n_clips, 2) and (n_clips,)."
+                )
         n_panels = len(self.projections)
         self.figure_, axes = plt.subplots(
             1,
@@ -353,7 +367,7 @@ class ProjectionDisplay:
             layout="constrained",
         )
         self.axes_ = axes[0]
-        codes, labels = pd.factorize(np.asarray(self.y), sort=True)
+        codes, labels = pd.factorize(y, sort=True)
         colours = plt.get_cmap("tab10" if len(labels) <= 10 else "turbo")
         places = (
             np.arange(len(labels))

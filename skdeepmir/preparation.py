@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -37,7 +38,8 @@ class _Preparation(TransformerMixin, BaseEstimator):
         self : object
             The transformer.
         """
-        validate_clips(self, X, reset=True, stack=False)
+        _, layout = validate_clips(self, X, reset=True, stack=False)
+        self._check(layout)
         inputs = _check_feature_names_in(self, None)
         self.feature_names_ = np.array(self._names(inputs), dtype=object)
         return self
@@ -84,6 +86,9 @@ class _Preparation(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def _check(self, layout):
+        """Check the parameters against the clips."""
 
     def _names(self, names):
         """Return the names of the output's columns."""
@@ -143,6 +148,14 @@ class ClipNormalizer(_Preparation):
     def __init__(self, method="peak", *, floor=-60.0):
         self.method = method
         self.floor = floor
+
+    def _check(self, layout):
+        if self.method != "peak" and (layout.n_frames == 1).all():
+            warnings.warn(
+                f"Every clip has one frame, of which method={self.method!r} leaves "
+                "only zeros. For a single clip pass [X].",
+                stacklevel=4,
+            )
 
     def _apply(self, clips):
         if self.method == "peak":
@@ -259,6 +272,13 @@ class BandShifter(_Preparation):
 
     def __init__(self, n_bands=1):
         self.n_bands = n_bands
+
+    def _check(self, layout):
+        if abs(self.n_bands) >= self.n_features_in_ > 0 and self.n_bands != 0:
+            raise ValueError(
+                f"n_bands={self.n_bands} moves every band out of frames with "
+                f"n_features={self.n_features_in_}; expected fewer bands than that."
+            )
 
     def _apply(self, clips):
         n_bands = clips.shape[2]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -15,6 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from skdeepmir._sklearn import (
+    BaseSearchCV,
     CallbackSupportMixin,
     HasMethods,
     StrOptions,
@@ -44,6 +46,10 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None."
+            )
+        if not is_classifier(self.estimator):
+            raise ValueError(
+                f"estimator={type(self.estimator).__name__} is no classifier."
             )
         rows, layout = validate_clips(self, X, reset=True, **options)
         check_clip_labels(y, layout.n_clips)
@@ -265,8 +271,8 @@ class AugmentedClassifier(_ClipClassifier):
     It has ``predict_proba`` if the classifier has; otherwise ``decision_function``
     (``SVC()`` has no other), whose means over variants decide.
 
-    Do not tune the classifier by a search *inside*: it would split variants of one
-    clip. Search over this estimator from outside.
+    Tune the classifier by a search over this estimator from outside; a search *inside*
+    would split variants of one clip, and is refused.
 
     Examples
     --------
@@ -307,22 +313,26 @@ class AugmentedClassifier(_ClipClassifier):
         y : array-like of shape (n_clips,)
             One label for each clip.
         sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips, for classifiers that take weights.
+            Weights of the clips, for classifiers that take weights; a ``Pipeline``
+            takes none.
 
         Returns
         -------
         self : AugmentedClassifier
             The fitted classifier.
         """
-        for variant in self.variants:
-            if not hasattr(variant, "transform"):
-                raise ValueError(
-                    f"variants holds {variant!r}; expected transformers of clips, such "
-                    "as BandShifter(1)."
-                )
+        self._check_parts()
         clips, layout, y = self._read(X, y, stack=False)
         self.variants_ = [clone(variant).fit(clips) for variant in self.variants]
         versions = self._versions(clips, self.variants_)
+        for variant, version in zip(self.variants, versions[1:], strict=True):
+            if np.shape(version[0]) != np.shape(clips[0]):
+                raise ValueError(
+                    f"The variant {variant!r} turns clip 0 of shape "
+                    f"{np.shape(clips[0])} into {np.shape(version[0])}; expected the "
+                    "same shape. Transform clips before this classifier, or inside its "
+                    "estimator."
+                )
         options = {}
         if sample_weight is not None:
             weights = self._weights(sample_weight, layout)
@@ -351,6 +361,10 @@ class AugmentedClassifier(_ClipClassifier):
         y : ndarray of shape (n_clips,)
             Labels.
         """
+        if not self._voters():  # the classifier's own rule
+            check_is_fitted(self)
+            clips, _ = validate_clips(self, X, reset=False, stack=False)
+            return self.estimator_.predict(clips)
         if _is_probabilistic(self):
             scores = self._mean("predict_proba", X)
         elif _has_scores_only(self):
@@ -397,14 +411,39 @@ class AugmentedClassifier(_ClipClassifier):
         """Return the mean of what the classifier says of a clip and its variants."""
         check_is_fitted(self)
         clips, _ = validate_clips(self, X, reset=False, stack=False)
-        variants = self.variants_ if self.predict_variants else []
         scores = []
-        for version in self._versions(clips, variants):
+        for version in self._versions(clips, self._voters()):
             score = getattr(self.estimator_, method)(version)
             if method == "predict":  # votes
                 score = score[:, np.newaxis] == self.classes_
             scores.append(score)
         return np.mean(scores, axis=0)
+
+    def _voters(self):
+        """Return the variants that take part in predictions."""
+        return getattr(self, "variants_", []) if self.predict_variants else []
+
+    def _check_parts(self):
+        for variant in self.variants:
+            if not hasattr(variant, "transform"):
+                raise ValueError(
+                    f"variants holds {variant!r}; expected transformers of clips, such "
+                    "as BandShifter(1)."
+                )
+        last = self.estimator
+        while isinstance(last, Pipeline):
+            last = last.steps[-1][1]
+        if isinstance(last, BaseSearchCV):
+            raise ValueError(
+                f"A {type(last).__name__} inside AugmentedClassifier would have "
+                "variants of one clip in training and in validation. Search over the "
+                "AugmentedClassifier from outside."
+            )
+        if getattr(last, "decision_function_shape", "ovr") == "ovo":
+            raise ValueError(
+                "decision_function_shape='ovo' gives scores of pairs of classes, which "
+                "cannot be averaged over variants. Use 'ovr'."
+            )
 
     def _versions(self, clips, variants):
         """Return the clips and their variants."""

@@ -2,6 +2,7 @@ import matplotlib
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from skdeepmir import DBNFeatureLearner
 from skdeepmir.plotting import FilterDisplay, ProjectionDisplay, TrainingDisplay
@@ -80,7 +81,11 @@ def test_displays_say_what_is_wrong(learner):
         TrainingDisplay.from_estimator(DBNFeatureLearner())
     with pytest.raises(ValueError, match="12 features, but there are 7 frequencies"):
         FilterDisplay.from_estimator(learner, frequencies=np.arange(7))
-    with pytest.raises(ValueError, match=r"image_shape=\(5, 5\)"):
+    with pytest.raises(ValueError, match=r"image_shape=\(5, 5\) has 25 pixels"):
         FilterDisplay.from_estimator(learner, image_shape=(5, 5))
     with pytest.raises(ValueError, match=r"'inputs'\] has 5 clips, but y has 4"):
         ProjectionDisplay.from_features({"inputs": np.ones((5, 2))}, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"'a'\] has shape \(4, 3\)"):
+        ProjectionDisplay({"a": np.ones((4, 3))}, [0, 1, 0, 1]).plot()
+    with pytest.raises(TypeError, match="Pipeline has no layers"):
+        FilterDisplay.from_estimator(make_pipeline(learner))

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
@@ -70,8 +71,22 @@ def test_bands_move_and_come_back_but_for_the_edge():
     np.testing.assert_array_equal(up[:, 0], clip[:, 0])
     (back,) = BandShifter(-2).fit_transform([up])
     np.testing.assert_array_equal(back[:, :-2], clip[:, :-2])
-    (far,) = BandShifter(100).fit_transform([clip])
-    np.testing.assert_array_equal(far, np.repeat(clip[:, :1], 8, axis=1))
+    with pytest.raises(ValueError, match="n_bands=-8 moves every band out"):
+        BandShifter(-8).fit([clip])
+
+
+def test_single_frames_without_a_mean_are_told():
+    with pytest.warns(UserWarning, match="For a single clip pass"):
+        ClipNormalizer("mean").fit(noise(5)[0])
+
+
+@pytest.mark.parametrize("predict_variants", [True, False])
+def test_without_variants_the_classifier_decides_as_alone(predict_variants):
+    rng = np.random.RandomState(0)
+    X, y = rng.rand(60, 3), np.arange(60) % 4
+    augmented = AugmentedClassifier(SVC(), [], predict_variants=predict_variants)
+    expected = SVC().fit(X, y).predict(X)
+    np.testing.assert_array_equal(augmented.fit(X, y).predict(X), expected)
 
 
 def bumps(n_clips=30, seed=0):
@@ -131,6 +146,10 @@ def test_variants_are_searched_over():
         (FrameStacker(hop=0), "hop"),
         (BandShifter(0.5), "n_bands"),
         (AugmentedClassifier(SVC(), [3]), "variants holds 3"),
+        (AugmentedClassifier(SVC(), [FrameStacker(3)]), "variant FrameStacker"),
+        (AugmentedClassifier(SVC(decision_function_shape="ovo"), []), "Use 'ovr'"),
+        (AugmentedClassifier(GridSearchCV(SVC(), {"C": [1]}), []), "from outside"),
+        (AugmentedClassifier(Ridge(), []), "Ridge is no classifier"),
     ],
 )
 def test_bad_parameters_are_named(estimator, message):

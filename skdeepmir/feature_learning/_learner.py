@@ -344,6 +344,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         is_first = not hasattr(self, "weights_")
         clips, layout = self._read(X, reset=is_first)
         if is_first:
+            self._forget_labels()
             self._begin(plan, n_passes=1)
         elif plan.sizes != [weights.shape[1] for weights in self.weights_]:
             raise ValueError(
@@ -357,6 +358,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         else:
             self.n_passes_ += 1
+            self._forget_labels()
         self._standardise(clips)
         earlier = None if is_first else self._model()
         if isinstance(earlier, UnrolledMachine):
@@ -402,6 +404,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         frames : list of ndarray, ndarray of 3 dimensions, or ndarray of 2 dimensions
             Mean-field reconstructions in the units of what was learned from, in the
             container of X.
+
+        Notes
+        -----
+        Fine-tuning on labels changes the way up but not back: what it leaves is no good
+        reconstruction any more.
         """
         check_is_fitted(self)
         clips, layout = list_clips(X)
@@ -493,8 +500,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _targets(self, y):
         """Return a label for each clip and which have one, None if none has."""
-        if hasattr(self, "classes_"):  # of an earlier fit
-            del self.classes_
+        self._forget_labels()
         encoded = None if self.finetune_epochs == 0 else encode_labels(y)
         if encoded is None:
             return None
@@ -513,8 +519,12 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         n_curves = len(plan.sizes) + self._is_dbm
         self.reconstruction_errors_ = [np.empty(0) for _ in range(n_curves)]
         self.free_energy_gaps_ = [np.empty(0) for _ in range(n_curves)]
-        self.loss_curve_ = np.empty(0)
         self._forget_unrolling()
+
+    def _forget_labels(self):
+        self.loss_curve_ = np.empty(0)
+        if hasattr(self, "classes_"):
+            del self.classes_
 
     def _forget_unrolling(self):
         self.feedback_weights_ = []

@@ -134,6 +134,6 @@ def test_groups_reach_searches_inside_a_fold(inside):
 
 def test_groups_are_no_matter_to_folds_that_are_given():
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         folds = PredefinedSplit(np.asarray(GROUPS) % 3)
         compare(PIPELINES, X, Y, groups=GROUPS, cv=folds, verbose=False)

@@ -9,18 +9,17 @@ pre-trained and then fine-tuned to tell the classes from single frames, mean and
 variance of its activations over windows of 5 s, an RBF SVM on windows, a vote for each
 clip. The net is fitted inside each fold.
 
-Then the figures of the paper, from a net that is fitted on three quarters of the clips:
-its first layer's filters, and a projection of the other clips' inputs, MFCCs and
-activations.
+Then the figures of the paper, from a net that is fitted on the training clips of the
+first fold: its first layer's filters, and a projection of the inputs, MFCCs and
+activations of the fold's other clips.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
-from compare_pipelines import add_data_options, load, report
+from compare_pipelines import add_data_options, load, make_folds, report
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -63,10 +62,8 @@ def systems(cache_dir, max_epochs=5, finetune_epochs=50):
     return pipelines
 
 
-def draw(clips, pipelines, out):
-    """Draw what a net learned from three quarters of the clips, and the other clips."""
-    cv = StratifiedGroupKFold(4)
-    train, test = next(cv.split(clips.data, clips.target, clips.groups))
+def draw(clips, pipelines, train, test, out):
+    """Draw what a net learned from training clips, and what it makes of the others."""
     names = np.asarray(clips.target_names)[clips.target[test]]
     spectra, learner = clone(pipelines["all layers"]).steps[:2]
     frames = spectra[1].fit_transform([clips.data[i] for i in (*train, *test)])
@@ -99,7 +96,7 @@ def main():
     clips = load(args)
     pipelines = systems(args.cache_dir, args.max_epochs, args.finetune_epochs)
     report(clips, pipelines, args, baseline="MFCC", name="hamel_eck_2010")
-    draw(clips, pipelines, args.out)
+    draw(clips, pipelines, *make_folds(clips, args)[0], args.out)
     print(f"Filters, training, projection: {args.out}/hamel_eck_2010_*.png")
 
 

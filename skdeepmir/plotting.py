@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LARGEST_LEGEND = 20
+COLOURED_SHARE = 0.995  # of the weights, within the range of colours
 
 
 class ComparisonDisplay:
@@ -134,7 +135,8 @@ class FilterDisplay:
         if ax is None:
             _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
         self.order_ = np.argsort(filters.argmax(axis=1), kind="stable")
-        limit = np.abs(filters).max()
+        # A few large weights would leave all others pale.
+        limit = np.quantile(np.abs(filters), COLOURED_SHARE) or np.abs(filters).max()
         options = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
         if self.image_shape is None:
             picture = filters[self.order_].T
@@ -153,7 +155,7 @@ class FilterDisplay:
             image = ax.imshow(_montage(filters, self.image_shape), **options)
             ax.set_axis_off()
             self.order_ = np.arange(len(filters))
-        ax.figure.colorbar(image, ax=ax, label="weight")
+        ax.figure.colorbar(image, ax=ax, label="weight", extend="both")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -288,16 +288,34 @@ def test_gaps_are_watched_on_held_out_clips():
     assert np.isnan(np.concatenate(learner.free_energy_gaps_)).all()
 
 
-def test_constant_features_silence_and_single_frames_stay_finite():
-    clips, _ = make_clips()
+@pytest.mark.parametrize("pretraining", ["rbm", "dbm", "denoising_autoencoder", None])
+def test_constant_features_silence_and_single_frames_stay_finite(pretraining):
+    def learner(*sizes):
+        return DBNFeatureLearner(
+            sizes, pretraining=pretraining, finetune_epochs=3, random_state=0
+        )
+
+    clips, y = make_clips()
     clips = [np.column_stack([clip, np.full(len(clip), 1 / 3)]) for clip in clips]
     clips += [np.zeros((20, 7)), np.ones((1, 7))]
-    learner = DBNFeatureLearner((4, 3), random_state=0).fit(clips)
-    assert all(np.isfinite(features).all() for features in learner.transform(clips))
-    silent = DBNFeatureLearner((4, 3), random_state=0).fit([np.zeros((9, 3))] * 3)
-    assert np.isfinite(silent.transform([np.zeros((9, 3))])[0]).all()
-    one = DBNFeatureLearner((4,), random_state=0).fit([np.ones((1, 3))])
+    for labels in (None, [*y, 0, 1]):
+        features = learner(4, 3).fit(clips, labels).transform(clips)
+        assert all(np.isfinite(clip).all() for clip in features)
+    silence = [np.zeros((9, 3))] * 4  # fewer frames than a batch
+    for labels in (None, [0, 1, 0, 1]):
+        features = learner(4, 3).fit(silence, labels).transform(silence)
+        assert all(np.isfinite(clip).all() for clip in features)
+    one = learner(4).fit([np.ones((1, 3))])
     assert one.transform([np.ones((1, 3))])[0].shape == (1, 4)
+
+
+def test_a_deep_boltzmann_machine_that_diverges_is_noticed(digits):
+    learner = DBNFeatureLearner(
+        (8, 4), visible="binary", pretraining="dbm", max_epochs=0, learning_rate=1e5,
+        random_state=0,
+    )  # fmt: skip
+    with pytest.raises(DivergenceError, match="all layers together diverges"):
+        learner.fit(digits[0])
 
 
 def test_training_that_diverges_is_noticed(digits):

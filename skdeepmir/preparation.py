@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,7 +18,7 @@ from skdeepmir._sklearn import Interval, StrOptions, _fit_context, validate_clip
 from skdeepmir.frames import pack_clips
 
 
-class _Preparation(TransformerMixin, BaseEstimator):
+class _Preparation(TransformerMixin, BaseEstimator, ABC):
     """A transformer that turns the frames of each clip, by itself, into others."""
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -94,9 +95,9 @@ class _Preparation(TransformerMixin, BaseEstimator):
         """Return the names of the output's columns."""
         return names
 
+    @abstractmethod
     def _apply(self, clips):
         """Transform clips of one length, (n_clips, n_frames, n_features)."""
-        raise NotImplementedError
 
 
 class ClipNormalizer(_Preparation):

@@ -275,7 +275,7 @@ class BandShifter(_Preparation):
         self.n_bands = n_bands
 
     def _check(self, layout):
-        if abs(self.n_bands) >= self.n_features_in_ > 0 and self.n_bands != 0:
+        if abs(self.n_bands) >= self.n_features_in_:
             raise ValueError(
                 f"n_bands={self.n_bands} moves every band out of frames with "
                 f"n_features={self.n_features_in_}; expected fewer bands than that."

@@ -15,6 +15,7 @@ _HOMES = {
     "ClipNormalizer": "skdeepmir.preparation",
     "ClipVotingClassifier": "skdeepmir.tagging",
     "DBNFeatureLearner": "skdeepmir.feature_learning",
+    "DropoutMLPClassifier": "skdeepmir.tagging",
     "FeatureStore": "skdeepmir.feature_store",
     "FrameStacker": "skdeepmir.preparation",
     "FrameTransformer": "skdeepmir.framewise",
@@ -30,6 +31,7 @@ _MODULES = {
     "datasets",
     "evaluation",
     "frames",
+    "nets",
     "plotting",
     "testing",
 }
@@ -40,6 +42,7 @@ __all__ = [
     "ClipNormalizer",
     "ClipVotingClassifier",
     "DBNFeatureLearner",
+    "DropoutMLPClassifier",
     "FeatureStore",
     "FrameStacker",
     "FrameTransformer",

@@ -1,6 +1,6 @@
 """Features that are learned from frames: ``DBNFeatureLearner``."""
 
+from skdeepmir._errors import DivergenceError
 from skdeepmir.feature_learning._learner import DBNFeatureLearner
-from skdeepmir.feature_learning._rbm import DivergenceError
 
 __all__ = ["DBNFeatureLearner", "DivergenceError"]

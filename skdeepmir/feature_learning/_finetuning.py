@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from skdeepmir._errors import DivergenceError
 from skdeepmir.feature_learning._dbm import UnrolledMachine
-from skdeepmir.feature_learning._rbm import BeliefNet, DivergenceError
+from skdeepmir.feature_learning._rbm import BeliefNet
 
 ALLOWED_LOSS = 10  # times that of guessing, before training is called divergent
 

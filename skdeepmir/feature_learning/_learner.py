@@ -24,11 +24,12 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
+from skdeepmir._training._device import choose_device
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
 from skdeepmir.feature_learning._finetuning import fine_tune
 from skdeepmir.feature_learning._labels import encode_labels
-from skdeepmir.feature_learning._plan import choose_device, make_plan
+from skdeepmir.feature_learning._plan import make_plan
 from skdeepmir.feature_learning._pretraining import Pretraining
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet
 from skdeepmir.frames import list_clips, pack_clips
@@ -590,6 +591,17 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             machine, self.weights_, self.feedback_weights_, self.hidden_biases_
         )
 
+    def _network(self):
+        """Return the net as layers from the bottom up: weights, feedback, biases."""
+        model = self._model()
+        if isinstance(model, DeepBoltzmannMachine):
+            return UnrolledMachine.of(model)
+        return model
+
+    def _network_inputs(self, rows):
+        """Return what the layers of :meth:`_network` see of rows, side by side."""
+        return np.hstack(self._network().inputs(self._inputs(rows)))
+
     def _store(self, model):
         """Make the arrays of a net, which may not have all layers yet, the fitted."""
         self.weights_ = list(model.weights)
@@ -633,11 +645,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             labels = [labels[i] for i in np.flatnonzero(known)]
         else:
             clips, labels = [clips[0][known]], [labels[known]]
-        net = self._model()
+        net = self._network()
         if self._is_dbm:
-            self.inference_weights_ = [weights.copy() for weights in net.weights]
-            self.inference_biases_ = [bias.copy() for bias in net.biases]
-            net = UnrolledMachine.of(net)
+            machine = net.machine
+            self.inference_weights_ = [weights.copy() for weights in machine.weights]
+            self.inference_biases_ = [bias.copy() for bias in machine.biases]
             self.feedback_weights_ = net.feedback
         batches = FrameBatches(
             clips,

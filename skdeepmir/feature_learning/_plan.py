@@ -125,35 +125,3 @@ def _check_layers(layers: Any, n_layers: int) -> None:
             )
     if len(layers) == 0 or len(set(layers)) < len(layers):
         raise ValueError(f"layers={layers!r} must name one layer or more, each once.")
-
-
-def choose_device(name: str) -> str:
-    """Return the torch device that a ``device`` parameter means.
-
-    Parameters
-    ----------
-    name : {"cpu", "cuda", "auto"}
-        The parameter.
-
-    Returns
-    -------
-    device : {"cpu", "cuda"}
-        "auto" is a GPU if there is one.
-
-    Raises
-    ------
-    ValueError
-        If a GPU is asked for and there is none.
-    """
-    if name == "cpu":
-        return name
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "auto":
-        return "cpu"
-    raise ValueError(
-        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
-        "install torch for your GPU."
-    )

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import DivergenceError
+from skdeepmir._training._device import choose_device
 from skdeepmir.feature_learning._autoencoder import Denoising
 from skdeepmir.feature_learning._batches import FrameBatches, draw_frames, hold_out
 from skdeepmir.feature_learning._dbm import (
@@ -14,12 +16,11 @@ from skdeepmir.feature_learning._dbm import (
     JointTraining,
     copies_of,
 )
-from skdeepmir.feature_learning._plan import Plan, choose_device
+from skdeepmir.feature_learning._plan import Plan
 from skdeepmir.feature_learning._rbm import (
     RBM,
     BeliefNet,
     ContrastiveDivergence,
-    DivergenceError,
 )
 from skdeepmir.frames import ClipLayout
 

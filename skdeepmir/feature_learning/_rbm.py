@@ -9,10 +9,6 @@ import numpy as np
 from scipy.special import expit
 
 
-class DivergenceError(ValueError):
-    """Training whose error grew out of bounds or is no number any more."""
-
-
 @dataclass
 class RBM:
     """A restricted Boltzmann machine.

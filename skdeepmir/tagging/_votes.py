@@ -1,4 +1,4 @@
-"""Clips into labels: ``ClipVotingClassifier``, ``AugmentedClassifier``."""
+"""Classifiers of clips around another: by votes of rows, or with variants."""
 
 from __future__ import annotations
 

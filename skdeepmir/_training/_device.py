@@ -1,0 +1,48 @@
+"""Where nets compute, and on how many threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import threadpoolctl
+
+
+def choose_device(name: str) -> str:
+    """Return the torch device that a ``device`` parameter means.
+
+    Parameters
+    ----------
+    name : {"cpu", "cuda", "auto"}
+        The parameter.
+
+    Returns
+    -------
+    device : {"cpu", "cuda"}
+        "auto" is a GPU if there is one.
+
+    Raises
+    ------
+    ValueError
+        If a GPU is asked for and there is none.
+    """
+    if name == "cpu":
+        return name
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "auto":
+        return "cpu"
+    raise ValueError(
+        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
+        "install torch for your GPU."
+    )
+
+
+def limit_threads(n_threads: int | None) -> Any:
+    """Return a context in which torch uses so many threads (None: as it would).
+
+    The limit holds for the calling thread only, so that fits in several threads do not
+    undo each other's.
+    """
+    return threadpoolctl.threadpool_limits(n_threads, user_api="openmp")

@@ -1,0 +1,294 @@
+"""Neural nets as plain torch modules: sizes are explicit, logits come out.
+
+They know nothing of scikit-learn, labels or training, and can be used with skorch or
+torch alone. Every random number comes from ``generator`` (None: torch's global one).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "logistic": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softplus": nn.functional.softplus,
+}
+SPARSE_INPUTS = 15  # non-zero weights of a unit (Martens 2010)
+
+
+class Dropout(nn.Module):
+    """Set values to zero at random while training, and scale up the others.
+
+    Parameters
+    ----------
+    p : float
+        Probability that a value is dropped, to the nearest of 65,536 steps.
+    generator : torch.Generator, optional
+        Draws the masks. (``torch.nn.Dropout`` takes none, and is slower on a
+        processor.)
+
+    Attributes
+    ----------
+    shared : bool
+        Whether all rows get one mask: a net that is drawn once, instead of one for each
+        row. False at first.
+    """
+
+    def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.p, self.generator, self.shared = p, generator, False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Drop values of ``x`` (n, ...) in training; return it as it is otherwise."""
+        n_steps = round(self.p * 65536)
+        if not self.training or n_steps == 0:
+            return x
+        if n_steps == 65536:
+            return torch.zeros_like(x)
+        shape = (1, *x.shape[1:]) if self.shared else x.shape
+        n = math.prod(shape)
+        # Four values of 16 bits from each draw of 64.
+        bits = torch.empty(-(-n // 4), dtype=torch.int64, device=x.device)
+        bits.random_(-(2**63), None, generator=self.generator)
+        kept = bits.view(torch.int16)[:n].view(shape) >= n_steps - 32768
+        return x * kept.to(x.dtype).mul_(65536 / (65536 - n_steps))
+
+    def extra_repr(self) -> str:
+        """Return what ``repr`` shows."""
+        return f"p={self.p}"
+
+
+class MLP(nn.Module):
+    """A multi-layer perceptron with dropout on the input of every layer.
+
+    Parameters
+    ----------
+    n_features : int
+        Values of an input row.
+    n_outputs : int
+        Logits.
+    hidden_layer_sizes : sequence of int, default=(512, 512)
+        Units of the hidden layers; none for a linear classifier.
+    activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
+        Of the hidden units.
+    maxout_pieces : int, default=2
+        Linear pieces of a maxout unit, which gives the largest of them [1]_.
+    dropout, input_dropout : float, default=0.0
+        Probabilities of dropping hidden units and input values.
+    context_sizes : sequence of int, default=()
+        Values that the layers, from the first on, see besides the layer below. They
+        follow the features in an input row. (An unrolled deep Boltzmann machine shows
+        each layer what it inferred of the one above.)
+    initialization : {"glorot", "he", "sparse"} or None, default="glorot"
+        See :func:`initialize`; None leaves weights unset, for those that are loaded.
+    generator : torch.Generator, optional
+        Draws first weights and masks.
+
+    References
+    ----------
+    .. [1] I. Goodfellow et al. Maxout networks. ICML 2013.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdeepmir.nets import MLP
+    >>> MLP(20, 3, (8, 8), dropout=0.5)(torch.zeros(5, 20)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden_layer_sizes: Sequence[int] = (512, 512),
+        *,
+        activation: str = "relu",
+        maxout_pieces: int = 2,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        context_sizes: Sequence[int] = (),
+        initialization: str | None = "glorot",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.activation, self.maxout_pieces = activation, maxout_pieces
+        self.widths = [n_features, *context_sizes]
+        pieces = maxout_pieces if activation == "maxout" else 1
+        context = [*context_sizes, *[0] * len(hidden_layer_sizes)]
+        sizes = [n_features, *hidden_layer_sizes]
+        device = None if generator is None else generator.device
+        self.hidden = nn.ModuleList(
+            _linear(n_below + n_beside, n_units * pieces, device)
+            for n_below, n_beside, n_units in zip(
+                sizes, context, hidden_layer_sizes, strict=False
+            )
+        )
+        self.output = _linear(sizes[-1], n_outputs, device)
+        self.drop_input = Dropout(input_dropout, generator)
+        self.drop = Dropout(dropout, generator)
+        if initialization is not None:
+            for layer in self.hidden:
+                initialize(layer, initialization, activation, generator)
+            initialize(self.output, initialization, "linear", generator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_features + sum(context_sizes))
+            Rows.
+
+        Returns
+        -------
+        logits : Tensor of shape (n, n_outputs)
+            Before softmax or logistic function.
+        """
+        values, *beside = x.split(self.widths, dim=1)
+        values = self.drop_input(values)
+        for k, layer in enumerate(self.hidden):
+            if k < len(beside):
+                values = torch.cat([values, self.drop(beside[k])], dim=1)
+            values = self.drop(self._activate(layer(values)))
+        return self.output(values)  # (n, n_outputs)
+
+    def _activate(self, z: torch.Tensor) -> torch.Tensor:
+        if self.activation == "maxout":
+            return z.unflatten(1, (self.maxout_pieces, -1)).amax(1)
+        return ACTIVATIONS[self.activation](z)
+
+    def limit_norms(self, max_norm: float) -> None:
+        """Scale hidden units' incoming weight vectors down to a norm of ``max_norm``.
+
+        Each piece of a maxout unit has its own vector.
+        """
+        with torch.no_grad():
+            for layer in self.hidden:  # weights are (n_units, n_inputs)
+                layer.weight.renorm_(p=2, dim=0, maxnorm=max_norm)
+
+
+class DenoisingAutoencoder(nn.Module):
+    """One hidden layer that restores its input from a part of it.
+
+    Parameters
+    ----------
+    n_features : int
+        Values of an input row.
+    n_units : int
+        Hidden units.
+    activation : {"relu", "logistic", "tanh", "softplus"}, default="relu"
+        Of the hidden units.
+    output : {"linear", "relu", "logistic", "tanh", "softplus"}, default="linear"
+        What gives the restored values. "softplus" where they cannot be negative: a
+        rectifier there dies [1]_.
+    corruption : float, default=0.25
+        Probability that an input value is set to zero in training. Others stay as they
+        are.
+    initialization : {"glorot", "he", "sparse"}, default="glorot"
+        See :func:`initialize`.
+    generator : torch.Generator, optional
+        Draws first weights and what is set to zero.
+
+    References
+    ----------
+    .. [1] X. Glorot, A. Bordes and Y. Bengio. Deep sparse rectifier neural networks.
+       AISTATS 2011.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_units: int,
+        *,
+        activation: str = "relu",
+        output: str = "linear",
+        corruption: float = 0.25,
+        initialization: str = "glorot",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.activation, self.output = activation, output
+        device = None if generator is None else generator.device
+        self.corrupt = Dropout(corruption, generator)
+        self.encoder = _linear(n_features, n_units, device)
+        self.decoder = _linear(n_units, n_features, device)
+        initialize(self.encoder, initialization, activation, generator)
+        initialize(self.decoder, initialization, output, generator)
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the hidden activations (n, n_units) of clean rows (n, n_features)."""
+        return ACTIVATIONS[self.activation](self.encoder(x))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return restored rows (n, n_features)."""
+        corrupted = self.corrupt(x)
+        if self.training:  # undo the scaling: what is not set to zero stays
+            corrupted = corrupted * (1 - self.corrupt.p)
+        restored = self.decoder(self.encode(corrupted))
+        return (
+            restored if self.output == "linear" else ACTIVATIONS[self.output](restored)
+        )
+
+
+def initialize(
+    layer: nn.Linear,
+    method: str,
+    activation: str,
+    generator: torch.Generator | None = None,
+) -> None:
+    """Draw the first weights of a layer, in place.
+
+    Parameters
+    ----------
+    layer : nn.Linear
+        The layer; biases become 0 (0.5 for "sparse" tanh units).
+    method : {"glorot", "he", "sparse"}
+        - "glorot": uniform up to ``sqrt(6 / (n_inputs + n_units))`` [1]_, four times
+          that for logistic units.
+        - "he": normal, of variance ``2 / n_inputs`` [2]_.
+        - "sparse": fifteen inputs of each unit have standard normal weights [3]_, a
+          quarter of these for tanh units.
+    activation : str
+        Of the units; "linear" for outputs.
+    generator : torch.Generator, optional
+        Draws them.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio. Understanding the difficulty of training deep
+       feedforward neural networks. AISTATS 2010.
+    .. [2] K. He et al. Delving deep into rectifiers. ICCV 2015.
+    .. [3] J. Martens. Deep learning via Hessian-free optimization. ICML 2010.
+    """
+    n_units, n_inputs = layer.weight.shape
+    with torch.no_grad():
+        layer.bias.zero_()
+        if method == "glorot":
+            bound = math.sqrt(6 / (n_inputs + n_units))
+            bound *= 4 if activation == "logistic" else 1
+            layer.weight.uniform_(-bound, bound, generator=generator)
+        elif method == "he":
+            layer.weight.normal_(0, math.sqrt(2 / n_inputs), generator=generator)
+        elif method == "sparse":
+            chosen = torch.empty_like(layer.weight).uniform_(generator=generator)
+            chosen = chosen.topk(min(SPARSE_INPUTS, n_inputs), dim=1).indices
+            scale = 0.25 if activation == "tanh" else 1.0
+            values = torch.empty_like(layer.weight[:, : chosen.shape[1]])
+            values.normal_(0, scale, generator=generator)
+            layer.weight.zero_().scatter_(1, chosen, values)
+            if activation == "tanh":
+                layer.bias.fill_(0.5)
+        else:
+            raise ValueError(
+                f"method={method!r} is unknown; expected 'glorot', 'he' or 'sparse'."
+            )
+
+
+def _linear(n_inputs: int, n_units: int, device: torch.device | None) -> nn.Linear:
+    """Return a layer whose weights are not set yet (torch would draw them)."""
+    return nn.utils.skip_init(nn.Linear, n_inputs, n_units, device=device or "cpu")

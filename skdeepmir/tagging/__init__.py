@@ -1,0 +1,6 @@
+"""Clips into labels and tags."""
+
+from skdeepmir.tagging._dropout_mlp import DropoutMLPClassifier
+from skdeepmir.tagging._votes import AugmentedClassifier, ClipVotingClassifier
+
+__all__ = ["AugmentedClassifier", "ClipVotingClassifier", "DropoutMLPClassifier"]

@@ -1,0 +1,206 @@
+"""Hidden layers that were learned without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepmir._progress import progress
+from skdeepmir.feature_learning import DBNFeatureLearner
+
+# What gives back the activations of a layer. Rectifiers would die.
+INVERSES = {
+    "relu": "softplus",
+    "softplus": "softplus",
+    "logistic": "logistic",
+    "tanh": "tanh",
+}
+
+
+def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
+    """Return the learner that a net begins with, fitted or to be fitted; or None.
+
+    Parameters
+    ----------
+    estimator : DropoutMLPClassifier
+        ``pretrained``, ``pretraining`` and ``pretraining_epochs`` are read.
+    n_features : int
+        Features per row.
+    sizes : list of int
+        Units of the hidden layers.
+
+    Returns
+    -------
+    learner : DBNFeatureLearner or None
+        The learner.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit the net.
+    """
+    given, kind = estimator.pretrained, estimator.pretraining
+    if given is not None and kind is not None:
+        raise ValueError(
+            "pretrained and pretraining are both set; a net begins with one of them."
+        )
+    if given is None and (kind is None or kind == "denoising_autoencoder"):
+        if kind and estimator.activation == "maxout":
+            raise ValueError(
+                "pretraining='denoising_autoencoder' knows no activation='maxout'; "
+                "use another activation, or pretraining=None."
+            )
+        return None
+    if estimator.activation != "logistic":
+        raise ValueError(
+            f"activation={estimator.activation!r}, but layers of a DBNFeatureLearner "
+            "are logistic. Use activation='logistic', or "
+            "pretraining='denoising_autoencoder' for other activations."
+        )
+    if given is None:
+        return _unfitted(estimator, sizes)
+    learner = given.estimator if isinstance(given, FrozenEstimator) else given
+    if not isinstance(learner, DBNFeatureLearner):
+        raise ValueError(
+            f"pretrained={type(learner).__name__} is no DBNFeatureLearner (or "
+            "FrozenEstimator of one)."
+        )
+    if not hasattr(learner, "weights_"):
+        raise ValueError(
+            "pretrained is a DBNFeatureLearner that is not fitted. If it was: "
+            "cross-validation and searches clone parameters, which forgets; pass "
+            "pretrained=FrozenEstimator(learner). To fit one inside, pass it as "
+            "pretraining."
+        )
+    found = [weights.shape[1] for weights in learner.weights_]
+    if found != sizes or learner.n_features_in_ != n_features:
+        raise ValueError(
+            f"pretrained has {learner.n_features_in_} features and layers of {found} "
+            f"units, but X has {n_features} features and hidden_layer_sizes is "
+            f"{sizes}; expected the same."
+        )
+    return learner
+
+
+def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
+    if isinstance(estimator.pretraining, str):
+        return DBNFeatureLearner(
+            sizes,
+            pretraining=estimator.pretraining,
+            max_epochs=estimator.pretraining_epochs,
+            joint_epochs=estimator.pretraining_epochs,
+            validation_fraction=0,
+            device=estimator.device,
+            verbose=estimator.verbose,
+        )
+    if not isinstance(estimator.pretraining, DBNFeatureLearner):
+        raise ValueError(
+            f"pretraining={type(estimator.pretraining).__name__} is no "
+            "DBNFeatureLearner."
+        )
+    return clone(estimator.pretraining).set_params(hidden_layer_sizes=sizes)
+
+
+def load_layers(module: Any, learner: DBNFeatureLearner) -> None:
+    """Begin the hidden layers of a net (``nets.MLP``) with what was learned."""
+    import torch
+
+    check_is_fitted(learner)
+    net = learner._network()
+    with torch.no_grad():
+        for k, layer in enumerate(module.hidden):
+            beside = net.feedback[k : k + 1]
+            weights = np.concatenate([net.weights[k], *beside])
+            layer.weight.copy_(torch.from_numpy(weights.T))
+            layer.bias.copy_(torch.from_numpy(net.biases[k]))
+
+
+def denoise_layers(
+    estimator: Any, module: Any, inputs: Any, generator: Any, settings: Any
+) -> None:
+    """Train the hidden layers of a net as denoising auto-encoders, one on the other.
+
+    Parameters
+    ----------
+    estimator : DropoutMLPClassifier
+        ``activation``, ``initialization``, ``pretraining_epochs`` and ``verbose`` are
+        read.
+    module : nets.MLP
+        The net; its hidden layers change.
+    inputs : Tensor of shape (n, n_features)
+        Rows.
+    generator : torch.Generator
+        All randomness.
+    settings : Settings
+        Of the training with labels; batches and precision are the same here.
+    """
+    import torch
+
+    from skdeepmir import nets
+    from skdeepmir._training._data import Rows, SquaredLoss
+    from skdeepmir._training._loop import train
+
+    settings = replace(
+        settings,
+        optimizer="adam",
+        learning_rate="auto",
+        learning_rate_schedule="constant",
+        max_epochs=estimator.pretraining_epochs,
+        early_stopping=False,
+        weight_decay=0.0,
+        callbacks=None,
+    )
+    bar = _Bar(len(module.hidden) * settings.max_epochs, estimator.verbose)
+    output = "linear"
+    for layer in module.hidden:
+        coder = nets.DenoisingAutoencoder(
+            inputs.shape[1],
+            len(layer.bias),
+            activation=estimator.activation,
+            output=output,
+            initialization=estimator.initialization,
+            generator=generator,
+        ).to(inputs.dtype)
+        rows = Rows(inputs, inputs)
+        train(
+            settings,
+            coder,
+            SquaredLoss(),
+            rows,
+            generator=generator,
+            watch=bar,
+            state=lambda progress: {},
+        )
+        with torch.no_grad():
+            layer.load_state_dict(coder.encoder.state_dict())
+            inputs = coder.encode(inputs)
+        output = INVERSES[estimator.activation]
+
+
+class _Bar:
+    """Epochs that only a progress bar hears of."""
+
+    def __init__(self, n_epochs: int, verbose: Any) -> None:
+        bar = progress(
+            range(n_epochs + 1),
+            total=n_epochs,
+            label="Pre-training",
+            unit="epochs",
+            verbose=verbose,
+        )
+        self.ticks = iter(bar)
+        next(self.ticks)
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+
+    def end(self, state: Callable[[], dict[str, Any]]) -> bool:
+        """End an epoch."""
+        next(self.ticks)
+        return False

@@ -22,7 +22,9 @@ _HOMES = {
     "MultiTimescalePooler": "skdeepmir.pooling",
     "SpectrogramExtractor": "skdeepmir.spectrogram",
     "compare": "skdeepmir.evaluation",
+    "load": "skdeepmir.persistence",
     "load_clips": "skdeepmir.frames",
+    "save": "skdeepmir.persistence",
     "save_clips": "skdeepmir.frames",
 }
 _MODULES = {
@@ -49,7 +51,9 @@ __all__ = [
     "MultiTimescalePooler",
     "SpectrogramExtractor",
     "compare",
+    "load",
     "load_clips",
+    "save",
     "save_clips",
 ]
 

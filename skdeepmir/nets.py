@@ -122,17 +122,18 @@ class MLP(nn.Module):
         context = [*context_sizes, *[0] * len(hidden_layer_sizes)]
         sizes = [n_features, *hidden_layer_sizes]
         device = None if generator is None else generator.device
-        self.hidden = nn.ModuleList(
+        hidden = [
             _linear(n_below + n_beside, n_units * pieces, device)
             for n_below, n_beside, n_units in zip(
                 sizes, context, hidden_layer_sizes, strict=False
             )
-        )
+        ]
+        self.hidden = nn.ModuleList(hidden)
         self.output = _linear(sizes[-1], n_outputs, device)
         self.drop_input = Dropout(input_dropout, generator)
         self.drop = Dropout(dropout, generator)
         if initialization is not None:
-            for layer in self.hidden:
+            for layer in hidden:
                 initialize(layer, initialization, activation, generator)
             initialize(self.output, initialization, "linear", generator)
 
@@ -168,8 +169,9 @@ class MLP(nn.Module):
         Each piece of a maxout unit has its own vector.
         """
         with torch.no_grad():
-            for layer in self.hidden:  # weights are (n_units, n_inputs)
-                layer.weight.renorm_(p=2, dim=0, maxnorm=max_norm)
+            for name, weight in self.hidden.named_parameters():
+                if name.endswith("weight"):  # (n_units, n_inputs)
+                    weight.renorm_(p=2, dim=0, maxnorm=max_norm)
 
 
 class DenoisingAutoencoder(nn.Module):

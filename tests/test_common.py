@@ -19,6 +19,7 @@ from skdeepmir import (
     ClipNormalizer,
     ClipVotingClassifier,
     DBNFeatureLearner,
+    DropoutMLPClassifier,
     FrameStacker,
     FrameTransformer,
     MultiTimescalePooler,
@@ -58,6 +59,17 @@ TRANSFORMERS = [
     ),
 ]
 CLASSIFIERS = [
+    DropoutMLPClassifier(max_epochs=20, random_state=0, verbose=False),
+    DropoutMLPClassifier(
+        (10,),
+        dropout=0,
+        input_dropout=0,
+        batch_size=None,
+        precision="float64",
+        learning_rate=0.01,
+        random_state=0,
+        verbose=False,
+    ),
     ClipVotingClassifier(LogisticRegression()),
     ClipVotingClassifier(SVC()),
     AugmentedClassifier(ClipVotingClassifier(LogisticRegression()), []),
@@ -83,7 +95,20 @@ EXTRA_CHECKS = [
 ]
 
 
-@parametrize_with_checks(ESTIMATORS)
+def expected_failures(estimator):
+    if not isinstance(estimator, DropoutMLPClassifier) or estimator.batch_size is None:
+        return {}
+    return {
+        "check_sample_weight_equivalence_on_dense_data": (
+            "batches and masks are drawn at random: a clip of weight 2 is in one batch "
+            "under one mask, a clip that is there twice in two"
+        )
+    }
+
+
+@parametrize_with_checks(
+    ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=True
+)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -94,7 +119,8 @@ def test_enough_checks_run_and_none_is_skipped(estimator):
     results = check_estimator(estimator, on_fail=None, on_skip=None)
     floor = 46 if estimator in TRANSFORMERS else 62
     assert len(results) >= floor
-    assert {result["status"] for result in results} == {"passed"}
+    failed = {r["check_name"] for r in results if r["status"] != "passed"}
+    assert failed == set(expected_failures(estimator))
 
 
 @pytest.mark.parametrize("check", EXTRA_CHECKS, ids=lambda check: check.__name__)

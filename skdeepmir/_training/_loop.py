@@ -216,12 +216,12 @@ class TrainingNet(skorch.NeuralNet):
         """Go through all batches once; return the mean loss."""
         prefix = "train" if training else "valid"
         step = self.train_step if training else self.validation_step
+        self._set_training(training)
         if self.watches_batches:
             self.run_single_epoch(iterator, training, prefix, step)
             batches = self.history[-1, "batches", :, (f"{prefix}_loss",)]
             losses = torch.tensor([loss for (loss,) in batches], dtype=torch.float64)
         else:
-            self._set_training(training)
             losses = torch.stack([step(batch)["loss"] for batch in iterator]).double()
         n, size = len(iterator.dataset), self.batch_size
         counts = torch.full_like(losses, size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
 from skdeepmir._sklearn import Interval, StrOptions
@@ -30,7 +31,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "device": [StrOptions({"cpu", "cuda", "auto"})],
     "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     "callbacks": [list, tuple, None],
-    "checkpoint_dir": [str, "array-like", None],
+    "checkpoint_dir": [str, PathLike, None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }

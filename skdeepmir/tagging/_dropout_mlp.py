@@ -197,7 +197,7 @@ class DropoutMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skdeepmir import DropoutMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> net = DropoutMLPClassifier((64,), max_epochs=10, random_state=0)
+    >>> net = DropoutMLPClassifier((256,), max_epochs=20, random_state=0)
     >>> pipeline = make_pipeline(StandardScaler(), net).fit(X[:1000], y[:1000])
     >>> pipeline.score(X[1000:], y[1000:]) > 0.85
     True

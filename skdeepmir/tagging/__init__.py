@@ -1,6 +1,12 @@
 """Clips into labels and tags."""
 
+from skdeepmir.tagging._bagging import GroupBaggingClassifier
 from skdeepmir.tagging._dropout_mlp import DropoutMLPClassifier
 from skdeepmir.tagging._votes import AugmentedClassifier, ClipVotingClassifier
 
-__all__ = ["AugmentedClassifier", "ClipVotingClassifier", "DropoutMLPClassifier"]
+__all__ = [
+    "AugmentedClassifier",
+    "ClipVotingClassifier",
+    "DropoutMLPClassifier",
+    "GroupBaggingClassifier",
+]

@@ -1,0 +1,301 @@
+"""Averages of several classifiers: ``GroupBaggingClassifier``."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skdeepmir._progress import progress
+from skdeepmir._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _fit_context,
+    check_clip_labels,
+    validate_clips,
+)
+from skdeepmir.tagging._targets import Coding
+
+SMALLEST = 1e-12  # probability in a geometric mean
+MOST_DRAWS = 1000  # until there are two classes
+
+
+class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
+    """Average the probabilities of classifiers that saw other groups of clips.
+
+    Each classifier is fitted to as many groups (artists, albums, speakers) as there
+    are, drawn with replacement, with all their clips, and with a seed of its own.
+    Draws of one class only are drawn again. scikit-learn's ``BaggingClassifier`` draws
+    single rows instead, which leaves most of each artist's clips to every classifier.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier of clips with ``predict_proba``. It is cloned.
+    n_estimators : int, default=10
+        Number of classifiers.
+    bootstrap : bool, default=True
+        Whether groups are drawn; False gives all clips to each, so that they differ by
+        their seeds only: an average of nets.
+    combination : {"arithmetic", "geometric"}, default="arithmetic"
+        Mean of the probabilities. The geometric one, which dropout stands for, is
+        normalised again.
+    n_jobs : int, default=None
+        Fits at the same time.
+    random_state : int, RandomState instance or None, default=None
+        Draws groups, and seeds every ``random_state`` inside the classifiers.
+    verbose : bool, default=True
+        Whether to show a progress bar where it takes longer than two seconds.
+
+    Attributes
+    ----------
+    estimators_ : list of estimator
+        The fitted classifiers.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, or the numbers of the tags.
+    oob_probabilities_ : ndarray of shape (n_clips, n_classes)
+        Probabilities of the training clips by the classifiers that were not fitted to
+        their group; NaN where there is none. Only with ``bootstrap``.
+    oob_score_ : float
+        Accuracy of these, over clips that have some; NaN if none has. For tags it is
+        the share of right tags.
+    n_features_in_ : int
+        Features per row.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only where X was a DataFrame.
+
+    See Also
+    --------
+    DropoutMLPClassifier : One net that stands for an average of very many.
+
+    Notes
+    -----
+    In a ``Pipeline`` groups are passed as ``groupbaggingclassifier__groups``, or as
+    ``groups`` where scikit-learn's metadata routing is enabled; :func:`compare` passes
+    them by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import DropoutMLPClassifier, GroupBaggingClassifier
+    >>> rng = np.random.RandomState(0)
+    >>> y = np.arange(40) % 2
+    >>> X, artists = rng.randn(40, 5) + 3 * y[:, None], np.arange(40) // 4
+    >>> net = DropoutMLPClassifier((20,), learning_rate=0.01)
+    >>> bag = GroupBaggingClassifier(net, n_estimators=4, random_state=0)
+    >>> bag.fit(X, y, groups=artists).oob_score_ > 0.9
+    True
+    """
+
+    # Metadata routing hands groups on without being asked.
+    __metadata_request__fit = {"groups": True}
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "bootstrap": ["boolean"],
+        "combination": [StrOptions({"arithmetic", "geometric"})],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        n_estimators=10,
+        *,
+        bootstrap=True,
+        combination="arithmetic",
+        n_jobs=None,
+        random_state=None,
+        verbose=True,
+    ):
+        self.estimator = estimator
+        self.n_estimators = n_estimators
+        self.bootstrap = bootstrap
+        self.combination = combination
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, groups=None):
+        """Fit the classifiers.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_rows_i, n_features), ndarray of shape \
+                (n_clips, n_rows, n_features), or array-like of shape \
+                (n_clips, n_features)
+            Clips. Rows of a 2-D array are clips of one row.
+        y : array-like of shape (n_clips,) or (n_clips, n_tags)
+            A label for each clip, or 0 and 1 for each tag.
+        groups : array-like of shape (n_clips,), default=None
+            What is drawn together; None: each clip by itself.
+
+        Returns
+        -------
+        self : GroupBaggingClassifier
+            The fitted classifier.
+        """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        if not is_classifier(self.estimator):
+            raise ValueError(
+                f"estimator={type(self.estimator).__name__} is no classifier."
+            )
+        clips, layout = validate_clips(self, X, reset=True, stack=False)
+        check_clip_labels(y, layout.n_clips)
+        coding = Coding.of(y)
+        y = np.asarray(y).reshape(len(y), -1) if coding.kind == "tags" else np.ravel(y)
+        groups = np.arange(layout.n_clips) if groups is None else np.asarray(groups)
+        check_consistent_length(y, groups)
+        rng = check_random_state(self.random_state)
+        draws = [self._draw(groups, y, rng) for _ in range(self.n_estimators)]
+        members = [_seeded(clone(self.estimator), rng) for _ in draws]
+        fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(
+            delayed(_fit_member)(member, _safe_indexing(clips, drawn), y[drawn])
+            for member, drawn in zip(members, draws, strict=True)
+        )
+        self.classes_ = coding.classes
+        self._kind, self._tag_dtype = coding.kind, coding.dtype
+        self.estimators_ = list(
+            progress(
+                fits,
+                total=len(draws),
+                label="Fitting",
+                unit="classifiers",
+                verbose=self.verbose,
+            )
+        )
+        self._score_left_out(clips, y, draws)
+        return self
+
+    def predict(self, X):
+        """Predict the label of each clip, or its tags.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_clips,) or (n_clips, n_tags)
+            Labels, or 0 and 1 for each tag.
+        """
+        return self._decide(self.predict_proba(X))
+
+    def predict_proba(self, X):
+        """Predict the probability of each class, or of each tag.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes) or (n_clips, n_tags)
+            Means over the classifiers.
+        """
+        check_is_fitted(self)
+        clips, _ = validate_clips(self, X, reset=False, stack=False)
+        return self._combine([self._probabilities(m, clips) for m in self.estimators_])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = inner.input_tags.positive_only
+        if inner.classifier_tags is not None:
+            tags.classifier_tags = inner.classifier_tags
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def _draw(self, groups, y, rng):
+        """Return the numbers of the clips of a member, one by one."""
+        if not self.bootstrap:
+            return np.arange(len(groups))
+        names, numbers = np.unique(groups, return_inverse=True)
+        members = [np.flatnonzero(numbers == k) for k in range(len(names))]
+        for _ in range(MOST_DRAWS):
+            drawn = rng.randint(len(names), size=len(names))
+            clips = np.concatenate([members[k] for k in drawn])
+            if y.ndim == 2 or (y[clips] != y[clips[0]]).any():
+                return clips
+        raise ValueError(
+            f"{MOST_DRAWS} draws of {len(names)} groups held clips of one class only. "
+            "Pass smaller groups, or use bootstrap=False."
+        )
+
+    def _probabilities(self, member, clips):
+        """Return probabilities of all classes, also of those a member did not see."""
+        found = member.predict_proba(clips)
+        if self._kind == "tags":
+            return found
+        probabilities = np.zeros((len(found), len(self.classes_)))
+        probabilities[:, np.searchsorted(self.classes_, member.classes_)] = found
+        return probabilities
+
+    def _combine(self, probabilities):
+        if self.combination == "arithmetic":
+            return np.mean(probabilities, axis=0)
+        logs = np.log(np.maximum(probabilities, SMALLEST)).mean(axis=0)
+        mean = np.exp(logs)
+        if self._kind == "tags":
+            absent = np.log(np.maximum(1 - np.array(probabilities), SMALLEST))
+            return mean / (mean + np.exp(absent.mean(axis=0)))
+        return mean / mean.sum(axis=1, keepdims=True)
+
+    def _decide(self, probabilities):
+        if self._kind == "tags":
+            return (probabilities > 0.5).astype(self._tag_dtype)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def _score_left_out(self, clips, y, draws):
+        """Predict each training clip by the members that did not see its group."""
+        if not self.bootstrap:
+            for name in ("oob_probabilities_", "oob_score_"):
+                vars(self).pop(name, None)
+            return
+        found = [[] for _ in range(len(y))]
+        for member, drawn in zip(self.estimators_, draws, strict=True):
+            left_out = np.setdiff1d(np.arange(len(y)), drawn)
+            if len(left_out):
+                part = self._probabilities(member, _safe_indexing(clips, left_out))
+                for i, row in zip(left_out, part, strict=True):
+                    found[i].append(row)
+        self.oob_probabilities_ = np.full((len(y), len(self.classes_)), np.nan)
+        for i, rows in enumerate(found):
+            if rows:
+                self.oob_probabilities_[i] = self._combine([row[None] for row in rows])
+        known = np.flatnonzero(~np.isnan(self.oob_probabilities_[:, 0]))
+        self.oob_score_ = float("nan")
+        if len(known):
+            predicted = self._decide(self.oob_probabilities_[known])
+            self.oob_score_ = accuracy_score(np.ravel(y[known]), np.ravel(predicted))
+
+
+def _seeded(estimator, rng):
+    """Set every ``random_state`` inside an estimator."""
+    seeds = {
+        name: rng.randint(2**31 - 1)
+        for name in sorted(estimator.get_params())
+        if name == "random_state" or name.endswith("__random_state")
+    }
+    return estimator.set_params(**seeds)
+
+
+def _fit_member(member, clips, y):
+    return member.fit(clips, y)

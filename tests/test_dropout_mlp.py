@@ -16,6 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from skdeepmir import DBNFeatureLearner, DropoutMLPClassifier
+from skdeepmir.frames import ClipLayout
+from skdeepmir.tagging._labelled import LabelledClips
 
 
 def problem(n=150, n_classes=3, seed=0):
@@ -174,13 +176,19 @@ def test_validation_by_artist():
 
 
 def test_the_held_out_fraction_is_of_clips_and_in_proportion():
-    from skdeepmir.tagging._dropout_mlp import _held_out
-
     targets = np.repeat([0, 1, 2], [60, 30, 10])
-    held_out = _held_out(targets, 0.2, 0)
-    assert len(set(held_out)) == 20
-    np.testing.assert_array_equal(np.bincount(targets[held_out]), [12, 6, 2])
-    assert set(_held_out(targets, 0.2, 1)) != set(held_out)
+    lengths = np.arange(100) % 3 + 1
+    rows = np.repeat(np.arange(100), lengths)[:, None]
+    clips = LabelledClips(rows, ClipLayout("list", lengths), targets, 1.0 + targets)
+    drawn = []
+    for seed in range(2):
+        rest, held_out = clips.hold_out(0.2, seed)
+        np.testing.assert_array_equal(np.bincount(held_out.targets), [12, 6, 2])
+        assert set(rest.rows[:, 0]).isdisjoint(held_out.rows[:, 0])
+        assert len(rest.rows) + len(held_out.rows) == len(rows)
+        np.testing.assert_array_equal(rest.weight, 1.0 + rest.targets)
+        drawn.append(set(held_out.rows[:, 0]))
+    assert drawn[0] != drawn[1]
     with pytest.raises(ValueError, match=r"validation_fraction=0.9 of 3 clips"):
         net(early_stopping=True, validation_fraction=0.9).fit(np.eye(3), [0, 1, 1])
 
@@ -246,7 +254,7 @@ def test_warm_start_begins_with_the_weights_before():
     assert cold.fit(X, y).loss_curve_[0] > warm.loss_curve_[0] + 0.05
     with pytest.raises(ValueError, match="warm_start=True, but y has the classes"):
         warm.fit(X, y > 0)
-    with pytest.raises(ValueError, match="another net"):
+    with pytest.raises(ValueError, match="The fit before had a net"):
         warm.set_params(hidden_layer_sizes=(5,)).fit(X, y)
 
 

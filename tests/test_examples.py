@@ -77,3 +77,23 @@ def test_families_are_scored_one_by_one(tmp_path):
     run("hamel_2009_instruments.py", out=tmp_path)
     table = (tmp_path / "hamel_2009.md").read_text().splitlines()
     assert len(table) == 2 + 6 + 2 and table[-1].startswith("| all decisions")
+
+
+def test_nets_are_combined(tmp_path):
+    run("model_combination.py", "--n-nets", "2", "--max-epochs", "5", out=tmp_path)
+    table = (tmp_path / "model_combination.md").read_text().splitlines()
+    assert len(table) == 2 + 7
+
+
+def test_activations_with_and_without_pretraining():
+    options = ["--units", "30", "--epochs", "10", "--draws", "1", "--n-jobs", "1"]
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "glorot_2011_activations.py", *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    table = done.stdout.splitlines()
+    assert len(table) == 2 + 3
+    errors = [float(cell.split("±")[0]) for cell in table[2].split("|")[2:4]]
+    assert all(0 < error < 60 for error in errors)

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, logsumexp
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skdeepmir._sklearn import (
-    CallbackSupportMixin,
-    EpochWatch,
-    HasMethods,
-    Interval,
-    StrOptions,
-    _fit_context,
-    check_clip_labels,
-    validate_clips,
-)
-from skdeepmir._training._device import choose_device, limit_threads
+from skdeepmir._sklearn import HasMethods, Interval, StrOptions
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
-from skdeepmir._training._state import map_arrays
-from skdeepmir.frames import ClipLayout, split_clips
+from skdeepmir.frames import split_clips
+from skdeepmir.tagging._net_classifier import NetClassifier
 from skdeepmir.tagging._pretrained import denoise_layers, find_learner, load_layers
-from skdeepmir.tagging._targets import Coding
-
-ROWS_AT_ONCE = 4096  # in predictions, to bound memory
-PRETRAINED_SHARE = 0.1  # of the learning rate, so that noise does not erase features
 
 
-class DropoutMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class DropoutMLPClassifier(NetClassifier):
     """Classify clips, or tag them, by a multi-layer perceptron with dropout.
 
     Every training row is seen by another net, in which units and inputs are missing at
@@ -83,14 +64,14 @@ class DropoutMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     optimizer : {"adam", "sgd", "adagrad"}, default="adam"
         "sgd" is with Nesterov's momentum, which rises from 0.5 [5]_.
     learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 0.001 ("adam"), 0.1 ("sgd") or 0.01 ("adagrad"), and a
-        tenth of that for a pre-trained net, whose features dropout would erase [1]_.
+        Step size. "auto" is 0.001 ("adam"), 0.1 ("sgd") or 0.01 ("adagrad").
     learning_rate_schedule : {"constant", "linear", "exponential", "adaptive"}, \
             default="constant"
         "linear" falls to 0 at ``max_epochs``; "exponential" is multiplied by
         ``learning_rate_decay`` each epoch; "adaptive" is divided by 5 when the loss (or
         the validation score, with ``early_stopping``) has not improved by ``tol`` for
-        ``n_iter_no_change`` epochs, and training stops below 1e-6.
+        ``n_iter_no_change`` epochs, and training stops below 1e-6. ``partial_fit`` is
+        always "constant".
     learning_rate_decay : float, default=0.998
         See there.
     momentum : float, default=0.99
@@ -298,202 +279,6 @@ class DropoutMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
-        """Train the net.
-
-        Parameters
-        ----------
-        X : list of ndarray of shape (n_rows_i, n_features), ndarray of shape \
-                (n_clips, n_rows, n_features), or array-like of shape \
-                (n_clips, n_features)
-            Clips. Rows of a 2-D array are clips of one row.
-        y : array-like of shape (n_clips,) or (n_clips, n_tags)
-            A label for each clip, or 0 and 1 for each tag.
-        sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips.
-        X_val, y_val : array-like, default=None
-            Clips to validate on, such as those of other artists. They are not trained
-            on, and not transformed by the earlier steps of a ``Pipeline``.
-
-        Returns
-        -------
-        self : DropoutMLPClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If X is no set of clips, y does not fit it, or parameters contradict each
-            other.
-        DivergenceError
-            A ``ValueError``, if training diverges.
-        """
-        earlier = self._earlier_weights() if self.warm_start else None
-        rows, layout = self._read(X, reset=True)
-        coding, targets, weight = self._read_labels(y, layout, sample_weight)
-        if earlier is not None:
-            self._check_earlier(coding)
-        watched = self._read_validation(X_val, y_val, coding)
-        checkpoint = self._checkpoint(rows, targets, weight, watched)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        if checkpoint is not None:
-            seed = checkpoint.keep("seed", seed)
-        if watched is None and self.early_stopping:
-            order = _held_out(targets, self.validation_fraction, seed)
-            (rows, layout, targets, weight), watched = _split(
-                order, rows, layout, targets, weight
-            )
-        with limit_threads(self.n_threads):
-            self._train(
-                X,
-                y,
-                coding,
-                (rows, layout, targets, weight),
-                watched,
-                seed,
-                weights=earlier,
-                checkpoint=checkpoint,
-            )
-        self._training_state = None
-        if checkpoint is not None:
-            checkpoint.remove()
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Make one pass over some clips.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-        y : array-like of shape (n_clips,) or (n_clips, n_tags)
-            A label for each clip, or 0 and 1 for each tag.
-        classes : array-like of shape (n_classes,), default=None
-            All labels there will be; needed in the first call, unless y holds tags.
-        sample_weight : array-like of shape (n_clips,), default=None
-            Weights of the clips.
-
-        Returns
-        -------
-        self : DropoutMLPClassifier
-            The classifier.
-
-        Notes
-        -----
-        Momentum and step sizes go on from call to call. Pre-training takes place in the
-        first call, on its clips. Nothing is held out.
-        """
-        is_first = not hasattr(self, "weights_")
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' needs all clips at once, which partial_fit "
-                "does not have. Pass the weights: compute_class_weight('balanced', "
-                "classes=classes, y=y)."
-            )
-        rows, layout = self._read(X, reset=is_first)
-        if is_first:
-            if classes is None and np.ndim(y) < 2:
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit: all "
-                    "labels there will be."
-                )
-            coding = None if classes is None else Coding.of(y, classes)
-        else:
-            coding = self._coding()
-            if classes is not None and not np.array_equal(
-                coding.classes, np.unique(np.asarray(classes))
-            ):
-                raise ValueError(
-                    f"classes={classes!r} is not what the first call to partial_fit "
-                    f"was given, {coding.classes.tolist()}."
-                )
-        coding, targets, weight = self._read_labels(y, layout, sample_weight, coding)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        with limit_threads(self.n_threads):
-            self._training_state = self._train(
-                X,
-                y,
-                coding,
-                (rows, layout, targets, weight),
-                None,
-                seed,
-                weights=None if is_first else self.weights_,
-                state=None if is_first else self._training_state,
-                one_more=True,
-            )
-        return self
-
-    def predict(self, X):
-        """Predict the label of each clip, or its tags.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_clips,) or (n_clips, n_tags)
-            Labels, or 0 and 1 for each tag (1 from a probability of one half).
-        """
-        logits = self._logits(X)
-        return self._coding().decide(logits)
-
-    def predict_proba(self, X):
-        """Predict the probability of each class, or of each tag.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_clips, n_classes) or (n_clips, n_tags)
-            Those of classes sum to 1; those of tags are strictly between 0 and 1.
-        """
-        logits = self._logits(X)
-        return self._coding().probabilities(logits)
-
-    def predict_log_proba(self, X):
-        """Predict the logarithm of the probability of each class or tag.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_clips, n_classes) or (n_clips, n_tags)
-            Finite also where a probability is 0 to the precision of a float.
-        """
-        logits = self._logits(X)
-        return self._coding().log_probabilities(logits)
-
-    def decision_function(self, X):
-        """Return the logits of each class or tag.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-
-        Returns
-        -------
-        logits : ndarray of shape (n_clips,), (n_clips, n_classes) or (n_clips, n_tags)
-            Of two classes, that of the second; the mean over the rows of a clip.
-        """
-        logits = self._logits(X)
-        return logits[:, 0] if self._coding().kind == "binary" else logits
-
-    @property
-    def module_(self):
-        """The net with its fitted weights, in float64, on the processor."""
-        return self._module_with(self.weights_)
-
     @property
     def coefs_(self):
         """Weights of each layer, (n_inputs, n_units)."""
@@ -503,15 +288,6 @@ class DropoutMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def intercepts_(self):
         """Biases of each layer, (n_units,)."""
         return [b.copy() for n, b in self.weights_.items() if n.endswith("bias")]
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "weights_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.classifier_tags.multi_label = True
-        return tags
 
     def _sizes(self):
         """Return the units of the hidden layers as a list."""
@@ -523,66 +299,11 @@ class DropoutMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             )
         return sizes
 
-    def _dtype(self):
-        return np.float64 if self.precision == "float64" else np.float32
-
-    def _read(self, X, *, reset):
-        """Return the stacked rows of clips and what puts them back."""
-        return validate_clips(self, X, reset=reset, dtype=self._dtype())
-
-    def _read_labels(self, y, layout, sample_weight, coding=None):
-        """Return the coding, the targets and the weights of clips."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
-        check_clip_labels(y, layout.n_clips)
-        if coding is None:
-            coding = Coding.of(y)
-        targets = coding.encode(y)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight,
-                np.empty((layout.n_clips, 1)),
-                allow_all_zero_weights=False,
-            )
-        return coding, targets, coding.weigh(targets, sample_weight, self.class_weight)
-
-    def _read_validation(self, X_val, y_val, coding):
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val must be passed together.")
-        if X_val is None:
-            return None
-        rows, layout = self._read(X_val, reset=False)
-        check_clip_labels(y_val, layout.n_clips)
-        return rows, layout, coding.encode(y_val, "y_val"), None
-
-    def _coding(self):
-        return Coding(self._kind, self.classes_, self._tag_dtype)
-
-    def _earlier_weights(self):
-        return getattr(self, "weights_", None)
-
-    def _check_earlier(self, coding):
-        """Raise a ``ValueError`` unless a warm start can go on to these labels."""
-        if not np.array_equal(coding.classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True, but y has the classes {coding.classes.tolist()} and "
-                f"the fit before had {self.classes_.tolist()}; expected the same."
-            )
-
-    def _checkpoint(self, *data):
-        if self.checkpoint_dir is None:
-            return None
-        from skdeepmir._training._checkpoints import Checkpoint
-
-        earlier = self._earlier_weights() if self.warm_start else None
-        return Checkpoint(self.checkpoint_dir, self, earlier, *data)
-
-    def _module(self, n_outputs, context_sizes, initialization, generator):
+    def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets
 
+        learner = fitted.get("learner_")
+        feedback = [] if learner is None else learner._network().feedback
         return nets.MLP(
             self.n_features_in_,
             n_outputs,
@@ -591,252 +312,30 @@ class DropoutMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             maxout_pieces=self.maxout_pieces,
             dropout=self.dropout,
             input_dropout=self.input_dropout,
-            context_sizes=context_sizes,
+            context_sizes=[len(weights) for weights in feedback],
             initialization=initialization,
             generator=generator,
         )
 
-    def _module_with(self, weights, generator=None):
-        """Return the fitted net in float64."""
-        import torch
-
-        module = self._module(
-            self._coding().n_outputs, self._context_sizes, None, generator
-        ).double()
-        module.load_state_dict({n: torch.from_numpy(w) for n, w in weights.items()})
-        return module.eval()
-
-    def _train(
-        self,
-        X,
-        y,
-        coding,
-        data,
-        watched,
-        seed,
-        *,
-        weights=None,
-        checkpoint=None,
-        state=None,
-        one_more=False,
-    ):
-        """Train a new net, or one with ``weights``; return what a later pass needs.
-
-        ``data`` and ``watched`` are rows, layout, targets and weights of clips.
-        ``one_more`` makes one pass more instead of ``max_epochs``.
-        """
-        import torch
-
-        from skdeepmir._training import _loop
-        from skdeepmir._training._data import LogisticLoss, SoftmaxLoss
-        from skdeepmir._training._optimizers import first_rate
-
-        device = choose_device(self.device)
-        generator = torch.Generator(device).manual_seed(seed)
-        settings = _loop.Settings.of(self)
-        learner = self._begin_learner(data, seed, is_new=weights is None)
-        if learner is not None and settings.learning_rate == "auto":
-            settings = replace(
-                settings, learning_rate=PRETRAINED_SHARE * first_rate(settings)
-            )
-        context_sizes = []
-        if learner is not None:
-            context_sizes = [len(w) for w in learner._network().feedback]
-        module = self._module(
-            coding.n_outputs, context_sizes, self.initialization, generator
-        ).to(dtype=getattr(torch, np.dtype(self._dtype()).name))
-        rows, watched_rows = (
-            None if part is None else self._tensors(part, learner, device)
-            for part in (data, watched)
-        )
-        if weights is not None:
-            self._load_earlier(module, weights)
-        elif learner is not None:
-            load_layers(module, learner)
-        elif self.pretraining == "denoising_autoencoder":
-            denoise_layers(self, module, rows.X, generator, settings)
-
-        fitted = {
-            "classes_": coding.classes,
-            "_kind": coding.kind,
-            "_tag_dtype": coding.dtype,
-            "_context_sizes": context_sizes,
-            "_mask_seed": seed,
-        }
-        if learner is not None:
-            fitted["learner_"] = learner
-        seen = {n: v for n, v in vars(self).items() if n in _SEEN}
-
-        def state_after(progress):
-            return {**seen, **fitted, **_results(module, progress)}
-
-        progress, optimizer_state = None, None
-        if one_more:
-            settings = replace(settings, max_epochs=1)
-            if state is not None:
-                curve = self.loss_curve_.tolist()
-                progress = _loop.Progress(len(curve), curve)
-                settings = replace(settings, max_epochs=len(curve) + 1)
-                generator.set_state(torch.from_numpy(state["generator"].copy()))
-                optimizer_state = map_arrays(state["optimizer"], torch.from_numpy)
-        epochs = EpochWatch(self, settings.max_epochs, X, y)
-        progress, optimizer_state = _loop.train(
-            settings,
-            module,
-            SoftmaxLoss() if coding.kind == "multiclass" else LogisticLoss(),
-            rows,
-            validation=watched_rows,
-            generator=generator,
-            watch=epochs,
-            state=state_after,
-            after_step=self._limit_norms(module),
-            checkpoint=checkpoint,
-            progress=progress,
-            optimizer_state=optimizer_state,
-        )
-        if hasattr(self, "learner_"):
-            del self.learner_
-        vars(self).update(fitted)
-        vars(self).update(_results(module, progress))
-        epochs.finish()
-        if not one_more:
-            return None
-        return {
-            "generator": generator.get_state().numpy(),
-            "optimizer": map_arrays(optimizer_state, lambda t: t.cpu().numpy().copy()),
-        }
-
-    def _begin_learner(self, data, seed, *, is_new):
-        """Return the fitted learner whose layers the net has, if any."""
-        if not is_new:
-            return getattr(self, "learner_", None)
+    def _begin_learned(self, rows, layout, seed):
         learner = find_learner(self, self.n_features_in_, self._sizes())
-        if learner is not None and not hasattr(learner, "weights_"):
-            rows, layout = data[:2]
+        if learner is None:
+            return {}
+        if not hasattr(learner, "weights_"):
             learner.set_params(random_state=seed).fit(split_clips(rows, layout))
-        return copy.deepcopy(learner)
+        return {"learner_": copy.deepcopy(learner)}
 
-    def _load_earlier(self, module, weights):
-        import torch
+    def _prepare(self, module, inputs, fitted, generator):
+        if "learner_" in fitted:
+            load_layers(module, fitted["learner_"])
+        elif self.pretraining == "denoising_autoencoder":
+            denoise_layers(self, module, inputs, generator)
 
-        found = {name: list(array.shape) for name, array in weights.items()}
-        expected = {n: list(t.shape) for n, t in module.state_dict().items()}
-        if found != expected:
-            raise ValueError(
-                "The fit before had another net than hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}, activation={self.activation!r} and "
-                f"{self.n_features_in_} features ask for. Set them back, or use "
-                "warm_start=False (a clone, for partial_fit)."
-            )
-        module.load_state_dict({n: torch.from_numpy(w) for n, w in weights.items()})
+    def _inputs(self, rows, fitted):
+        learner = fitted.get("learner_")
+        return rows if learner is None else learner._network_inputs(rows)
 
-    def _limit_norms(self, module):
+    def _after_step(self, module):
         if self.max_norm is None:
             return None
         return lambda: module.limit_norms(self.max_norm)
-
-    def _tensors(self, part, learner, device):
-        """Return rows with the targets and weights of their clips, on a device."""
-        import torch
-
-        from skdeepmir._training._data import Rows
-
-        rows, layout, targets, weight = part
-        if learner is not None:
-            rows = learner._network_inputs(rows)
-        if targets.ndim == 2:
-            targets = targets.astype(rows.dtype)
-        of_rows = [np.repeat(targets, layout.n_frames, axis=0)]
-        if weight is not None:
-            weight = np.repeat(weight, layout.n_frames, axis=0)
-            of_rows.append((weight / weight.mean()).astype(rows.dtype))
-        arrays = [np.ascontiguousarray(rows), *of_rows]
-        return Rows(*(torch.from_numpy(a).to(device) for a in arrays))
-
-    def _logits(self, X):
-        """Return the logits (n_clips, n_outputs) in float64, means over rows."""
-        import torch
-
-        check_is_fitted(self)
-        rows, layout = validate_clips(self, X, reset=False, dtype=np.float64)
-        generator = torch.Generator()
-        module = self._module_with(self.weights_, generator)
-        learner = getattr(self, "learner_", None)
-        parts = []
-        with torch.inference_mode(), limit_threads(self.n_threads):
-            for start in range(0, len(rows), ROWS_AT_ONCE):
-                part = rows[start : start + ROWS_AT_ONCE]
-                if learner is not None:
-                    part = learner._network_inputs(part)
-                part = torch.from_numpy(np.ascontiguousarray(part))
-                parts.append(self._mean_logits(module, part, generator))
-        logits = np.concatenate(parts)
-        if not layout.has_clips:
-            return logits
-        first_rows = np.cumsum(layout.n_frames) - layout.n_frames
-        totals = np.add.reduceat(logits, first_rows, axis=0)
-        return totals / layout.n_frames[:, np.newaxis]
-
-    def _mean_logits(self, module, rows, generator):
-        """Return logits of rows, of the whole net or of the average of thinned ones."""
-        if self.mc_samples == 0:
-            return module(rows).numpy()
-        from skdeepmir.nets import Dropout
-
-        generator.manual_seed(self._mask_seed)
-        for part in module.modules():
-            if isinstance(part, Dropout):  # one thinned net for all rows
-                part.train().shared = True
-        logits = np.stack([module(rows).numpy() for _ in range(self.mc_samples)])
-        if self._kind == "multiclass":
-            return logsumexp(log_softmax(logits, axis=2), axis=0) - np.log(len(logits))
-        return logsumexp(log_expit(logits), axis=0) - logsumexp(
-            log_expit(-logits), axis=0
-        )
-
-
-_SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
-
-
-def _results(module, progress):
-    """Return what a net has learned, as arrays."""
-    return {
-        "weights_": {
-            name: tensor.detach().cpu().numpy().copy()
-            for name, tensor in module.state_dict().items()
-        },
-        "loss_curve_": np.array(progress.loss_curve),
-        "validation_scores_": np.array(progress.validation_scores),
-        "n_iter_": progress.n_epochs,
-    }
-
-
-def _held_out(targets, fraction, seed):
-    """Draw the numbers of clips to validate on, in proportion to their classes."""
-    rng = np.random.RandomState(seed)
-    order = rng.permutation(len(targets))
-    if targets.ndim == 1 or targets.shape[1] == 1:
-        order = order[np.argsort(targets.ravel()[order], kind="stable")]
-    n = int(np.ceil(fraction * len(targets)))
-    if n >= len(targets):
-        raise ValueError(
-            f"validation_fraction={fraction:g} of {len(targets)} clips leaves none to "
-            "train on. Pass more clips, a smaller fraction or early_stopping=False."
-        )
-    places = (np.arange(n) + rng.uniform()) * len(targets) / n
-    return order[places.astype(int)]
-
-
-def _split(held_out, rows, layout, targets, weight):
-    """Split clips into those to train on and those held out."""
-    is_held_out = np.isin(np.arange(layout.n_clips), held_out)
-    of_row = np.repeat(is_held_out, layout.n_frames)
-    return tuple(
-        (
-            rows[of_row == side],
-            ClipLayout(layout.container, layout.n_frames[is_held_out == side]),
-            targets[is_held_out == side],
-            None if weight is None or side else weight[is_held_out == side],
-        )
-        for side in (False, True)
-    )

@@ -121,33 +121,29 @@ def load_layers(module: Any, learner: DBNFeatureLearner) -> None:
             layer.bias.copy_(torch.from_numpy(net.biases[k]))
 
 
-def denoise_layers(
-    estimator: Any, module: Any, inputs: Any, generator: Any, settings: Any
-) -> None:
+def denoise_layers(estimator: Any, module: Any, inputs: Any, generator: Any) -> None:
     """Train the hidden layers of a net as denoising auto-encoders, one on the other.
 
     Parameters
     ----------
     estimator : DropoutMLPClassifier
-        ``activation``, ``initialization``, ``pretraining_epochs`` and ``verbose`` are
-        read.
+        Its parameters are read; batches and precision are those of the training with
+        labels.
     module : nets.MLP
         The net; its hidden layers change.
     inputs : Tensor of shape (n, n_features)
         Rows.
     generator : torch.Generator
         All randomness.
-    settings : Settings
-        Of the training with labels; batches and precision are the same here.
     """
     import torch
 
     from skdeepmir import nets
     from skdeepmir._training._data import Rows, SquaredLoss
-    from skdeepmir._training._loop import train
+    from skdeepmir._training._loop import Settings, train
 
     settings = replace(
-        settings,
+        Settings.of(estimator),
         optimizer="adam",
         learning_rate="auto",
         learning_rate_schedule="constant",

@@ -1,0 +1,109 @@
+"""Clips with their targets, as a net is trained on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skdeepmir.frames import ClipLayout
+
+
+@dataclass(frozen=True)
+class LabelledClips:
+    """Stacked rows of clips with a target for each clip.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        The rows of all clips below each other.
+    layout : ClipLayout
+        Which rows are of which clip.
+    targets : ndarray of shape (n_clips,) or (n_clips, n_outputs)
+        Numbers of classes, or 0 and 1.
+    weight : ndarray of shape (n_clips,) or (n_clips, n_outputs), or None
+        What each counts.
+    """
+
+    rows: np.ndarray
+    layout: ClipLayout
+    targets: np.ndarray
+    weight: np.ndarray | None
+
+    def hold_out(
+        self, fraction: float, seed: int
+    ) -> tuple[LabelledClips, LabelledClips]:
+        """Split whole clips at random, in proportion to their classes.
+
+        Parameters
+        ----------
+        fraction : float
+            Share that is held out, rounded up.
+        seed : int
+            Of the draw.
+
+        Returns
+        -------
+        rest, held_out : LabelledClips
+            What stays and what does not; the latter without weights.
+
+        Raises
+        ------
+        ValueError
+            If nothing would stay.
+        """
+        n_clips = len(self.targets)
+        n_held_out = int(np.ceil(fraction * n_clips))
+        if n_held_out >= n_clips:
+            raise ValueError(
+                f"validation_fraction={fraction:g} of {n_clips} clips leaves none to "
+                "train on. Pass more clips, a smaller fraction or early_stopping=False."
+            )
+        rng = np.random.RandomState(seed)
+        order = rng.permutation(n_clips)
+        if self.targets.size == n_clips:  # one class each: in the order of classes
+            order = order[np.argsort(self.targets.ravel()[order], kind="stable")]
+        steps = (np.arange(n_held_out) + rng.uniform()) * n_clips / n_held_out
+        is_held_out = np.isin(np.arange(n_clips), order[steps.astype(int)])
+        return self._where(~is_held_out, self.weight), self._where(is_held_out, None)
+
+    def _where(self, kept: np.ndarray, weight: np.ndarray | None) -> LabelledClips:
+        return LabelledClips(
+            self.rows[np.repeat(kept, self.layout.n_frames)],
+            ClipLayout(self.layout.container, self.layout.n_frames[kept]),
+            self.targets[kept],
+            None if weight is None else weight[kept],
+        )
+
+    def tensors(self, inputs: np.ndarray, device: str) -> Any:
+        """Return the dataset that a net is trained on.
+
+        Parameters
+        ----------
+        inputs : ndarray of shape (n_rows, n_inputs)
+            What the net sees of the rows.
+        device : str
+            Where it is.
+
+        Returns
+        -------
+        rows : Rows
+            Inputs, with the targets and the weights of their clips; the mean weight is
+            1.
+        """
+        import torch
+
+        from skdeepmir._training._data import Rows
+
+        targets, weight = self.targets, self.weight
+        if targets.ndim == 2:
+            targets = targets.astype(inputs.dtype)
+        arrays = [np.ascontiguousarray(inputs), self._repeated(targets)]
+        if weight is not None:
+            weight = self._repeated(weight)
+            arrays.append((weight / weight.mean()).astype(inputs.dtype))
+        return Rows(*(torch.from_numpy(array).to(device) for array in arrays))
+
+    def _repeated(self, of_clips: np.ndarray) -> np.ndarray:
+        return np.repeat(of_clips, self.layout.n_frames, axis=0)

@@ -20,7 +20,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir.tagging._targets import Coding
+from skdeepmir.tagging._targets import Coding, label_array
 
 SMALLEST = 1e-12  # probability in a geometric mean
 MOST_DRAWS = 1000  # until there are two classes
@@ -157,7 +157,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         clips, layout = validate_clips(self, X, reset=True, stack=False)
         check_clip_labels(y, layout.n_clips)
         coding = Coding.of(y)
-        y = np.asarray(y).reshape(len(y), -1) if coding.kind == "tags" else np.ravel(y)
+        y = label_array(y)
         groups = np.arange(layout.n_clips) if groups is None else np.asarray(groups)
         check_consistent_length(y, groups)
         rng = check_random_state(self.random_state)

@@ -52,7 +52,7 @@ class Coding:
         ValueError
             If y holds no labels, or a single one.
         """
-        y = _as_array(y)
+        y = label_array(y)
         if y.ndim == 2:
             return cls("tags", np.arange(y.shape[1]), y.dtype.str)
         known = np.unique(y if classes is None else np.asarray(classes))
@@ -64,7 +64,7 @@ class Coding:
 
     def encode(self, y: Any, name: str = "y") -> np.ndarray:
         """Return targets: numbers of classes, or 0 and 1 of shape (n, n_outputs)."""
-        y = _as_array(y)
+        y = label_array(y)
         if self.kind == "tags":
             if y.ndim != 2 or y.shape[1] != len(self.classes):
                 raise ValueError(
@@ -142,7 +142,7 @@ class Coding:
         return log_expit(logits)
 
 
-def _as_array(y: Any) -> np.ndarray:
+def label_array(y: Any) -> np.ndarray:
     """Return labels as a vector, or tags as a matrix."""
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y")

@@ -60,14 +60,15 @@ def classifiers(seed):
         "logistic, 2 x 800": DropoutMLPClassifier(
             **{**net, **NO_DROPOUT, "hidden_layer_sizes": (800, 800)},
             activation="logistic",
-            max_epochs=30,
+            initialization="sparse",
+            max_epochs=40,
         ),
         "relu, 2 x 1024, dropout": DropoutMLPClassifier(**relu),
         "relu, 2 x 1024, dropout, max-norm 1.5": DropoutMLPClassifier(
             **relu, max_norm=1.5
         ),
         "maxout, 2 x 240 x 5, dropout, max-norm 1.94": DropoutMLPClassifier(
-            **{**net, "hidden_layer_sizes": (240, 240), "max_epochs": 150},
+            **{**net, "hidden_layer_sizes": (240, 240), "max_epochs": 100},
             activation="maxout",
             maxout_pieces=5,
             max_norm=1.94,
@@ -76,7 +77,7 @@ def classifiers(seed):
             **dbn, **NO_DROPOUT, learning_rate=1e-3, max_epochs=30
         ),
         "DBN, 2 x 1000, fine-tuned with dropout": DropoutMLPClassifier(
-            **dbn, learning_rate=3e-3, max_epochs=150
+            **dbn, optimizer="sgd", learning_rate=0.5, momentum=0.95, max_epochs=100
         ),
         "scikit-learn's MLPClassifier, tuned": GridSearchCV(
             MLPClassifier(batch_size=128, max_iter=60, random_state=seed),

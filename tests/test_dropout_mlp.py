@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.exceptions import NotFittedError
@@ -173,6 +174,28 @@ def test_validation_by_artist():
     classifier = net(early_stopping=True)
     classifier.fit(X[train], y[train], X_val=X[val], y_val=y[val])
     assert len(classifier.validation_scores_) == classifier.n_iter_
+
+
+def test_a_pipeline_transforms_validation_clips_if_told_to():
+    X, y = problem()
+    X = 1000 * X + 500
+    classifier = net(early_stopping=True)
+    with config_context(enable_metadata_routing=True):
+        classifier.set_fit_request(X_val=True, y_val=True)
+        pipeline = make_pipeline(
+            StandardScaler(), classifier, transform_input=["X_val"]
+        )
+        pipeline.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    scaler = StandardScaler().fit(X[:100])
+    alone = net(early_stopping=True).fit(
+        scaler.transform(X[:100]),
+        y[:100],
+        X_val=scaler.transform(X[100:]),
+        y_val=y[100:],
+    )
+    np.testing.assert_array_equal(
+        pipeline[-1].validation_scores_, alone.validation_scores_
+    )
 
 
 def test_the_held_out_fraction_is_of_clips_and_in_proportion():

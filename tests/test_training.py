@@ -13,6 +13,7 @@ import torch
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -163,6 +164,12 @@ def test_divergence_is_an_error_that_says_what_to_change():
     X, y = problem()
     with pytest.raises(DivergenceError, match=r"learning_rate=1e\+30.*StandardScaler"):
         net(optimizer="sgd", learning_rate=1e30).fit(X, y)
+
+
+def test_training_that_ends_worse_than_guessing_is_reported():
+    X, y = problem()
+    with pytest.warns(ConvergenceWarning, match=r"guessing has 1.1.*learning_rate=3"):
+        net(optimizer="adam", learning_rate=300.0, max_epochs=2).fit(X, y)
 
 
 def test_same_seed_same_weights_over_workers_and_backends():
@@ -394,6 +401,7 @@ def test_a_damaged_checkpoint_is_reported_and_not_used(tmp_path):
 KILLED = """
 import sys
 from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
 from skdeepmir import DropoutMLPClassifier
 X, y = make_classification(400, 10, n_informative=6, random_state=0)
 print("begins", flush=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -24,6 +26,7 @@ from skdeepmir.tagging._labelled import LabelledClips
 from skdeepmir.tagging._targets import Coding
 
 ROWS_AT_ONCE = 4096  # in predictions, to bound memory
+ALLOWED_LOSS = 10  # times that of guessing, without a warning
 SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
 
@@ -89,8 +92,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n_clips,), default=None
             Weights of the clips.
         X_val, y_val : array-like, default=None
-            Clips to validate on, such as those of other artists. They are not trained
-            on, and not transformed by the earlier steps of a ``Pipeline``.
+            Clips to validate on, such as those of other artists; they are not trained
+            on. The earlier steps of a ``Pipeline`` transform them only if it is told
+            so, see the notes.
 
         Returns
         -------
@@ -103,7 +107,20 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If X is no set of clips, y does not fit it, or parameters contradict each
             other.
         DivergenceError
-            A ``ValueError``, if training diverges.
+            A ``ValueError``, if the loss is no number any more.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training ends far worse than guessing.
+
+        Notes
+        -----
+        Validation clips go through a pipeline with scikit-learn's metadata routing:
+        ``set_config(enable_metadata_routing=True)``,
+        ``net.set_fit_request(X_val=True, y_val=True)`` and
+        ``make_pipeline(scaler, net, transform_input=["X_val"])``, whose ``fit`` then
+        takes ``X_val`` and ``y_val``.
         """
         earlier = getattr(self, "weights_", None) if self.warm_start else None
         rows, layout = self._read(X, reset=True)
@@ -120,6 +137,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with limit_threads(self.n_threads):
             job = self._begin(coding, data, seed, earlier)
             self._run(job, X, y, data, watched, checkpoint=checkpoint)
+        self._warn_of_bad_loss()
         self._training_state = None
         if checkpoint is not None:
             checkpoint.remove()
@@ -387,6 +405,18 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         vars(self).update(fitted_after(progress))
         epochs.finish()
         return optimizer_state
+
+    def _warn_of_bad_loss(self):
+        loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
+        if loss > ALLOWED_LOSS * guessing:
+            warnings.warn(
+                f"Training ended with a loss of {loss:.3g}, where guessing has "
+                f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
+                f"(optimizer={self.optimizer!r}), or scale the input, as with "
+                "StandardScaler.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def _run_once(self, job, X, y, data):
         """Make one more pass; return what the next needs."""

@@ -36,6 +36,11 @@ class Coding:
         """Number of logits."""
         return 1 if self.kind == "binary" else len(self.classes)
 
+    @property
+    def guessing_loss(self) -> float:
+        """Cross-entropy of equal probabilities."""
+        return float(np.log(len(self.classes) if self.kind == "multiclass" else 2))
+
     @classmethod
     def of(cls, y: Any, classes: Any = None) -> Coding:
         """Return the coding that labels need.

@@ -50,6 +50,7 @@ def learner(**parameters):
 def classifiers(seed):
     net = {**COMMON, "random_state": seed}
     relu = {**net, "hidden_layer_sizes": (1024, 1024), "max_epochs": 150}
+    sgd = {"optimizer": "sgd", "momentum": 0.95}
     dbn = {
         **net,
         "hidden_layer_sizes": (1000, 1000),
@@ -74,10 +75,10 @@ def classifiers(seed):
             max_norm=1.94,
         ),
         "DBN, 2 x 1000, fine-tuned": DropoutMLPClassifier(
-            **dbn, **NO_DROPOUT, learning_rate=1e-3, max_epochs=30
+            **{**dbn, **NO_DROPOUT, **sgd}, learning_rate=0.2, max_epochs=30
         ),
         "DBN, 2 x 1000, fine-tuned with dropout": DropoutMLPClassifier(
-            **dbn, optimizer="sgd", learning_rate=0.5, momentum=0.95, max_epochs=100
+            **{**dbn, **sgd}, learning_rate=0.5, max_epochs=100
         ),
         "scikit-learn's MLPClassifier, tuned": GridSearchCV(
             MLPClassifier(batch_size=128, max_iter=60, random_state=seed),

@@ -72,6 +72,9 @@ def test_tags_are_independent():
     np.testing.assert_allclose(np.exp(classifier.predict_log_proba(X)), p, atol=1e-12)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Training ended:sklearn.exceptions.ConvergenceWarning"
+)
 def test_log_probabilities_stay_finite_where_probabilities_vanish():
     X = np.linspace(-1, 1, 40)[:, None] * 1000
     y = (X[:, 0] > 0).astype(int)

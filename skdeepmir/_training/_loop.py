@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -26,21 +27,21 @@ SMALLEST_RATE = 1e-6  # of the schedule "adaptive", as in scikit-learn
 class Settings:
     """The parameters that all learners share; see ``DropoutMLPClassifier``."""
 
-    optimizer: str
-    learning_rate: float | str
-    learning_rate_schedule: str
-    learning_rate_decay: float
-    momentum: float
-    weight_decay: float
-    gradient_clipping: float | None
-    batch_size: int | None
     max_epochs: int
-    early_stopping: bool
-    n_iter_no_change: int
-    tol: float
-    precision: str
-    callbacks: Any
-    verbose: bool
+    batch_size: int | None = None
+    optimizer: str = "adam"
+    learning_rate: float | str = "auto"
+    learning_rate_schedule: str = "constant"
+    learning_rate_decay: float = 1.0
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    gradient_clipping: float | None = None
+    early_stopping: bool = False
+    n_iter_no_change: int = 10
+    tol: float = 0.0
+    precision: str = "float32"
+    callbacks: Any = None
+    verbose: bool = False
 
     @classmethod
     def of(cls, estimator: Any) -> Settings:
@@ -165,8 +166,10 @@ class TrainingNet(skorch.NeuralNet):
 
         return Rows(X, torch.zeros(len(X), device=X.device) if y is None else y)
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> Batches:
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return batches, in random order for training."""
+        if hasattr(dataset, "batches"):
+            return dataset.batches()
         return Batches(
             dataset,
             self.batch_size,
@@ -212,21 +215,21 @@ class TrainingNet(skorch.NeuralNet):
             self.after_step()
         return {"loss": loss.detach(), "y_pred": outputs.detach()}
 
-    def mean_loss(self, iterator: Batches, *, training: bool) -> float:
+    def mean_loss(self, iterator: Any, *, training: bool) -> float:
         """Go through all batches once; return the mean loss."""
         prefix = "train" if training else "valid"
         step = self.train_step if training else self.validation_step
         self._set_training(training)
         if self.watches_batches:
             self.run_single_epoch(iterator, training, prefix, step)
-            batches = self.history[-1, "batches", :, (f"{prefix}_loss",)]
-            losses = torch.tensor([loss for (loss,) in batches], dtype=torch.float64)
+            names = (f"{prefix}_loss", f"{prefix}_batch_size")
+            found = self.history[-1, "batches", :, names]
+            steps = [(torch.tensor(loss), size) for loss, size in found]
         else:
-            losses = torch.stack([step(batch)["loss"] for batch in iterator]).double()
-        n, size = len(iterator.dataset), self.batch_size
-        counts = torch.full_like(losses, size)
-        counts[-1] = n - size * (len(losses) - 1)
-        loss = float((losses * counts).sum()) / n
+            steps = [(step(batch)["loss"], len(batch[0])) for batch in iterator]
+        losses = torch.stack([loss for loss, _ in steps]).double()
+        sizes = losses.new_tensor([size for _, size in steps])
+        loss = float((losses * sizes).sum() / sizes.sum())
         self.history.record(f"{prefix}_loss", loss)
         earlier = [row.get(f"{prefix}_loss", math.inf) for row in self.history[:-1]]
         self.history.record(
@@ -263,7 +266,9 @@ def train(
     after_step: Callable[[], None] | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
     optimizer_state: dict[str, Any] | None = None,
+    largest_loss: float = math.inf,
 ) -> tuple[Progress, dict[str, Any]]:
     """Train a module, in place.
 
@@ -275,7 +280,7 @@ def train(
         Outputs from inputs; on its device.
     criterion : nn.Module
         Loss of outputs and ``(targets, weights)``.
-    data, validation : Rows
+    data, validation : Rows, or object with ``len()`` and ``batches()``
         What is learned from and what is watched; on the same device.
     generator : torch.Generator
         All randomness of the fit.
@@ -289,8 +294,12 @@ def train(
         What to go on from, and where to save the state after each epoch.
     progress : Progress, optional
         Of earlier epochs, which count as done.
+    optimizer : torch.optim.Optimizer, optional
+        Takes the place of the one that the settings name.
     optimizer_state : dict, optional
-        After these.
+        Of the optimiser after earlier epochs.
+    largest_loss : float, default=inf
+        A loss above it counts as divergence.
 
     Returns
     -------
@@ -302,9 +311,10 @@ def train(
     Raises
     ------
     DivergenceError
-        If the loss is no number any more.
+        If the loss is no number any more, or too large.
     """
-    optimizer = make_optimizer(settings, module.named_parameters())
+    if optimizer is None:
+        optimizer = make_optimizer(settings, module.named_parameters())
     if optimizer_state is not None:
         optimizer.load_state_dict(optimizer_state)
     progress, best = progress or Progress(), None
@@ -342,7 +352,13 @@ def train(
                 group["lr"] = rate
         progress.n_epochs += 1
         loss = net.mean_loss(batches, training=True)
-        _check_loss(loss, progress.n_epochs, settings)
+        if not loss <= min(largest_loss, sys.float_info.max):  # NaN as well
+            raise DivergenceError(
+                f"Training diverges: the loss is {loss:.3g} after epoch "
+                f"{progress.n_epochs}. Lower learning_rate={settings.learning_rate!r} "
+                f"(optimizer={settings.optimizer!r}), or scale the input, as with "
+                "StandardScaler."
+            )
         progress.loss_curve.append(loss)
         if watched is not None:
             progress.validation_scores.append(-net.mean_loss(watched, training=False))
@@ -367,15 +383,6 @@ def train(
         module.load_state_dict(best)
     module.eval()
     return progress, optimizer.state_dict()
-
-
-def _check_loss(loss: float, epoch: int, settings: Settings) -> None:
-    if not math.isfinite(loss):
-        raise DivergenceError(
-            f"Training diverges: the loss is {loss} after epoch {epoch}. Lower "
-            f"learning_rate={settings.learning_rate!r} (optimizer="
-            f"{settings.optimizer!r}), or scale the input, as with StandardScaler."
-        )
 
 
 def _judge(

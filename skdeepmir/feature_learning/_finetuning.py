@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
 from skdeepmir._errors import DivergenceError
+from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import UnrolledMachine
 from skdeepmir.feature_learning._rbm import BeliefNet
 
@@ -18,22 +19,25 @@ Net = TypeVar("Net", BeliefNet, UnrolledMachine)
 
 def fine_tune(
     net: Net,
-    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    batches: FrameBatches,
     n_outputs: int,
     *,
     multilabel: bool,
     learning_rate: float,
     momentum: float,
+    max_epochs: int,
     device: str,
     rng: np.random.Generator,
-) -> Iterator[tuple[float, Net]]:
+    watch: Any,
+    state: Callable[[Net, list[float]], dict[str, Any]],
+) -> tuple[Net, list[float]]:
     """Train a net below a softmax (or logistic) output by gradient descent.
 
     Parameters
     ----------
     net : BeliefNet or UnrolledMachine
         What to start from.
-    batches : iterable of (ndarray, ndarray)
+    batches : FrameBatches
         What ``net.inputs`` returns for frames, side by side, and their class numbers or
         rows of 0 and 1; one pass an epoch.
     n_outputs : int
@@ -42,17 +46,23 @@ def fine_tune(
         Whether labels are rows of 0 and 1.
     learning_rate, momentum : float
         Of the descent.
+    max_epochs : int
+        Passes.
     device : str
         Where to compute.
     rng : numpy.random.Generator
         Draws the first weights of the output.
+    watch : EpochWatch
+        Is told of epochs.
+    state : callable
+        Returns the fitted attributes for the net after an epoch and the losses so far.
 
-    Yields
-    ------
-    loss : float
-        Mean loss of an epoch.
+    Returns
+    -------
     net : BeliefNet or UnrolledMachine
-        The net after it, without the output.
+        The trained net, without the output.
+    losses : list of float
+        Mean loss of each epoch.
 
     Raises
     ------
@@ -61,49 +71,85 @@ def fine_tune(
     """
     import torch
 
-    def parameter(array: np.ndarray) -> torch.Tensor:
-        return torch.tensor(array, device=device, requires_grad=True)
+    from skdeepmir._training._data import LogisticLoss, SoftmaxLoss
+    from skdeepmir._training._loop import Settings, train
+    from skdeepmir.nets import MLP
 
-    def arrays(tensors: list[torch.Tensor]) -> list[np.ndarray]:
-        return [tensor.detach().cpu().numpy().copy() for tensor in tensors]
-
-    weights = [parameter(array) for array in net.weights]
-    feedback = [parameter(array) for array in net.feedback]
-    biases = [parameter(array) for array in net.biases]
-    top = 0.01 * rng.standard_normal((len(net.biases[-1]), n_outputs), dtype=np.float32)
-    output = [parameter(top), parameter(np.zeros(n_outputs, dtype=np.float32))]
-    optimizer = torch.optim.SGD(
-        [*weights, *feedback, *biases, *output], lr=learning_rate, momentum=momentum
+    module = MLP(
+        len(net.weights[0]),
+        n_outputs,
+        [len(bias) for bias in net.biases],
+        activation="logistic",
+        context_sizes=[len(weights) for weights in net.feedback],
+        initialization=None,
     )
-    loss_of = torch.nn.CrossEntropyLoss()
-    if multilabel:
-        loss_of = torch.nn.BCEWithLogitsLoss()
+    load_layers(module, net)
+    top = 0.01 * rng.standard_normal((len(net.biases[-1]), n_outputs), dtype=np.float32)
+    with torch.no_grad():
+        module.output.weight.copy_(torch.from_numpy(top.T))
+        module.output.bias.zero_()
+    module.to(device)
     chance = np.log(2 if multilabel else n_outputs)
-    widths = [len(weights[0]), *map(len, feedback)]
-    epoch = 0
-    while True:
-        epoch += 1
-        total, n_frames = 0.0, 0
-        for frames, labels in batches:
-            values, *above = torch.from_numpy(frames).to(device).split(widths, dim=1)
-            for k, bias in enumerate(biases):
-                values = torch.addmm(bias, values, weights[k])
-                if k < len(above):
-                    values = torch.addmm(values, above[k], feedback[k])
-                values = torch.sigmoid(values)
-            logits = torch.addmm(output[1], values, output[0])
-            loss = loss_of(logits, torch.from_numpy(labels).to(device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(frames)
-            n_frames += len(frames)
-        # Negated, so that NaN is noticed as well.
-        if not total / n_frames <= ALLOWED_LOSS * chance:
-            raise DivergenceError(
-                f"Fine-tuning diverges: its loss is {total / n_frames:.3g} after epoch "
-                f"{epoch}, guessing has {chance:.3g}. Lower "
-                f"finetune_learning_rate={learning_rate:g}."
+    try:
+        progress, _ = train(
+            Settings(max_epochs),
+            module,
+            LogisticLoss() if multilabel else SoftmaxLoss(),
+            _Frames(batches, device),
+            generator=torch.Generator(device),  # nothing is drawn
+            watch=watch,
+            state=lambda done: state(_layers_of(module, net), done.loss_curve),
+            optimizer=torch.optim.SGD(module.parameters(), learning_rate, momentum),
+            largest_loss=ALLOWED_LOSS * chance,
+        )
+    except DivergenceError as error:
+        raise DivergenceError(
+            f"Fine-tuning diverges (guessing has a loss of {chance:.3g}): lower "
+            f"finetune_learning_rate={learning_rate:g}. ({error})"
+        ) from error
+    return _layers_of(module, net), progress.loss_curve
+
+
+def load_layers(module: Any, net: BeliefNet | UnrolledMachine) -> None:
+    """Begin the hidden layers of a net (``nets.MLP``) with those that were learned."""
+    import torch
+
+    with torch.no_grad():
+        for k, layer in enumerate(module.hidden):
+            weights = np.concatenate([net.weights[k], *net.feedback[k : k + 1]])
+            layer.weight.copy_(torch.from_numpy(weights.T))
+            layer.bias.copy_(torch.from_numpy(net.biases[k]))
+
+
+def _layers_of(module: Any, net: Net) -> Net:
+    """Return the hidden layers of a module as a net."""
+    weights, feedback, biases = [], [], []
+    for below, layer in zip(net.weights, module.hidden, strict=True):
+        both = layer.weight.detach().cpu().numpy().T
+        weights.append(both[: len(below)].copy())
+        if len(both) > len(below):
+            feedback.append(both[len(below) :].copy())
+        biases.append(layer.bias.detach().cpu().numpy().copy())
+    return net.replaced(weights, feedback, biases)
+
+
+class _Frames:
+    """Batches of frames as the training loop takes them."""
+
+    def __init__(self, batches: FrameBatches, device: str) -> None:
+        self.frames, self.device = batches, device
+
+    def __len__(self) -> int:
+        return sum(map(len, self.frames.clips))
+
+    def batches(self) -> _Frames:
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        import torch
+
+        for frames, labels in self.frames:
+            inputs, targets = (
+                torch.from_numpy(part).to(self.device) for part in (frames, labels)
             )
-        trained = net.replaced(arrays(weights), arrays(feedback), arrays(biases))
-        yield total / n_frames, trained
+            yield inputs, (targets, None)

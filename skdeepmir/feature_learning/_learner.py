@@ -658,24 +658,27 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             rng,
             labels,
         )
-        epochs = fine_tune(
+
+        def store(net, losses):
+            self._store(net)
+            self.feedback_weights_ = net.feedback
+            self.loss_curve_ = np.array(losses)
+            return self._fitted_state()
+
+        tuned = fine_tune(
             net,
             batches,
             len(self.classes_),
             multilabel=labels[0].ndim == 2,
             learning_rate=self.finetune_learning_rate,
             momentum=self.momentum,
+            max_epochs=self.finetune_epochs,
             device=choose_device(self.device),
             rng=rng,
+            watch=epoch,
+            state=store,
         )
-        for _ in range(self.finetune_epochs):
-            epoch.begin()
-            loss, net = next(epochs)
-            self._store(net)
-            self.feedback_weights_ = net.feedback
-            self.loss_curve_ = np.append(self.loss_curve_, loss)
-            if epoch.end(self._fitted_state):
-                break
+        store(*tuned)
 
     def _activations(self, rows):
         by_layer = self._model().activations(self._inputs(rows))

@@ -9,9 +9,10 @@ import numpy as np
 
 from skdeepmir._sklearn import HasMethods, Interval, StrOptions
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
+from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.frames import split_clips
 from skdeepmir.tagging._net_classifier import NetClassifier
-from skdeepmir.tagging._pretrained import denoise_layers, find_learner, load_layers
+from skdeepmir.tagging._pretrained import denoise_layers, find_learner
 
 
 class DropoutMLPClassifier(NetClassifier):
@@ -327,7 +328,7 @@ class DropoutMLPClassifier(NetClassifier):
 
     def _prepare(self, module, inputs, fitted, generator):
         if "learner_" in fitted:
-            load_layers(module, fitted["learner_"])
+            load_layers(module, fitted["learner_"]._network())
         elif self.pretraining == "denoising_autoencoder":
             denoise_layers(self, module, inputs, generator)
 

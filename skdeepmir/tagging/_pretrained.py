@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._progress import progress
 from skdeepmir.feature_learning import DBNFeatureLearner
@@ -105,20 +103,6 @@ def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
             "DBNFeatureLearner."
         )
     return clone(estimator.pretraining).set_params(hidden_layer_sizes=sizes)
-
-
-def load_layers(module: Any, learner: DBNFeatureLearner) -> None:
-    """Begin the hidden layers of a net (``nets.MLP``) with what was learned."""
-    import torch
-
-    check_is_fitted(learner)
-    net = learner._network()
-    with torch.no_grad():
-        for k, layer in enumerate(module.hidden):
-            beside = net.feedback[k : k + 1]
-            weights = np.concatenate([net.weights[k], *beside])
-            layer.weight.copy_(torch.from_numpy(weights.T))
-            layer.bias.copy_(torch.from_numpy(net.biases[k]))
 
 
 def denoise_layers(estimator: Any, module: Any, inputs: Any, generator: Any) -> None:

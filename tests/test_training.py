@@ -218,6 +218,28 @@ def test_threads_are_those_asked_for():
     assert seen == [1, 2, before]
 
 
+FIRST_FIT = """
+import sys
+import numpy as np
+from skdeepmir import DropoutMLPClassifier, _progress
+seen = []
+def progress(items, **kwargs):  # is called in the fit
+    assert "torch" in sys.modules
+    seen.append(sys.modules["torch"].get_num_threads())
+    return items
+from skdeepmir import _sklearn
+_sklearn.progress = progress
+assert "torch" not in sys.modules
+DropoutMLPClassifier((4,), max_epochs=1).fit(np.eye(8), np.arange(8) % 2)
+assert seen == [1], seen
+"""
+
+
+def test_the_first_fit_of_a_process_is_limited_as_well():
+    environment = {n: v for n, v in os.environ.items() if "NUM_THREADS" not in n}
+    subprocess.run([sys.executable, "-c", FIRST_FIT], check=True, env=environment)
+
+
 class Stop(skorch.callbacks.Callback):
     def __init__(self, epoch, error=None):
         self.epoch, self.error = epoch, error

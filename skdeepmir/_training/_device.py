@@ -39,10 +39,22 @@ def choose_device(name: str) -> str:
     )
 
 
-def limit_threads(n_threads: int | None) -> Any:
+def limit_threads(n_threads: int | None, user_api: str | None = "openmp") -> Any:
     """Return a context in which torch uses so many threads (None: as it would).
 
-    The limit holds for the calling thread only, so that fits in several threads do not
-    undo each other's.
+    Parameters
+    ----------
+    n_threads : int or None
+        How many.
+    user_api : {"openmp", None}, default="openmp"
+        torch's threads, whose limit holds for the calling thread only: fits in several
+        threads do not undo each other's. None limits NumPy's as well.
+
+    Returns
+    -------
+    context : context manager
+        Puts back what it found.
     """
-    return threadpoolctl.threadpool_limits(n_threads, user_api="openmp")
+    import torch  # noqa: F401  # what is not loaded yet is not limited
+
+    return threadpoolctl.threadpool_limits(n_threads, user_api=user_api)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-import threadpoolctl
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_random_state
@@ -24,7 +23,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir._training._device import choose_device
+from skdeepmir._training._device import choose_device, limit_threads
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
 from skdeepmir.feature_learning._finetuning import fine_tune
@@ -309,7 +308,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         n_epochs = plan.n_epochs + (self.finetune_epochs if targets else 0)
         epoch = EpochWatch(self, n_epochs, X, y)
         rng = self._generator()
-        with threadpoolctl.threadpool_limits(1):
+        with limit_threads(1, user_api=None):
             self._pretrain(None, clips, layout, plan, rng, epoch)
             if targets:
                 self._fine_tune(clips, *targets, rng, epoch)
@@ -368,7 +367,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if isinstance(earlier, DeepBoltzmannMachine):
             plan = replace(plan, rates=[[] for _ in plan.sizes])
         epoch = EpochWatch(self, plan.n_epochs, X, y)
-        with threadpoolctl.threadpool_limits(1):
+        with limit_threads(1, user_api=None):
             self._pretrain(earlier, clips, layout, plan, self._generator(), epoch)
         epoch.finish()
         return self

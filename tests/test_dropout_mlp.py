@@ -257,6 +257,17 @@ def test_passes_of_partial_fit_equal_a_fit():
     np.testing.assert_array_equal(whole.loss_curve_, passes.loss_curve_)
 
 
+def test_parameters_can_be_changed_between_passes():
+    X, y = problem()
+    classifier = net().partial_fit(X, y, classes=[0, 1, 2])
+    before = classifier.coefs_[0]
+    classifier.set_params(learning_rate=1e-30).partial_fit(X, y)
+    np.testing.assert_array_equal(before, classifier.coefs_[0])
+    for parameters in ({"optimizer": "sgd"}, {"weight_decay": 0.1}):
+        classifier.set_params(learning_rate=0.1, **parameters).partial_fit(X, y)
+        assert not np.array_equal(before, classifier.coefs_[0])
+
+
 def test_partial_fit_needs_all_classes_first():
     X, y = problem()
     with pytest.raises(ValueError, match="classes must be passed on the first call"):

@@ -18,7 +18,11 @@ from skdeepmir._errors import DivergenceError
 from skdeepmir._sklearn import EpochWatch
 from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import Batches
-from skdeepmir._training._optimizers import make_optimizer, scheduled_rate
+from skdeepmir._training._optimizers import (
+    continue_optimizer,
+    make_optimizer,
+    scheduled_rate,
+)
 
 SMALLEST_RATE = 1e-6  # of the schedule "adaptive", as in scikit-learn
 
@@ -142,6 +146,7 @@ class TrainingNet(skorch.NeuralNet):
         self.precision = precision
         self.gradient_clipping = gradient_clipping
         self.after_step = after_step
+        self.lowest_losses: dict[str, float] = {}
         self.initialize()
         self.watches_batches = any(map(_watches_batches, self.user_callbacks()))
 
@@ -231,10 +236,9 @@ class TrainingNet(skorch.NeuralNet):
         sizes = losses.new_tensor([size for _, size in steps])
         loss = float((losses * sizes).sum() / sizes.sum())
         self.history.record(f"{prefix}_loss", loss)
-        earlier = [row.get(f"{prefix}_loss", math.inf) for row in self.history[:-1]]
-        self.history.record(
-            f"{prefix}_loss_best", loss < min(earlier, default=math.inf)
-        )
+        best = self.lowest_losses.get(prefix, math.inf)
+        self.history.record(f"{prefix}_loss_best", loss < best)
+        self.lowest_losses[prefix] = min(loss, best)
         return loss
 
     def end_epoch(self, **data: Any) -> bool:
@@ -316,7 +320,7 @@ def train(
     if optimizer is None:
         optimizer = make_optimizer(settings, module.named_parameters())
     if optimizer_state is not None:
-        optimizer.load_state_dict(optimizer_state)
+        continue_optimizer(optimizer, optimizer_state)
     progress, best = progress or Progress(), None
     if checkpoint is not None and checkpoint.state is not None:
         saved = checkpoint.state

@@ -119,6 +119,15 @@ def make_optimizer(
     return torch.optim.Adam(groups, rate, fused=True)
 
 
+def continue_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load the state of an earlier optimiser, but not its rates and the like."""
+    asked = [dict(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, new in zip(optimizer.param_groups, asked, strict=True):
+        kept = {"params", "n_steps"}
+        group.update({name: v for name, v in new.items() if name not in kept})
+
+
 def first_rate(settings: Any) -> float:
     """Return the learning rate to begin with."""
     rate = settings.learning_rate

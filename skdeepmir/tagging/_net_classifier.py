@@ -165,7 +165,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         Notes
         -----
-        Momentum goes on from call to call, the learning rate stays as it is. Nothing is
+        Momentum goes on from call to call (unless ``optimizer`` is changed), the
+        learning rate is that of ``learning_rate``. Nothing is
         held out. Pre-training, where there is some, takes place in the first call, on
         its clips.
         """
@@ -387,7 +388,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return {**seen, **job.fitted, **_learned(job.module, progress)}
 
         settings = settings or _loop.Settings.of(self)
-        epochs = EpochWatch(self, settings.max_epochs, X, y)
+        earlier = options.get("progress")
+        n_epochs = settings.max_epochs - (earlier.n_epochs if earlier else 0)
+        epochs = EpochWatch(self, n_epochs, X, y)
         progress, optimizer_state = _loop.train(
             settings,
             job.module,
@@ -431,18 +434,23 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             early_stopping=False,
         )
         options = {}
+        kind = (self.optimizer, self.weight_decay > 0)
         state = getattr(self, "_training_state", None)
         if hasattr(self, "weights_"):
             curve = self.loss_curve_.tolist()
             settings = replace(settings, max_epochs=len(curve) + 1)
             options["progress"] = _loop.Progress(len(curve), curve)
-        if state is not None:
+        if state is not None and state["kind"] == (
+            self.optimizer,
+            self.weight_decay > 0,
+        ):
             job.generator.set_state(torch.from_numpy(state["generator"].copy()))
             options["optimizer_state"] = map_arrays(
                 state["optimizer"], lambda array: torch.from_numpy(array.copy())
             )
         optimizer_state = self._run(job, X, y, data, settings=settings, **options)
         return {
+            "kind": kind,
             "generator": job.generator.get_state().numpy(),
             "optimizer": map_arrays(optimizer_state, lambda t: t.cpu().numpy().copy()),
         }

@@ -31,6 +31,7 @@ N_DRAWS = 5
 COMMON = {
     "precision": "bfloat16",
     "learning_rate_schedule": "linear",
+    "batch_size": 128,
     "verbose": False,
 }
 NO_DROPOUT = {"dropout": 0, "input_dropout": 0}

@@ -48,7 +48,6 @@ def error(activation, pretraining, X, y, draw, args):
         pretraining=pretraining,
         pretraining_epochs=args.epochs,
         max_epochs=args.epochs,
-        learning_rate_schedule="linear",
         random_state=draw,
         verbose=False,
     )

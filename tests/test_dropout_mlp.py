@@ -29,7 +29,13 @@ def problem(n=150, n_classes=3, seed=0):
 
 
 def net(*sizes, **parameters):
-    defaults = {"max_epochs": 5, "batch_size": 32, "random_state": 0, "verbose": False}
+    defaults = {
+        "max_epochs": 5,
+        "batch_size": 32,
+        "learning_rate_schedule": "constant",
+        "random_state": 0,
+        "verbose": False,
+    }
     return DropoutMLPClassifier(sizes or (20,), **{**defaults, **parameters})
 
 

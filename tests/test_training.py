@@ -31,7 +31,13 @@ def problem(n=120, n_classes=3, seed=0):
 
 
 def net(**parameters):
-    defaults = {"max_epochs": 4, "batch_size": 16, "random_state": 0, "verbose": False}
+    defaults = {
+        "max_epochs": 4,
+        "batch_size": 16,
+        "learning_rate_schedule": "constant",
+        "random_state": 0,
+        "verbose": False,
+    }
     sizes = parameters.pop("hidden_layer_sizes", (12, 8))
     return DropoutMLPClassifier(sizes, **{**defaults, **parameters})
 

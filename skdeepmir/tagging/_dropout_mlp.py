@@ -67,8 +67,9 @@ class DropoutMLPClassifier(NetClassifier):
     learning_rate : float or "auto", default="auto"
         Step size. "auto" is 0.001 ("adam"), 0.1 ("sgd") or 0.01 ("adagrad").
     learning_rate_schedule : {"constant", "linear", "exponential", "adaptive"}, \
-            default="constant"
-        "linear" falls to 0 at ``max_epochs``; "exponential" is multiplied by
+            default="linear"
+        "linear" falls to 0 at ``max_epochs``, which quiets the noise of small batches
+        and masks; "exponential" is multiplied by
         ``learning_rate_decay`` each epoch; "adaptive" is divided by 5 when the loss (or
         the validation score, with ``early_stopping``) has not improved by ``tol`` for
         ``n_iter_no_change`` epochs, and training stops below 1e-6. ``partial_fit`` is
@@ -81,8 +82,9 @@ class DropoutMLPClassifier(NetClassifier):
         Cost of half the squared weights (not of biases).
     gradient_clipping : float, default=None
         Largest norm of the gradient.
-    batch_size : int or None, default=128
-        Rows of a batch; None takes all at once.
+    batch_size : int or None, default=32
+        Rows of a batch; None takes all at once. Some hundred clips need small ones, or
+        a hundred passes make too few steps.
     max_epochs : int, default=100
         Passes over all clips.
     early_stopping : bool, default=False
@@ -226,12 +228,12 @@ class DropoutMLPClassifier(NetClassifier):
         class_weight=None,
         optimizer="adam",
         learning_rate="auto",
-        learning_rate_schedule="constant",
+        learning_rate_schedule="linear",
         learning_rate_decay=0.998,
         momentum=0.99,
         weight_decay=0.0,
         gradient_clipping=None,
-        batch_size=128,
+        batch_size=32,
         max_epochs=100,
         early_stopping=False,
         validation_fraction=0.1,

@@ -189,8 +189,16 @@ def validate_clips(
     return rows, layout
 
 
-def check_clip_labels(y: Any, n_clips: int) -> None:
-    """Raise a ``ValueError`` unless there is one label for each clip."""
+def check_clip_labels(y: Any, n_clips: int, needed_by: Any = None) -> None:
+    """Raise a ``ValueError`` unless there is one label for each clip.
+
+    There may be none at all, unless ``needed_by`` is an estimator that needs them.
+    """
+    if y is None and needed_by is not None:
+        raise ValueError(
+            f"{type(needed_by).__name__} requires y to be passed, but the target y is "
+            "None."
+        )
     if y is None or not hasattr(y, "__len__") or len(y) == n_clips:
         return
     try:

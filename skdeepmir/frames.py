@@ -201,6 +201,26 @@ def split_clips(rows: np.ndarray, layout: ClipLayout) -> Any:
     return np.split(rows, np.cumsum(layout.n_frames)[:-1])
 
 
+def mean_of_clips(rows: np.ndarray, layout: ClipLayout) -> np.ndarray:
+    """Return the mean row of each clip.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (sum of n_frames, n_features)
+        One row a frame, in the order of :func:`stack_clips`.
+    layout : ClipLayout
+        What :func:`stack_clips` returned.
+
+    Returns
+    -------
+    means : ndarray of shape (n_clips, n_features), float64
+        Means.
+    """
+    first_rows = np.cumsum(layout.n_frames) - layout.n_frames
+    totals = np.add.reduceat(rows.astype(np.float64, copy=False), first_rows, axis=0)
+    return totals / layout.n_frames[:, np.newaxis]
+
+
 def pack_clips(clips: Sequence[np.ndarray], layout: ClipLayout) -> Any:
     """Return one matrix per clip in the container of the input.
 

@@ -145,17 +145,12 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         self : GroupBaggingClassifier
             The fitted classifier.
         """
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
         if not is_classifier(self.estimator):
             raise ValueError(
                 f"estimator={type(self.estimator).__name__} is no classifier."
             )
         clips, layout = validate_clips(self, X, reset=True, stack=False)
-        check_clip_labels(y, layout.n_clips)
+        check_clip_labels(y, layout.n_clips, needed_by=self)
         coding = Coding.of(y)
         y = label_array(y)
         groups = np.arange(layout.n_clips) if groups is None else np.asarray(groups)

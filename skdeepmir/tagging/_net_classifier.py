@@ -22,6 +22,7 @@ from skdeepmir._sklearn import (
 )
 from skdeepmir._training._device import choose_device, limit_threads
 from skdeepmir._training._state import map_arrays
+from skdeepmir.frames import mean_of_clips
 from skdeepmir.tagging._labelled import LabelledClips
 from skdeepmir.tagging._targets import Coding
 
@@ -292,12 +293,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _read_labels(self, y, rows, layout, sample_weight, coding=None):
         """Return the coding of labels, and clips with their targets and weights."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
-        check_clip_labels(y, layout.n_clips)
+        check_clip_labels(y, layout.n_clips, needed_by=self)
         if coding is None:
             coding = Coding.of(y)
         targets = coding.encode(y)
@@ -480,12 +476,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 inputs = self._inputs(rows[start : start + ROWS_AT_ONCE], vars(self))
                 inputs = torch.from_numpy(np.ascontiguousarray(inputs))
                 parts.append(self._mean_logits(module, inputs, generator))
-        logits = np.concatenate(parts)
-        if not layout.has_clips:
-            return logits
-        first_rows = np.cumsum(layout.n_frames) - layout.n_frames
-        totals = np.add.reduceat(logits, first_rows, axis=0)
-        return totals / layout.n_frames[:, np.newaxis]
+        return mean_of_clips(np.concatenate(parts), layout)
 
     def _mean_logits(self, module, inputs, generator):
         """Return logits of rows, of the whole net or of the average of thinned ones."""

@@ -25,6 +25,7 @@ from skdeepmir._sklearn import (
     fit_inside,
     validate_clips,
 )
+from skdeepmir.frames import mean_of_clips
 
 
 class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -42,17 +43,12 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _read(self, X, y, **options):
         """Check what is fitted to."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
         if not is_classifier(self.estimator):
             raise ValueError(
                 f"estimator={type(self.estimator).__name__} is no classifier."
             )
         rows, layout = validate_clips(self, X, reset=True, **options)
-        check_clip_labels(y, layout.n_clips)
+        check_clip_labels(y, layout.n_clips, needed_by=self)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return rows, layout, y
@@ -202,9 +198,7 @@ class ClipVotingClassifier(_ClipClassifier):
             votes = self.estimator_.predict_proba(rows)
         else:
             votes = self.estimator_.predict(rows)[:, np.newaxis] == self.classes_
-        first_rows = np.cumsum(layout.n_frames) - layout.n_frames
-        totals = np.add.reduceat(votes.astype(np.float64), first_rows, axis=0)
-        return totals / layout.n_frames[:, np.newaxis]
+        return mean_of_clips(votes, layout)
 
     def _weights(self, sample_weight, layout):
         return np.repeat(super()._weights(sample_weight, layout), layout.n_frames)

@@ -336,14 +336,14 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if earlier is None:
             fitted = self._begin_learned(data.rows, data.layout, seed)
         else:
-            fitted = {name: getattr(self, name) for name in self._learned}
+            fitted = {name: getattr(self, name) for name in self._learned_names}
         fitted = {
             **fitted,
             "classes_": coding.classes,
             "_kind": coding.kind,
             "_tag_dtype": coding.dtype,
             "_mask_seed": seed,
-            "_learned": tuple(fitted),
+            "_learned_names": tuple(fitted),
         }
         module = self._make_module(
             coding.n_outputs, fitted, generator, self.initialization
@@ -381,7 +381,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         seen = {name: value for name, value in vars(self).items() if name in SEEN}
 
         def fitted_after(progress):
-            return {**seen, **job.fitted, **_learned(job.module, progress)}
+            return {**seen, **job.fitted, **_results(job.module, progress)}
 
         settings = settings or _loop.Settings.of(self)
         earlier = options.get("progress")
@@ -399,7 +399,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             after_step=self._after_step(job.module),
             **options,
         )
-        for name in getattr(self, "_learned", ()):
+        for name in getattr(self, "_learned_names", ()):
             delattr(self, name)
         vars(self).update(fitted_after(progress))
         epochs.finish()
@@ -496,7 +496,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
 
 
-def _learned(module, progress):
+def _results(module, progress):
     """Return what training changes, as arrays."""
     return {
         "weights_": {

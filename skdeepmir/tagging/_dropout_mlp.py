@@ -328,11 +328,11 @@ class DropoutMLPClassifier(NetClassifier):
             learner.set_params(random_state=seed).fit(split_clips(rows, layout))
         return {"learner_": copy.deepcopy(learner)}
 
-    def _prepare(self, module, inputs, fitted, generator):
+    def _prepare(self, module, rows, fitted, generator):
         if "learner_" in fitted:
             load_layers(module, fitted["learner_"]._network())
         elif self.pretraining == "denoising_autoencoder":
-            denoise_layers(self, module, inputs, generator)
+            denoise_layers(self, module, rows, generator)
 
     def _inputs(self, rows, fitted):
         learner = fitted.get("learner_")

@@ -67,7 +67,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return fitted attributes that the net depends on, learned without labels."""
         return {}
 
-    def _prepare(self, module, inputs, fitted, generator):
+    def _prepare(self, module, rows, fitted, generator):
         """Change the first weights of a new net, in place."""
 
     def _inputs(self, rows, fitted):
@@ -349,8 +349,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             coding.n_outputs, fitted, generator, self.initialization
         ).to(getattr(torch, np.dtype(self._dtype()).name))
         if earlier is None:
-            inputs = data.tensors(self._inputs(data.rows, fitted), generator.device).X
-            self._prepare(module, inputs, fitted, generator)
+            self._prepare(module, data.rows, fitted, generator)
         else:
             self._load_weights(module, earlier)
         return Job(coding, module, generator, fitted)

@@ -105,7 +105,7 @@ def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
     return clone(estimator.pretraining).set_params(hidden_layer_sizes=sizes)
 
 
-def denoise_layers(estimator: Any, module: Any, inputs: Any, generator: Any) -> None:
+def denoise_layers(estimator: Any, module: Any, rows: Any, generator: Any) -> None:
     """Train the hidden layers of a net as denoising auto-encoders, one on the other.
 
     Parameters
@@ -115,8 +115,8 @@ def denoise_layers(estimator: Any, module: Any, inputs: Any, generator: Any) -> 
         labels.
     module : nets.MLP
         The net; its hidden layers change.
-    inputs : Tensor of shape (n, n_features)
-        Rows.
+    rows : ndarray of shape (n, n_features)
+        What the first layer sees.
     generator : torch.Generator
         All randomness.
     """
@@ -137,6 +137,7 @@ def denoise_layers(estimator: Any, module: Any, inputs: Any, generator: Any) -> 
         callbacks=None,
     )
     bar = _Bar(len(module.hidden) * settings.max_epochs, estimator.verbose)
+    inputs = torch.from_numpy(rows).to(generator.device)
     output = "linear"
     for layer in module.hidden:
         coder = nets.DenoisingAutoencoder(
@@ -147,12 +148,11 @@ def denoise_layers(estimator: Any, module: Any, inputs: Any, generator: Any) -> 
             initialization=estimator.initialization,
             generator=generator,
         ).to(inputs.dtype)
-        rows = Rows(inputs, inputs)
         train(
             settings,
             coder,
             SquaredLoss(),
-            rows,
+            Rows(inputs, inputs),
             generator=generator,
             watch=bar,
             state=lambda progress: {},

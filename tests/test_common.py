@@ -117,9 +117,8 @@ def least_checks(estimator):
     return 62 if has_fit_parameter(estimator, "sample_weight") else 55
 
 
-@parametrize_with_checks(
-    ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=True
-)
+# Strict, by pyproject.toml: one that passes after all is a failure.
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

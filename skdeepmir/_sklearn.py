@@ -199,12 +199,15 @@ def check_clip_labels(y: Any, n_clips: int, needed_by: Any = None) -> None:
             f"{type(needed_by).__name__} requires y to be passed, but the target y is "
             "None."
         )
-    if y is None or not hasattr(y, "__len__") or len(y) == n_clips:
+    if y is None or not hasattr(y, "__len__"):
+        return
+    n_labels = y.shape[0] if hasattr(y, "shape") and y.shape else len(y)
+    if n_labels == n_clips:
         return
     try:
         check_consistent_length(np.empty(n_clips), y)
     except ValueError as error:
         raise ValueError(
-            f"y has {len(y)} labels, but X has {n_clips} clips; expected one label for "
-            f"each clip, in the same order. ({error})"
+            f"y has {n_labels} labels, but X has {n_clips} clips; expected one label "
+            f"for each clip, in the same order. ({error})"
         ) from error

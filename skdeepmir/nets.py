@@ -41,6 +41,8 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
         super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"p={p!r} is no probability; expected 0 to 1.")
         self.p, self.generator, self.shared = p, generator, False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -72,8 +74,8 @@ class MLP(nn.Module):
         Values of an input row.
     n_outputs : int
         Logits.
-    hidden_layer_sizes : sequence of int, default=(512, 512)
-        Units of the hidden layers; none for a linear classifier.
+    hidden_layer_sizes : int or sequence of int, default=(512, 512)
+        Units of the hidden layers; ``()`` for a linear classifier.
     activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
         Of the hidden units.
     maxout_pieces : int, default=2
@@ -105,7 +107,7 @@ class MLP(nn.Module):
         self,
         n_features: int,
         n_outputs: int,
-        hidden_layer_sizes: Sequence[int] = (512, 512),
+        hidden_layer_sizes: int | Sequence[int] = (512, 512),
         *,
         activation: str = "relu",
         maxout_pieces: int = 2,
@@ -116,6 +118,13 @@ class MLP(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        if isinstance(hidden_layer_sizes, int):
+            hidden_layer_sizes = (hidden_layer_sizes,)
+        if activation not in (*ACTIVATIONS, "maxout"):
+            raise ValueError(
+                f"activation={activation!r} is unknown; expected one of "
+                f"{[*ACTIVATIONS, 'maxout']}."
+            )
         self.activation, self.maxout_pieces = activation, maxout_pieces
         self.widths = [n_features, *context_sizes]
         pieces = maxout_pieces if activation == "maxout" else 1
@@ -150,6 +159,11 @@ class MLP(nn.Module):
         logits : Tensor of shape (n, n_outputs)
             Before softmax or logistic function.
         """
+        if x.ndim != 2 or x.shape[1] != sum(self.widths):
+            raise ValueError(
+                f"The net was given a tensor of shape {tuple(x.shape)}; expected (n, "
+                f"{sum(self.widths)}), a row for each input."
+            )
         values, *beside = x.split(self.widths, dim=1)
         values = self.drop_input(values)
         for k, layer in enumerate(self.hidden):

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
@@ -433,9 +434,46 @@ def test_bad_labels_are_named():
         net().fit(X, tags, X_val=X[:2], y_val=tags[:2, :2])
 
 
+def test_tags_are_zeros_and_ones():
+    X, y = problem()
+    tags = np.eye(3, dtype=int)[y]
+    for bad in (tags * 2 - 1, tags + 1, tags * 2):
+        with pytest.raises(ValueError, match="expected 0 or 1 for each tag"):
+            net().fit(X, bad)
+        with pytest.raises(ValueError, match="expected 0 or 1 for each tag"):
+            net().fit(X, tags, X_val=X, y_val=bad)
+    for good in (tags, tags.astype(bool), tags.astype(float), csr_array(tags)):
+        np.testing.assert_array_equal(
+            net().fit(X, good).coefs_[0], net().fit(X, tags).coefs_[0]
+        )
+
+
+def test_class_weights_are_checked():
+    X, y = problem()
+    for weights in ({0: -1}, {0: np.nan}, {0: 0, 1: 0, 2: 0}):
+        with pytest.raises(ValueError, match="class_weight=.*from 0 up"):
+            net(class_weight=weights).fit(X, y)
+
+
+def test_missing_labels_are_refused():
+    X, y = problem()
+    labels = np.array(["a", "b", None], dtype=object)[y]
+    with pytest.raises(ValueError, match="missing values"):
+        net().fit(X, labels)
+
+
+def test_read_only_input_is_fine(recwarn):
+    X, y = problem()
+    for dtype, precision in ((np.float32, "float32"), (np.float64, "float64")):
+        rows = X.astype(dtype)
+        rows.flags.writeable = False
+        net(precision=precision).fit(rows, y).predict(rows)
+    assert not [w for w in recwarn if "writable" in str(w.message)]
+
+
 def test_bad_sizes_are_named():
     X, y = problem()
-    for sizes in ((5, 0), (2.5,), ("a",)):
+    for sizes in ((5, 0), (2.5,), ("a",), (5, (3,)), (True,)):
         with pytest.raises(ValueError, match="hidden_layer_sizes"):
             DropoutMLPClassifier(sizes).fit(X, y)
     assert DropoutMLPClassifier(7, max_epochs=1).fit(X, y).coefs_[0].shape == (8, 7)
@@ -470,6 +508,9 @@ def test_predicting_before_fitting_is_refused():
     ):
         with pytest.raises(NotFittedError):
             getattr(net(), method)(X)
+    for name in ("module_", "coefs_", "intercepts_"):
+        with pytest.raises(NotFittedError):
+            getattr(net(), name)
 
 
 def test_a_pipeline_is_cross_validated_and_routes_weights():

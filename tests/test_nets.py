@@ -141,6 +141,16 @@ def test_context_reaches_its_layer_only():
         torch.testing.assert_close(net(x), net(other))
 
 
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="activation='elu'"):
+        MLP(4, 2, activation="elu")
+    with pytest.raises(ValueError, match="p=1.5"):
+        MLP(4, 2, dropout=1.5)
+    for shape in ((3, 5), (2, 3, 4)):
+        with pytest.raises(ValueError, match=r"expected \(n, 4\)"):
+            MLP(4, 2, 8)(torch.zeros(shape))
+
+
 @pytest.mark.parametrize(
     "activation", ["relu", "logistic", "tanh", "softplus", "maxout"]
 )

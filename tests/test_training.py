@@ -308,6 +308,58 @@ def test_skorch_callbacks_work_as_they_are():
     assert 0 < last["accuracy"] <= 1 and 0 < last["train_acc"] <= 1 and last["dur"] > 0
 
 
+def test_callbacks_get_probabilities_and_predict_on_arrays():
+    X, y = problem()
+    found = {}
+
+    class Predict(skorch.callbacks.Callback):
+        def on_epoch_end(self, net, dataset_valid, **kwargs):
+            found["array"] = net.predict_proba(X[:5].astype(float))
+            found["loss"] = net.history[-1].get("loss")
+
+    tags = np.stack([y == 0, y > 1], 1).astype(int)
+    for labels, n in ((y, 3), (y > 1, 2), (tags, 2)):
+        callbacks = [Predict()]
+        if labels is not tags:  # scikit-learn's log loss takes them for classes
+            scoring = skorch.callbacks.EpochScoring("neg_log_loss", name="loss")
+            callbacks.insert(0, scoring)
+        classifier = net(dropout=0, callbacks=callbacks)
+        classifier.fit(X, labels, X_val=X[:30], y_val=labels[:30])
+        assert found["array"].shape == (5, n)
+        expected = classifier.predict_proba(X[:5])
+        np.testing.assert_allclose(found["array"], expected, rtol=1e-4)
+        if labels is not tags:
+            score = classifier.validation_scores_[-1]
+            assert found["loss"] == pytest.approx(score, rel=1e-4)
+
+
+def test_skorch_checkpoints_are_written(tmp_path):
+    X, y = problem()
+    callbacks = [
+        skorch.callbacks.Checkpoint(dirname=tmp_path / "a"),
+        skorch.callbacks.TrainEndCheckpoint(dirname=tmp_path / "b"),
+    ]
+    net(callbacks=callbacks).fit(X, y, X_val=X, y_val=y)
+    assert list((tmp_path / "a").glob("*.pt")) and list((tmp_path / "b").glob("*.pt"))
+
+
+@pytest.mark.parametrize("bad", ["abc", 3, lambda net: True])
+def test_what_is_no_callback_is_refused(bad):
+    X, y = problem()
+    with pytest.raises(TypeError, match="expected callbacks of skorch"):
+        net(callbacks=[bad]).fit(X, y)
+
+
+def test_callbacks_that_cannot_work_are_refused():
+    X, y = problem()
+    rates = skorch.callbacks.LRScheduler("StepLR", step_size=1)
+    with pytest.raises(ValueError, match="LRScheduler.*'linear'.*'constant'"):
+        net(callbacks=[rates], learning_rate_schedule="linear").fit(X, y)
+    with pytest.raises(ValueError, match="'valid_loss'.*X_val"):
+        net(callbacks=[skorch.callbacks.EarlyStopping()]).fit(X, y)
+    net(callbacks=[skorch.callbacks.EarlyStopping("train_loss")]).fit(X, y)
+
+
 def test_batch_callbacks_change_nothing():
     X, y = problem()
 
@@ -410,6 +462,14 @@ def test_no_fit_goes_on_from_another(tmp_path):
         plain = clone(classifier).set_params(checkpoint_dir=None).fit(other_X, other_y)
         assert_same_weights(plain, classifier.fit(other_X, other_y))
     assert len(list(tmp_path.iterdir())) == 1  # of the fit that was killed
+
+
+def test_a_file_is_no_checkpoint_folder(tmp_path):
+    X, y = problem()
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "inside"):
+        with pytest.raises(ValueError, match="checkpoint_dir=.*is a file"):
+            net(checkpoint_dir=path).fit(X, y)
 
 
 def test_a_damaged_checkpoint_is_reported_and_not_used(tmp_path):

@@ -50,7 +50,13 @@ class Checkpoint:
         }
         key = joblib.hash((FORMAT, type(estimator).__qualname__, parameters, data))
         folder = Path(folder).expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ValueError(
+                f"checkpoint_dir={str(folder)!a} is a file, or in one; expected a "
+                "folder, which is made if it is missing."
+            ) from error
         self.path = folder / f"{type(estimator).__name__}-{key}.pt"
         self.kept = {}
         self.state = self._load()

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import skorch.dataset
 import torch
 from torch import nn
 from torch.nn import functional
 
 Batch = tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor | None]]
+
+
+def tensor_of(array: np.ndarray) -> torch.Tensor:
+    """Return a tensor of an array, which is copied only where torch needs it."""
+    array = np.ascontiguousarray(array)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 class Rows(skorch.dataset.Dataset):
@@ -108,6 +115,10 @@ class SoftmaxLoss(_Weighted):
         """Return the number of the likeliest class."""
         return logits.argmax(1)
 
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the probability of each class."""
+        return logits.double().softmax(1)
+
 
 class LogisticLoss(_Weighted):
     """Cross-entropy of independent yes or no; targets (n, n_outputs) are 0 or 1."""
@@ -121,6 +132,11 @@ class LogisticLoss(_Weighted):
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return 1 where yes is likelier."""
         return (logits > 0).to(logits.dtype)
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the probability of yes, of a single one that of no and yes."""
+        p = logits.double().sigmoid()
+        return torch.cat([1 - p, p], 1) if logits.shape[1] == 1 else p
 
 
 class SquaredLoss(_Weighted):

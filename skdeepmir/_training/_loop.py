@@ -11,13 +11,13 @@ from typing import Any
 
 import skorch
 import torch
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch import nn
 
 from skdeepmir._errors import DivergenceError
 from skdeepmir._sklearn import EpochWatch
 from skdeepmir._training._checkpoints import Checkpoint
-from skdeepmir._training._data import Batches
+from skdeepmir._training._data import Batches, Rows
 from skdeepmir._training._optimizers import (
     continue_optimizer,
     make_optimizer,
@@ -164,11 +164,11 @@ class TrainingNet(skorch.NeuralNet):
         return self
 
     def get_dataset(self, X: Any, y: Any = None) -> Any:
-        """Return datasets as they are, and tensors as a dataset of inputs."""
+        """Return datasets as they are, and arrays or tensors as a dataset of inputs."""
         if hasattr(X, "batch"):
             return X
-        from skdeepmir._training._data import Rows
-
+        like = next(self.module_.parameters())
+        X = torch.as_tensor(X, dtype=like.dtype, device=like.device)
         return Rows(X, torch.zeros(len(X), device=X.device) if y is None else y)
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
@@ -193,6 +193,10 @@ class TrainingNet(skorch.NeuralNet):
     def predict(self, X: Any) -> Any:
         """Return decisions, for callbacks that score."""
         return self.criterion_.decide(self.forward(X)).numpy()
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return probabilities, for callbacks that score."""
+        return self.criterion_.probabilities(self.forward(X)).numpy()
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Make one step; return loss and outputs."""
@@ -232,6 +236,7 @@ class TrainingNet(skorch.NeuralNet):
             steps = [(torch.tensor(loss), size) for loss, size in found]
         else:
             steps = [(step(batch)["loss"], len(batch[0])) for batch in iterator]
+            self.history.new_batch()  # an empty one, which some callbacks look for
         losses = torch.stack([loss for loss, _ in steps]).double()
         sizes = losses.new_tensor([size for _, size in steps])
         loss = float((losses * sizes).sum() / sizes.sum())
@@ -328,6 +333,7 @@ def train(
         module.load_state_dict(saved["module"])
         optimizer.load_state_dict(saved["optimizer"])
         generator.set_state(saved["generator"].cpu())
+    _check_callbacks(settings, validation)
     n, size = len(data), settings.batch_size
     net = TrainingNet(
         module,
@@ -404,6 +410,33 @@ def _judge(
     progress.n_stale = 0
     rate = scheduled_rate(settings, progress.n_epochs, progress.n_reductions)
     return rate < SMALLEST_RATE
+
+
+def _check_callbacks(settings: Settings, validation: Any) -> None:
+    """Raise an error for callbacks that cannot work."""
+    for callback in settings.callbacks or ():
+        callback = callback[1] if isinstance(callback, tuple) else callback
+        if not (hasattr(callback, "on_epoch_end") and hasattr(callback, "set_params")):
+            raise TypeError(
+                f"callbacks holds {callback!r}; expected callbacks of skorch "
+                "(skorch.callbacks.Callback). Those of scikit-learn are set by "
+                "set_callbacks."
+            )
+        if isinstance(callback, LRScheduler) and (
+            settings.learning_rate_schedule != "constant"
+        ):
+            raise ValueError(
+                "callbacks holds an LRScheduler, which learning_rate_schedule="
+                f"{settings.learning_rate_schedule!r} would overrule. Set it to "
+                "'constant'."
+            )
+        if isinstance(callback, EarlyStopping | skorch.callbacks.Checkpoint):
+            monitor = getattr(callback, "monitor", None)
+            if validation is None and str(monitor).startswith("valid"):
+                raise ValueError(
+                    f"callbacks holds one that watches {monitor!r}, but there are no "
+                    "validation clips. Pass X_val and y_val, or monitor='train_loss'."
+                )
 
 
 def _watches_batches(callback: Callback) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.metrics import accuracy_score
@@ -83,6 +84,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
+    import pandas as pd
     >>> from skdeepmir import DropoutMLPClassifier, GroupBaggingClassifier
     >>> rng = np.random.RandomState(0)
     >>> y = np.arange(40) % 2
@@ -154,6 +156,11 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         coding = Coding.of(y)
         y = label_array(y)
         groups = np.arange(layout.n_clips) if groups is None else np.asarray(groups)
+        if pd.isna(groups).any():
+            raise ValueError(
+                f"groups has {pd.isna(groups).sum()} missing values; expected the "
+                "group of each clip."
+            )
         check_consistent_length(y, groups)
         rng = check_random_state(self.random_state)
         draws = [self._draw(groups, y, rng) for _ in range(self.n_estimators)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from numbers import Integral, Real
 
-import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._sklearn import HasMethods, Interval, StrOptions
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
@@ -53,9 +53,10 @@ class DropoutMLPClassifier(NetClassifier):
     pretraining_epochs : int, default=10
         Passes over all clips for each layer, where ``pretraining`` is a string.
     pretrained : DBNFeatureLearner or FrozenEstimator, default=None
-        A fitted learner whose layers the net begins with; it needs as many units in its
-        layers and logistic activation. In a cross-validation or a search it has to be a
-        ``FrozenEstimator(learner)``, which ``clone`` does not forget.
+        A fitted learner whose layers the net begins with: ``hidden_layer_sizes`` must
+        be the learner's and ``activation="logistic"``. In a cross-validation or a
+        search it has to be a ``FrozenEstimator(learner)``, which ``clone`` does not
+        forget.
     mc_samples : int, default=0
         Nets with missing units whose probabilities predictions average (Monte Carlo).
         0 takes the whole net, which is as good as some fifty [1]_.
@@ -110,12 +111,17 @@ class DropoutMLPClassifier(NetClassifier):
         Threads of torch. One is fastest for small nets, and gives the same bits
         wherever it runs; more help large ones. None leaves it to torch.
     callbacks : list of skorch.callbacks.Callback, default=None
-        Are told of training. One whose ``on_epoch_end`` returns True stops it, as does
-        skorch's ``EarlyStopping``. (scikit-learn's own callbacks: ``set_callbacks``.)
+        Are told of training, with a ``skorch.NeuralNet`` as ``net`` that knows classes
+        by number; its ``history`` ends with the fit. One whose ``on_epoch_end`` returns
+        True stops it, as does skorch's ``EarlyStopping``. Scores are of rows, not of
+        clips. ``LRScheduler`` needs ``learning_rate_schedule="constant"``. Set None
+        before :func:`~skdeepmir.save`. (Callbacks of scikit-learn: ``set_callbacks``.)
     checkpoint_dir : str or PathLike, default=None
-        Folder in which the state is saved after each epoch. A fit that was killed,
-        called again with the same parameters and data, goes on from there and ends with
-        the same weights; its file is removed when it is complete.
+        Folder in which the state is saved after each epoch. A fit that was killed or
+        interrupted, called again with the same parameters and data, goes on from there
+        and ends with the same weights; its file is removed when it is complete, and
+        stays if that never happens. Callbacks with a state of their own, such as
+        ``LRScheduler``, begin anew.
     random_state : int, RandomState instance or None, default=None
         Draws first weights, order of clips, masks and validation clips.
     verbose : bool, default=True
@@ -154,10 +160,11 @@ class DropoutMLPClassifier(NetClassifier):
 
     Notes
     -----
-    Scale the input, for instance with ``StandardScaler``; a pre-trained net does so
-    itself. Kept values are divided by the probability of keeping them in training, so
-    that the net predicts as it is, and weights that were learned without dropout see
-    inputs of the mean they know (elsewhere: "multiply them by 1/p").
+    Scale the input, for instance with ``StandardScaler``; a net that begins with a
+    ``DBNFeatureLearner`` ("rbm", "dbm") does so itself. Kept values are divided by the
+    probability of keeping them in training, so that the net predicts as it is, and
+    weights that were learned without dropout see inputs of the mean they know
+    (elsewhere: "multiply them by 1/p").
 
     Clips of several rows (frames, windows) train with each row, and their rows' logits
     are averaged: probabilities are a geometric mean. Only whole clips are held out.
@@ -285,22 +292,26 @@ class DropoutMLPClassifier(NetClassifier):
     @property
     def coefs_(self):
         """Weights of each layer, (n_inputs, n_units)."""
+        check_is_fitted(self)
         return [w.T.copy() for n, w in self.weights_.items() if n.endswith("weight")]
 
     @property
     def intercepts_(self):
         """Biases of each layer, (n_units,)."""
+        check_is_fitted(self)
         return [b.copy() for n, b in self.weights_.items() if n.endswith("bias")]
 
     def _sizes(self):
         """Return the units of the hidden layers as a list."""
-        sizes = np.atleast_1d(self.hidden_layer_sizes).tolist()
-        if any(not isinstance(n, Integral) or n < 1 for n in sizes):
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} must be numbers of "
-                "units, from 1 up."
-            )
-        return sizes
+        sizes = self.hidden_layer_sizes
+        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
+        for size in sizes:
+            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+                raise ValueError(
+                    f"hidden_layer_sizes={self.hidden_layer_sizes!r} must be numbers "
+                    f"of units, from 1 up; found {size!r}."
+                )
+        return [int(size) for size in sizes]
 
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets

@@ -92,18 +92,16 @@ class LabelledClips:
             Inputs, with the targets and the weights of their clips; the mean weight is
             1.
         """
-        import torch
-
-        from skdeepmir._training._data import Rows
+        from skdeepmir._training._data import Rows, tensor_of
 
         targets, weight = self.targets, self.weight
         if targets.ndim == 2:
             targets = targets.astype(inputs.dtype)
-        arrays = [np.ascontiguousarray(inputs), self._repeated(targets)]
+        arrays = [inputs, self._repeated(targets)]
         if weight is not None:
             weight = self._repeated(weight)
             arrays.append((weight / weight.mean()).astype(inputs.dtype))
-        return Rows(*(torch.from_numpy(array).to(device) for array in arrays))
+        return Rows(*(tensor_of(array).to(device) for array in arrays))
 
     def _repeated(self, of_clips: np.ndarray) -> np.ndarray:
         return np.repeat(of_clips, self.layout.n_frames, axis=0)

@@ -270,6 +270,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     @property
     def module_(self):
         """The net with its fitted weights, in float64, on the processor."""
+        check_is_fitted(self)
         return self._fitted_module(None)
 
     def __sklearn_is_fitted__(self):
@@ -466,6 +467,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         import torch
 
         check_is_fitted(self)
+        from skdeepmir._training._data import tensor_of
+
         rows, layout = validate_clips(self, X, reset=False, dtype=np.float64)
         generator = torch.Generator()
         module = self._fitted_module(generator)
@@ -473,7 +476,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with torch.inference_mode(), limit_threads(self.n_threads):
             for start in range(0, len(rows), ROWS_AT_ONCE):
                 inputs = self._inputs(rows[start : start + ROWS_AT_ONCE], vars(self))
-                inputs = torch.from_numpy(np.ascontiguousarray(inputs))
+                inputs = tensor_of(inputs)
                 parts.append(self._mean_logits(module, inputs, generator))
         return mean_of_clips(np.concatenate(parts), layout)
 

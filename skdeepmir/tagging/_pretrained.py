@@ -123,7 +123,7 @@ def denoise_layers(estimator: Any, module: Any, rows: Any, generator: Any) -> No
     import torch
 
     from skdeepmir import nets
-    from skdeepmir._training._data import Rows, SquaredLoss
+    from skdeepmir._training._data import Rows, SquaredLoss, tensor_of
     from skdeepmir._training._loop import Settings, train
 
     settings = replace(
@@ -137,7 +137,7 @@ def denoise_layers(estimator: Any, module: Any, rows: Any, generator: Any) -> No
         callbacks=None,
     )
     bar = _Bar(len(module.hidden) * settings.max_epochs, estimator.verbose)
-    inputs = torch.from_numpy(rows).to(generator.device)
+    inputs = tensor_of(rows).to(generator.device)
     output = "linear"
     for layer in module.hidden:
         coder = nets.DenoisingAutoencoder(

@@ -104,6 +104,13 @@ class Coding:
         """
         if class_weight is None:
             return sample_weight
+        if isinstance(class_weight, dict):
+            values = np.array(list(class_weight.values()), dtype=np.float64)
+            if not (np.isfinite(values) & (values >= 0)).all() or not values.any():
+                raise ValueError(
+                    f"class_weight={class_weight!r} must hold numbers from 0 up, and "
+                    "not 0 alone."
+                )
         if self.kind != "tags":
             labels = self.classes[targets.astype(int).ravel()]
             weights = compute_sample_weight(class_weight, labels)
@@ -149,10 +156,21 @@ class Coding:
 
 def label_array(y: Any) -> np.ndarray:
     """Return labels as a vector, or tags as a matrix."""
-    check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
+    if kind == "unknown":
+        raise ValueError(
+            "Unknown label type: y holds objects that are no labels, or strings and "
+            "missing values (None). Leave clips without a label out."
+        )
+    check_classification_targets(y)
     if kind == "multilabel-indicator":
-        return y.toarray() if issparse(y) else np.asarray(y)
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                f"y has two dimensions and holds {np.unique(y).tolist()}; expected 0 "
+                "or 1 for each tag."
+            )
+        return y
     if kind == "multiclass-multioutput":
         raise ValueError(
             "Unknown label type: y has several classes in several columns; expected "

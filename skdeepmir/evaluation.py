@@ -22,6 +22,7 @@ from sklearn.utils.validation import _num_samples
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import check_clip_labels
 from skdeepmir.frames import as_sequence
+from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
 from skdeepmir.plotting import ComparisonDisplay
 
 
@@ -53,7 +54,8 @@ def compare(
         inner folds keep them whole as well.
     cv : int, cross-validator or iterable of (train, test), default=5
         An int is the number of folds: stratified, and with groups kept whole
-        (``StratifiedGroupKFold``) where ``groups`` are given.
+        where ``groups`` are given (``StratifiedGroupKFold``, for tags
+        ``MultilabelStratifiedGroupKFold``).
     scoring : str or callable, default="accuracy"
         A scorer, or the name of one, where more is better.
     baseline : str, default=None
@@ -254,8 +256,11 @@ def corrected_t_test(differences, test_train_ratio):
 
 
 def _make_splits(cv, X, y, groups):
-    if isinstance(cv, Integral) and groups is not None and y.ndim == 1:
-        cv = StratifiedGroupKFold(int(cv))
+    if isinstance(cv, Integral) and groups is not None:
+        if y.ndim == 1:
+            cv = StratifiedGroupKFold(int(cv))
+        else:
+            cv = MultilabelStratifiedGroupKFold(int(cv), random_state=0)
     splitter = check_cv(cv, y, classifier=True)
     if not _takes_groups(splitter, "split"):
         groups = None

@@ -16,6 +16,8 @@ ORDER = [
     "frames",
     "_progress",
     "_errors",
+    "metrics",
+    "model_selection",
     "audio",
     "feature_store",
     "datasets",

@@ -90,6 +90,14 @@ def test_table_and_picture(tmp_path):
     display.figure_.savefig(tmp_path / "picture.png")
 
 
+def test_folds_of_tags_keep_groups_whole(recwarn):
+    rng = np.random.RandomState(0)
+    tags, groups = rng.randint(0, 2, (60, 3)), np.arange(60) // 4
+    pipelines = {"a": DummyClassifier()}
+    compare(pipelines, X, tags, groups=groups, cv=3, verbose=False)
+    assert not [w for w in recwarn if "both sides" in str(w.message)]
+
+
 def test_a_failing_pipeline_raises():
     with pytest.raises(ValueError, match="0 clips|could not convert|Expected 2D"):
         compare({"a": LogisticRegression()}, np.array(["x"] * 60), Y, verbose=False)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 from numbers import Integral, Real
 
+import numpy as np
+from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._sklearn import HasMethods, Interval, StrOptions
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.feature_learning._finetuning import load_layers
-from skdeepmir.frames import split_clips
+from skdeepmir.frames import mean_of_clips, split_clips
 from skdeepmir.tagging._net_classifier import NetClassifier
 from skdeepmir.tagging._pretrained import denoise_layers, find_learner
+
+ROWS_AT_ONCE = 4096  # in predictions, to bound memory
 
 
 class DropoutMLPClassifier(NetClassifier):
@@ -331,21 +335,27 @@ class DropoutMLPClassifier(NetClassifier):
             generator=generator,
         )
 
-    def _begin_learned(self, rows, layout, seed):
+    def _begin_learned(self, data, seed):
         learner = find_learner(self, self.n_features_in_, self._sizes())
         if learner is None:
             return {}
         if not hasattr(learner, "weights_"):
-            learner.set_params(random_state=seed).fit(split_clips(rows, layout))
+            learner.set_params(random_state=seed).fit(
+                split_clips(data.rows, data.layout)
+            )
         return {"learner_": copy.deepcopy(learner)}
 
-    def _prepare(self, module, rows, fitted, generator):
+    def _prepare(self, module, data, fitted, generator):
         if "learner_" in fitted:
             load_layers(module, fitted["learner_"]._network())
         elif self.pretraining == "denoising_autoencoder":
-            denoise_layers(self, module, rows, generator)
+            denoise_layers(self, module, data.rows, generator)
+
+    def _dataset(self, data, fitted, generator, *, training):
+        return data.tensors(self._inputs(data.rows, fitted), generator.device)
 
     def _inputs(self, rows, fitted):
+        """Return what the net sees of rows, in their dtype."""
         learner = fitted.get("learner_")
         return rows if learner is None else learner._network_inputs(rows)
 
@@ -353,3 +363,30 @@ class DropoutMLPClassifier(NetClassifier):
         if self.max_norm is None:
             return None
         return lambda: module.limit_norms(self.max_norm)
+
+    def _logits_of_clips(self, module, clips, layout, generator):
+        """Return means over the rows of each clip."""
+        from skdeepmir._training._data import tensor_of
+
+        parts = []
+        for start in range(0, len(clips), ROWS_AT_ONCE):
+            inputs = self._inputs(clips[start : start + ROWS_AT_ONCE], vars(self))
+            parts.append(self._mean_logits(module, tensor_of(inputs), generator))
+        return mean_of_clips(np.concatenate(parts), layout)
+
+    def _mean_logits(self, module, inputs, generator):
+        """Return logits of rows, of the whole net or of the average of thinned ones."""
+        if self.mc_samples == 0:
+            return module(inputs).numpy()
+        from skdeepmir.nets import Dropout
+
+        generator.manual_seed(self._mask_seed)
+        for part in module.modules():
+            if isinstance(part, Dropout):  # one thinned net for all rows
+                part.train().shared = True
+        logits = np.stack([module(inputs).numpy() for _ in range(self.mc_samples)])
+        if self._kind == "multiclass":
+            return logsumexp(log_softmax(logits, axis=2), axis=0) - np.log(len(logits))
+        return logsumexp(log_expit(logits), axis=0) - logsumexp(
+            log_expit(-logits), axis=0
+        )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -22,11 +21,9 @@ from skdeepmir._sklearn import (
 )
 from skdeepmir._training._device import choose_device, limit_threads
 from skdeepmir._training._state import map_arrays
-from skdeepmir.frames import mean_of_clips
 from skdeepmir.tagging._labelled import LabelledClips
 from skdeepmir.tagging._targets import Coding
 
-ROWS_AT_ONCE = 4096  # in predictions, to bound memory
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
 SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
@@ -63,16 +60,24 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return the net; with ``initialization=None``, its weights are not set."""
         raise NotImplementedError
 
-    def _begin_learned(self, rows, layout, seed):
+    def _begin_learned(self, data, seed):
         """Return fitted attributes that the net depends on, learned without labels."""
         return {}
 
-    def _prepare(self, module, rows, fitted, generator):
+    def _prepare(self, module, data, fitted, generator):
         """Change the first weights of a new net, in place."""
 
-    def _inputs(self, rows, fitted):
-        """Return what the net sees of rows, in their dtype."""
-        return rows
+    def _read_clips(self, X, *, reset, dtype):
+        """Return clips as the other methods take them, and their layout."""
+        return validate_clips(self, X, reset=reset, dtype=dtype)
+
+    def _dataset(self, data, fitted, generator, *, training):
+        """Return what the net is trained on, or watched with."""
+        raise NotImplementedError
+
+    def _logits_of_clips(self, module, clips, layout, generator):
+        """Return logits (n_clips, n_outputs) in float64."""
+        raise NotImplementedError
 
     def _after_step(self, module):
         """Return what is called after each step, or None."""
@@ -289,8 +294,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Coding(self._kind, self.classes_, self._tag_dtype)
 
     def _read(self, X, *, reset):
-        """Return the stacked rows of clips and what puts them back."""
-        return validate_clips(self, X, reset=reset, dtype=self._dtype())
+        """Return clips to train on and their layout."""
+        return self._read_clips(X, reset=reset, dtype=self._dtype())
 
     def _read_labels(self, y, rows, layout, sample_weight, coding=None):
         """Return the coding of labels, and clips with their targets and weights."""
@@ -335,7 +340,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         generator = torch.Generator(choose_device(self.device)).manual_seed(seed)
         if earlier is None:
-            fitted = self._begin_learned(data.rows, data.layout, seed)
+            fitted = self._begin_learned(data, seed)
         else:
             fitted = {name: getattr(self, name) for name in self._learned_names}
         fitted = {
@@ -350,7 +355,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             coding.n_outputs, fitted, generator, self.initialization
         ).to(getattr(torch, np.dtype(self._dtype()).name))
         if earlier is None:
-            self._prepare(module, data.rows, fitted, generator)
+            self._prepare(module, data, fitted, generator)
         else:
             self._load_weights(module, earlier)
         return Job(coding, module, generator, fitted)
@@ -373,9 +378,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         from skdeepmir._training import _loop
         from skdeepmir._training._data import LogisticLoss, SoftmaxLoss
 
-        device = job.generator.device
         rows, watched_rows = (
-            part and part.tensors(self._inputs(part.rows, job.fitted), device)
+            part
+            and self._dataset(part, job.fitted, job.generator, training=part is data)
             for part in (data, watched)
         )
         seen = {name: value for name, value in vars(self).items() if name in SEEN}
@@ -463,39 +468,15 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return module.eval()
 
     def _logits(self, X):
-        """Return the logits (n_clips, n_outputs) in float64, means over rows."""
+        """Return the logits (n_clips, n_outputs) in float64."""
         import torch
 
         check_is_fitted(self)
-        from skdeepmir._training._data import tensor_of
-
-        rows, layout = validate_clips(self, X, reset=False, dtype=np.float64)
+        clips, layout = self._read_clips(X, reset=False, dtype=np.float64)
         generator = torch.Generator()
         module = self._fitted_module(generator)
-        parts = []
         with torch.inference_mode(), limit_threads(self.n_threads):
-            for start in range(0, len(rows), ROWS_AT_ONCE):
-                inputs = self._inputs(rows[start : start + ROWS_AT_ONCE], vars(self))
-                inputs = tensor_of(inputs)
-                parts.append(self._mean_logits(module, inputs, generator))
-        return mean_of_clips(np.concatenate(parts), layout)
-
-    def _mean_logits(self, module, inputs, generator):
-        """Return logits of rows, of the whole net or of the average of thinned ones."""
-        if self.mc_samples == 0:
-            return module(inputs).numpy()
-        from skdeepmir.nets import Dropout
-
-        generator.manual_seed(self._mask_seed)
-        for part in module.modules():
-            if isinstance(part, Dropout):  # one thinned net for all rows
-                part.train().shared = True
-        logits = np.stack([module(inputs).numpy() for _ in range(self.mc_samples)])
-        if self._kind == "multiclass":
-            return logsumexp(log_softmax(logits, axis=2), axis=0) - np.log(len(logits))
-        return logsumexp(log_expit(logits), axis=0) - logsumexp(
-            log_expit(-logits), axis=0
-        )
+            return self._logits_of_clips(module, clips, layout, generator)
 
 
 def _results(module, progress):

@@ -120,11 +120,7 @@ class MLP(nn.Module):
         super().__init__()
         if isinstance(hidden_layer_sizes, int):
             hidden_layer_sizes = (hidden_layer_sizes,)
-        if activation not in (*ACTIVATIONS, "maxout"):
-            raise ValueError(
-                f"activation={activation!r} is unknown; expected one of "
-                f"{[*ACTIVATIONS, 'maxout']}."
-            )
+        _check_activation(activation)
         self.activation, self.maxout_pieces = activation, maxout_pieces
         self.widths = [n_features, *context_sizes]
         pieces = maxout_pieces if activation == "maxout" else 1
@@ -186,6 +182,242 @@ class MLP(nn.Module):
             for name, weight in self.hidden.named_parameters():
                 if name.endswith("weight"):  # (n_units, n_inputs)
                     weight.renorm_(p=2, dim=0, maxnorm=max_norm)
+
+
+class Pool(nn.Module):
+    """Halve frames and bands of maps (batch, n_maps, n_frames, n_bands).
+
+    An axis of one value stays as it is.
+
+    Parameters
+    ----------
+    kind : {"max", "average", "lp", "stochastic"}, default="max"
+        The largest or mean value of two by two; the Lp norm of them, as a mean:
+        ``mean(|a| ** order) ** (1 / order)`` [1]_; or one that is drawn in proportion
+        to its size while training, and their mean weighted by size afterwards [2]_
+        (negative values count as 0).
+    order : float, default=2.0
+        Of the Lp norm: 1 is the average, infinity the maximum.
+    generator : torch.Generator, optional
+        Draws.
+
+    References
+    ----------
+    .. [1] P. Sermanet, S. Chintala and Y. LeCun. Convolutional neural networks applied
+       to house numbers digit classification. ICPR 2012.
+    .. [2] M. Zeiler and R. Fergus. Stochastic pooling for regularization of deep
+       convolutional neural networks. ICLR 2013.
+    """
+
+    def __init__(
+        self,
+        kind: str = "max",
+        order: float = 2.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if kind not in ("max", "average", "lp", "stochastic"):
+            raise ValueError(
+                f"kind={kind!r} is unknown; expected 'max', 'average', 'lp' or "
+                "'stochastic'."
+            )
+        self.kind, self.order, self.generator = kind, order, generator
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return pooled maps."""
+        size = [min(2, n) for n in x.shape[2:]]
+        if self.kind == "max":
+            return nn.functional.max_pool2d(x, size, ceil_mode=True)
+        if self.kind == "average":
+            return _average(x, size)
+        if self.kind == "lp":
+            # Without the small constant the gradient at 0 is infinite.
+            mean = _average(x.abs().pow(self.order), size)
+            return (mean + 1e-12).pow(1 / self.order)
+        regions = _regions(x.clamp(min=0), size)
+        total = regions.sum(-1, keepdim=True)
+        if not self.training:
+            weighted = regions.square().sum(-1) / total.squeeze(-1).clamp(min=1e-12)
+            return weighted
+        draw = torch.empty_like(total).uniform_(generator=self.generator) * total
+        place = (regions.cumsum(-1) <= draw).sum(-1, keepdim=True)
+        return regions.gather(-1, place.clamp(max=regions.shape[-1] - 1)).squeeze(-1)
+
+    def extra_repr(self) -> str:
+        """Return what ``repr`` shows."""
+        return f"kind={self.kind!r}"
+
+
+def _average(x: torch.Tensor, size: list[int]) -> torch.Tensor:
+    return nn.functional.avg_pool2d(x, size, ceil_mode=True, count_include_pad=False)
+
+
+def _regions(x: torch.Tensor, size: list[int]) -> torch.Tensor:
+    """Return the values of each region in a last axis, padded by zeros."""
+    (rows, columns), (n_rows, n_columns) = size, x.shape[2:]
+    x = nn.functional.pad(x, (0, -n_columns % columns, 0, -n_rows % rows))
+    x = x.unflatten(3, (-1, columns)).unflatten(2, (-1, rows))
+    return x.transpose(3, 4).flatten(4)  # (batch, maps, rows, columns, size)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that takes a batch of one value per map.
+
+    It has no deviation; what was seen before is used, as in prediction.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return normalised maps."""
+        if self.training and x.numel() == x.shape[1]:
+            mean, var = self.running_mean, self.running_var
+            return nn.functional.batch_norm(x, mean, var, self.weight, self.bias)
+        return super().forward(x)
+
+
+class ConvNet(nn.Module):
+    """A convolutional net over the frames of excerpts.
+
+    Parameters
+    ----------
+    n_features : int
+        Values of a frame, such as mel bands.
+    n_outputs : int
+        Logits.
+    channels : sequence of int, default=(32, 64, 128, 256)
+        Maps of the blocks: convolution, batch normalisation, activation, pooling by
+        two.
+    filters : {"square", "time", "musical"}, default="square"
+        - "square": 3 by 3 over frames and bands, the same at any pitch.
+        - "time": 3 frames by all bands, then 3 frames.
+        - "musical": in the first block, half the filters see 7 frames by seven tenths
+          of the bands, at any pitch (timbre), and half 31 frames of the mean over the
+          bands (rhythm) [1]_; then 3 frames.
+    activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
+        After each convolution.
+    maxout_pieces : int, default=2
+        Convolutions of which maxout takes the largest.
+    pooling : {"max", "average", "lp", "stochastic"}, default="max"
+        See :class:`Pool`.
+    lp_order : float, default=2.0
+        See :class:`Pool`.
+    dropout, input_dropout, output_dropout : float, default=0.0
+        Probabilities of dropping values before convolutions, input values, and values
+        before the output.
+    initialization : {"glorot", "he", "sparse"} or None, default="he"
+        See :func:`initialize`; None leaves weights unset, for those that are loaded.
+    generator : torch.Generator, optional
+        Draws first weights and masks.
+
+    References
+    ----------
+    .. [1] J. Pons, T. Lidy and X. Serra. Experimenting with musically motivated
+       convolutional neural networks. CBMI 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdeepmir.nets import ConvNet
+    >>> ConvNet(40, 3, (8, 16))(torch.zeros(5, 64, 40)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        channels: Sequence[int] = (32, 64, 128, 256),
+        *,
+        filters: str = "square",
+        activation: str = "relu",
+        maxout_pieces: int = 2,
+        pooling: str = "max",
+        lp_order: float = 2.0,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        initialization: str | None = "he",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        _check_activation(activation)
+        self.n_features, self.filters = n_features, filters
+        self.activation, self.maxout_pieces = activation, maxout_pieces
+        pieces = maxout_pieces if activation == "maxout" else 1
+        device = "cpu" if generator is None else generator.device
+        kernels = {
+            "square": [(3, 3)] * len(channels),
+            "time": [(3, n_features), *[(3, 1)] * (len(channels) - 1)],
+            "musical": [
+                (7, max(1, round(0.7 * n_features))),
+                *[(3, 1)] * (len(channels) - 1),
+            ],
+        }
+        if filters not in kernels:
+            raise ValueError(
+                f"filters={filters!r} is unknown; expected one of {[*kernels]}."
+            )
+        convolutions: list[nn.Conv2d] = []
+        n_below = 1
+        for kernel, n_maps in zip(kernels[filters], channels, strict=True):
+            # Filters over bands of their own do not reach beyond them.
+            pad = (kernel[0] // 2, 1 if kernel == (3, 3) else 0)
+            n = n_maps * pieces
+            if filters == "musical" and not convolutions:
+                self.rhythm = _conv(1, n - n // 2, (31, 1), (15, 0), device)
+                n //= 2
+            convolutions.append(_conv(n_below, n, kernel, pad, device))
+            n_below = n_maps
+        self.convolutions = nn.ModuleList(convolutions)
+        norms = [BatchNorm(n * pieces, device=device) for n in channels]
+        self.norms = nn.ModuleList(norms)
+        self.pool = Pool(pooling, lp_order, generator)
+        self.output = _linear(n_below, n_outputs, torch.device(device))
+        self.drop_input = Dropout(input_dropout, generator)
+        self.drop = Dropout(dropout, generator)
+        self.drop_output = Dropout(output_dropout, generator)
+        if initialization is not None:
+            rhythm = [self.rhythm] if filters == "musical" else []
+            for layer in [*convolutions, *rhythm]:
+                initialize(layer, initialization, activation, generator)
+            initialize(self.output, "glorot", "linear", generator)
+        self.to(memory_format=torch.channels_last)  # faster, on processors and GPUs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, n_frames, n_features)
+            Excerpts.
+
+        Returns
+        -------
+        logits : Tensor of shape (batch, n_outputs)
+            Before softmax or logistic function.
+        """
+        if x.ndim != 3 or x.shape[2] != self.n_features:
+            raise ValueError(
+                f"The net was given a tensor of shape {tuple(x.shape)}; expected "
+                f"(batch, n_frames, {self.n_features})."
+            )
+        maps = self.drop_input(x).unsqueeze(1)  # (batch, maps, n_frames, n_features)
+        for k, (convolution, norm) in enumerate(
+            zip(self.convolutions, self.norms, strict=True)
+        ):
+            below = self.drop(maps) if k else maps
+            maps = convolution(below)
+            if k == 0 and self.filters == "musical":
+                rhythm = self.rhythm(below.mean(3, keepdim=True))
+                maps = torch.cat([maps.amax(3, keepdim=True), rhythm], 1)
+            maps = self.pool(self._activate(norm(maps)))
+        by_time = maps.mean(3)  # (batch, maps, n_steps)
+        values = by_time.mean(2) + by_time.amax(2)
+        return self.output(self.drop_output(values))  # (batch, n_outputs)
+
+    def _activate(self, maps: torch.Tensor) -> torch.Tensor:
+        if self.activation == "maxout":
+            return maps.unflatten(1, (self.maxout_pieces, -1)).amax(1)
+        return ACTIVATIONS[self.activation](maps)
 
 
 class DenoisingAutoencoder(nn.Module):
@@ -251,8 +483,16 @@ class DenoisingAutoencoder(nn.Module):
         )
 
 
+def _check_activation(activation: str) -> None:
+    if activation not in (*ACTIVATIONS, "maxout"):
+        raise ValueError(
+            f"activation={activation!r} is unknown; expected one of "
+            f"{[*ACTIVATIONS, 'maxout']}."
+        )
+
+
 def initialize(
-    layer: nn.Linear,
+    layer: nn.Linear | nn.Conv2d,
     method: str,
     activation: str,
     generator: torch.Generator | None = None,
@@ -261,8 +501,9 @@ def initialize(
 
     Parameters
     ----------
-    layer : nn.Linear
-        The layer; biases become 0 (0.5 for "sparse" tanh units).
+    layer : nn.Linear or nn.Conv2d
+        The layer (inputs of a filter are all values that it sees, units its maps);
+        biases become 0 (0.5 for "sparse" tanh units).
     method : {"glorot", "he", "sparse"}
         - "glorot": uniform up to ``sqrt(6 / (n_inputs + n_units))`` [1]_, four times
           that for logistic units.
@@ -281,23 +522,25 @@ def initialize(
     .. [2] K. He et al. Delving deep into rectifiers. ICCV 2015.
     .. [3] J. Martens. Deep learning via Hessian-free optimization. ICML 2010.
     """
-    n_units, n_inputs = layer.weight.shape
     with torch.no_grad():
-        layer.bias.zero_()
+        weight = layer.weight.flatten(1)  # a view
+        n_units, n_inputs = weight.shape
+        if layer.bias is not None:
+            layer.bias.zero_()
         if method == "glorot":
             bound = math.sqrt(6 / (n_inputs + n_units))
             bound *= 4 if activation == "logistic" else 1
-            layer.weight.uniform_(-bound, bound, generator=generator)
+            weight.uniform_(-bound, bound, generator=generator)
         elif method == "he":
-            layer.weight.normal_(0, math.sqrt(2 / n_inputs), generator=generator)
+            weight.normal_(0, math.sqrt(2 / n_inputs), generator=generator)
         elif method == "sparse":
-            chosen = torch.empty_like(layer.weight).uniform_(generator=generator)
+            chosen = torch.empty_like(weight).uniform_(generator=generator)
             chosen = chosen.topk(min(SPARSE_INPUTS, n_inputs), dim=1).indices
             scale = 0.25 if activation == "tanh" else 1.0
-            values = torch.empty_like(layer.weight[:, : chosen.shape[1]])
+            values = torch.empty_like(weight[:, : chosen.shape[1]])
             values.normal_(0, scale, generator=generator)
-            layer.weight.zero_().scatter_(1, chosen, values)
-            if activation == "tanh":
+            weight.zero_().scatter_(1, chosen, values)
+            if activation == "tanh" and layer.bias is not None:
                 layer.bias.fill_(0.5)
         else:
             raise ValueError(
@@ -308,3 +551,16 @@ def initialize(
 def _linear(n_inputs: int, n_units: int, device: torch.device | None) -> nn.Linear:
     """Return a layer whose weights are not set yet (torch would draw them)."""
     return nn.utils.skip_init(nn.Linear, n_inputs, n_units, device=device or "cpu")
+
+
+def _conv(
+    n_below: int,
+    n_maps: int,
+    kernel: tuple[int, int],
+    padding: tuple[int, int],
+    device: torch.device | str,
+) -> nn.Conv2d:
+    """Return a convolution whose weights are not set yet; its norm has the bias."""
+    return nn.utils.skip_init(
+        nn.Conv2d, n_below, n_maps, kernel, padding=padding, bias=False, device=device
+    )

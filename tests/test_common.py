@@ -19,6 +19,7 @@ from skdeepmir import (
     BandShifter,
     ClipNormalizer,
     ClipVotingClassifier,
+    ConvTagger,
     DBNFeatureLearner,
     DropoutMLPClassifier,
     FrameStacker,
@@ -72,6 +73,15 @@ CLASSIFIERS = [
         random_state=0,
         verbose=False,
     ),
+    ConvTagger(
+        (8,),
+        excerpt_length=16,
+        max_epochs=40,
+        learning_rate=0.01,
+        output_dropout=0,
+        random_state=0,
+        verbose=False,
+    ),
     ClipVotingClassifier(LogisticRegression()),
     ClipVotingClassifier(SVC()),
     AugmentedClassifier(ClipVotingClassifier(LogisticRegression()), []),
@@ -101,7 +111,8 @@ EXTRA_CHECKS = [
 
 
 def expected_failures(estimator):
-    if not isinstance(estimator, DropoutMLPClassifier) or estimator.batch_size is None:
+    is_net = isinstance(estimator, ConvTagger | DropoutMLPClassifier)
+    if not is_net or estimator.batch_size is None:
         return {}
     return {
         "check_sample_weight_equivalence_on_dense_data": (

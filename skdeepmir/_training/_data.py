@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,138 @@ class Rows(skorch.dataset.Dataset):
         """Return inputs, and targets with their weights, of some rows."""
         weight = None if self.weight is None else self.weight.index_select(0, rows)
         return self.X.index_select(0, rows), (self.y.index_select(0, rows), weight)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to excerpts in training.
+
+    Attributes
+    ----------
+    shift_bands : int
+        Most bands that an excerpt is moved up or down; edges are repeated.
+    mask_bands, mask_frames : int
+        Most neighbouring bands and frames that are set to zero.
+    mixup : float
+        Largest share of another excerpt (and its target) that is added in.
+    """
+
+    shift_bands: int = 0
+    mask_bands: int = 0
+    mask_frames: int = 0
+    mixup: float = 0.0
+
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return shifted and masked excerpts (batch, n_frames, n_features)."""
+        batch, n_frames, n_features = x.shape
+        if self.shift_bands:
+            moved = _draw(2 * self.shift_bands + 1, batch, generator) - self.shift_bands
+            bands = torch.arange(n_features, device=x.device) - moved[:, None]
+            bands = bands.clamp(0, n_features - 1)
+            x = x.gather(2, bands[:, None].expand(-1, n_frames, -1))
+        for largest, axis in ((self.mask_bands, 2), (self.mask_frames, 1)):
+            if largest:
+                n = x.shape[axis]
+                width = _draw(min(largest, n) + 1, batch, generator)[:, None]
+                first = _draw(n, batch, generator)[:, None]
+                place = torch.arange(n, device=x.device)
+                masked = (place >= first) & (place < first + width)
+                x = x.masked_fill(masked.unsqueeze(3 - axis), 0)
+        return x
+
+
+def _draw(n: int, size: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.randint(n, (size,), generator=generator, device=generator.device)
+
+
+class Excerpts(skorch.dataset.Dataset):
+    """Excerpts of clips: new random ones in each pass of training, else the middle.
+
+    Parameters
+    ----------
+    clips : list of ndarray of shape (n_frames_i, n_features)
+        Clips; shorter ones than an excerpt are repeated.
+    y : Tensor of shape (n_clips,) or (n_clips, n_outputs)
+        Targets.
+    weight : Tensor or None
+        What each loss counts.
+    length : int
+        Frames of an excerpt.
+    mean, scale : ndarray of shape (n_features,)
+        What standardises the features.
+    n_classes : int
+        Classes that are mixed, where ``y`` holds their numbers.
+    augmentation : Augmentation
+        What is done in training.
+    generator : torch.Generator
+        Draws, and says on which device excerpts are.
+    training : bool
+        Whether excerpts are drawn and changed.
+    """
+
+    def __init__(
+        self,
+        clips: list[np.ndarray],
+        y: torch.Tensor,
+        weight: torch.Tensor | None,
+        *,
+        length: int,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        n_classes: int,
+        augmentation: Augmentation,
+        generator: torch.Generator,
+        training: bool,
+    ) -> None:
+        self.X, self.y, self.weight = clips, y, weight
+        self.length, self.mean, self.scale = length, mean, scale
+        self.n_classes, self.augmentation = n_classes, augmentation
+        self.generator, self.training = generator, training
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.X)
+
+    def batch(self, rows: torch.Tensor) -> Batch:
+        """Return an excerpt of each clip, and targets with their weights."""
+        where = torch.rand(len(rows), generator=self.generator, device=rows.device)
+        where = where.tolist() if self.training else [0.5] * len(rows)
+        x = np.stack(
+            [
+                excerpt(self.X[i], self.length, share)
+                for i, share in zip(rows.tolist(), where, strict=True)
+            ]
+        )
+        x = tensor_of((x - self.mean) / self.scale).to(rows.device)
+        y = self.y.index_select(0, rows)
+        weight = None if self.weight is None else self.weight.index_select(0, rows)
+        if not self.training:
+            return x, (y, weight)
+        x = self.augmentation.apply(x, self.generator)
+        if self.augmentation.mixup:
+            x, y = self._mixed(x, y)
+        return x, (y, weight)
+
+    def _mixed(
+        self, x: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add to each excerpt a share of another of the batch, targets likewise."""
+        n = len(x)
+        share = torch.rand(n, 1, generator=self.generator, device=x.device).to(x.dtype)
+        share *= self.augmentation.mixup
+        other = torch.randperm(n, generator=self.generator, device=x.device)
+        if y.ndim == 1:
+            y = nn.functional.one_hot(y, self.n_classes).to(x.dtype)
+        x = x + share[:, :, None] * (x[other] - x)
+        return x, y + share * (y[other] - y)
+
+
+def excerpt(clip: np.ndarray, length: int, share: float) -> np.ndarray:
+    """Return ``length`` frames of a clip, from the share ``share`` of all places."""
+    if len(clip) < length:
+        clip = np.tile(clip, (-(-length // len(clip)), 1))
+    first = min(int(share * (len(clip) - length + 1)), len(clip) - length)
+    return clip[first : first + length]
 
 
 class Batches:

@@ -1,12 +1,14 @@
 """Clips into labels and tags."""
 
 from skdeepmir.tagging._bagging import GroupBaggingClassifier
+from skdeepmir.tagging._conv_tagger import ConvTagger
 from skdeepmir.tagging._dropout_mlp import DropoutMLPClassifier
 from skdeepmir.tagging._votes import AugmentedClassifier, ClipVotingClassifier
 
 __all__ = [
     "AugmentedClassifier",
     "ClipVotingClassifier",
+    "ConvTagger",
     "DropoutMLPClassifier",
     "GroupBaggingClassifier",
 ]

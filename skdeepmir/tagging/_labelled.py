@@ -16,8 +16,8 @@ class LabelledClips:
 
     Attributes
     ----------
-    rows : ndarray of shape (n_rows, n_features)
-        The rows of all clips below each other.
+    rows : ndarray of shape (n_rows, n_features), or list of ndarray
+        The rows of all clips below each other, or each clip's own.
     layout : ClipLayout
         Which rows are of which clip.
     targets : ndarray of shape (n_clips,) or (n_clips, n_outputs)
@@ -26,7 +26,7 @@ class LabelledClips:
         What each counts.
     """
 
-    rows: np.ndarray
+    rows: Any
     layout: ClipLayout
     targets: np.ndarray
     weight: np.ndarray | None
@@ -69,8 +69,12 @@ class LabelledClips:
         return self._where(~is_held_out, self.weight), self._where(is_held_out, None)
 
     def _where(self, kept: np.ndarray, weight: np.ndarray | None) -> LabelledClips:
+        if isinstance(self.rows, list):
+            rows = [self.rows[i] for i in np.flatnonzero(kept)]
+        else:
+            rows = self.rows[np.repeat(kept, self.layout.n_frames)]
         return LabelledClips(
-            self.rows[np.repeat(kept, self.layout.n_frames)],
+            rows,
             ClipLayout(self.layout.container, self.layout.n_frames[kept]),
             self.targets[kept],
             None if weight is None else weight[kept],

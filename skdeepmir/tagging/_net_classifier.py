@@ -75,7 +75,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return what the net is trained on, or watched with."""
         raise NotImplementedError
 
-    def _logits_of_clips(self, module, clips, layout, generator):
+    def _logits_of_clips(self, module, clips, layout, generator, **options):
         """Return logits (n_clips, n_outputs) in float64."""
         raise NotImplementedError
 
@@ -467,7 +467,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         module.load_state_dict(weights)
         return module.eval()
 
-    def _logits(self, X):
+    def _logits(self, X, **options):
         """Return the logits (n_clips, n_outputs) in float64."""
         import torch
 
@@ -476,7 +476,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         generator = torch.Generator()
         module = self._fitted_module(generator)
         with torch.inference_mode(), limit_threads(self.n_threads):
-            return self._logits_of_clips(module, clips, layout, generator)
+            return self._logits_of_clips(module, clips, layout, generator, **options)
 
 
 def _results(module, progress):

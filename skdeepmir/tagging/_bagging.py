@@ -89,7 +89,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
     >>> rng = np.random.RandomState(0)
     >>> y = np.arange(40) % 2
     >>> X, artists = rng.randn(40, 5) + 3 * y[:, None], np.arange(40) // 4
-    >>> net = DropoutMLPClassifier((20,), learning_rate=0.01)
+    >>> net = DropoutMLPClassifier((50,), learning_rate=0.01)
     >>> bag = GroupBaggingClassifier(net, n_estimators=4, random_state=0)
     >>> bag.fit(X, y, groups=artists).oob_score_ > 0.9
     True

@@ -84,7 +84,6 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    import pandas as pd
     >>> from skdeepmir import DropoutMLPClassifier, GroupBaggingClassifier
     >>> rng = np.random.RandomState(0)
     >>> y = np.arange(40) % 2

@@ -97,3 +97,10 @@ def test_activations_with_and_without_pretraining():
     assert len(table) == 2 + 3
     errors = [float(cell.split("±")[0]) for cell in table[2].split("|")[2:4]]
     assert all(0 < error < 60 for error in errors)
+
+
+@pytest.mark.slow
+def test_a_convolutional_net_is_compared(tmp_path):
+    run("conv_tagger.py", "--max-epochs", "1", "--cv", "2", out=tmp_path)
+    table = (tmp_path / "conv_tagger.md").read_text().splitlines()
+    assert len(table) == 2 + 2

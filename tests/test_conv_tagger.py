@@ -228,3 +228,12 @@ def test_bad_channels_are_named():
     for channels in ((), (4, 0), (2.5,)):
         with pytest.raises(ValueError, match="channels="):
             tagger(channels=channels).fit(clips, y)
+
+
+def test_watching_validation_clips_changes_nothing():
+    clips, y = clips_and_labels()
+    plain = tagger(max_epochs=4).fit(clips, y)
+    watched = tagger(max_epochs=4).fit(clips, y, X_val=clips[:4], y_val=y[:4])
+    assert len(watched.validation_scores_) == 4
+    for name, weights in plain.weights_.items():
+        np.testing.assert_array_equal(weights, watched.weights_[name])

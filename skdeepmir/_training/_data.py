@@ -141,8 +141,10 @@ class Excerpts(skorch.dataset.Dataset):
 
     def batch(self, rows: torch.Tensor) -> Batch:
         """Return an excerpt of each clip, and targets with their weights."""
-        where = torch.rand(len(rows), generator=self.generator, device=rows.device)
-        where = where.tolist() if self.training else [0.5] * len(rows)
+        where = [0.5] * len(rows)
+        if self.training:
+            draws = torch.rand(len(rows), generator=self.generator, device=rows.device)
+            where = draws.tolist()
         x = np.stack(
             [
                 excerpt(self.X[i], self.length, share)

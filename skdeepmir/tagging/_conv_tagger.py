@@ -277,15 +277,13 @@ class ConvTagger(NetClassifier):
     def _dataset(self, data, fitted, generator, *, training):
         from skdeepmir._training._data import Augmentation, Excerpts, tensor_of
 
-        targets, weight = data.targets, data.weight
-        if targets.ndim == 2:
-            targets = targets.astype(self._dtype())
-        if weight is not None:
-            weight = tensor_of((weight / weight.mean()).astype(self._dtype()))
-            weight = weight.to(generator.device)
+        targets, weight = (
+            None if part is None else tensor_of(part).to(generator.device)
+            for part in data.losses(self._dtype())
+        )
         return Excerpts(
             data.rows,
-            tensor_of(targets).to(generator.device),
+            targets,
             weight,
             length=fitted["excerpt_length_"],
             mean=fitted["mean_"],

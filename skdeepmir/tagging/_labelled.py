@@ -80,6 +80,20 @@ class LabelledClips:
             None if weight is None else weight[kept],
         )
 
+    def losses(self, dtype: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what a loss takes of each clip: its target, and its weight or None.
+
+        The mean weight is 1 over what is trained on: all rows of stacked clips, else
+        the clips. Targets of 0 and 1, and weights, are of the floating ``dtype``.
+        """
+        targets, weight = self.targets, self.weight
+        if targets.ndim == 2:
+            targets = targets.astype(dtype)
+        if weight is not None:
+            counted = weight if isinstance(self.rows, list) else self._repeated(weight)
+            weight = (weight / counted.mean()).astype(dtype)
+        return targets, weight
+
     def tensors(self, inputs: np.ndarray, device: str) -> Any:
         """Return the dataset that a net is trained on.
 
@@ -98,13 +112,8 @@ class LabelledClips:
         """
         from skdeepmir._training._data import Rows, tensor_of
 
-        targets, weight = self.targets, self.weight
-        if targets.ndim == 2:
-            targets = targets.astype(inputs.dtype)
-        arrays = [inputs, self._repeated(targets)]
-        if weight is not None:
-            weight = self._repeated(weight)
-            arrays.append((weight / weight.mean()).astype(inputs.dtype))
+        of_clips = [part for part in self.losses(inputs.dtype) if part is not None]
+        arrays = [inputs, *map(self._repeated, of_clips)]
         return Rows(*(tensor_of(array).to(device) for array in arrays))
 
     def _repeated(self, of_clips: np.ndarray) -> np.ndarray:

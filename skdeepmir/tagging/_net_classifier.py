@@ -441,10 +441,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             curve = self.loss_curve_.tolist()
             settings = replace(settings, max_epochs=len(curve) + 1)
             options["progress"] = _loop.Progress(len(curve), curve)
-        if state is not None and state["kind"] == (
-            self.optimizer,
-            self.weight_decay > 0,
-        ):
+        if state is not None and state["kind"] == kind:
             job.generator.set_state(torch.from_numpy(state["generator"].copy()))
             options["optimizer_state"] = map_arrays(
                 state["optimizer"], lambda array: torch.from_numpy(array.copy())

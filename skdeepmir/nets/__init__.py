@@ -1,0 +1,19 @@
+"""Neural nets as plain torch modules: sizes are explicit, logits come out.
+
+They know nothing of scikit-learn, labels or training, and can be used with skorch or
+torch alone. Every random number comes from ``generator`` (None: torch's global one).
+"""
+
+from skdeepmir.nets._conv import ConvNet
+from skdeepmir.nets._layers import BatchNorm, Dropout, Pool, initialize
+from skdeepmir.nets._mlp import MLP, DenoisingAutoencoder
+
+__all__ = [
+    "MLP",
+    "BatchNorm",
+    "ConvNet",
+    "DenoisingAutoencoder",
+    "Dropout",
+    "Pool",
+    "initialize",
+]

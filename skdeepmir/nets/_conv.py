@@ -1,0 +1,178 @@
+"""Convolutional nets: ``ConvNet``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from skdeepmir.nets._layers import (
+    ACTIVATIONS,
+    BatchNorm,
+    Dropout,
+    Pool,
+    check_activation,
+    initialize,
+    linear,
+)
+
+
+class ConvNet(nn.Module):
+    """A convolutional net over the frames of excerpts.
+
+    Parameters
+    ----------
+    n_features : int
+        Values of a frame, such as mel bands.
+    n_outputs : int
+        Logits.
+    channels : sequence of int, default=(32, 64, 128, 256)
+        Maps of the blocks: convolution, batch normalisation, activation, pooling by
+        two.
+    filters : {"square", "time", "musical"}, default="square"
+        - "square": 3 by 3 over frames and bands, the same at any pitch.
+        - "time": 3 frames by all bands, then 3 frames.
+        - "musical": in the first block, half the filters see 7 frames by seven tenths
+          of the bands, at any pitch (timbre), and half 31 frames of the mean over the
+          bands (rhythm) [1]_; then 3 frames.
+    activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
+        After each convolution.
+    maxout_pieces : int, default=2
+        Convolutions of which maxout takes the largest.
+    pooling : {"max", "average", "lp", "stochastic"}, default="max"
+        See :class:`Pool`.
+    lp_order : float, default=2.0
+        See :class:`Pool`.
+    dropout, input_dropout, output_dropout : float, default=0.0
+        Probabilities of dropping values before convolutions, input values, and values
+        before the output.
+    initialization : {"glorot", "he", "sparse"} or None, default="he"
+        See :func:`initialize`; None leaves weights unset, for those that are loaded.
+    generator : torch.Generator, optional
+        Draws first weights and masks.
+
+    References
+    ----------
+    .. [1] J. Pons, T. Lidy and X. Serra. Experimenting with musically motivated
+       convolutional neural networks. CBMI 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdeepmir.nets import ConvNet
+    >>> ConvNet(40, 3, (8, 16))(torch.zeros(5, 64, 40)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        channels: Sequence[int] = (32, 64, 128, 256),
+        *,
+        filters: str = "square",
+        activation: str = "relu",
+        maxout_pieces: int = 2,
+        pooling: str = "max",
+        lp_order: float = 2.0,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        initialization: str | None = "he",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_activation(activation)
+        self.n_features, self.filters = n_features, filters
+        self.activation, self.maxout_pieces = activation, maxout_pieces
+        pieces = maxout_pieces if activation == "maxout" else 1
+        device = "cpu" if generator is None else generator.device
+        kernels = {
+            "square": [(3, 3)] * len(channels),
+            "time": [(3, n_features), *[(3, 1)] * (len(channels) - 1)],
+            "musical": [
+                (7, max(1, round(0.7 * n_features))),
+                *[(3, 1)] * (len(channels) - 1),
+            ],
+        }
+        if filters not in kernels:
+            raise ValueError(
+                f"filters={filters!r} is unknown; expected one of {[*kernels]}."
+            )
+        convolutions: list[nn.Conv2d] = []
+        n_below = 1
+        for kernel, n_maps in zip(kernels[filters], channels, strict=True):
+            # Filters over bands of their own do not reach beyond them.
+            pad = (kernel[0] // 2, 1 if kernel == (3, 3) else 0)
+            n = n_maps * pieces
+            if filters == "musical" and not convolutions:
+                self.rhythm = _conv2d(1, n - n // 2, (31, 1), (15, 0), device)
+                n //= 2
+            convolutions.append(_conv2d(n_below, n, kernel, pad, device))
+            n_below = n_maps
+        self.convolutions = nn.ModuleList(convolutions)
+        norms = [BatchNorm(n * pieces, device=device) for n in channels]
+        self.norms = nn.ModuleList(norms)
+        self.pool = Pool(pooling, lp_order, generator)
+        self.output = linear(n_below, n_outputs, torch.device(device))
+        self.drop_input = Dropout(input_dropout, generator)
+        self.drop = Dropout(dropout, generator)
+        self.drop_output = Dropout(output_dropout, generator)
+        if initialization is not None:
+            rhythm = [self.rhythm] if filters == "musical" else []
+            for layer in [*convolutions, *rhythm]:
+                initialize(layer, initialization, activation, generator)
+            initialize(self.output, "glorot", "linear", generator)
+        # Faster, on processors and GPUs; torch's annotations lack it.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, n_frames, n_features)
+            Excerpts.
+
+        Returns
+        -------
+        logits : Tensor of shape (batch, n_outputs)
+            Before softmax or logistic function.
+        """
+        if x.ndim != 3 or x.shape[2] != self.n_features:
+            raise ValueError(
+                f"The net was given a tensor of shape {tuple(x.shape)}; expected "
+                f"(batch, n_frames, {self.n_features})."
+            )
+        maps = self.drop_input(x).unsqueeze(1)  # (batch, maps, n_frames, n_features)
+        for k, (convolution, norm) in enumerate(
+            zip(self.convolutions, self.norms, strict=True)
+        ):
+            below = self.drop(maps) if k else maps
+            maps = convolution(below)
+            if k == 0 and self.filters == "musical":
+                rhythm = self.rhythm(below.mean(3, keepdim=True))
+                maps = torch.cat([maps.amax(3, keepdim=True), rhythm], 1)
+            maps = self.pool(self._activate(norm(maps)))
+        by_time = maps.mean(3)  # (batch, maps, n_steps)
+        values = by_time.mean(2) + by_time.amax(2)
+        return self.output(self.drop_output(values))  # (batch, n_outputs)
+
+    def _activate(self, maps: torch.Tensor) -> torch.Tensor:
+        if self.activation == "maxout":
+            return maps.unflatten(1, (self.maxout_pieces, -1)).amax(1)
+        return ACTIVATIONS[self.activation](maps)
+
+
+def _conv2d(
+    n_below: int,
+    n_maps: int,
+    kernel: tuple[int, int],
+    padding: tuple[int, int],
+    device: torch.device | str,
+) -> nn.Conv2d:
+    """Return a convolution whose weights are not set yet; its norm has the bias."""
+    return nn.utils.skip_init(
+        nn.Conv2d, n_below, n_maps, kernel, padding=padding, bias=False, device=device
+    )

@@ -1,0 +1,222 @@
+"""Layers that nets share, and how their weights begin."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "logistic": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softplus": nn.functional.softplus,
+}
+
+
+SPARSE_INPUTS = 15  # non-zero weights of a unit (Martens 2010)
+
+
+class Dropout(nn.Module):
+    """Set values to zero at random while training, and scale up the others.
+
+    Parameters
+    ----------
+    p : float
+        Probability that a value is dropped, to the nearest of 65,536 steps.
+    generator : torch.Generator, optional
+        Draws the masks. (``torch.nn.Dropout`` takes none, and is slower on a
+        processor.)
+
+    Attributes
+    ----------
+    shared : bool
+        Whether all rows get one mask: a net that is drawn once, instead of one for each
+        row. False at first.
+    """
+
+    def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"p={p!r} is no probability; expected 0 to 1.")
+        self.p, self.generator, self.shared = p, generator, False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Drop values of ``x`` (n, ...) in training; return it as it is otherwise."""
+        n_steps = round(self.p * 65536)
+        if not self.training or n_steps == 0:
+            return x
+        if n_steps == 65536:
+            return torch.zeros_like(x)
+        shape = (1, *x.shape[1:]) if self.shared else x.shape
+        n = math.prod(shape)
+        # Four values of 16 bits from each draw of 64.
+        bits = torch.empty(-(-n // 4), dtype=torch.int64, device=x.device)
+        bits.random_(-(2**63), None, generator=self.generator)
+        kept = bits.view(torch.int16)[:n].view(shape) >= n_steps - 32768
+        return x * kept.to(x.dtype).mul_(65536 / (65536 - n_steps))
+
+    def extra_repr(self) -> str:
+        """Return what ``repr`` shows."""
+        return f"p={self.p}"
+
+
+class Pool(nn.Module):
+    """Halve frames and bands of maps (batch, n_maps, n_frames, n_bands).
+
+    An axis of one value stays as it is.
+
+    Parameters
+    ----------
+    kind : {"max", "average", "lp", "stochastic"}, default="max"
+        The largest or mean value of two by two; the Lp norm of them, as a mean:
+        ``mean(|a| ** order) ** (1 / order)`` [1]_; or one that is drawn in proportion
+        to its size while training, and their mean weighted by size afterwards [2]_
+        (negative values count as 0).
+    order : float, default=2.0
+        Of the Lp norm: 1 is the average, infinity the maximum.
+    generator : torch.Generator, optional
+        Draws.
+
+    References
+    ----------
+    .. [1] P. Sermanet, S. Chintala and Y. LeCun. Convolutional neural networks applied
+       to house numbers digit classification. ICPR 2012.
+    .. [2] M. Zeiler and R. Fergus. Stochastic pooling for regularization of deep
+       convolutional neural networks. ICLR 2013.
+    """
+
+    def __init__(
+        self,
+        kind: str = "max",
+        order: float = 2.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if kind not in ("max", "average", "lp", "stochastic"):
+            raise ValueError(
+                f"kind={kind!r} is unknown; expected 'max', 'average', 'lp' or "
+                "'stochastic'."
+            )
+        self.kind, self.order, self.generator = kind, order, generator
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return pooled maps."""
+        size = [min(2, n) for n in x.shape[2:]]
+        if self.kind == "max":
+            return nn.functional.max_pool2d(x, size, ceil_mode=True)
+        if self.kind == "average":
+            return _average(x, size)
+        if self.kind == "lp":
+            # Without the small constant the gradient at 0 is infinite.
+            mean = _average(x.abs().pow(self.order), size)
+            return (mean + 1e-12).pow(1 / self.order)
+        regions = _regions(x.clamp(min=0), size)
+        total = regions.sum(-1, keepdim=True)
+        if not self.training:
+            weighted = regions.square().sum(-1) / total.squeeze(-1).clamp(min=1e-12)
+            return weighted
+        draw = torch.empty_like(total).uniform_(generator=self.generator) * total
+        place = (regions.cumsum(-1) <= draw).sum(-1, keepdim=True)
+        return regions.gather(-1, place.clamp(max=regions.shape[-1] - 1)).squeeze(-1)
+
+    def extra_repr(self) -> str:
+        """Return what ``repr`` shows."""
+        return f"kind={self.kind!r}"
+
+
+def _average(x: torch.Tensor, size: list[int]) -> torch.Tensor:
+    return nn.functional.avg_pool2d(x, size, ceil_mode=True, count_include_pad=False)
+
+
+def _regions(x: torch.Tensor, size: list[int]) -> torch.Tensor:
+    """Return the values of each region in a last axis, padded by zeros."""
+    (rows, columns), (n_rows, n_columns) = size, x.shape[2:]
+    x = nn.functional.pad(x, (0, -n_columns % columns, 0, -n_rows % rows))
+    x = x.unflatten(3, (-1, columns)).unflatten(2, (-1, rows))
+    return x.transpose(3, 4).flatten(4)  # (batch, maps, rows, columns, size)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that takes a batch of one value per map.
+
+    It has no deviation; what was seen before is used, as in prediction.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return normalised maps."""
+        if self.training and x.numel() == x.shape[1]:
+            mean, var = self.running_mean, self.running_var
+            return nn.functional.batch_norm(x, mean, var, self.weight, self.bias)
+        return super().forward(x)
+
+
+def check_activation(activation: str) -> None:
+    if activation not in (*ACTIVATIONS, "maxout"):
+        raise ValueError(
+            f"activation={activation!r} is unknown; expected one of "
+            f"{[*ACTIVATIONS, 'maxout']}."
+        )
+
+
+def initialize(
+    layer: nn.Linear | nn.Conv2d,
+    method: str,
+    activation: str,
+    generator: torch.Generator | None = None,
+) -> None:
+    """Draw the first weights of a layer, in place.
+
+    Parameters
+    ----------
+    layer : nn.Linear or nn.Conv2d
+        The layer (inputs of a filter are all values that it sees, units its maps);
+        biases become 0 (0.5 for "sparse" tanh units).
+    method : {"glorot", "he", "sparse"}
+        - "glorot": uniform up to ``sqrt(6 / (n_inputs + n_units))`` [1]_, four times
+          that for logistic units.
+        - "he": normal, of variance ``2 / n_inputs`` [2]_.
+        - "sparse": fifteen inputs of each unit have standard normal weights [3]_, a
+          quarter of these for tanh units.
+    activation : str
+        Of the units; "linear" for outputs.
+    generator : torch.Generator, optional
+        Draws them.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio. Understanding the difficulty of training deep
+       feedforward neural networks. AISTATS 2010.
+    .. [2] K. He et al. Delving deep into rectifiers. ICCV 2015.
+    .. [3] J. Martens. Deep learning via Hessian-free optimization. ICML 2010.
+    """
+    with torch.no_grad():
+        weight = layer.weight.flatten(1)  # a view
+        n_units, n_inputs = weight.shape
+        if layer.bias is not None:
+            layer.bias.zero_()
+        if method == "glorot":
+            bound = math.sqrt(6 / (n_inputs + n_units))
+            bound *= 4 if activation == "logistic" else 1
+            weight.uniform_(-bound, bound, generator=generator)
+        elif method == "he":
+            weight.normal_(0, math.sqrt(2 / n_inputs), generator=generator)
+        elif method == "sparse":
+            chosen = torch.empty_like(weight).uniform_(generator=generator)
+            chosen = chosen.topk(min(SPARSE_INPUTS, n_inputs), dim=1).indices
+            scale = 0.25 if activation == "tanh" else 1.0
+            values = torch.empty_like(weight[:, : chosen.shape[1]])
+            values.normal_(0, scale, generator=generator)
+            weight.zero_().scatter_(1, chosen, values)
+            if activation == "tanh" and layer.bias is not None:
+                layer.bias.fill_(0.5)
+        else:
+            raise ValueError(
+                f"method={method!r} is unknown; expected 'glorot', 'he' or 'sparse'."
+            )
+
+
+def linear(n_inputs: int, n_units: int, device: torch.device | None) -> nn.Linear:
+    """Return a layer whose weights are not set yet (torch would draw them)."""
+    return nn.utils.skip_init(nn.Linear, n_inputs, n_units, device=device or "cpu")

@@ -1,0 +1,198 @@
+"""Nets of full layers: ``MLP`` and ``DenoisingAutoencoder``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from skdeepmir.nets._layers import (
+    ACTIVATIONS,
+    Dropout,
+    check_activation,
+    initialize,
+    linear,
+)
+
+
+class MLP(nn.Module):
+    """A multi-layer perceptron with dropout on the input of every layer.
+
+    Parameters
+    ----------
+    n_features : int
+        Values of an input row.
+    n_outputs : int
+        Logits.
+    hidden_layer_sizes : int or sequence of int, default=(512, 512)
+        Units of the hidden layers; ``()`` for a linear classifier.
+    activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
+        Of the hidden units.
+    maxout_pieces : int, default=2
+        Linear pieces of a maxout unit, which gives the largest of them [1]_.
+    dropout, input_dropout : float, default=0.0
+        Probabilities of dropping hidden units and input values.
+    context_sizes : sequence of int, default=()
+        Values that the layers, from the first on, see besides the layer below. They
+        follow the features in an input row. (An unrolled deep Boltzmann machine shows
+        each layer what it inferred of the one above.)
+    initialization : {"glorot", "he", "sparse"} or None, default="glorot"
+        See :func:`initialize`; None leaves weights unset, for those that are loaded.
+    generator : torch.Generator, optional
+        Draws first weights and masks.
+
+    References
+    ----------
+    .. [1] I. Goodfellow et al. Maxout networks. ICML 2013.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdeepmir.nets import MLP
+    >>> MLP(20, 3, (8, 8), dropout=0.5)(torch.zeros(5, 20)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden_layer_sizes: int | Sequence[int] = (512, 512),
+        *,
+        activation: str = "relu",
+        maxout_pieces: int = 2,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        context_sizes: Sequence[int] = (),
+        initialization: str | None = "glorot",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(hidden_layer_sizes, int):
+            hidden_layer_sizes = (hidden_layer_sizes,)
+        check_activation(activation)
+        self.activation, self.maxout_pieces = activation, maxout_pieces
+        self.widths = [n_features, *context_sizes]
+        pieces = maxout_pieces if activation == "maxout" else 1
+        context = [*context_sizes, *[0] * len(hidden_layer_sizes)]
+        sizes = [n_features, *hidden_layer_sizes]
+        device = None if generator is None else generator.device
+        hidden = [
+            linear(n_below + n_beside, n_units * pieces, device)
+            for n_below, n_beside, n_units in zip(
+                sizes, context, hidden_layer_sizes, strict=False
+            )
+        ]
+        self.hidden = nn.ModuleList(hidden)
+        self.output = linear(sizes[-1], n_outputs, device)
+        self.drop_input = Dropout(input_dropout, generator)
+        self.drop = Dropout(dropout, generator)
+        if initialization is not None:
+            for layer in hidden:
+                initialize(layer, initialization, activation, generator)
+            initialize(self.output, initialization, "linear", generator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_features + sum(context_sizes))
+            Rows.
+
+        Returns
+        -------
+        logits : Tensor of shape (n, n_outputs)
+            Before softmax or logistic function.
+        """
+        if x.ndim != 2 or x.shape[1] != sum(self.widths):
+            raise ValueError(
+                f"The net was given a tensor of shape {tuple(x.shape)}; expected (n, "
+                f"{sum(self.widths)}), a row for each input."
+            )
+        values, *beside = x.split(self.widths, dim=1)
+        values = self.drop_input(values)
+        for k, layer in enumerate(self.hidden):
+            if k < len(beside):
+                values = torch.cat([values, self.drop(beside[k])], dim=1)
+            values = self.drop(self._activate(layer(values)))
+        return self.output(values)  # (n, n_outputs)
+
+    def _activate(self, z: torch.Tensor) -> torch.Tensor:
+        if self.activation == "maxout":
+            return z.unflatten(1, (self.maxout_pieces, -1)).amax(1)
+        return ACTIVATIONS[self.activation](z)
+
+    def limit_norms(self, max_norm: float) -> None:
+        """Scale hidden units' incoming weight vectors down to a norm of ``max_norm``.
+
+        Each piece of a maxout unit has its own vector.
+        """
+        with torch.no_grad():
+            for name, weight in self.hidden.named_parameters():
+                if name.endswith("weight"):  # (n_units, n_inputs)
+                    weight.renorm_(p=2, dim=0, maxnorm=max_norm)
+
+
+class DenoisingAutoencoder(nn.Module):
+    """One hidden layer that restores its input from a part of it.
+
+    Parameters
+    ----------
+    n_features : int
+        Values of an input row.
+    n_units : int
+        Hidden units.
+    activation : {"relu", "logistic", "tanh", "softplus"}, default="relu"
+        Of the hidden units.
+    output : {"linear", "relu", "logistic", "tanh", "softplus"}, default="linear"
+        What gives the restored values. "softplus" where they cannot be negative: a
+        rectifier there dies [1]_.
+    corruption : float, default=0.25
+        Probability that an input value is set to zero in training. Others stay as they
+        are.
+    initialization : {"glorot", "he", "sparse"}, default="glorot"
+        See :func:`initialize`.
+    generator : torch.Generator, optional
+        Draws first weights and what is set to zero.
+
+    References
+    ----------
+    .. [1] X. Glorot, A. Bordes and Y. Bengio. Deep sparse rectifier neural networks.
+       AISTATS 2011.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_units: int,
+        *,
+        activation: str = "relu",
+        output: str = "linear",
+        corruption: float = 0.25,
+        initialization: str = "glorot",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.activation, self.output = activation, output
+        device = None if generator is None else generator.device
+        self.corrupt = Dropout(corruption, generator)
+        self.encoder = linear(n_features, n_units, device)
+        self.decoder = linear(n_units, n_features, device)
+        initialize(self.encoder, initialization, activation, generator)
+        initialize(self.decoder, initialization, output, generator)
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the hidden activations (n, n_units) of clean rows (n, n_features)."""
+        return ACTIVATIONS[self.activation](self.encoder(x))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return restored rows (n, n_features)."""
+        corrupted = self.corrupt(x)
+        if self.training:  # undo the scaling: what is not set to zero stays
+            corrupted = corrupted * (1 - self.corrupt.p)
+        restored = self.decoder(self.encode(corrupted))
+        return (
+            restored if self.output == "linear" else ACTIVATIONS[self.output](restored)
+        )

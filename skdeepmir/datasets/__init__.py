@@ -1,11 +1,19 @@
 """Clips to learn from: generated (``make_*``) or on disk (``load_*``)."""
 
 from skdeepmir.datasets._generators import make_instrument_clips, make_tag_clips
+from skdeepmir.datasets._gtzan import load_gtzan
 from skdeepmir.datasets._loaders import load_audio_folder, load_manifest
+from skdeepmir.datasets._magnatagatune import load_magnatagatune
+from skdeepmir.datasets._mirdata import load_mirdata
+from skdeepmir.datasets._mtg_jamendo import load_mtg_jamendo
 
 __all__ = [
     "load_audio_folder",
+    "load_gtzan",
+    "load_magnatagatune",
     "load_manifest",
+    "load_mirdata",
+    "load_mtg_jamendo",
     "make_instrument_clips",
     "make_tag_clips",
 ]

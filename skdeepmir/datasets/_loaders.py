@@ -210,9 +210,16 @@ def _group_files(names, groups):
 def _encode_labels(labels):
     if not any("|" in label for label in labels):
         return np.unique(labels, return_inverse=True)
-    tags = [set(label.split("|")) for label in labels]
+    return _encode_tags([label.split("|") for label in labels])
+
+
+def _encode_tags(tags):
     names = np.array(sorted(set().union(*tags)))
-    return names, np.array([[int(name in clip) for name in names] for clip in tags])
+    column = {name: number for number, name in enumerate(names.tolist())}
+    target = np.zeros((len(tags), len(names)), dtype=int)
+    for row, clip in zip(target, tags, strict=True):
+        row[[column[tag] for tag in clip]] = 1
+    return names, target
 
 
 def _column(table, name):

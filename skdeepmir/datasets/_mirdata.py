@@ -1,0 +1,223 @@
+"""Any data set of the package mirdata, as clips."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skdeepmir.datasets._collections import PARTS, find_missing
+from skdeepmir.datasets._loaders import _encode_tags
+
+
+def load_mirdata(
+    dataset: Any,
+    *,
+    target: str | Callable[[Any], Any],
+    groups: str | Callable[[Any], Any] | None = None,
+    data_home: str | os.PathLike[str] | None = None,
+    version: str = "default",
+    missing: str = "raise",
+) -> Bunch:
+    """List the tracks of a data set of mirdata [1]_, for example its GTZAN or IRMAS.
+
+    Nothing is downloaded: call ``dataset.download()`` before.
+
+    Parameters
+    ----------
+    dataset : str or mirdata.core.Dataset
+        The name of a data set, such as "gtzan_genre", or one from
+        ``mirdata.initialize``.
+    target : str or callable
+        What to learn: the name of an attribute of mirdata's tracks, such as "genre" or
+        "tags", or a function of a track. Strings or integers are classes. Lists, tuples
+        and sets are tags; of dicts, the keys whose values are true.
+    groups : str or callable, default=None
+        What belongs together, such as "artist", in the same way.
+    data_home : str or PathLike, default=None
+        Where the data set lies; None is mirdata's own place. Only with a name.
+    version : str, default="default"
+        Version of the data set, such as "mini". Only with a name.
+    missing : {"raise", "drop"}, default="raise"
+        Whether tracks without an audio file are an error, or are left out with a
+        warning.
+
+    Returns
+    -------
+    bunch : Bunch
+        - data : ndarray of shape (n_tracks,), dtype=object. Paths, in mirdata's order.
+        - target : ndarray of shape (n_tracks,), int, an index into ``target_names``;
+          or, for tags, ndarray of shape (n_tracks, n_tags) of 0 and 1.
+        - target_names : ndarray. Classes or tags, sorted.
+        - groups : ndarray of shape (n_tracks,), dtype=object, or None.
+        - folds : None.
+        - splits : dict of str to ndarray of int, or None where the data set has no
+          published split. The numbers of the tracks of each part; "validation" is
+          named "valid".
+        - DESCR : str.
+
+    Raises
+    ------
+    ImportError
+        If mirdata is not installed.
+    ValueError
+        If the data set has no tracks with audio files, a track has no such attribute
+        or no value in it, or no file.
+    TypeError
+        If values of the target are neither strings, integers, lists nor dicts.
+
+    Warns
+    -----
+    UserWarning
+        If ``missing="drop"`` leaves tracks out, with their number.
+
+    References
+    ----------
+    .. [1] R. M. Bittner et al., "mirdata: Software for reproducible usage of datasets",
+       ISMIR 2019.
+
+    Examples
+    --------
+    Anything that has ``track_ids`` and ``track`` will do:
+
+    >>> from types import SimpleNamespace
+    >>> from skdeepmir.datasets import load_mirdata
+    >>> tracks = {
+    ...     "a": SimpleNamespace(audio_path=__file__, genre="rock", artist="Ann"),
+    ...     "b": SimpleNamespace(audio_path=__file__, genre="jazz", artist="Bob"),
+    ... }
+    >>> dataset = SimpleNamespace(name="tiny", track_ids=["a", "b"], track=tracks.get)
+    >>> bunch = load_mirdata(dataset, target="genre", groups="artist")
+    >>> bunch.target_names[bunch.target], bunch.groups
+    (array(['rock', 'jazz'], dtype='<U4'), array(['Ann', 'Bob'], dtype=object))
+    """
+    if isinstance(dataset, str):
+        dataset = _initialize(dataset, data_home, version)
+    elif data_home is not None or version != "default":
+        raise ValueError(
+            "data_home and version are only for the name of a data set; the one given "
+            "has its own. Leave them out, or pass the name."
+        )
+    ids = list(dataset.track_ids)
+    tracks = [dataset.track(track_id) for track_id in ids]
+    name = getattr(dataset, "name", type(dataset).__name__)
+    if not tracks:
+        raise ValueError(f"The data set {name!r} of mirdata has no tracks.")
+    paths = np.empty(len(tracks), dtype=object)
+    paths[:] = [_value(track, "audio_path", "") or "" for track in tracks]
+    if not any(paths):
+        raise ValueError(
+            f"The tracks of {name!r} have no audio_path: it is a data set of several "
+            "recordings a track, or of no audio."
+        )
+    found = find_missing(
+        paths, missing, "Call the data set's download(), or pass data_home=."
+    )
+    ids = [key for key, there in zip(ids, found, strict=True) if there]
+    tracks = [track for track, there in zip(tracks, found, strict=True) if there]
+    values = [_value(track, target, "target") for track in tracks]
+    _check_values(ids, values, "target")
+    target_names, encoded = _encode(ids, values)
+    return Bunch(
+        data=paths[found],
+        target=encoded,
+        target_names=target_names,
+        groups=None if groups is None else _groups(ids, tracks, groups),
+        folds=None,
+        splits=_published_splits(dataset, ids),
+        DESCR=(
+            f"{len(ids)} tracks of the data set {name!r} of mirdata, "
+            f"{len(target_names)} classes or tags from "
+            f"{target if isinstance(target, str) else 'a function of a track'}."
+        ),
+    )
+
+
+def _initialize(name: str, data_home: Any, version: str) -> Any:
+    try:
+        import mirdata
+    except ImportError as error:
+        raise ImportError(
+            f"load_mirdata({name!r}) needs the package mirdata: pip install mirdata"
+        ) from error
+    home = None if data_home is None else os.fspath(data_home)
+    return mirdata.initialize(name, data_home=home, version=version)
+
+
+def _value(track: Any, attribute: str | Callable[[Any], Any], parameter: str) -> Any:
+    """Return what a track has; without `parameter`, None where it has no such thing."""
+    if callable(attribute):
+        return attribute(track)
+    if hasattr(track, attribute):
+        return getattr(track, attribute)
+    if not parameter:
+        return None
+    known = [name for name in dir(track) if not name.startswith("_")]
+    raise ValueError(
+        f"{parameter}={attribute!r} is no attribute of these tracks, which have "
+        f"{', '.join(known)}. A function of a track is possible as well."
+    )
+
+
+def _check_values(ids: list[Any], values: list[Any], parameter: str) -> None:
+    empty = [
+        key
+        for key, value in zip(ids, values, strict=True)
+        if value is None or (isinstance(value, str) and not value)
+    ]
+    if empty:
+        raise ValueError(
+            f"{parameter} has no value for {len(empty)} of {len(ids)} tracks, such as "
+            f"{empty[0]!r}. Pass a function of a track that gives one."
+        )
+
+
+def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    classes = [isinstance(v, str | int | np.integer) for v in values]
+    if all(classes):
+        return np.unique(values, return_inverse=True)
+    tags = []
+    for key, value in zip(ids, values, strict=True):
+        if isinstance(value, Mapping):
+            value = [tag for tag, given in value.items() if given]
+        if not isinstance(value, list | tuple | set | frozenset | np.ndarray):
+            raise TypeError(
+                f"target is {value!r} for track {key!r}; expected strings or integers "
+                "for all tracks, or lists or dicts of tags for all. Pass a function "
+                "of a track that gives one of them."
+            )
+        tags.append(list(value))
+    return _encode_tags(tags)
+
+
+def _groups(
+    ids: list[Any], tracks: list[Any], groups: str | Callable[[Any], Any]
+) -> np.ndarray:
+    values = [_value(track, groups, "groups") for track in tracks]
+    _check_values(ids, values, "groups")
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def _published_splits(dataset: Any, ids: list[Any]) -> dict[str, np.ndarray] | None:
+    if not hasattr(dataset, "get_track_splits"):
+        return None
+    # mirdata looks at a track that it draws from the global generator.
+    state = random.getstate()
+    try:
+        published = dataset.get_track_splits()
+    except (NotImplementedError, AttributeError):
+        return None
+    finally:
+        random.setstate(state)
+    number = {key: row for row, key in enumerate(ids)}
+    splits = {}
+    for part, keys in published.items():
+        rows = sorted(number[key] for key in keys if key in number)
+        splits["valid" if part == "validation" else part] = np.array(rows, dtype=int)
+    return {p: splits[p] for p in (*PARTS, *splits) if p in splits}

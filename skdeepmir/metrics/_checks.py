@@ -1,0 +1,86 @@
+"""Checks of tags and scores, and what is said of those that are not defined."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.exceptions import UndefinedMetricWarning
+
+
+def check_scores(y_true: Any, y_score: Any) -> tuple[np.ndarray, np.ndarray]:
+    truth = indicators(y_true, "y_true")
+    if isinstance(y_score, list) and y_score and np.ndim(y_score[0]) == 2:
+        y_score = _positive_columns(y_score)
+    scores = np.asarray(y_score, dtype=np.float64)
+    check_shapes(truth, scores, "y_score")
+    if np.isnan(scores).any():
+        clip, tag = np.argwhere(np.isnan(scores))[0]
+        raise ValueError(
+            f"the score of clip {clip} for tag {tag} is NaN, one of "
+            f"{np.isnan(scores).sum()}; expected numbers. MIREX takes 0 for scores "
+            "that are missing."
+        )
+    return truth, scores
+
+
+def _positive_columns(probabilities: list[Any]) -> np.ndarray:
+    """Return probabilities of 1 from a list of (n_clips, 2), one for each tag."""
+    for tag, columns in enumerate(probabilities):
+        if np.ndim(columns) != 2 or np.shape(columns)[1] != 2:
+            raise ValueError(
+                f"y_score has shape {np.shape(columns)} for tag {tag}, expected "
+                "(n_clips, 2): probabilities of 0 and 1. Was a tag all 0 or all 1 in "
+                "the training set?"
+            )
+    return np.column_stack([np.asarray(columns)[:, 1] for columns in probabilities])
+
+
+def indicators(y: Any, name: str) -> np.ndarray:
+    """Return tags as booleans of shape (n_clips, n_tags)."""
+    y = y.toarray() if issparse(y) else np.asarray(y)
+    if y.ndim != 2 or 0 in y.shape:
+        raise ValueError(
+            f"{name} has shape {y.shape}, expected (n_clips, n_tags): 0 or 1 for each "
+            "tag of each clip. A single tag is a column, y[:, np.newaxis]."
+        )
+    present = y == 1
+    wrong = ~(present | (y == 0))
+    if wrong.any():
+        clip, tag = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"{name} is {y[clip].tolist()[tag]!r} for clip {clip} and tag {tag}, "
+            "expected 0 or 1."
+        )
+    return present
+
+
+def check_shapes(truth: np.ndarray, other: np.ndarray, name: str) -> None:
+    if other.shape != truth.shape:
+        raise ValueError(
+            f"{name} has shape {other.shape}, but y_true has {truth.shape}; expected "
+            "the same (n_clips, n_tags)."
+        )
+
+
+def check_average(average: str | None, known: tuple[str | None, ...]) -> None:
+    if average not in known:
+        raise ValueError(f"average={average!r} is none of {list(known)}.")
+
+
+def defined_mean(values: np.ndarray) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def undefined(mask: np.ndarray, what: str, reason: str) -> str:
+    if not mask.any():
+        return ""
+    return f"{mask.sum()} of {len(mask)} {what} {reason}."
+
+
+def warn(problem: str) -> None:
+    if problem:
+        warnings.warn(problem, UndefinedMetricWarning, stacklevel=3)

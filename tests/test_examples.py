@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import soundfile
 
@@ -104,3 +105,31 @@ def test_a_convolutional_net_is_compared(tmp_path):
     run("conv_tagger.py", "--max-epochs", "1", "--cv", "2", out=tmp_path)
     table = (tmp_path / "conv_tagger.md").read_text().splitlines()
     assert len(table) == 2 + 2
+
+
+def test_few_labelled_clips_are_drawn_from_the_training_side(tmp_path):
+    options = ["--cv", "2", "--n-units", "20", "--shots", "1", "4", "--draws", "4"]
+    run("few_labels_audio.py", *options, out=tmp_path)
+    table = (tmp_path / "few_labels_audio.md").read_text().splitlines()
+    assert len(table) == 2 + 4
+    assert all(row.count("±") == 2 for row in table[2:])
+    assert (tmp_path / "few_labels_audio.png").stat().st_size > 10_000
+    scores = pd.read_csv(tmp_path / "few_labels_audio.csv")
+    one, four = scores.groupby("clips")["accuracy"].mean()
+    assert 1 / 6 < one < four  # six classes
+
+
+def test_folds_that_split_groups_are_refused(tmp_path):
+    clips = make_instrument_clips(n_clips=12, duration=0.5, random_state=0)
+    rows = ["path,label,group,fold"]
+    for i, y in enumerate(clips.data):
+        soundfile.write(tmp_path / f"{i}.wav", y, clips.sample_rate)
+        rows.append(f"{i}.wav,{clips.target[i]},{i % 6},{i // 6}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "few_labels_audio.py", tmp_path / "labels.csv"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and "--leave-groups-out" in done.stderr

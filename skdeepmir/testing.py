@@ -10,7 +10,7 @@ import copy
 import pickle
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -24,8 +24,8 @@ def check_clip_estimator(estimator):
     Parameters
     ----------
     estimator : estimator
-        A transformer or classifier on clips of frames, or a transformer on waveforms
-        (its tag ``input_tags.string`` says that it takes paths).
+        A transformer, classifier or regressor on clips of frames, or a transformer on
+        waveforms (its tag ``input_tags.string`` says that it takes paths).
 
     Returns
     -------
@@ -136,7 +136,7 @@ def check_unequal_lengths(estimator, audio):
 
 def check_container_is_mirrored(estimator, audio):
     """Frames come back as a list from a list and as a 3-D array from one."""
-    if is_classifier(estimator):
+    if hasattr(estimator, "predict"):
         return
     clips, y = make_clips(audio)
     from_list = output(estimator.fit(clips, y), clips)

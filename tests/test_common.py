@@ -19,6 +19,7 @@ from skdeepmir import (
     BandShifter,
     ClipNormalizer,
     ClipVotingClassifier,
+    ConvRegressor,
     ConvTagger,
     DBNFeatureLearner,
     DropoutMLPClassifier,
@@ -61,6 +62,23 @@ TRANSFORMERS = [
         random_state=0,
     ),
 ]
+FULL_BATCH = {
+    "channels": (8,),
+    "excerpt_length": 16,
+    "max_epochs": 40,
+    "batch_size": None,
+    "output_dropout": 0,
+    "precision": "float64",
+    "learning_rate": 0.01,
+    "random_state": 0,
+    "verbose": False,
+}
+REGRESSORS = [
+    ConvRegressor(
+        (8,), filters="time", learning_rate=0.01, random_state=0, verbose=False
+    ),
+    ConvRegressor(**{**FULL_BATCH, "max_epochs": 100}, filters="time"),
+]
 CLASSIFIERS = [
     DropoutMLPClassifier(max_epochs=20, random_state=0, verbose=False),
     DropoutMLPClassifier(
@@ -82,6 +100,7 @@ CLASSIFIERS = [
         random_state=0,
         verbose=False,
     ),
+    ConvTagger(**FULL_BATCH),
     ClipVotingClassifier(LogisticRegression()),
     ClipVotingClassifier(SVC()),
     AugmentedClassifier(ClipVotingClassifier(LogisticRegression()), []),
@@ -92,7 +111,7 @@ CLASSIFIERS = [
     # Of rows only, as what is inside.
     AugmentedClassifier(RidgeClassifier(), [BandShifter(), BandShifter(-1)]),
 ]
-ESTIMATORS = TRANSFORMERS + CLASSIFIERS
+ESTIMATORS = TRANSFORMERS + REGRESSORS + CLASSIFIERS
 TABLES = [e for e in TRANSFORMERS if not isinstance(e, SpectrogramExtractor)]
 # Those that check_estimator leaves out, for transformers whose output is 2-D.
 EXTRA_CHECKS = [
@@ -111,7 +130,7 @@ EXTRA_CHECKS = [
 
 
 def expected_failures(estimator):
-    is_net = isinstance(estimator, ConvTagger | DropoutMLPClassifier)
+    is_net = isinstance(estimator, ConvRegressor | ConvTagger | DropoutMLPClassifier)
     if not is_net or estimator.batch_size is None:
         return {}
     return {
@@ -125,6 +144,8 @@ def expected_failures(estimator):
 def least_checks(estimator):
     if estimator in TRANSFORMERS:
         return 46
+    if estimator in REGRESSORS:
+        return 60
     return 62 if has_fit_parameter(estimator, "sample_weight") else 55
 
 

@@ -36,7 +36,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
-from test_common import CLASSIFIERS, TRANSFORMERS
+from test_common import CLASSIFIERS, REGRESSORS, TRANSFORMERS
 
 import skdeepmir
 from skdeepmir import (
@@ -49,7 +49,7 @@ from skdeepmir import (
 )
 from skdeepmir.persistence import DIGITS, MANIFEST, SEAL, load, save
 
-ESTIMATORS = TRANSFORMERS + CLASSIFIERS
+ESTIMATORS = TRANSFORMERS + REGRESSORS + CLASSIFIERS
 
 
 def make_clips(n_clips=8, n_features=6, seed=0):
@@ -67,6 +67,8 @@ def make_input(estimator):
         rng = np.random.RandomState(0)
         return [0.1 * rng.randn(8000 + 500 * i) for i in range(2)], None
     clips, labels = make_clips()
+    if estimator in REGRESSORS:
+        return clips, [len(label) for label in labels]
     if "RidgeClassifier" in str(estimator):  # of rows only
         return np.array([clip.mean(axis=0) for clip in clips]), labels
     return clips, labels

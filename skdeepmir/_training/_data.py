@@ -158,13 +158,17 @@ class Excerpts(skorch.dataset.Dataset):
             return x, (y, weight)
         x = self.augmentation.apply(x, self.generator)
         if self.augmentation.mixup:
-            x, y = self._mixed(x, y)
+            x, y, weight = self._mixed(x, y, weight)
         return x, (y, weight)
 
     def _mixed(
-        self, x: torch.Tensor, y: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add to each excerpt a share of another of the batch, targets likewise."""
+        self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Add to each excerpt a share of another of the batch.
+
+        Its target and weight become such that its loss is the same mean of the losses
+        that it would have with either target.
+        """
         n = len(x)
         share = torch.rand(n, 1, generator=self.generator, device=x.device).to(x.dtype)
         share *= self.augmentation.mixup
@@ -172,7 +176,13 @@ class Excerpts(skorch.dataset.Dataset):
         if y.ndim == 1:
             y = nn.functional.one_hot(y, self.n_classes).to(x.dtype)
         x = x + share[:, :, None] * (x[other] - x)
-        return x, y + share * (y[other] - y)
+        if weight is None:
+            return x, y + share * (y[other] - y), None
+        mine = (1 - share) * (weight if weight.ndim == 2 else weight[:, None])
+        others = share * (weight if weight.ndim == 2 else weight[:, None])[other]
+        total = mine + others
+        y = (mine * y + others * y[other]) / total.clamp(min=torch.finfo(x.dtype).tiny)
+        return x, y, total if weight.ndim == 2 else total[:, 0]
 
 
 def excerpt(clip: np.ndarray, length: int, share: float) -> np.ndarray:
@@ -272,6 +282,14 @@ class LogisticLoss(_Weighted):
         """Return the probability of yes, of a single one that of no and yes."""
         p = logits.double().sigmoid()
         return torch.cat([1 - p, p], 1) if logits.shape[1] == 1 else p
+
+
+class MeanSquaredLoss(_Weighted):
+    """Squared error; targets are (n, n_outputs)."""
+
+    def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
+        """Return it per value, or its mean."""
+        return functional.mse_loss(outputs, y, reduction=reduction)
 
 
 class SquaredLoss(_Weighted):

@@ -201,6 +201,8 @@ class TrainingNet(skorch.NeuralNet):
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Make one step; return loss and outputs."""
         inputs, targets = batch
+        if hasattr(self.module_, "weigh_rows"):
+            self.module_.weigh_rows(targets[1])
         if self.precision == "bfloat16":
             with torch.autocast(torch.device(self.device).type, torch.bfloat16):
                 outputs = self.module_(inputs)

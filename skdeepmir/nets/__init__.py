@@ -5,7 +5,13 @@ torch alone. Every random number comes from ``generator`` (None: torch's global 
 """
 
 from skdeepmir.nets._conv import ConvNet
-from skdeepmir.nets._layers import BatchNorm, Dropout, Pool, initialize
+from skdeepmir.nets._layers import (
+    BatchNorm,
+    Dropout,
+    LocalContrastNorm,
+    Pool,
+    initialize,
+)
 from skdeepmir.nets._mlp import MLP, DenoisingAutoencoder
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "ConvNet",
     "DenoisingAutoencoder",
     "Dropout",
+    "LocalContrastNorm",
     "Pool",
     "initialize",
 ]

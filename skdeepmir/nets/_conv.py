@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from skdeepmir.nets._layers import (
     ACTIVATIONS,
     BatchNorm,
     Dropout,
+    LocalContrastNorm,
     Pool,
     check_activation,
     initialize,
@@ -44,6 +47,9 @@ class ConvNet(nn.Module):
         See :class:`Pool`.
     lp_order : float, default=2.0
         See :class:`Pool`.
+    contrast_size : int, default=0
+        Frames and bands of the window of a :class:`LocalContrastNorm` on the input; 0
+        for none.
     dropout, input_dropout, output_dropout : float, default=0.0
         Probabilities of dropping values before convolutions, input values, and values
         before the output.
@@ -76,6 +82,7 @@ class ConvNet(nn.Module):
         maxout_pieces: int = 2,
         pooling: str = "max",
         lp_order: float = 2.0,
+        contrast_size: int = 0,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         output_dropout: float = 0.0,
@@ -111,6 +118,7 @@ class ConvNet(nn.Module):
                 n //= 2
             convolutions.append(_conv2d(n_below, n, kernel, pad, device))
             n_below = n_maps
+        self.contrast = LocalContrastNorm(contrast_size) if contrast_size else None
         self.convolutions = nn.ModuleList(convolutions)
         norms = [BatchNorm(n * pieces, device=device) for n in channels]
         self.norms = nn.ModuleList(norms)
@@ -145,7 +153,10 @@ class ConvNet(nn.Module):
                 f"The net was given a tensor of shape {tuple(x.shape)}; expected "
                 f"(batch, n_frames, {self.n_features})."
             )
-        maps = self.drop_input(x).unsqueeze(1)  # (batch, maps, n_frames, n_features)
+        maps = x.unsqueeze(1)  # (batch, maps, n_frames, n_features)
+        if self.contrast is not None:
+            maps = self.contrast(maps)
+        maps = self.drop_input(maps)
         for k, (convolution, norm) in enumerate(
             zip(self.convolutions, self.norms, strict=True)
         ):
@@ -158,6 +169,65 @@ class ConvNet(nn.Module):
         by_time = maps.mean(3)  # (batch, maps, n_steps)
         values = by_time.mean(2) + by_time.amax(2)
         return self.output(self.drop_output(values))  # (batch, n_outputs)
+
+    def weigh_rows(self, weight: torch.Tensor | None) -> None:
+        """Say what the rows of the next batch count in batch normalisation.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (batch,) or (batch, n_outputs), or None
+            Weights, of which a row's mean counts; None for equal ones.
+        """
+        if weight is not None and weight.ndim == 2:
+            weight = weight.mean(1)
+        for norm in self.norms:
+            if isinstance(norm, BatchNorm):
+                norm.row_weight = weight
+
+    def renew_statistics(self, batches: Iterable[Any]) -> None:
+        """Measure anew what batch normalisation goes by in prediction.
+
+        Running means lag behind the weights, much so where there are few steps.
+
+        Parameters
+        ----------
+        batches : iterable of (Tensor, (Tensor, Tensor or None))
+            Excerpts, and their targets and weights.
+        """
+        norms = [norm for norm in self.norms if isinstance(norm, BatchNorm)]
+        momenta = [norm.momentum for norm in norms]
+        self.eval()
+        for norm in norms:
+            norm.train()
+        total = 0.0
+        with torch.no_grad():
+            for x, (_, weight) in batches:
+                count = len(x) if weight is None else float(weight.sum())
+                if count == 0:
+                    continue
+                total += count
+                for norm in norms:
+                    norm.momentum = count / total
+                self.weigh_rows(weight)
+                self(x)
+        self.weigh_rows(None)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        self.eval()
+
+    def folded(self) -> ConvNet:
+        """Return a copy for prediction, in which convolutions include their norms.
+
+        (The first norm of "musical" filters stays: it comes after a maximum.)
+        """
+        net = copy.deepcopy(self).eval()
+        first = 1 if self.filters == "musical" else 0
+        for k in range(first, len(net.norms)):
+            convolution, norm = net.convolutions[k], net.norms[k]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, BatchNorm):
+                net.convolutions[k] = nn.utils.fuse_conv_bn_eval(convolution, norm)
+                net.norms[k] = nn.Identity()
+        return net
 
     def _activate(self, maps: torch.Tensor) -> torch.Tensor:
         if self.activation == "maxout":

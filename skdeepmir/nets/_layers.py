@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -139,17 +140,105 @@ def _regions(x: torch.Tensor, size: list[int]) -> torch.Tensor:
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation that takes a batch of one value per map.
+    """Batch normalisation of maps in which rows can have weights.
 
-    It has no deviation; what was seen before is used, as in prediction.
+    A row of weight 2 counts as if it were there twice, one of weight 0 as if it were
+    not. A batch of one value per map has no deviation: what was seen before is used, as
+    in prediction. Variances are those of the values seen, without Bessel's correction.
+
+    Attributes
+    ----------
+    row_weight : Tensor of shape (batch,) or None
+        Weights of the rows of the batch to come.
     """
+
+    row_weight: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return normalised maps."""
-        if self.training and x.numel() == x.shape[1]:
-            mean, var = self.running_mean, self.running_var
-            return nn.functional.batch_norm(x, mean, var, self.weight, self.bias)
-        return super().forward(x)
+        if not self.training:
+            return super().forward(x)
+        n = x.numel() // x.shape[1]
+        if n == 1:
+            return self._normalized(x, self.running_mean, self.running_var)
+        if self.row_weight is not None:
+            return self._weighted(x, self.row_weight)
+        assert self.running_var is not None and self.momentum is not None
+        before = self.running_var.clone()
+        x = super().forward(x)
+        # torch puts n / (n - 1) times the variance into the running one.
+        unbiased = self.running_var - (1 - self.momentum) * before
+        self.running_var = self.running_var - unbiased / n  # not in place: backward
+        return x
+
+    def _weighted(self, x: torch.Tensor, row_weight: torch.Tensor) -> torch.Tensor:
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.momentum is not None
+        share = (row_weight / row_weight.sum()).to(x.dtype)[:, None]
+        mean = (share * x.mean((2, 3))).sum(0)
+        centred = x - mean[:, None, None]
+        var = (share * centred.square().mean((2, 3))).sum(0)
+        with torch.no_grad():
+            for running, new in ((self.running_mean, mean), (self.running_var, var)):
+                running.lerp_(new.to(running.dtype), self.momentum)
+        return self._normalized(x, mean, var)
+
+    def _normalized(self, x: torch.Tensor, mean: Any, var: Any) -> torch.Tensor:
+        scale = (var + self.eps).rsqrt() * self.weight
+        return x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+
+
+class LocalContrastNorm(nn.Module):
+    """Local contrast normalisation of maps (batch, n_maps, n_frames, n_bands).
+
+    Each value loses the mean around it, weighted by a Gaussian window, and is divided
+    by the deviation around it [1]_. At edges the window has what lies inside.
+
+    Parameters
+    ----------
+    size : int, default=5
+        Frames, and bands, of the window; odd.
+    floor : float, default=0.01
+        Least deviation: fainter contrasts are not blown up.
+
+    References
+    ----------
+    .. [1] K. Jarrett, K. Kavukcuoglu, M. Ranzato and Y. LeCun. What is the best
+       multi-stage architecture for object recognition? ICCV 2009.
+    """
+
+    window: torch.Tensor
+
+    def __init__(self, size: int = 5, floor: float = 0.01) -> None:
+        super().__init__()
+        if size < 3 or size % 2 == 0:
+            raise ValueError(
+                f"size={size!r} must be odd, to have a middle, and over 1."
+            )
+        self.size, self.floor = size, floor
+        place = torch.arange(size, dtype=torch.float64) - size // 2
+        window = (-0.5 * (place / (size / 5)).square()).exp()
+        self.register_buffer("window", window / window.sum(), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return normalised maps."""
+        inside = self._smooth(torch.ones_like(x[:1, :1]))
+        centred = x - self._smooth(x) / inside
+        variance = self._smooth(centred.square()) / inside
+        return centred / variance.clamp(min=self.floor**2).sqrt()
+
+    def _smooth(self, x: torch.Tensor) -> torch.Tensor:
+        """Return sums over the window: frames, then bands."""
+        n_maps, half = x.shape[1], self.size // 2
+        window = self.window.to(x.dtype).expand(n_maps, 1, 1, -1)
+        for axis, pad in ((2, (half, 0)), (3, (0, half))):
+            kernel = window.transpose(2, 3) if axis == 2 else window
+            x = nn.functional.conv2d(x, kernel, padding=pad, groups=n_maps)
+        return x
+
+    def extra_repr(self) -> str:
+        """Return what ``repr`` shows."""
+        return f"size={self.size}, floor={self.floor}"
 
 
 def check_activation(activation: str) -> None:

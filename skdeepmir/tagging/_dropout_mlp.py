@@ -13,7 +13,7 @@ from skdeepmir._sklearn import HasMethods, Interval, StrOptions
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.frames import mean_of_clips, split_clips
-from skdeepmir.tagging._net_classifier import NetClassifier
+from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
 from skdeepmir.tagging._pretrained import denoise_layers, find_learner
 
 ROWS_AT_ONCE = 4096  # in predictions, to bound memory
@@ -67,6 +67,14 @@ class DropoutMLPClassifier(NetClassifier):
     class_weight : dict, "balanced" or None, default=None
         Weights of classes; "balanced" weighs them by their rarity, in tags the presence
         and absence of each.
+    pos_weight : float or array-like of shape (n_tags,), default=None
+        What a clip with a tag weighs beside one without it: above 1, rare tags are
+        found more often, and probabilities are too large. (Weights are scaled to a mean
+        of 1.) Not together with ``class_weight``.
+    tune_thresholds : bool, default=False
+        Whether to choose for each tag the threshold with the best F-score on validation
+        clips: ``X_val`` and ``y_val``, or ``validation_fraction`` of the clips, which
+        are not trained on then. Rare tags are hardly ever predicted at 0.5.
     optimizer : {"adam", "sgd", "adagrad"}, default="adam"
         "sgd" is with Nesterov's momentum, which rises from 0.5 [5]_.
     learning_rate : float or "auto", default="auto"
@@ -144,6 +152,8 @@ class DropoutMLPClassifier(NetClassifier):
         Biases of each layer.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    thresholds_ : ndarray of shape (n_tags,)
+        Of tags: the probabilities above which they are predicted.
     loss_curve_ : ndarray of shape (n_epochs,)
         Mean training loss of each epoch, with dropout.
     validation_scores_ : ndarray of shape (n_epochs,)
@@ -218,7 +228,7 @@ class DropoutMLPClassifier(NetClassifier):
         "pretraining_epochs": [Interval(Integral, 1, None, closed="left")],
         "pretrained": [HasMethods(["fit", "transform"]), None],
         "mc_samples": [Interval(Integral, 0, None, closed="left")],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        **TAG_CONSTRAINTS,
         "warm_start": ["boolean"],
     }
 
@@ -237,6 +247,8 @@ class DropoutMLPClassifier(NetClassifier):
         pretrained=None,
         mc_samples=0,
         class_weight=None,
+        pos_weight=None,
+        tune_thresholds=False,
         optimizer="adam",
         learning_rate="auto",
         learning_rate_schedule="linear",
@@ -271,6 +283,8 @@ class DropoutMLPClassifier(NetClassifier):
         self.pretrained = pretrained
         self.mc_samples = mc_samples
         self.class_weight = class_weight
+        self.pos_weight = pos_weight
+        self.tune_thresholds = tune_thresholds
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule

@@ -2,86 +2,34 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skdeepmir._sklearn import (
-    CallbackSupportMixin,
-    EpochWatch,
-    _fit_context,
-    check_clip_labels,
-    validate_clips,
-)
-from skdeepmir._training._device import choose_device, limit_threads
+from skdeepmir._sklearn import Interval, StrOptions, _fit_context
+from skdeepmir._training._device import limit_threads
 from skdeepmir._training._state import map_arrays
-from skdeepmir.tagging._labelled import LabelledClips
+from skdeepmir.tagging._net_estimator import NetEstimator
 from skdeepmir.tagging._targets import Coding
+from skdeepmir.tagging._thresholds import f1_thresholds
 
-ALLOWED_LOSS = 10  # times that of guessing, without a warning
-SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is trained.
-
-    Attributes
-    ----------
-    coding : Coding
-        What its outputs mean.
-    module : nn.Module
-        The net.
-    generator : torch.Generator
-        All randomness; says on which device.
-    fitted : dict
-        Fitted attributes that do not change in training.
-    """
-
-    coding: Coding
-    module: Any
-    generator: Any
-    fitted: dict[str, Any]
+TAG_CONSTRAINTS = {
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "pos_weight": ["array-like", Interval(Real, 0, None, closed="neither"), None],
+    "tune_thresholds": ["boolean"],
+}
 
 
-class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class NetClassifier(ClassifierMixin, NetEstimator):
     """A classifier of clips, or a tagger, by a net.
 
-    Subclasses have the parameters of ``_training`` and say which net it is.
+    Subclasses have the parameters of ``TAG_CONSTRAINTS``.
     """
 
-    def _make_module(self, n_outputs, fitted, generator, initialization):
-        """Return the net; with ``initialization=None``, its weights are not set."""
-        raise NotImplementedError
-
-    def _begin_learned(self, data, seed):
-        """Return fitted attributes that the net depends on, learned without labels."""
-        return {}
-
-    def _prepare(self, module, data, fitted, generator):
-        """Change the first weights of a new net, in place."""
-
-    def _read_clips(self, X, *, reset, dtype):
-        """Return clips as the other methods take them, and their layout."""
-        return validate_clips(self, X, reset=reset, dtype=dtype)
-
-    def _dataset(self, data, fitted, generator, *, training):
-        """Return what the net is trained on, or watched with."""
-        raise NotImplementedError
-
-    def _logits_of_clips(self, module, clips, layout, generator, **options):
-        """Return logits (n_clips, n_outputs) in float64."""
-        raise NotImplementedError
-
-    def _after_step(self, module):
-        """Return what is called after each step, or None."""
-        return None
+    pos_weight, tune_thresholds = None, False  # XXX until the last has them
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
@@ -128,26 +76,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ``make_pipeline(scaler, net, transform_input=["X_val"])``, whose ``fit`` then
         takes ``X_val`` and ``y_val``.
         """
-        earlier = getattr(self, "weights_", None) if self.warm_start else None
-        rows, layout = self._read(X, reset=True)
-        coding, data = self._read_labels(y, rows, layout, sample_weight)
-        if earlier is not None:
-            self._check_classes(coding)
-        watched = self._read_validation(X_val, y_val, coding)
-        checkpoint = self._open_checkpoint(earlier, data, watched)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        if checkpoint is not None:
-            seed = checkpoint.keep("seed", seed)
-        if watched is None and self.early_stopping:
-            data, watched = data.hold_out(self.validation_fraction, seed)
-        with limit_threads(self.n_threads):
-            job = self._begin(coding, data, seed, earlier)
-            self._run(job, X, y, data, watched, checkpoint=checkpoint)
-        self._warn_of_bad_loss()
-        self._training_state = None
-        if checkpoint is not None:
-            checkpoint.remove()
-        return self
+        return self._fit(X, y, sample_weight, X_val, y_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -200,12 +129,13 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     f"classes={classes!r} is not what the first call to partial_fit "
                     f"was given, {coding.classes.tolist()}."
                 )
-        coding, data = self._read_labels(y, rows, layout, sample_weight, coding)
+        coding, data = self._read_targets(y, rows, layout, sample_weight, coding)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         with limit_threads(self.n_threads):
             earlier = None if is_first else self.weights_
             job = self._begin(coding, data, seed, earlier)
             self._training_state = self._run_once(job, X, y, data)
+        self._begin_thresholds()
         return self
 
     def predict(self, X):
@@ -219,10 +149,11 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_clips,) or (n_clips, n_tags)
-            Labels, or 0 and 1 for each tag (1 from a probability of one half).
+            Labels, or 0 and 1 for each tag: 1 where its probability is above its
+            threshold (``thresholds_``).
         """
         logits = self._logits(X)
-        return self._coding().decide(logits)
+        return self._coding().decide(logits, getattr(self, "thresholds_", None))
 
     def predict_proba(self, X):
         """Predict the probability of each class, or of each tag.
@@ -272,155 +203,39 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         logits = self._logits(X)
         return logits[:, 0] if self._coding().kind == "binary" else logits
 
-    @property
-    def module_(self):
-        """The net with its fitted weights, in float64, on the processor."""
-        check_is_fitted(self)
-        return self._fitted_module(None)
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "weights_")
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.classifier_tags.multi_label = True
         return tags
-
-    def _dtype(self):
-        return np.float64 if self.precision == "float64" else np.float32
 
     def _coding(self):
         return Coding(self._kind, self.classes_, self._tag_dtype)
 
-    def _read(self, X, *, reset):
-        """Return clips to train on and their layout."""
-        return self._read_clips(X, reset=reset, dtype=self._dtype())
-
-    def _read_labels(self, y, rows, layout, sample_weight, coding=None):
-        """Return the coding of labels, and clips with their targets and weights."""
-        check_clip_labels(y, layout.n_clips, needed_by=self)
-        if coding is None:
-            coding = Coding.of(y)
-        targets = coding.encode(y)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, np.empty((layout.n_clips, 1)), ensure_non_negative=True
-            )
-        weight = coding.weigh(targets, sample_weight, self.class_weight)
-        return coding, LabelledClips(rows, layout, targets, weight)
-
-    def _read_validation(self, X_val, y_val, coding):
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val must be passed together.")
-        if X_val is None:
-            return None
-        rows, layout = self._read(X_val, reset=False)
-        check_clip_labels(y_val, layout.n_clips)
-        return LabelledClips(rows, layout, coding.encode(y_val, "y_val"), None)
-
-    def _check_classes(self, coding):
-        """Raise a ``ValueError`` unless a warm start can go on to these labels."""
-        if not np.array_equal(coding.classes, self.classes_):
+    def _make_coding(self, y, sample_weight):
+        coding = Coding.of(y)
+        if self.tune_thresholds and coding.kind != "tags":
             raise ValueError(
-                f"warm_start=True, but y has the classes {coding.classes.tolist()} and "
-                f"the fit before had {self.classes_.tolist()}; expected the same."
+                "tune_thresholds=True needs tags, but y has one label a clip. For two "
+                "classes see sklearn.model_selection.TunedThresholdClassifierCV."
             )
+        return coding
 
-    def _open_checkpoint(self, *data):
-        if self.checkpoint_dir is None:
-            return None
-        from skdeepmir._training._checkpoints import Checkpoint
+    def _weigh(self, coding, targets, sample_weight):
+        return coding.weigh(targets, sample_weight, self.class_weight, self.pos_weight)
 
-        return Checkpoint(self.checkpoint_dir, self, *data)
+    def _holds_out(self):
+        return self.early_stopping or self.tune_thresholds
 
-    def _begin(self, coding, data, seed, earlier):
-        """Return a new net to be trained, or one with the weights ``earlier``."""
-        import torch
+    def _use_validation(self, watched):
+        vars(self).pop("thresholds_", None)
+        self._begin_thresholds()
+        if self.tune_thresholds:
+            probabilities = self._coding().probabilities(self._logits_of_read(watched))
+            self.thresholds_ = f1_thresholds(watched.targets, probabilities)
 
-        generator = torch.Generator(choose_device(self.device)).manual_seed(seed)
-        if earlier is None:
-            fitted = self._begin_learned(data, seed)
-        else:
-            fitted = {name: getattr(self, name) for name in self._learned_names}
-        fitted = {
-            **fitted,
-            "classes_": coding.classes,
-            "_kind": coding.kind,
-            "_tag_dtype": coding.dtype,
-            "_mask_seed": seed,
-            "_learned_names": tuple(fitted),
-        }
-        module = self._make_module(
-            coding.n_outputs, fitted, generator, self.initialization
-        ).to(getattr(torch, np.dtype(self._dtype()).name))
-        if earlier is None:
-            self._prepare(module, data, fitted, generator)
-        else:
-            self._load_weights(module, earlier)
-        return Job(coding, module, generator, fitted)
-
-    def _load_weights(self, module, weights):
-        import torch
-
-        found = {name: list(array.shape) for name, array in weights.items()}
-        expected = {n: list(t.shape) for n, t in module.state_dict().items()}
-        if found != expected:
-            raise ValueError(
-                f"The fit before had a net with weights of shapes {found}, but the "
-                f"parameters now ask for {expected}. Set them back, or use "
-                "warm_start=False (a clone, for partial_fit)."
-            )
-        module.load_state_dict({n: torch.from_numpy(w) for n, w in weights.items()})
-
-    def _run(self, job, X, y, data, watched=None, settings=None, **options):
-        """Train, and store what was learned; return the state of the optimiser."""
-        from skdeepmir._training import _loop
-        from skdeepmir._training._data import LogisticLoss, SoftmaxLoss
-
-        rows, watched_rows = (
-            part
-            and self._dataset(part, job.fitted, job.generator, training=part is data)
-            for part in (data, watched)
-        )
-        seen = {name: value for name, value in vars(self).items() if name in SEEN}
-
-        def fitted_after(progress):
-            return {**seen, **job.fitted, **_results(job.module, progress)}
-
-        settings = settings or _loop.Settings.of(self)
-        earlier = options.get("progress")
-        n_epochs = settings.max_epochs - (earlier.n_epochs if earlier else 0)
-        epochs = EpochWatch(self, n_epochs, X, y)
-        progress, optimizer_state = _loop.train(
-            settings,
-            job.module,
-            SoftmaxLoss() if job.coding.kind == "multiclass" else LogisticLoss(),
-            rows,
-            validation=watched_rows,
-            generator=job.generator,
-            watch=epochs,
-            state=fitted_after,
-            after_step=self._after_step(job.module),
-            **options,
-        )
-        for name in getattr(self, "_learned_names", ()):
-            delattr(self, name)
-        vars(self).update(fitted_after(progress))
-        epochs.finish()
-        return optimizer_state
-
-    def _warn_of_bad_loss(self):
-        loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
-        if loss > ALLOWED_LOSS * guessing:
-            warnings.warn(
-                f"Training ended with a loss of {loss:.3g}, where guessing has "
-                f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
-                f"(optimizer={self.optimizer!r}), or scale the input, as with "
-                "StandardScaler.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+    def _begin_thresholds(self):
+        if self._kind == "tags" and not hasattr(self, "thresholds_"):
+            self.thresholds_ = np.full(len(self.classes_), 0.5)
 
     def _run_once(self, job, X, y, data):
         """Make one more pass; return what the next needs."""
@@ -452,38 +267,3 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             "generator": job.generator.get_state().numpy(),
             "optimizer": map_arrays(optimizer_state, lambda t: t.cpu().numpy().copy()),
         }
-
-    def _fitted_module(self, generator):
-        """Return the net with its fitted weights, in float64."""
-        import torch
-
-        module = self._make_module(
-            self._coding().n_outputs, vars(self), generator, None
-        ).double()
-        weights = {n: torch.from_numpy(w) for n, w in self.weights_.items()}
-        module.load_state_dict(weights)
-        return module.eval()
-
-    def _logits(self, X, **options):
-        """Return the logits (n_clips, n_outputs) in float64."""
-        import torch
-
-        check_is_fitted(self)
-        clips, layout = self._read_clips(X, reset=False, dtype=np.float64)
-        generator = torch.Generator()
-        module = self._fitted_module(generator)
-        with torch.inference_mode(), limit_threads(self.n_threads):
-            return self._logits_of_clips(module, clips, layout, generator, **options)
-
-
-def _results(module, progress):
-    """Return what training changes, as arrays."""
-    return {
-        "weights_": {
-            name: tensor.detach().cpu().numpy().copy()
-            for name, tensor in module.state_dict().items()
-        },
-        "loss_curve_": np.array(progress.loss_curve),
-        "validation_scores_": np.array(progress.validation_scores),
-        "n_iter_": progress.n_epochs,
-    }

@@ -1,0 +1,235 @@
+"""What ``ConvTagger`` and ``ConvRegressor`` have in common."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from skdeepmir._sklearn import Interval, StrOptions, validate_clips
+from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
+from skdeepmir.tagging._net_estimator import NetEstimator
+
+EXCERPTS_AT_ONCE = 32  # in predictions, to bound memory
+SHARE = [Interval(Real, 0, 1, closed="left")]
+COUNT = [Interval(Integral, 0, None, closed="left")]
+
+
+class ConvEstimator(NetEstimator):
+    """An estimator by a convolutional net on excerpts of clips."""
+
+    _parameter_constraints = {
+        **TRAINING_CONSTRAINTS,
+        "channels": ["array-like"],
+        "filters": [StrOptions({"square", "time", "musical"})],
+        "activation": [StrOptions({"relu", "logistic", "tanh", "softplus", "maxout"})],
+        "maxout_pieces": [Interval(Integral, 1, None, closed="left")],
+        "pooling": [StrOptions({"max", "average", "lp", "stochastic"})],
+        "lp_order": [Interval(Real, 1, None, closed="left")],
+        "contrast_size": COUNT,
+        "dropout": SHARE,
+        "input_dropout": SHARE,
+        "output_dropout": SHARE,
+        "initialization": [StrOptions({"glorot", "he", "sparse"})],
+        "excerpt_length": [Interval(Integral, 1, None, closed="left")],
+        "shift_bands": COUNT,
+        "mask_bands": COUNT,
+        "mask_frames": COUNT,
+        "mixup": [Interval(Real, 0, 0.5, closed="both")],
+        "warm_start": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        channels=(32, 64, 128, 256),
+        *,
+        filters="square",
+        activation="relu",
+        maxout_pieces=2,
+        pooling="max",
+        lp_order=2.0,
+        contrast_size=0,
+        dropout=0.0,
+        input_dropout=0.0,
+        output_dropout=0.5,
+        initialization="he",
+        excerpt_length=128,
+        shift_bands=0,
+        mask_bands=0,
+        mask_frames=0,
+        mixup=0.0,
+        optimizer="adam",
+        learning_rate="auto",
+        learning_rate_schedule="linear",
+        learning_rate_decay=0.998,
+        momentum=0.99,
+        weight_decay=0.0,
+        gradient_clipping=None,
+        batch_size=32,
+        max_epochs=100,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        precision="float32",
+        device="cpu",
+        n_threads=1,
+        callbacks=None,
+        checkpoint_dir=None,
+        random_state=None,
+        verbose=True,
+    ):
+        self.channels = channels
+        self.filters = filters
+        self.activation = activation
+        self.maxout_pieces = maxout_pieces
+        self.pooling = pooling
+        self.lp_order = lp_order
+        self.contrast_size = contrast_size
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.output_dropout = output_dropout
+        self.initialization = initialization
+        self.excerpt_length = excerpt_length
+        self.shift_bands = shift_bands
+        self.mask_bands = mask_bands
+        self.mask_frames = mask_frames
+        self.mixup = mixup
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.learning_rate_decay = learning_rate_decay
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.gradient_clipping = gradient_clipping
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.precision = precision
+        self.device = device
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _read_clips(self, X, *, reset, dtype):
+        clips, layout = validate_clips(self, X, reset=reset, dtype=dtype, stack=False)
+        return list(clips) if layout.has_clips else list(clips[:, None]), layout
+
+    def _begin_learned(self, data, seed):
+        clips, weight = data.rows, data.weight
+        if weight is None:
+            weight = np.ones(len(clips))
+        elif weight.ndim == 2:
+            weight = weight.mean(axis=1)
+        pairs = list(zip(weight, clips, strict=True))
+        n = sum(w * len(clip) for w, clip in pairs)
+        mean = sum(w * clip.sum(axis=0, dtype=np.float64) for w, clip in pairs) / n
+        squares = sum(w * np.square(clip - mean).sum(axis=0) for w, clip in pairs)
+        deviation = np.sqrt(squares / n)
+        constant = deviation <= 1e-6 * np.abs(mean) + 1e-12
+        dtype = self._dtype()
+        return {
+            "mean_": mean.astype(dtype),
+            "scale_": np.where(constant, 1, deviation).astype(dtype),
+            "excerpt_length_": min(self.excerpt_length, max(map(len, clips))),
+        }
+
+    def _make_module(self, n_outputs, fitted, generator, initialization):
+        from skdeepmir import nets
+
+        channels = list(self.channels)
+        if not channels or any(
+            not isinstance(n, Integral) or isinstance(n, bool) or n < 1
+            for n in channels
+        ):
+            raise ValueError(
+                f"channels={self.channels!r} must be one or more numbers of maps, from "
+                "1 up."
+            )
+        return nets.ConvNet(
+            self.n_features_in_,
+            n_outputs,
+            channels,
+            filters=self.filters,
+            activation=self.activation,
+            maxout_pieces=self.maxout_pieces,
+            pooling=self.pooling,
+            lp_order=self.lp_order,
+            contrast_size=self.contrast_size,
+            dropout=self.dropout,
+            input_dropout=self.input_dropout,
+            output_dropout=self.output_dropout,
+            initialization=initialization,
+            generator=generator,
+        )
+
+    def _dataset(self, data, fitted, generator, *, training):
+        from skdeepmir._training._data import Augmentation, Excerpts, tensor_of
+
+        targets, weight = (
+            None if part is None else tensor_of(part).to(generator.device)
+            for part in data.losses(self._dtype())
+        )
+        return Excerpts(
+            data.rows,
+            targets,
+            weight,
+            length=fitted["excerpt_length_"],
+            mean=fitted["mean_"],
+            scale=fitted["scale_"],
+            n_classes=len(fitted.get("classes_", ())),
+            augmentation=Augmentation(
+                self.shift_bands, self.mask_bands, self.mask_frames, self.mixup
+            ),
+            generator=generator,
+            training=training,
+        )
+
+    def _logits_of_clips(self, module, clips, layout, generator, average=True):
+        by_clip = [self._logits_of_excerpts(module, clip) for clip in clips]
+        if not average:
+            return by_clip
+        return np.array([logits.mean(axis=0) for logits in by_clip])
+
+    def _logits_of_excerpts(self, module, clip):
+        """Return the logits of all excerpts of a clip."""
+        import torch
+
+        from skdeepmir._training._data import excerpt, tensor_of
+
+        length = self.excerpt_length_
+        if len(clip) < length:
+            clip = excerpt(clip, length, 0)
+        last = len(clip) - length
+        starts = [*range(0, last, max(1, length // 2)), last]
+        parts = []
+        for k in range(0, len(starts), EXCERPTS_AT_ONCE):
+            part = [clip[s : s + length] for s in starts[k : k + EXCERPTS_AT_ONCE]]
+            part = tensor_of((np.stack(part) - self.mean_) / self.scale_)
+            with torch.autocast("cpu", torch.bfloat16, self.precision == "bfloat16"):
+                logits = module(part)
+            parts.append(logits.double().numpy())
+        return np.concatenate(parts)
+
+    def _finish(self, module, rows, settings):
+        from skdeepmir._training._data import Augmentation, Batches
+
+        rows.augmentation = Augmentation()  # as in prediction
+        size = settings.batch_size or len(rows)
+        module.renew_statistics(Batches(rows, size, None, rows.generator.device))
+
+    def _predicting_dtype(self):
+        return self._dtype()
+
+    def _predicting_module(self, generator):
+        import torch
+
+        module = self._fitted_module(generator).folded()
+        return module.to(getattr(torch, np.dtype(self._dtype()).name))

@@ -1,0 +1,169 @@
+"""A convolutional net over frames as a regressor: ``ConvRegressor``."""
+
+from __future__ import annotations
+
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepmir._sklearn import _fit_context
+from skdeepmir.tagging._conv_estimator import ConvEstimator
+from skdeepmir.tagging._targets import ValueCoding
+
+
+class ConvRegressor(RegressorMixin, ConvEstimator):
+    """Predict numbers for clips by a convolutional net over their frames.
+
+    Such as the latent factors of songs in a recommender, from their audio [1]_. Trained
+    and used as :class:`ConvTagger`, with the squared error as loss: its mean over clips
+    and numbers, each clip counting by its ``sample_weight`` (in [1]_, how much is known
+    of a song from listeners).
+
+    Parameters
+    ----------
+    channels : tuple of int, default=(32, 64, 128, 256)
+        Maps of the blocks: convolution, batch normalisation, activation, pooling.
+    filters : {"square", "time", "musical"}, default="square"
+        - "square": 3 frames by 3 bands, the same at any pitch.
+        - "time": 3 frames by all bands [1]_.
+        - "musical": tall filters for timbre beside long ones for rhythm, in the first
+          block [2]_.
+    activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
+        After each convolution.
+    maxout_pieces : int, default=2
+        Convolutions of which maxout takes the largest.
+    pooling : {"max", "average", "lp", "stochastic"}, default="max"
+        How blocks halve frames and bands; see :class:`skdeepmir.nets.Pool`.
+    lp_order : float, default=2.0
+        Of the pooling "lp".
+    contrast_size : int, default=0
+        Frames and bands of the window of local contrast normalisation of the input
+        (:class:`skdeepmir.nets.LocalContrastNorm`), an odd number; 0 for none.
+    dropout, input_dropout : float, default=0.0
+        Probabilities of dropping values before convolutions, and of input values.
+    output_dropout : float, default=0.5
+        Probability of dropping values before the output.
+    initialization : {"glorot", "he", "sparse"}, default="he"
+        How weights begin; see :class:`DropoutMLPClassifier`.
+    excerpt_length : int, default=128
+        Frames of an excerpt; no more than the longest training clip has. (128 frames
+        of 512 samples at 22,050 Hz are 3 s.)
+    shift_bands : int, default=0
+        Most bands that training excerpts are moved up or down: a change of pitch, on
+        a logarithmic frequency axis.
+    mask_bands, mask_frames : int, default=0
+        Most neighbouring bands and frames that are set to the mean in training.
+    mixup : float, default=0.0
+        Largest share of another excerpt, and of its labels, that is mixed in; up to
+        0.5.
+    optimizer, learning_rate, learning_rate_schedule, learning_rate_decay, momentum, \
+            weight_decay, gradient_clipping, batch_size, max_epochs, early_stopping, \
+            validation_fraction, n_iter_no_change, tol, warm_start, precision, device, \
+            n_threads, callbacks, checkpoint_dir, random_state, verbose : optional
+        See :class:`DropoutMLPClassifier`. A batch has an excerpt of each of its clips.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Parameters of the net by their name in ``module_``.
+    module_ : skdeepmir.nets.ConvNet
+        The net, built anew whenever it is asked for.
+    mean_, scale_ : ndarray of shape (n_features_in_,), float32
+        What standardises the features: of all training frames.
+    excerpt_length_ : int
+        Frames of an excerpt.
+    target_mean_, target_scale_ : ndarray of shape (n_targets,), float
+        What targets are standardised by: the mean of each, one scale for all.
+    loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)
+        Mean training loss, and minus the mean validation loss, of each epoch.
+    n_iter_ : int
+        Epochs.
+    n_features_in_ : int
+        Features per frame.
+
+    See Also
+    --------
+    ConvTagger : The same for classes and tags.
+
+    References
+    ----------
+    .. [1] A. van den Oord, S. Dieleman and B. Schrauwen. Deep content-based music
+       recommendation. NIPS 2013.
+    .. [2] J. Pons, T. Lidy and X. Serra. Experimenting with musically motivated
+       convolutional neural networks. CBMI 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import ConvRegressor
+    >>> rng = np.random.RandomState(0)
+    >>> y = rng.rand(12, 2)
+    >>> clips = [rng.rand(40, 8) + values.sum() for values in y]
+    >>> net = ConvRegressor((4,), excerpt_length=16, learning_rate=0.01, random_state=0)
+    >>> net.fit(clips, y).predict(clips).shape
+    (12, 2)
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Train the net.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_frames_i, n_features), ndarray of shape \
+                (n_clips, n_frames, n_features), or array-like of shape \
+                (n_clips, n_features)
+            Clips. Rows of a 2-D array are clips of one frame.
+        y : array-like of shape (n_clips,) or (n_clips, n_targets)
+            Numbers.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weights of the clips in the loss.
+        X_val, y_val : array-like, default=None
+            Clips to validate on; see :meth:`ConvTagger.fit`.
+
+        Returns
+        -------
+        self : estimator
+            The fitted regressor.
+
+        Raises
+        ------
+        ValueError
+            If X is no set of clips, y does not fit it, or parameters contradict each
+            other.
+        DivergenceError
+            A ``ValueError``, if the loss is no number any more.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training ends far worse than predicting means.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val)
+
+    def predict(self, X):
+        """Predict the numbers of each clip.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_clips,) or (n_clips, n_targets)
+            Numbers, the mean over the excerpts of a clip.
+        """
+        outputs = self._logits(X)
+        return self._coding().decode(outputs)
+
+    def _make_coding(self, y, sample_weight):
+        return ValueCoding.of(y, sample_weight)
+
+    def _coding(self):
+        check_is_fitted(self)
+        return ValueCoding(self.target_mean_, self.target_scale_, self._target_ndim)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,323 @@
+"""What estimators by nets have in common: ``NetEstimator``."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    EpochWatch,
+    check_clip_labels,
+    validate_clips,
+)
+from skdeepmir._training._device import choose_device, limit_threads
+from skdeepmir.tagging._labelled import LabelledClips
+
+ALLOWED_LOSS = 10  # times that of guessing, without a warning
+SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained.
+
+    Attributes
+    ----------
+    coding : Coding or ValueCoding
+        What its outputs mean.
+    module : nn.Module
+        The net.
+    generator : torch.Generator
+        All randomness; says on which device.
+    fitted : dict
+        Fitted attributes that do not change in training.
+    """
+
+    coding: Any
+    module: Any
+    generator: Any
+    fitted: dict[str, Any]
+
+
+class NetEstimator(CallbackSupportMixin, BaseEstimator):
+    """An estimator of one target per clip, by a net.
+
+    Subclasses have the parameters of ``_training`` and say which net it is, and what
+    its outputs mean.
+    """
+
+    def _make_coding(self, y, sample_weight):
+        """Return what turns targets into outputs of a net and back."""
+        raise NotImplementedError
+
+    def _coding(self):
+        """Return the coding that was fitted."""
+        raise NotImplementedError
+
+    def _weigh(self, coding, targets, sample_weight):
+        """Return weights of clips, or of each output of each clip, or None."""
+        return sample_weight
+
+    def _holds_out(self):
+        """Whether ``fit`` needs clips that it does not train on."""
+        return self.early_stopping
+
+    def _use_validation(self, watched):
+        """Learn the last things after training, from validation clips or None."""
+
+    def _make_module(self, n_outputs, fitted, generator, initialization):
+        """Return the net; with ``initialization=None``, its weights are not set."""
+        raise NotImplementedError
+
+    def _begin_learned(self, data, seed):
+        """Return fitted attributes that the net depends on, learned without labels."""
+        return {}
+
+    def _prepare(self, module, data, fitted, generator):
+        """Change the first weights of a new net, in place."""
+
+    def _read_clips(self, X, *, reset, dtype):
+        """Return clips as the other methods take them, and their layout."""
+        return validate_clips(self, X, reset=reset, dtype=dtype)
+
+    def _dataset(self, data, fitted, generator, *, training):
+        """Return what the net is trained on, or watched with."""
+        raise NotImplementedError
+
+    def _logits_of_clips(self, module, clips, layout, generator, **options):
+        """Return logits (n_clips, n_outputs) in float64."""
+        raise NotImplementedError
+
+    def _after_step(self, module):
+        """Return what is called after each step, or None."""
+        return None
+
+    def _finish(self, module, rows, settings):
+        """Change a net after ``fit`` trained it on ``rows``, in place."""
+
+    def _fit(self, X, y, sample_weight, X_val, y_val):
+        earlier = getattr(self, "weights_", None) if self.warm_start else None
+        rows, layout = self._read(X, reset=True)
+        coding, data = self._read_targets(y, rows, layout, sample_weight)
+        if earlier is not None:
+            coding.check_same(self._coding())
+        watched = self._read_validation(X_val, y_val, coding)
+        checkpoint = self._open_checkpoint(earlier, data, watched)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        if checkpoint is not None:
+            seed = checkpoint.keep("seed", seed)
+        if watched is None and self._holds_out():
+            data, watched = data.hold_out(self.validation_fraction, seed)
+        with limit_threads(self.n_threads):
+            job = self._begin(coding, data, seed, earlier)
+            options = {"finish": self._finish, "checkpoint": checkpoint}
+            self._run(job, X, y, data, watched, **options)
+            self._use_validation(watched)
+        self._warn_of_bad_loss()
+        self._training_state = None
+        if checkpoint is not None:
+            checkpoint.remove()
+        return self
+
+    @property
+    def module_(self):
+        """The net with its fitted weights, in float64, on the processor."""
+        check_is_fitted(self)
+        return self._fitted_module(None)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "weights_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _dtype(self):
+        return np.float64 if self.precision == "float64" else np.float32
+
+    def _predicting_dtype(self):
+        """Return the dtype of clips to predict for."""
+        return np.float64
+
+    def _read(self, X, *, reset):
+        """Return clips to train on and their layout."""
+        return self._read_clips(X, reset=reset, dtype=self._dtype())
+
+    def _read_targets(self, y, rows, layout, sample_weight, coding=None):
+        """Return the coding of targets, and clips with their targets and weights."""
+        check_clip_labels(y, layout.n_clips, needed_by=self)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, np.empty((layout.n_clips, 1)), ensure_non_negative=True
+            )
+        if coding is None:
+            coding = self._make_coding(y, sample_weight)
+        targets = coding.encode(y)
+        weight = self._weigh(coding, targets, sample_weight)
+        return coding, LabelledClips(rows, layout, targets, weight)
+
+    def _read_validation(self, X_val, y_val, coding):
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be passed together.")
+        if X_val is None:
+            return None
+        rows, layout = self._read(X_val, reset=False)
+        check_clip_labels(y_val, layout.n_clips)
+        return LabelledClips(rows, layout, coding.encode(y_val, "y_val"), None)
+
+    def _open_checkpoint(self, *data):
+        if self.checkpoint_dir is None:
+            return None
+        from skdeepmir._training._checkpoints import Checkpoint
+
+        return Checkpoint(self.checkpoint_dir, self, *data)
+
+    def _begin(self, coding, data, seed, earlier):
+        """Return a new net to be trained, or one with the weights ``earlier``."""
+        import torch
+
+        generator = torch.Generator(choose_device(self.device)).manual_seed(seed)
+        if earlier is None:
+            fitted = self._begin_learned(data, seed)
+        else:
+            fitted = {name: getattr(self, name) for name in self._learned_names}
+        fitted = {
+            **fitted,
+            **coding.fitted(),
+            "_mask_seed": seed,
+            "_learned_names": tuple(fitted),
+        }
+        module = self._make_module(
+            coding.n_outputs, fitted, generator, self.initialization
+        ).to(getattr(torch, np.dtype(self._dtype()).name))
+        if earlier is None:
+            self._prepare(module, data, fitted, generator)
+        else:
+            self._load_weights(module, earlier)
+        return Job(coding, module, generator, fitted)
+
+    def _load_weights(self, module, weights):
+        import torch
+
+        found = {name: list(array.shape) for name, array in weights.items()}
+        expected = {n: list(t.shape) for n, t in module.state_dict().items()}
+        if found != expected:
+            raise ValueError(
+                f"The fit before had a net with weights of shapes {found}, but the "
+                f"parameters now ask for {expected}. Set them back, or use "
+                "warm_start=False (a clone, for partial_fit)."
+            )
+        module.load_state_dict({n: torch.from_numpy(w) for n, w in weights.items()})
+
+    def _run(
+        self, job, X, y, data, watched=None, settings=None, finish=None, **options
+    ):
+        """Train, and store what was learned; return the state of the optimiser."""
+        from skdeepmir._training import _loop
+
+        rows, watched_rows = (
+            part
+            and self._dataset(part, job.fitted, job.generator, training=part is data)
+            for part in (data, watched)
+        )
+        seen = {name: value for name, value in vars(self).items() if name in SEEN}
+
+        def fitted_after(progress):
+            return {**seen, **job.fitted, **_results(job.module, progress)}
+
+        settings = settings or _loop.Settings.of(self)
+        earlier = options.get("progress")
+        n_epochs = settings.max_epochs - (earlier.n_epochs if earlier else 0)
+        epochs = EpochWatch(self, n_epochs, X, y)
+        progress, optimizer_state = _loop.train(
+            settings,
+            job.module,
+            job.coding.make_loss(),
+            rows,
+            validation=watched_rows,
+            generator=job.generator,
+            watch=epochs,
+            state=fitted_after,
+            after_step=self._after_step(job.module),
+            **options,
+        )
+        if finish is not None:
+            finish(job.module, rows, settings)
+        for name in getattr(self, "_learned_names", ()):
+            delattr(self, name)
+        vars(self).update(fitted_after(progress))
+        epochs.finish()
+        return optimizer_state
+
+    def _fitted_module(self, generator=None):
+        """Return the net with its fitted weights, in float64."""
+        import torch
+
+        module = self._make_module(
+            self._coding().n_outputs, vars(self), generator, None
+        ).double()
+        weights = {n: torch.from_numpy(w) for n, w in self.weights_.items()}
+        module.load_state_dict(weights)
+        return module.eval()
+
+    def _predicting_module(self, generator):
+        """Return the net that predicts."""
+        return self._fitted_module(generator)
+
+    def _logits(self, X, **options):
+        """Return what the net gives for clips (n_clips, n_outputs), in float64."""
+        check_is_fitted(self)
+        dtype = self._predicting_dtype()
+        clips, layout = self._read_clips(X, reset=False, dtype=dtype)
+        return self._logits_of(clips, layout, **options)
+
+    def _logits_of_read(self, data):
+        """Return what the net gives for clips that were read for training."""
+        dtype = self._predicting_dtype()
+        if isinstance(data.rows, list):
+            clips = [clip.astype(dtype, copy=False) for clip in data.rows]
+        else:
+            clips = data.rows.astype(dtype, copy=False)
+        return self._logits_of(clips, data.layout)
+
+    def _logits_of(self, clips, layout, **options):
+        import torch
+
+        generator = torch.Generator()
+        module = self._predicting_module(generator)
+        with torch.inference_mode(), limit_threads(self.n_threads):
+            return self._logits_of_clips(module, clips, layout, generator, **options)
+
+    def _warn_of_bad_loss(self):
+        loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
+        if loss > ALLOWED_LOSS * guessing:
+            warnings.warn(
+                f"Training ended with a loss of {loss:.3g}, where guessing has "
+                f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
+                f"(optimizer={self.optimizer!r}), or scale the input, as with "
+                "StandardScaler.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+
+def _results(module, progress):
+    """Return what training changes, as arrays."""
+    return {
+        "weights_": {
+            name: tensor.detach().cpu().numpy().copy()
+            for name, tensor in module.state_dict().items()
+        },
+        "loss_curve_": np.array(progress.loss_curve),
+        "validation_scores_": np.array(progress.validation_scores),
+        "n_iter_": progress.n_epochs,
+    }

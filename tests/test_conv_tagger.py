@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from skdeepmir import ConvTagger
+from skdeepmir import ConvRegressor, ConvTagger, DropoutMLPClassifier
 from skdeepmir._training._data import Augmentation, Excerpts, excerpt
-from skdeepmir.nets import ConvNet, Pool
+from skdeepmir.nets import BatchNorm, ConvNet, LocalContrastNorm, Pool
+from skdeepmir.tagging._thresholds import f1_thresholds
 
 
 def seeded(seed=0):
@@ -96,6 +97,95 @@ def test_nets_take_excerpts_of_any_size(filters, activation, shape):
         net(torch.zeros(3, 4, shape[2] + 1))
 
 
+def test_local_contrast_normalisation_equals_a_loop():
+    x = maps(2, 3, 6, 7)
+    gauss = np.exp(-0.5 * np.arange(-2, 3) ** 2)
+    normalized = LocalContrastNorm(5, floor=0.5)(x).numpy()
+    for frame, band in ((0, 0), (3, 4), (5, 2)):
+        rows = range(max(0, frame - 2), min(6, frame + 3))
+        columns = range(max(0, band - 2), min(7, band + 3))
+
+        def local_mean(
+            values, i, j, near=lambda k, n: range(max(0, k - 2), min(n, k + 3))
+        ):
+            weights = np.outer(gauss, gauss)
+            pairs = [(k, m) for k in near(i, 6) for m in near(j, 7)]
+            w = np.array([weights[k - i + 2, m - j + 2] for k, m in pairs])
+            return (
+                sum(a * values[..., k, m] for a, (k, m) in zip(w, pairs, strict=True))
+                / w.sum()
+            )
+
+        a = x.numpy()
+        centred = np.zeros_like(a)
+        for i in rows:
+            for j in columns:
+                centred[..., i, j] = a[..., i, j] - local_mean(a, i, j)
+        deviation = np.sqrt(local_mean(centred**2, frame, band))
+        expected = centred[..., frame, band] / np.maximum(deviation, 0.5)
+        np.testing.assert_allclose(normalized[..., frame, band], expected)
+
+
+def test_nets_on_local_contrasts_do_not_see_levels():
+    clips, y = clips_and_labels()
+    fitted = tagger(contrast_size=5, max_epochs=5).fit(clips, y)
+    louder = fitted.predict_proba([clip + 3 for clip in clips])
+    np.testing.assert_allclose(louder, fitted.predict_proba(clips), atol=1e-3)
+
+
+def test_even_contrast_windows_are_refused():
+    clips, y = clips_and_labels()
+    with pytest.raises(ValueError, match="size=4 must be odd"):
+        tagger(contrast_size=4).fit(clips, y)
+
+
+@pytest.mark.parametrize("filters", ["square", "time", "musical"])
+def test_folded_nets_give_the_same_logits(filters):
+    net = ConvNet(20, 3, (8, 6), filters=filters, activation="maxout").double()
+    x = maps(16, 40, 20)
+    net.renew_statistics([(x, (None, None))])
+    norms = sum(isinstance(m, BatchNorm) for m in net.folded().modules())
+    assert norms == (1 if filters == "musical" else 0)
+    torch.testing.assert_close(net.folded()(x), net(x))
+
+
+def test_rows_of_weight_2_count_twice_in_batch_norm():
+    x, weight = maps(6, 4, 5, 3), torch.tensor([0, 1, 2, 1, 0, 3], dtype=torch.double)
+    copied = x.repeat_interleave(weight.long(), 0)
+    norms = [BatchNorm(4).double() for _ in range(2)]
+    norms[0].row_weight = weight
+    found, expected = norms[0](x), norms[1](copied)
+    torch.testing.assert_close(found[[1, 2, 3, 5]], expected[[0, 1, 3, 4]])
+    for name, value in norms[1].state_dict().items():
+        if name != "num_batches_tracked":
+            torch.testing.assert_close(norms[0].state_dict()[name], value)
+    variance = copied.transpose(0, 1).flatten(1).var(1, unbiased=False)
+    torch.testing.assert_close(norms[1].running_var, 0.9 + 0.1 * variance)
+
+
+def test_statistics_are_those_of_the_last_weights():
+    clips, y = clips_and_labels()
+    fitted = tagger(max_epochs=3, batch_size=None).fit(clips, y)
+    length = fitted.excerpt_length_
+    x = [excerpt(clip, length, 0.5) for clip in clips]
+    x = (np.stack(x) - fitted.mean_) / fitted.scale_
+    first = fitted.module_.convolutions[0](torch.from_numpy(x)[:, None].double())
+    seen = fitted.weights_["norms.0.running_mean"]
+    np.testing.assert_allclose(seen, first.mean((0, 2, 3)).detach(), atol=0.1)
+
+
+def test_clips_of_weight_0_change_nothing():
+    clips, y = clips_and_labels()
+    weight = np.ones(len(y))
+    weight[-3:] = 0
+    full = {"batch_size": None, "precision": "float64", "output_dropout": 0.0}
+    # Excerpts as long as the clips, so that none is drawn.
+    clips = [clip[:16] for clip in clips]
+    a = tagger(**full).fit(clips, y, sample_weight=weight)
+    b = tagger(**full).fit(clips[:-3], y[:-3])
+    np.testing.assert_allclose(a.predict_proba(clips), b.predict_proba(clips))
+
+
 def test_excerpts_of_short_clips_repeat_them():
     clip = np.arange(3)[:, None]
     np.testing.assert_array_equal(excerpt(clip, 7, 0)[:, 0], [0, 1, 2, 0, 1, 2, 0])
@@ -155,6 +245,47 @@ def test_mixup_mixes_excerpts_and_targets_alike():
     own = y.diagonal()
     assert own.min() >= 0.5 and own.min() < 0.6
     assert len(own.unique()) > n / 2
+
+
+def test_mixed_excerpts_have_the_mean_of_both_losses():
+    from skdeepmir._training._data import LogisticLoss
+
+    n = 8
+    clips = [np.full((4, 2), float(i), dtype=np.float32) for i in range(n)]
+    y = torch.randint(0, 2, (n, 3), generator=seeded()).double()
+    weight = torch.rand(n, 3, generator=seeded(1), dtype=torch.float64)
+    weight[2] = 0
+    data = Excerpts(
+        clips,
+        y,
+        weight,
+        length=4,
+        mean=np.zeros(2),
+        scale=np.ones(2),
+        n_classes=0,
+        augmentation=Augmentation(mixup=0.5),
+        generator=seeded(),
+        training=True,
+    )
+    x, target = data.batch(torch.arange(n))
+    logits = maps(n, 3)
+    found = LogisticLoss()(logits, target)
+    generator = seeded()
+    torch.rand(n, generator=generator)  # of excerpts
+    share = torch.rand(n, 1, generator=generator).double() * 0.5
+    other = torch.randperm(n, generator=generator)
+
+    def loss(rows):
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits, y[rows], reduction="none"
+        )
+        return losses * weight[rows]
+
+    expected = (1 - share) * loss(torch.arange(n)) + share * loss(other)
+    torch.testing.assert_close(
+        x[:, 0, 0], torch.arange(n) + share[:, 0] * (other - torch.arange(n))
+    )
+    torch.testing.assert_close(found, expected.mean())
 
 
 def test_every_kind_of_net_learns():
@@ -237,3 +368,106 @@ def test_watching_validation_clips_changes_nothing():
     assert len(watched.validation_scores_) == 4
     for name, weights in plain.weights_.items():
         np.testing.assert_array_equal(weights, watched.weights_[name])
+
+
+def rare_tags(n=120, seed=0):
+    rng = np.random.RandomState(seed)
+    tags = (rng.rand(n, 2) < [0.5, 0.15]).astype(int)
+    noise = rng.rand(n, 20, 8)
+    return list(noise + 0.35 * np.repeat(tags, 4, axis=1)[:, None]), tags
+
+
+def test_thresholds_are_tuned_on_validation_clips():
+    clips, tags = rare_tags()
+    val, tags_val = rare_tags(seed=1)
+    for parameters, held_out in (
+        ({"tune_thresholds": True}, True),
+        ({"tune_thresholds": True, "validation_fraction": 0.4}, False),
+    ):
+        more = {"X_val": val, "y_val": tags_val} if held_out else {}
+        fitted = tagger(max_epochs=8, **parameters).fit(clips, tags, **more)
+        p = fitted.predict_proba(val)
+        assert fitted.thresholds_.shape == (2,) and (fitted.thresholds_ != 0.5).any()
+        np.testing.assert_array_equal(fitted.predict(val), p > fitted.thresholds_)
+        if held_out:
+            np.testing.assert_allclose(fitted.thresholds_, f1_thresholds(tags_val, p))
+    plain = tagger(max_epochs=8).fit(clips, tags)
+    assert (plain.thresholds_ == 0.5).all()
+    assert not hasattr(plain.fit(clips, tags[:, 0]), "thresholds_")
+
+
+def test_thresholds_are_the_best_of_all():
+    from sklearn.metrics import f1_score
+
+    rng = np.random.RandomState(0)
+    for _ in range(5):
+        y = rng.randint(0, 2, (15, 1))
+        y[0] = 1
+        p = rng.choice(np.linspace(0.05, 0.95, 8), (15, 1))
+        found = f1_thresholds(y, p)[0]
+        best = max(f1_score(y, p > t) for t in np.linspace(0, 1, 50))
+        assert f1_score(y, p > found) == pytest.approx(best)
+    with pytest.warns(UserWarning, match=r"1 of 1 tags .* column 0"):
+        assert f1_thresholds(np.zeros((4, 1)), np.full((4, 1), 0.3)) == [0.5]
+
+
+def test_thresholds_and_weights_of_tags_are_refused_for_classes():
+    clips, y = clips_and_labels()
+    with pytest.raises(ValueError, match="TunedThresholdClassifierCV"):
+        tagger(tune_thresholds=True).fit(clips, y)
+    with pytest.raises(ValueError, match="Use class_weight"):
+        tagger(pos_weight=2.0).fit(clips, y)
+    _, tags = rare_tags(len(clips))
+    with pytest.raises(ValueError, match="each of the 2 tags"):
+        tagger(pos_weight=[1.0, 2.0, 3.0]).fit(clips, tags)
+    with pytest.raises(ValueError, match="cannot both"):
+        tagger(pos_weight=2.0, class_weight="balanced").fit(clips, tags)
+
+
+@pytest.mark.parametrize("net", [tagger(), DropoutMLPClassifier(random_state=0)])
+def test_positives_of_more_weight_are_found_more_often(net):
+    clips, tags = rare_tags()
+    net.set_params(max_epochs=10, verbose=False)
+    plain = net.fit(clips, tags).predict_proba(clips).mean(axis=0)
+    heavy = net.set_params(pos_weight=[1.0, 10.0]).fit(clips, tags)
+    heavier = heavy.predict_proba(clips).mean(axis=0)
+    assert heavier[1] > 1.5 * plain[1]
+    assert abs(heavier[0] - plain[0]) < 0.15
+
+
+def test_numbers_are_predicted_from_clips():
+    rng = np.random.RandomState(0)
+    factors = rng.randn(80, 2) * [100, 1] + [1000, 3]  # of different size
+    levels = (factors - [1000, 3]) / [100, 1]
+    clips = [rng.rand(20, 8) + np.repeat(row, 4) for row in levels]
+    net = ConvRegressor(
+        (8,),
+        filters="time",
+        excerpt_length=16,
+        learning_rate=0.01,
+        output_dropout=0,
+        random_state=0,
+        verbose=False,
+    )
+    net.fit(clips[:60], factors[:60], X_val=clips[60:], y_val=factors[60:])
+    assert net.predict(clips).shape == factors.shape
+    assert net.score(clips[60:], factors[60:]) > 0.5
+    # The loss is the squared error relative to the mean variance of the targets.
+    error = np.square(net.predict(clips[60:]) - factors[60:]).mean()
+    relative = error / factors[:60].var(axis=0).mean()
+    assert -net.validation_scores_[-1] == pytest.approx(relative, rel=0.5)
+    one = net.fit(clips, factors[:, 0])
+    assert one.predict(clips).shape == (80,) and one.score(clips, factors[:, 0]) > 0.5
+    with pytest.raises(ValueError, match=r"y_val has shape \(80, 2\), expected"):
+        net.fit(clips, factors[:, 0], X_val=clips, y_val=factors)
+
+
+def test_bfloat16_predicts_almost_the_same():
+    clips, y = clips_and_labels()
+    fitted = tagger(precision="bfloat16").fit(clips, y)
+    exact = tagger(precision="float64", warm_start=True, max_epochs=1)
+    fast = fitted.decision_function(clips)
+    vars(exact).update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+    vars(exact).update({k: v for k, v in vars(fitted).items() if k.startswith("_")})
+    slow = exact.decision_function(clips)
+    assert 0 < np.abs(fast - slow).max() < 0.05 * np.abs(slow).max()

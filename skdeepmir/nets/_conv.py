@@ -131,7 +131,8 @@ class ConvNet(nn.Module):
             rhythm = [self.rhythm] if filters == "musical" else []
             for layer in [*convolutions, *rhythm]:
                 initialize(layer, initialization, activation, generator)
-            initialize(self.output, "glorot", "linear", generator)
+            nn.init.zeros_(self.output.weight)
+            nn.init.zeros_(self.output.bias)
         # Faster, on processors and GPUs; torch's annotations lack it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -27,6 +27,7 @@ from skdeepmir import (
     FrameTransformer,
     GroupBaggingClassifier,
     MultiTimescalePooler,
+    MultiTimescaleTagger,
     SpectrogramExtractor,
 )
 from skdeepmir.testing import check_clip_estimator
@@ -107,6 +108,17 @@ CLASSIFIERS = [
     AugmentedClassifier(ClipVotingClassifier(SVC()), [FrameStacker(1)]),
     GroupBaggingClassifier(
         ClipVotingClassifier(LogisticRegression()), 3, random_state=0
+    ),
+    MultiTimescaleTagger(
+        (4, "clip"),
+        n_units=10,
+        dropout=0,
+        input_dropout=0,
+        batch_size=None,
+        precision="float64",
+        learning_rate=0.01,
+        random_state=0,
+        verbose=False,
     ),
     # Of rows only, as what is inside.
     AugmentedClassifier(RidgeClassifier(), [BandShifter(), BandShifter(-1)]),

@@ -13,6 +13,7 @@ from skdeepmir.nets._layers import (
     initialize,
 )
 from skdeepmir.nets._mlp import MLP, DenoisingAutoencoder
+from skdeepmir.nets._multi_timescale import MultiTimescaleNet, WindowBatch
 
 __all__ = [
     "MLP",
@@ -21,6 +22,8 @@ __all__ = [
     "DenoisingAutoencoder",
     "Dropout",
     "LocalContrastNorm",
+    "MultiTimescaleNet",
     "Pool",
+    "WindowBatch",
     "initialize",
 ]

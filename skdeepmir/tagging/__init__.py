@@ -4,6 +4,7 @@ from skdeepmir.tagging._bagging import GroupBaggingClassifier
 from skdeepmir.tagging._conv_regressor import ConvRegressor
 from skdeepmir.tagging._conv_tagger import ConvTagger
 from skdeepmir.tagging._dropout_mlp import DropoutMLPClassifier
+from skdeepmir.tagging._multi_timescale import MultiTimescaleTagger
 from skdeepmir.tagging._votes import AugmentedClassifier, ClipVotingClassifier
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "ConvTagger",
     "DropoutMLPClassifier",
     "GroupBaggingClassifier",
+    "MultiTimescaleTagger",
 ]

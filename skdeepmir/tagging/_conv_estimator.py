@@ -10,7 +10,7 @@ from skdeepmir._sklearn import Interval, StrOptions, validate_clips
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.tagging._net_estimator import NetEstimator
 
-EXCERPTS_AT_ONCE = 32  # in predictions, to bound memory
+EXCERPTS_AT_ONCE = 8  # in predictions: fast, and little memory
 SHARE = [Interval(Real, 0, 1, closed="left")]
 COUNT = [Interval(Integral, 0, None, closed="left")]
 

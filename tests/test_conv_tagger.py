@@ -166,6 +166,14 @@ def test_rows_of_weight_2_count_twice_in_batch_norm():
     torch.testing.assert_close(norms[1].running_var, 0.9 + 0.1 * variance)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_weighted_clips_are_learned_in_any_precision(precision):
+    clips, y = clips_and_labels()
+    weight = np.where(y == 1, 2.0, 0.5)
+    fitted = tagger(precision=precision, mixup=0.2).fit(clips, y, sample_weight=weight)
+    assert fitted.score(clips, y) == 1
+
+
 def test_statistics_are_those_of_the_last_weights():
     clips, y = clips_and_labels()
     fitted = tagger(max_epochs=3, batch_size=None).fit(clips, y)

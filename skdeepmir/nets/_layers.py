@@ -174,7 +174,8 @@ class BatchNorm(nn.BatchNorm2d):
     def _weighted(self, x: torch.Tensor, row_weight: torch.Tensor) -> torch.Tensor:
         assert self.running_mean is not None and self.running_var is not None
         assert self.momentum is not None
-        share = (row_weight / row_weight.sum()).to(x.dtype)[:, None]
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        share = (row_weight / row_weight.sum())[:, None]
         mean = (share * x.mean((2, 3))).sum(0)
         centred = x - mean[:, None, None]
         var = (share * centred.square().mean((2, 3))).sum(0)

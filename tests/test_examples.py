@@ -133,3 +133,13 @@ def test_folds_that_split_groups_are_refused(tmp_path):
         check=False,
     )
     assert done.returncode == 2 and "--leave-groups-out" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_table_of_tags_has_systems_and_steps(tmp_path):
+    options = ["--max-epochs", "1", "--cv", "2", "--n-units", "9", "--windows", "0.5"]
+    run("hamel_2011_tagging.py", *options, out=tmp_path)
+    table = (tmp_path / "hamel_2011.md").read_text().splitlines()
+    assert len(table) == 2 + 5 + 4
+    assert table[0].count("|") == 2 + 4 and "P@3" in table[0] and "P@6" not in table[0]
+    assert table[-1].startswith("| PMSC + PFC → PMSC + MTSL")

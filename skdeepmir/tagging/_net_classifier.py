@@ -29,8 +29,6 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     Subclasses have the parameters of ``TAG_CONSTRAINTS``.
     """
 
-    pos_weight, tune_thresholds = None, False  # XXX until the last has them
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Train the net.

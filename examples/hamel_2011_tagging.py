@@ -43,6 +43,16 @@ from skdeepmir.metrics import TAG_SCORERS, mean_and_se, precision_at_k
 FUNCTIONS = ("mean", "var", "max", "min")
 
 
+def add_system_options(parser):
+    """Add options of the systems."""
+    add = parser.add_argument
+    add("--window", type=float, default=0.5, help="seconds, of PFC")
+    add("--windows", type=float, nargs="+", default=[0.1, 0.25, 0.5, 1], help="MTSL")
+    add("--n-units", type=int, default=500, help="hidden units of PFC")
+    add("--branch-units", type=int, default=300, help="hidden units a window of MTSL")
+    add("--max-epochs", type=int, default=100, help="of PFC; MTSL makes 0.4 times that")
+
+
 def systems(args):
     """Return the pipelines of the paper, and the baseline."""
     frames = {"n_fft": 1024, "hop_length": 512, "cache_dir": args.cache_dir}
@@ -113,12 +123,7 @@ def main():
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_data_options(parser)
-    add = parser.add_argument
-    add("--window", type=float, default=0.5, help="seconds, of PFC")
-    add("--windows", type=float, nargs="+", default=[0.1, 0.25, 0.5, 1], help="MTSL")
-    add("--n-units", type=int, default=500, help="hidden units of PFC")
-    add("--branch-units", type=int, default=300, help="hidden units a window of MTSL")
-    add("--max-epochs", type=int, default=100, help="of PFC; MTSL makes 0.4 times that")
+    add_system_options(parser)
     args = parser.parse_args()
     is_made = args.source is None
     clips = make_tag_clips(n_clips=120, random_state=0) if is_made else load(args)

@@ -138,7 +138,7 @@ def test_nets_on_local_contrasts_hardly_see_levels():
 
 def test_even_contrast_windows_are_refused():
     clips, y = clips_and_labels()
-    with pytest.raises(ValueError, match="size=4 must be odd"):
+    with pytest.raises(ValueError, match="contrast_size=4 must be 0, or odd"):
         tagger(contrast_size=4).fit(clips, y)
 
 
@@ -163,7 +163,35 @@ def test_rows_of_weight_2_count_twice_in_batch_norm():
         if name != "num_batches_tracked":
             torch.testing.assert_close(norms[0].state_dict()[name], value)
     variance = copied.transpose(0, 1).flatten(1).var(1, unbiased=False)
-    torch.testing.assert_close(norms[1].running_var, 0.9 + 0.1 * variance)
+    torch.testing.assert_close(norms[1].running_var, variance)
+    norms[1](maps(5, 4, 3, 3))  # the mean of two, then a moving one
+    second = maps(5, 4, 3, 3).transpose(0, 1).flatten(1).var(1, unbiased=False)
+    torch.testing.assert_close(norms[1].running_var, (variance + second) / 2)
+
+
+def test_batches_without_weight_change_no_statistics():
+    norm = BatchNorm(4).double()
+    norm(maps(6, 4, 5, 3))
+    before = [norm.running_mean.clone(), norm.running_var.clone()]
+    norm.row_weight = torch.zeros(2, dtype=torch.double)
+    out = norm(maps(2, 4, 5, 3))
+    torch.testing.assert_close([norm.running_mean, norm.running_var], before)
+    torch.testing.assert_close(out, norm.eval()(maps(2, 4, 5, 3)))
+    clips, y = clips_and_labels(33)
+    weight = np.ones(33)
+    weight[::3] = 0
+    tagger(max_epochs=6, batch_size=32).fit(clips, y, sample_weight=weight)
+
+
+def test_held_out_clips_leave_some_weight_to_train_on():
+    clips, y = clips_and_labels()
+    net, refused = tagger(early_stopping=True, max_epochs=1, validation_fraction=0.5), 0
+    for only in range(12):
+        try:
+            net.fit(clips, y, sample_weight=np.arange(12) == only)
+        except ValueError as error:
+            refused += "No clip to train on has a weight above 0" in str(error)
+    assert refused == 6
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -183,6 +211,42 @@ def test_statistics_are_those_of_the_last_weights():
     first = fitted.module_.convolutions[0](torch.from_numpy(x)[:, None].double())
     seen = fitted.weights_["norms.0.running_mean"]
     np.testing.assert_allclose(seen, first.mean((0, 2, 3)).detach(), atol=0.1)
+
+
+def test_the_order_of_classes_does_not_matter():
+    rng = np.random.RandomState(0)
+    y = np.repeat(np.arange(6), 16)
+    clips = [rng.randn(16, 8).astype(np.float32) + label for label in y]
+    fitted = tagger(channels=(8, 8), batch_size=16).fit(clips, y)
+    assert fitted.score(clips, y) > 0.9
+
+
+def test_partial_fits_have_statistics_from_the_start():
+    clips, y = clips_and_labels()
+    net = tagger(batch_size=None, output_dropout=0)
+    for _ in range(20):
+        net.partial_fit(clips, y, classes=[0, 1])
+    assert net.score(clips, y) == 1
+
+
+def test_warm_starts_keep_what_inputs_and_targets_are_scaled_by():
+    clips, y = clips_and_labels()
+    net = ConvRegressor((4,), learning_rate=1e-12, random_state=0, verbose=False)
+    before = net.fit(clips, y * 10.0).predict(clips)
+    scales = net.mean_, net.target_mean_
+    net.set_params(warm_start=True).fit(clips[:6], y[:6] + 100.0)
+    np.testing.assert_array_equal(scales[0], net.mean_)
+    np.testing.assert_array_equal(scales[1], net.target_mean_)
+    np.testing.assert_allclose(net.predict(clips), before, atol=0.5)
+    with pytest.raises(ValueError, match="features"):
+        net.fit([clip[:, :4] for clip in clips], y)
+    assert net.predict(clips).shape == (12,)
+
+
+def test_classes_of_tags_are_numbers():
+    clips, tags = rare_tags(20)
+    with pytest.raises(ValueError, match="y has 2 tags, whose classes are the numbers"):
+        tagger().partial_fit(clips, tags, classes=["a", "b"])
 
 
 def test_clips_of_weight_0_change_nothing():

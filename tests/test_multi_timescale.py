@@ -374,3 +374,21 @@ def test_bad_windows_and_functions_are_named(parameters, message):
         tagger(**parameters).fit(clips, y)
     assert message in str(caught.value)
     assert not hasattr(tagger(), "window_frames_")
+
+
+def test_windows_are_those_of_the_fit():
+    clips, y = clips_and_labels()
+    fitted = tagger().fit(clips, y)
+    before = fitted.predict_proba(clips)
+    fitted.set_params(windows=(4, 8, 12), functions=("mean", "var"))
+    assert fitted.window_frames_[0] == 8
+    np.testing.assert_array_equal(fitted.predict_proba(clips), before)
+
+
+def test_many_windows_are_averaged_exactly_under_autocast():
+    made = net(1).float()
+    batch = windows_of([[2000]])
+    batch.windows[0] = batch.windows[0].float()
+    exact = made(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(made(batch).float(), exact, atol=0.05, rtol=0.02)

@@ -118,7 +118,9 @@ class ConvNet(nn.Module):
                 n //= 2
             convolutions.append(_conv2d(n_below, n, kernel, pad, device))
             n_below = n_maps
-        self.contrast = LocalContrastNorm(contrast_size) if contrast_size else None
+        self.contrast = (
+            LocalContrastNorm(contrast_size).to(device) if contrast_size else None
+        )
         self.convolutions = nn.ModuleList(convolutions)
         norms = [BatchNorm(n * pieces, device=device) for n in channels]
         self.norms = nn.ModuleList(norms)
@@ -193,10 +195,10 @@ class ConvNet(nn.Module):
         Parameters
         ----------
         batches : iterable of (Tensor, (Tensor, Tensor or None))
-            Excerpts, and their targets and weights.
+            Excerpts, and their targets and weights, in random order: variances are
+            means of those within batches.
         """
         norms = [norm for norm in self.norms if isinstance(norm, BatchNorm)]
-        momenta = [norm.momentum for norm in norms]
         self.eval()
         for norm in norms:
             norm.train()
@@ -208,12 +210,12 @@ class ConvNet(nn.Module):
                     continue
                 total += count
                 for norm in norms:
-                    norm.momentum = count / total
+                    norm.step = count / total
                 self.weigh_rows(weight)
                 self(x)
         self.weigh_rows(None)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for norm in norms:
+            norm.step = None
         self.eval()
 
     def folded(self) -> ConvNet:

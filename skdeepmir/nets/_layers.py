@@ -143,45 +143,59 @@ class BatchNorm(nn.BatchNorm2d):
     """Batch normalisation of maps in which rows can have weights.
 
     A row of weight 2 counts as if it were there twice, one of weight 0 as if it were
-    not. A batch of one value per map has no deviation: what was seen before is used, as
-    in prediction. Variances are those of the values seen, without Bessel's correction.
+    not. Where nothing is left to measure (rows of weight 0 alone, one value per map),
+    what was seen before is used, as in prediction. Running statistics begin as the
+    mean over the first batches, and variances are without Bessel's correction.
 
     Attributes
     ----------
     row_weight : Tensor of shape (batch,) or None
         Weights of the rows of the batch to come.
+    step : float or None
+        Share of the next batch in the running statistics; None for the larger of
+        ``momentum`` and one over the number of batches so far.
     """
 
     row_weight: torch.Tensor | None = None
+    step: float | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return normalised maps."""
         if not self.training:
             return super().forward(x)
+        mean, var = self.running_mean, self.running_var
+        assert mean is not None and var is not None and self.momentum is not None
+        assert self.num_batches_tracked is not None
         n = x.numel() // x.shape[1]
         if n == 1:
-            return self._normalized(x, self.running_mean, self.running_var)
+            return self._normalized(x, mean, var)
+        self.num_batches_tracked += 1
+        step = self.step or max(self.momentum, 1 / int(self.num_batches_tracked))
         if self.row_weight is not None:
-            return self._weighted(x, self.row_weight)
-        assert self.running_var is not None and self.momentum is not None
-        before = self.running_var.clone()
-        x = super().forward(x)
+            return self._weighted(x, self.row_weight, step)
+        before = var.clone()
+        options = (self.weight, self.bias, True, step, self.eps)
+        x = nn.functional.batch_norm(x, mean, var, *options)
         # torch puts n / (n - 1) times the variance into the running one.
-        unbiased = self.running_var - (1 - self.momentum) * before
-        self.running_var = self.running_var - unbiased / n  # not in place: backward
+        unbiased = var - (1 - step) * before
+        self.running_var = var - unbiased / n  # not in place: backward needs it
         return x
 
-    def _weighted(self, x: torch.Tensor, row_weight: torch.Tensor) -> torch.Tensor:
+    def _weighted(
+        self, x: torch.Tensor, row_weight: torch.Tensor, step: float
+    ) -> torch.Tensor:
         assert self.running_mean is not None and self.running_var is not None
-        assert self.momentum is not None
         x = x.to(torch.promote_types(x.dtype, torch.float32))
-        share = (row_weight / row_weight.sum())[:, None]
+        total = row_weight.sum()
+        share = (row_weight / total.where(total > 0, torch.ones_like(total)))[:, None]
         mean = (share * x.mean((2, 3))).sum(0)
+        mean = mean.where(total > 0, self.running_mean)
         centred = x - mean[:, None, None]
         var = (share * centred.square().mean((2, 3))).sum(0)
+        var = var.where(total > 0, self.running_var)
         with torch.no_grad():
-            for running, new in ((self.running_mean, mean), (self.running_var, var)):
-                running.lerp_(new.to(running.dtype), self.momentum)
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), step)
+            self.running_var.lerp_(var.to(self.running_var.dtype), step)
         return self._normalized(x, mean, var)
 
     def _normalized(self, x: torch.Tensor, mean: Any, var: Any) -> torch.Tensor:
@@ -223,10 +237,11 @@ class LocalContrastNorm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return normalised maps."""
-        inside = self._smooth(torch.ones_like(x[:1, :1]))
-        centred = x - self._smooth(x) / inside
-        variance = self._smooth(centred.square()) / inside
-        return centred / variance.clamp(min=self.floor**2).sqrt()
+        with torch.autocast(x.device.type, enabled=False):  # small differences
+            inside = self._smooth(torch.ones_like(x[:1, :1]))
+            centred = x - self._smooth(x) / inside
+            variance = self._smooth(centred.square()) / inside
+            return centred / variance.clamp(min=self.floor**2).sqrt()
 
     def _smooth(self, x: torch.Tensor) -> torch.Tensor:
         """Return sums over the window: frames, then bands."""

@@ -142,6 +142,7 @@ class MultiTimescaleNet(nn.Module):
         ):
             # (sum of n_windows, n_units): the same weights wherever a window is
             active = ACTIVATIONS[self.activation](layer(self.drop_input(windows)))
+            active = active.to(windows.dtype)  # sums of many, under autocast too
             # A clip's windows are summed one by one, whatever clips are beside it.
             pooled += [
                 torch.segment_reduce(active, kind, lengths=n_windows, axis=0)

@@ -123,12 +123,8 @@ class ConvEstimator(NetEstimator):
         return list(clips) if layout.has_clips else list(clips[:, None]), layout
 
     def _begin_learned(self, data, seed):
-        clips, weight = data.rows, data.weight
-        if weight is None:
-            weight = np.ones(len(clips))
-        elif weight.ndim == 2:
-            weight = weight.mean(axis=1)
-        pairs = list(zip(weight, clips, strict=True))
+        clips = data.rows
+        pairs = list(zip(data.clip_weight, clips, strict=True))
         n = sum(w * len(clip) for w, clip in pairs)
         mean = sum(w * clip.sum(axis=0, dtype=np.float64) for w, clip in pairs) / n
         squares = sum(w * np.square(clip - mean).sum(axis=0) for w, clip in pairs)
@@ -144,6 +140,13 @@ class ConvEstimator(NetEstimator):
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets
 
+        if self.contrast_size and (
+            self.contrast_size < 3 or self.contrast_size % 2 == 0
+        ):
+            raise ValueError(
+                f"contrast_size={self.contrast_size!r} must be 0, or odd (so that the "
+                "window has a middle) and over 1."
+            )
         channels = list(self.channels)
         if not channels or any(
             not isinstance(n, Integral) or isinstance(n, bool) or n < 1
@@ -223,7 +226,9 @@ class ConvEstimator(NetEstimator):
 
         rows.augmentation = Augmentation()  # as in prediction
         size = settings.batch_size or len(rows)
-        module.renew_statistics(Batches(rows, size, None, rows.generator.device))
+        module.renew_statistics(
+            Batches(rows, size, rows.generator, rows.generator.device)
+        )
 
     def _predicting_dtype(self):
         return self._dtype()

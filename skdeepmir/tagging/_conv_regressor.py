@@ -60,6 +60,7 @@ class ConvRegressor(RegressorMixin, ConvEstimator):
             validation_fraction, n_iter_no_change, tol, warm_start, precision, device, \
             n_threads, callbacks, checkpoint_dir, random_state, verbose : optional
         See :class:`DropoutMLPClassifier`. A batch has an excerpt of each of its clips.
+        A warm start keeps ``mean_``, ``scale_`` and ``excerpt_length_``.
 
     Attributes
     ----------

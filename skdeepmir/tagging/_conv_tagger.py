@@ -58,6 +58,7 @@ class ConvTagger(NetClassifier, ConvEstimator):
             validation_fraction, n_iter_no_change, tol, warm_start, precision, device, \
             n_threads, callbacks, checkpoint_dir, random_state, verbose : optional
         See :class:`DropoutMLPClassifier`. A batch has an excerpt of each of its clips.
+        A warm start keeps ``mean_``, ``scale_`` and ``excerpt_length_``.
 
     Attributes
     ----------
@@ -85,6 +86,13 @@ class ConvTagger(NetClassifier, ConvEstimator):
     skdeepmir.nets.ConvNet : The net alone.
     ConvRegressor : The same for numbers.
     DropoutMLPClassifier : A net on pooled features.
+
+    Notes
+    -----
+    Batch normalisation goes by running means while training, also for
+    ``validation_scores_``; ``fit`` measures its statistics anew at its end, over one
+    excerpt of each clip, so that the fitted net is somewhat better than its last
+    validation score says. ``partial_fit`` keeps the running means.
 
     References
     ----------

@@ -31,6 +31,20 @@ class LabelledClips:
     targets: np.ndarray
     weight: np.ndarray | None
 
+    def __post_init__(self) -> None:
+        if self.weight is not None and not self.weight.any():
+            raise ValueError(
+                "No clip to train on has a weight above 0. Pass sample_weight (or "
+                "class_weight) with some above 0 among those that are not held out."
+            )
+
+    @property
+    def clip_weight(self) -> np.ndarray:
+        """What each clip counts, the mean over its outputs; (n_clips,)."""
+        if self.weight is None:
+            return np.ones(len(self.targets))
+        return self.weight.reshape(len(self.weight), -1).mean(axis=1)
+
     def hold_out(
         self, fraction: float, seed: int
     ) -> tuple[LabelledClips, LabelledClips]:
@@ -58,7 +72,8 @@ class LabelledClips:
         if n_held_out >= n_clips:
             raise ValueError(
                 f"validation_fraction={fraction:g} of {n_clips} clips leaves none to "
-                "train on. Pass more clips, a smaller fraction or early_stopping=False."
+                "train on. Pass more clips, a smaller fraction, X_val and y_val, or do "
+                "without early_stopping and tune_thresholds."
             )
         rng = np.random.RandomState(seed)
         order = rng.permutation(n_clips)

@@ -213,13 +213,15 @@ class MultiTimescaleTagger(NetClassifier):
     def window_frames_(self):
         """Lengths of the windows in frames."""
         check_is_fitted(self)
-        return self._pooler().window_frames_
+        return self.pooler_.window_frames_
 
     def _read_clips(self, X, *, reset, dtype):
         """Return the windows of each clip, for each scale, and the clips' layout."""
         clips, layout = validate_clips(self, X, reset=reset, dtype=dtype, stack=False)
         clips = list(clips) if layout.has_clips else list(clips[:, None])
-        pooler = self._pooler()
+        if reset:
+            self.pooler_ = self._make_pooler()
+        pooler = self.pooler_
         pooled = [
             tuple(
                 pooler._pool_scale(clip, length).astype(clip.dtype)
@@ -229,7 +231,7 @@ class MultiTimescaleTagger(NetClassifier):
         ]
         return pooled, layout
 
-    def _pooler(self):
+    def _make_pooler(self):
         """Return what pools windows; its ``fit`` checks the parameters."""
         return MultiTimescalePooler(
             self.functions,
@@ -239,17 +241,13 @@ class MultiTimescaleTagger(NetClassifier):
         ).fit(np.zeros((1, self.n_features_in_)))
 
     def _begin_learned(self, data, seed):
-        weight = data.weight
-        if weight is not None and weight.ndim == 2:  # of each tag
-            weight = weight.mean(axis=1)
         scalers = []
         for windows in zip(*data.rows, strict=True):
-            of_rows = (
-                None if weight is None else np.repeat(weight, list(map(len, windows)))
-            )
+            of_rows = np.repeat(data.clip_weight, list(map(len, windows)))
             rows = np.concatenate(windows)
             scalers.append(StandardScaler().fit(rows, sample_weight=of_rows))
         return {
+            "pooler_": self.pooler_,
             "mean_": np.stack([scaler.mean_ for scaler in scalers]),
             "scale_": np.stack([scaler.scale_ for scaler in scalers]),
         }

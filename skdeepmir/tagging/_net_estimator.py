@@ -105,10 +105,11 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, X_val, y_val):
         earlier = getattr(self, "weights_", None) if self.warm_start else None
-        rows, layout = self._read(X, reset=True)
-        coding, data = self._read_targets(y, rows, layout, sample_weight)
-        if earlier is not None:
-            coding.check_same(self._coding())
+        goes_on = earlier is not None
+        rows, layout = self._read(X, reset=not goes_on)
+        coding, data = self._read_targets(
+            y, rows, layout, sample_weight, goes_on=goes_on
+        )
         watched = self._read_validation(X_val, y_val, coding)
         checkpoint = self._open_checkpoint(earlier, data, watched)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -152,7 +153,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         """Return clips to train on and their layout."""
         return self._read_clips(X, reset=reset, dtype=self._dtype())
 
-    def _read_targets(self, y, rows, layout, sample_weight, coding=None):
+    def _read_targets(self, y, rows, layout, sample_weight, coding=None, goes_on=False):
         """Return the coding of targets, and clips with their targets and weights."""
         check_clip_labels(y, layout.n_clips, needed_by=self)
         if sample_weight is not None:
@@ -161,6 +162,9 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
             )
         if coding is None:
             coding = self._make_coding(y, sample_weight)
+        if goes_on:  # a warm start
+            coding.check_same(self._coding())
+            coding = self._coding()
         targets = coding.encode(y)
         weight = self._weigh(coding, targets, sample_weight)
         return coding, LabelledClips(rows, layout, targets, weight)

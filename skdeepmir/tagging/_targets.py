@@ -59,7 +59,13 @@ class Coding:
         """
         y = label_array(y)
         if y.ndim == 2:
-            return cls("tags", np.arange(y.shape[1]), y.dtype.str)
+            numbers = np.arange(y.shape[1])
+            if classes is not None and not np.array_equal(classes, numbers):
+                raise ValueError(
+                    f"y has {len(numbers)} tags, whose classes are the numbers of its "
+                    f"columns; found classes={classes!r}. Leave classes out."
+                )
+            return cls("tags", numbers, y.dtype.str)
         known = np.unique(y if classes is None else np.asarray(classes))
         if len(known) < 2:
             raise ValueError(

@@ -10,7 +10,7 @@ Adam; ours also measures batch statistics anew at the end of the fit.
 from _rounds import measure  # first: it pins the threads
 
 import copy
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -167,12 +167,18 @@ def print_memory(hours=2):
         subprocess.run(command, check=True)
 
 
+def peak_memory():
+    """Return the largest resident set of this process so far, in MB (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+)", status).group(1)) / 1024
+
+
 def tag(path, model):
     tagger = skdeepmir.load(model)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_memory()
     start = time.perf_counter()
     tagger.predict_proba([path])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     seconds = time.perf_counter() - start
     print(
         f"tagging {soundfile.info(path).duration / 3600:.0f} h: {seconds:.0f} s, peak "

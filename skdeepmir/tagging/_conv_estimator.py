@@ -203,8 +203,6 @@ class ConvEstimator(NetEstimator):
 
     def _logits_of_excerpts(self, module, clip):
         """Return the logits of all excerpts of a clip."""
-        import torch
-
         from skdeepmir._training._data import excerpt, tensor_of
 
         length = self.excerpt_length_
@@ -216,7 +214,7 @@ class ConvEstimator(NetEstimator):
         for k in range(0, len(starts), EXCERPTS_AT_ONCE):
             part = [clip[s : s + length] for s in starts[k : k + EXCERPTS_AT_ONCE]]
             part = tensor_of((np.stack(part) - self.mean_) / self.scale_)
-            with torch.autocast("cpu", torch.bfloat16, self.precision == "bfloat16"):
+            with self._autocast():
                 logits = module(part)
             parts.append(logits.double().numpy())
         return np.concatenate(parts)
@@ -226,9 +224,16 @@ class ConvEstimator(NetEstimator):
 
         rows.augmentation = Augmentation()  # as in prediction
         size = settings.batch_size or len(rows)
-        module.renew_statistics(
-            Batches(rows, size, rows.generator, rows.generator.device)
-        )
+        batches = Batches(rows, size, rows.generator, rows.generator.device)
+        with self._autocast(rows.generator.device):
+            module.renew_statistics(batches)
+
+    def _autocast(self, device="cpu"):
+        """Return the context in which nets compute where training did not set one."""
+        import torch
+
+        device = torch.device(device).type
+        return torch.autocast(device, torch.bfloat16, self.precision == "bfloat16")
 
     def _predicting_dtype(self):
         return self._dtype()

@@ -10,7 +10,7 @@ from skdeepmir._sklearn import Interval, StrOptions, validate_clips
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.tagging._net_estimator import NetEstimator
 
-EXCERPTS_AT_ONCE = 8  # in predictions: fast, and little memory
+EXCERPTS_AT_ONCE = 4  # in predictions: fast, and little memory
 SHARE = [Interval(Real, 0, 1, closed="left")]
 COUNT = [Interval(Integral, 0, None, closed="left")]
 
@@ -210,14 +210,14 @@ class ConvEstimator(NetEstimator):
             clip = excerpt(clip, length, 0)
         last = len(clip) - length
         starts = [*range(0, last, max(1, length // 2)), last]
-        parts = []
+        # One array for all: what is kept between large temporaries holds their memory.
+        logits = np.empty((len(starts), module.output.out_features))
         for k in range(0, len(starts), EXCERPTS_AT_ONCE):
             part = [clip[s : s + length] for s in starts[k : k + EXCERPTS_AT_ONCE]]
             part = tensor_of((np.stack(part) - self.mean_) / self.scale_)
             with self._autocast():
-                logits = module(part)
-            parts.append(logits.double().numpy())
-        return np.concatenate(parts)
+                logits[k : k + len(part)] = module(part).double().numpy()
+        return logits
 
     def _finish(self, module, rows, settings):
         from skdeepmir._training._data import Augmentation, Batches

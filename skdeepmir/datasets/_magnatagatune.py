@@ -376,7 +376,8 @@ def _artist_parts(
     folds = MultilabelStratifiedGroupKFold(N_FOLDS, shuffle=False)
     with warnings.catch_warnings():
         # It speaks of folds, which aren't seen; we warn of parts.
-        warnings.simplefilter("ignore", UserWarning)
+        message = r".* tags occur in fewer groups than the"
+        warnings.filterwarnings("ignore", message, UserWarning)
         tests = [test for _, test in folds.split(rows, target[rows], artists[rows])]
     for part, test in zip(["test"] * 2 + ["valid"] + ["train"] * 7, tests, strict=True):
         parts[rows[test]] = part

@@ -211,7 +211,7 @@ def _published_splits(dataset: Any, ids: list[Any]) -> dict[str, np.ndarray] | N
     state = random.getstate()
     try:
         published = dataset.get_track_splits()
-    except (NotImplementedError, AttributeError):
+    except NotImplementedError:  # what mirdata raises where none is published
         return None
     finally:
         random.setstate(state)

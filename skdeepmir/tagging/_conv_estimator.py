@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skdeepmir._sklearn import Interval, StrOptions, validate_clips
+from skdeepmir._sklearn import Interval, StrOptions
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.tagging._net_estimator import NetEstimator
 
@@ -119,8 +119,7 @@ class ConvEstimator(NetEstimator):
         self.verbose = verbose
 
     def _read_clips(self, X, *, reset, dtype):
-        clips, layout = validate_clips(self, X, reset=reset, dtype=dtype, stack=False)
-        return list(clips) if layout.has_clips else list(clips[:, None]), layout
+        return self._list_clips(X, reset=reset, dtype=dtype)
 
     def _begin_learned(self, data, seed):
         clips = data.rows
@@ -174,12 +173,9 @@ class ConvEstimator(NetEstimator):
         )
 
     def _dataset(self, data, fitted, generator, *, training):
-        from skdeepmir._training._data import Augmentation, Excerpts, tensor_of
+        from skdeepmir._training._data import Augmentation, Excerpts
 
-        targets, weight = (
-            None if part is None else tensor_of(part).to(generator.device)
-            for part in data.losses(self._dtype())
-        )
+        targets, weight = self._loss_tensors(data, generator.device)
         return Excerpts(
             data.rows,
             targets,

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._sklearn import Interval, StrOptions, validate_clips
+from skdeepmir._sklearn import Interval, StrOptions
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.pooling import MultiTimescalePooler
 from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
@@ -217,8 +217,7 @@ class MultiTimescaleTagger(NetClassifier):
 
     def _read_clips(self, X, *, reset, dtype):
         """Return the windows of each clip, for each scale, and the clips' layout."""
-        clips, layout = validate_clips(self, X, reset=reset, dtype=dtype, stack=False)
-        clips = list(clips) if layout.has_clips else list(clips[:, None])
+        clips, layout = self._list_clips(X, reset=reset, dtype=dtype)
         if reset:
             self.pooler_ = self._make_pooler()
         pooler = self.pooler_
@@ -272,13 +271,9 @@ class MultiTimescaleTagger(NetClassifier):
     def _dataset(self, data, fitted, generator, *, training):
         import torch
 
-        from skdeepmir._training._data import tensor_of
         from skdeepmir._training._windows import WindowedClips, stack_windows
 
-        targets, weight = (
-            None if part is None else tensor_of(part).to(generator.device)
-            for part in data.losses(self._dtype())
-        )
+        targets, weight = self._loss_tensors(data, generator.device)
         windows = stack_windows(
             data.rows,
             fitted["mean_"],

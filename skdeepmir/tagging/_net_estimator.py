@@ -88,6 +88,20 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         """Return clips as the other methods take them, and their layout."""
         return validate_clips(self, X, reset=reset, dtype=dtype)
 
+    def _list_clips(self, X, *, reset, dtype):
+        """Return a list of matrices of frames, and the layout, for ``_read_clips``."""
+        clips, layout = validate_clips(self, X, reset=reset, dtype=dtype, stack=False)
+        return list(clips) if layout.has_clips else list(clips[:, None]), layout
+
+    def _loss_tensors(self, data, device):
+        """Return targets and weights (or None) of clips, for ``_dataset``."""
+        from skdeepmir._training._data import tensor_of
+
+        return [
+            None if part is None else tensor_of(part).to(device)
+            for part in data.losses(self._dtype())
+        ]
+
     def _dataset(self, data, fitted, generator, *, training):
         """Return what the net is trained on, or watched with."""
         raise NotImplementedError

@@ -1,0 +1,285 @@
+"""Chord annotations in .lab and .jams files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skdeepmir._disk import written_whole
+from skdeepmir.chords._intervals import check_intervals
+from skdeepmir.chords._labels import parse
+
+_NAMESPACES = ("chord", "chord_harte")  # of JAMS, both with labels in Harte's grammar
+
+
+def read_chords(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
+    r"""Read a chord annotation.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        A ``.lab`` file, with lines of start, end and label between spaces or tabs, or a
+        ``.jams`` file [1]_, of which the first annotation in the namespace "chord" or
+        "chord_harte" is read. In a ``.lab``, empty lines and those that begin with "#"
+        are skipped.
+
+    Returns
+    -------
+    intervals : ndarray of shape (n_chords, 2), dtype=float64
+        Start and end in seconds.
+    labels : ndarray of shape (n_chords,), dtype=object
+        Labels in Harte's grammar.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file has another extension, a line or an entry is malformed, or the
+        annotation is refused by :func:`check_intervals`. It names the file.
+
+    References
+    ----------
+    .. [1] E. J. Humphrey et al., "JAMS: A JSON annotated music specification for
+       reproducible MIR research", ISMIR 2014.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skdeepmir.chords import read_chords
+    >>> path = Path(tempfile.mkdtemp()) / "song.lab"
+    >>> _ = path.write_text("0.0 0.8 N\n0.8 2.5 Bb:min7/b3\n")
+    >>> intervals, labels = read_chords(path)
+    >>> intervals.tolist(), labels.tolist()
+    ([[0.0, 0.8], [0.8, 2.5]], ['N', 'Bb:min7/b3'])
+    """
+    path = Path(path)
+    readers = {".lab": _read_lab, ".jams": _read_jams}
+    suffix = path.suffix.lower()
+    if suffix not in readers:
+        raise ValueError(
+            f"{str(path)!a} has the extension {suffix!r}; expected {_listed(readers)}. "
+            "Rename it if it is one of them."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no file {str(path)!a}; expected a chord annotation. Check the "
+            "path."
+        )
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{str(path)!a} is no text in UTF-8 ({error}). Save it as UTF-8."
+        ) from error
+    intervals, labels = readers[suffix](text, f"{str(path)!a}")
+    return check_intervals(intervals, labels, name=f"{str(path)!a}")
+
+
+def _listed(suffixes: Any) -> str:
+    return " or ".join(repr(suffix) for suffix in suffixes)
+
+
+def _read_lab(text: str, name: str) -> tuple[Any, list[str]]:
+    intervals, labels = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            start, end, label = line.split()
+            intervals.append((float(start), float(end)))
+        except ValueError as error:
+            raise ValueError(
+                f"{name}: line {number} is {line!r}; expected start and end in seconds "
+                "and a label, as in '0.0 1.5 C:maj'."
+            ) from error
+        try:
+            parse(label)
+        except ValueError as error:
+            raise ValueError(f"{name}: line {number}: {error}") from error
+        labels.append(label)
+    return intervals, labels
+
+
+def _read_jams(text: str, name: str) -> tuple[Any, list[str]]:
+    try:
+        annotations = json.loads(text)["annotations"]
+        namespaces = [annotation["namespace"] for annotation in annotations]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{name}: it is no JAMS file ({type(error).__name__}: {error}); expected "
+            "JSON with a list of 'annotations', each with a 'namespace'."
+        ) from error
+    chords = [i for i, known in enumerate(namespaces) if known in _NAMESPACES]
+    if not chords:
+        raise ValueError(
+            f"{name}: it has annotations in the namespaces {namespaces}; expected one "
+            f"in {_listed(_NAMESPACES)}."
+        )
+    try:
+        rows = _jams_rows(annotations[chords[0]]["data"])
+        intervals = [(float(time), float(time) + float(d)) for time, d, _ in rows]
+        labels = [value.strip() for _, _, value in rows]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{name}: the data of its annotation {chords[0]} are malformed "
+            f"({type(error).__name__}: {error}); expected 'time', 'duration' and "
+            "'value' of each chord."
+        ) from error
+    return intervals, labels
+
+
+def _jams_rows(data: Any) -> list[tuple[Any, Any, Any]]:
+    """Return time, duration and value of entries, from a list or a dict of lists."""
+    if isinstance(data, dict):
+        columns = (data["time"], data["duration"], data["value"])
+        return list(zip(*columns, strict=True))
+    return [(entry["time"], entry["duration"], entry["value"]) for entry in data]
+
+
+def write_lab(path: str | os.PathLike[str], intervals: Any, labels: Any) -> None:
+    """Write a chord annotation to a ``.lab`` file.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file; one that exists is replaced.
+    intervals : array-like of shape (n_chords, 2)
+        Start and end in seconds, as for :func:`check_intervals`; written with six
+        decimals.
+    labels : sequence of str of length n_chords
+        Labels in Harte's grammar.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder of the file does not exist.
+    ValueError
+        If the file has another extension or the annotation is refused by
+        :func:`check_intervals`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skdeepmir.chords import write_lab
+    >>> path = Path(tempfile.mkdtemp()) / "song.lab"
+    >>> write_lab(path, [[0, 0.8], [0.8, 2.5]], ["N", "C:maj"])
+    >>> print(path.read_text(), end="")
+    0.000000 0.800000 N
+    0.800000 2.500000 C:maj
+    """
+    path = _target(path, ".lab")
+    times, names = _rounded(path, intervals, labels)
+    lines = [
+        f"{start:.6f} {end:.6f} {label}\n"
+        for (start, end), label in zip(times, names, strict=True)
+    ]
+    with written_whole(path) as file:
+        file.write("".join(lines).encode())
+
+
+def write_jams(
+    path: str | os.PathLike[str],
+    intervals: Any,
+    labels: Any,
+    *,
+    duration: float | None = None,
+    title: str = "",
+) -> None:
+    """Write a chord annotation to a ``.jams`` file, version 0.3 of the format.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file; one that exists is replaced.
+    intervals : array-like of shape (n_chords, 2)
+        Start and end in seconds, as for :func:`check_intervals`.
+    labels : sequence of str of length n_chords
+        Labels in Harte's grammar.
+    duration : float, default=None
+        Seconds of the audio. None takes the end of the last chord.
+    title : str, default=""
+        Title of the song.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder of the file does not exist.
+    ValueError
+        If the file has another extension or the annotation is refused by
+        :func:`check_intervals`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skdeepmir.chords import read_chords, write_jams
+    >>> path = Path(tempfile.mkdtemp()) / "song.jams"
+    >>> write_jams(path, [[0, 0.8], [0.8, 2.5]], ["N", "C:maj"], title="A song")
+    >>> read_chords(path)[1]
+    array(['N', 'C:maj'], dtype=object)
+    """
+    path = _target(path, ".jams")
+    times, names = _rounded(path, intervals, labels, duration)
+    if duration is None:
+        duration = float(times[-1, 1])
+    data = [
+        {
+            "time": float(start),
+            "duration": round(float(end - start), 6),
+            "value": label,
+            "confidence": None,
+        }
+        for (start, end), label in zip(times, names, strict=True)
+    ]
+    annotation = {
+        "namespace": "chord",
+        "data": data,
+        "annotation_metadata": {"annotation_tools": "skdeepmir"},
+        "sandbox": {},
+        "time": 0.0,
+        "duration": float(duration),
+    }
+    content = {
+        "file_metadata": {
+            "title": title,
+            "artist": "",
+            "release": "",
+            "duration": float(duration),
+            "identifiers": {},
+            "jams_version": "0.3.4",
+        },
+        "annotations": [annotation],
+        "sandbox": {},
+    }
+    with written_whole(path) as file:
+        file.write(json.dumps(content, indent=2).encode())
+
+
+def _target(path: str | os.PathLike[str], suffix: str) -> Path:
+    path = Path(path)
+    if path.suffix.lower() != suffix:
+        raise ValueError(
+            f"{str(path)!a} has the extension {path.suffix!r}; expected {suffix!r}, by "
+            "which read_chords knows it."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
+        )
+    return path
+
+
+def _rounded(
+    path: Path, intervals: Any, labels: Any, duration: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a checked annotation with times in whole microseconds."""
+    name = f"annotation for {str(path)!a}"
+    times, labels = check_intervals(intervals, labels, duration=duration, name=name)
+    return check_intervals(np.round(times, 6), labels, name=name)

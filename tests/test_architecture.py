@@ -14,6 +14,9 @@ PACKAGE = Path(skdeepmir.__file__).parent
 ORDER = [
     "_disk",
     "frames",
+    "chords",
+    "_decoding_kernel",
+    "decoding",
     "_progress",
     "_errors",
     "metrics",
@@ -31,6 +34,7 @@ ORDER = [
     "_training",
     "feature_learning",
     "tagging",
+    "chord_recognition",
     "persistence",
     "baselines",
     "plotting",

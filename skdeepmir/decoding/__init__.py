@@ -1,0 +1,23 @@
+"""Labels of frames from log scores: the best path, beam search, transition estimates.
+
+Functions on NumPy arrays, time first. :func:`viterbi` is exact, for models where the
+score of a frame depends on the label before it at most; :func:`beam_search` is for nets
+that see all labels before. Both look for the path of highest total log score, and the
+scores need not be normalised.
+"""
+
+from skdeepmir.decoding._beam import beam_search
+from skdeepmir.decoding._transitions import (
+    estimate_initial,
+    estimate_transitions,
+    scale_self_transition,
+)
+from skdeepmir.decoding._viterbi import viterbi
+
+__all__ = [
+    "beam_search",
+    "estimate_initial",
+    "estimate_transitions",
+    "scale_self_transition",
+    "viterbi",
+]

@@ -1,0 +1,247 @@
+"""Which state follows which: estimates from labelled sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def estimate_transitions(
+    sequences: Iterable[Any],
+    n_states: int,
+    *,
+    smoothing: float = 1.0,
+    self_transition: float | None = None,
+    transpositions: Any = None,
+) -> np.ndarray:
+    """Estimate how likely each state follows each other.
+
+    Parameters
+    ----------
+    sequences : list of array-like of shape (n_frames_i,)
+        The state of each frame, from 0 to ``n_states - 1``, or -1 where it isn't known:
+        steps from and to such frames aren't counted.
+    n_states : int
+        Number of states.
+    smoothing : float, default=1.0
+        Added to the count of each step, so that none is impossible because it didn't
+        come up: 1 is the rule of Laplace.
+    self_transition : float, default=None
+        Factor for the weight of staying, see :func:`scale_self_transition`. None leaves
+        the estimate as it is.
+    transpositions : array-like of shape (n_shifts, n_states), default=None
+        [k, i] is state i moved k steps up, such as the 12 rows of
+        ``skdeepmir.chords.transposition_table``. Each sequence is then counted in all
+        transpositions, so that the estimate is the same in all keys; each step is
+        counted n_shifts times, which ``smoothing`` is to be compared with.
+
+    Returns
+    -------
+    transition : ndarray of shape (n_states, n_states), dtype=float64
+        [i, j] is the probability that j follows i. Rows sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If a sequence isn't one of states, ``transpositions`` isn't a table of
+        rotations, or a state is never left and ``smoothing`` is 0.
+
+    Examples
+    --------
+    >>> from skdeepmir.decoding import estimate_transitions
+    >>> estimate_transitions([[0, 0, 0, 1, 1], [1, 0, -1, 1]], 2)
+    array([[0.6, 0.4],
+           [0.5, 0.5]])
+    """
+    _check_estimate(n_states, smoothing)
+    flat = np.zeros(n_states * n_states)
+    for sequence in _check_sequences(sequences, n_states):
+        known = (sequence[:-1] >= 0) & (sequence[1:] >= 0)
+        steps = sequence[:-1][known] * n_states + sequence[1:][known]
+        flat += np.bincount(steps, minlength=n_states * n_states)
+    counts = flat.reshape(n_states, n_states)
+    if transpositions is not None:
+        table = _check_transpositions(transpositions, n_states)
+        counts = np.sum([counts[np.ix_(row, row)] for row in table], axis=0)
+    counts += smoothing
+    lost = np.flatnonzero(counts.sum(axis=1) == 0)
+    if len(lost):
+        raise ValueError(
+            f"No step from state {lost[0]} is in the sequences (nor from "
+            f"{len(lost) - 1} others), so what follows it can't be estimated with "
+            "smoothing=0. Pass a smoothing above 0."
+        )
+    return scale_self_transition(
+        counts, 1.0 if self_transition is None else self_transition
+    )
+
+
+def estimate_initial(
+    sequences: Iterable[Any],
+    n_states: int,
+    *,
+    smoothing: float = 1.0,
+    transpositions: Any = None,
+) -> np.ndarray:
+    """Estimate how likely a sequence begins with each state.
+
+    Parameters
+    ----------
+    sequences : list of array-like of shape (n_frames_i,)
+        As for :func:`estimate_transitions`. One that begins with -1, or is empty, isn't
+        counted.
+    n_states : int
+        Number of states.
+    smoothing : float, default=1.0
+        Added to the count of each state.
+    transpositions : array-like of shape (n_shifts, n_states), default=None
+        As for :func:`estimate_transitions`.
+
+    Returns
+    -------
+    initial : ndarray of shape (n_states,), dtype=float64
+        Probabilities, with a sum of 1.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`estimate_transitions`.
+
+    Examples
+    --------
+    >>> from skdeepmir.decoding import estimate_initial
+    >>> estimate_initial([[0, 1], [0, 0, 1], [-1, 1]], 2)
+    array([0.75, 0.25])
+    """
+    _check_estimate(n_states, smoothing)
+    firsts = [s[0] for s in _check_sequences(sequences, n_states) if len(s)]
+    known = np.array([first for first in firsts if first >= 0], dtype=np.int64)
+    counts = np.bincount(known, minlength=n_states).astype(np.float64)
+    if transpositions is not None:
+        counts = counts[_check_transpositions(transpositions, n_states)].sum(axis=0)
+    counts += smoothing
+    if not counts.sum():
+        raise ValueError(
+            "No sequence begins with a known state, so nothing can be estimated with "
+            "smoothing=0. Pass a smoothing above 0."
+        )
+    return counts / counts.sum()
+
+
+def scale_self_transition(transition: Any, factor: float) -> np.ndarray:
+    """Make it more or less likely to stay in a state.
+
+    Parameters
+    ----------
+    transition : array-like of shape (n_states, n_states)
+        [i, j] is the probability (or weight) that j follows i.
+    factor : float
+        What to multiply the weight of staying with, above 0: the odds of staying
+        against leaving grow by it, in each state. 1 changes nothing, more gives fewer
+        and longer segments.
+
+    Returns
+    -------
+    scaled : ndarray of shape (n_states, n_states), dtype=float64
+        The transitions with the diagonal multiplied and rows that sum to 1. What is off
+        the diagonal keeps its proportions.
+
+    Raises
+    ------
+    ValueError
+        If the matrix isn't square, has a negative, infinite or NaN weight or a row of
+        zeros, or the factor isn't above 0.
+
+    Examples
+    --------
+    The odds of staying go from 1:1 to 3:1 in state 0, from 4:1 to 12:1 in state 1:
+
+    >>> from skdeepmir.decoding import scale_self_transition
+    >>> scale_self_transition([[0.5, 0.5], [0.2, 0.8]], 3).round(3)
+    array([[0.75 , 0.25 ],
+           [0.077, 0.923]])
+    """
+    weights = check_square("transition", np.array(transition, dtype=np.float64))
+    if not (isinstance(factor, Real) and 0 < factor < np.inf):
+        raise ValueError(
+            f"The factor for staying (self_transition) is {factor!r}; expected a "
+            "number above 0, 1 to change nothing."
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(
+            "transition has weights that are negative, infinite or NaN; expected "
+            "probabilities, not their logarithms."
+        )
+    empty = np.flatnonzero(weights.sum(axis=1) == 0)
+    if len(empty):
+        raise ValueError(
+            f"Row {empty[0]} of transition is all 0; expected at least one state to "
+            "follow each state."
+        )
+    weights[np.diag_indices_from(weights)] *= factor
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def check_square(name: str, matrix: np.ndarray) -> np.ndarray:
+    """Return a matrix of steps between states, or raise if it can't be one."""
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
+        raise ValueError(
+            f"{name} has shape {matrix.shape}; expected (n_states, n_states)."
+        )
+    return matrix
+
+
+def _check_estimate(n_states: Any, smoothing: Any) -> None:
+    if not isinstance(n_states, Integral) or n_states < 1:
+        raise ValueError(f"n_states={n_states!r}; expected a whole number above 0.")
+    if not (isinstance(smoothing, Real) and 0 <= float(smoothing) < np.inf):
+        raise ValueError(f"smoothing={smoothing!r}; expected a number, 0 or above.")
+
+
+def _check_sequences(sequences: Iterable[Any], n_states: int) -> list[np.ndarray]:
+    return [_check_sequence(s, i, n_states) for i, s in enumerate(sequences)]
+
+
+def _check_sequence(sequence: Any, number: int, n_states: int) -> np.ndarray:
+    states = np.asarray(sequence)
+    if states.ndim != 1 or (states.size and states.dtype.kind not in "iu"):
+        raise ValueError(
+            f"sequence {number} has shape {states.shape} and dtype {states.dtype}; "
+            "expected whole numbers of shape (n_frames,). A single sequence is passed "
+            "as [sequence]."
+        )
+    strange = np.flatnonzero((states < -1) | (states >= n_states))
+    if len(strange):
+        raise ValueError(
+            f"sequence {number} has {states[strange[0]]} in frame {strange[0]}; "
+            f"expected states from 0 to n_states - 1 = {n_states - 1}, or -1 where "
+            "unknown."
+        )
+    return states.astype(np.int64)
+
+
+def _check_transpositions(transpositions: Any, n_states: int) -> np.ndarray:
+    """Return the table, or raise if its rows aren't the powers of one rotation."""
+    table = np.asarray(transpositions)
+    if table.ndim != 2 or table.shape[1] != n_states or table.dtype.kind not in "iu":
+        raise ValueError(
+            f"transpositions has shape {table.shape} and dtype {table.dtype}; expected "
+            f"whole numbers of shape (n_shifts, n_states = {n_states})."
+        )
+    expected = np.arange(n_states)
+    for k, row in enumerate(table):
+        if not np.array_equal(row, expected):
+            raise ValueError(
+                f"Row {k} of transpositions isn't {k} steps of row 1; expected row 0 "
+                "to leave each state where it is, and each row to go one step further."
+            )
+        expected = table[1 % len(table)][row]
+    if not np.array_equal(expected, np.arange(n_states)):
+        raise ValueError(
+            f"The {len(table)} rows of transpositions don't lead back to the first; "
+            "expected all steps of an octave."
+        )
+    return table

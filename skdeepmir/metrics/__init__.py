@@ -1,12 +1,19 @@
-"""Tag metrics: areas and precision as MIREX 2009 had them and as they are used today.
+"""Tag metrics and chord metrics: as MIREX had them and as they are used today.
 
-Rows are clips and columns are tags, as in the labels and scores of a multi-label
+Tags: rows are clips and columns are tags, as in the labels and scores of a multi-label
 classifier. An area under a ROC curve is defined only where there are both a 0 and a 1;
 tags and clips without both are left out of a mean, and one ``UndefinedMetricWarning``
 says how many there were.
+
+Chords: an item for each song, annotated in seconds, in a file or by frame. Scores are
+those of mir_eval, over the time that the vocabulary scores; songs without any are left
+out of a mean in the same way.
 """
 
 from skdeepmir.metrics._areas import auc_clip, auc_tag
+from skdeepmir.metrics._chord_report import chord_confusion, chord_report
+from skdeepmir.metrics._chord_scorers import CHORD_SCORERS, chord_scorer
+from skdeepmir.metrics._chords import chord_coverage, segmentation_score, wcsr
 from skdeepmir.metrics._precision import average_precision_tag, precision_at_k
 from skdeepmir.metrics._report import (
     TAG_SCORERS,
@@ -16,12 +23,19 @@ from skdeepmir.metrics._report import (
 )
 
 __all__ = [
+    "CHORD_SCORERS",
     "TAG_SCORERS",
     "auc_clip",
     "auc_tag",
     "average_precision_tag",
+    "chord_confusion",
+    "chord_coverage",
+    "chord_report",
+    "chord_scorer",
     "mean_and_se",
     "mirex2009_tag_scores",
     "precision_at_k",
+    "segmentation_score",
     "tag_report",
+    "wcsr",
 ]

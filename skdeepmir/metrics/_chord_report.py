@@ -1,0 +1,189 @@
+"""All chord scores at once, and what is taken for what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from skdeepmir.chords import NO_CHORD, UNSCORED, VOCABULARIES, parse, simplify
+from skdeepmir.metrics._checks import undefined, warn
+from skdeepmir.metrics._chord_inputs import list_songs, overlay
+from skdeepmir.metrics._chords import (
+    COMPARISONS,
+    NOT_SCORED,
+    averaged,
+    check_choice,
+    recalled,
+    segmented,
+)
+
+OTHER = "other"  # qualities that no tetrad has
+_ROOTS = [label.removesuffix(":maj") for label in VOCABULARIES["majmin"][:12]]
+_QUALITIES = [label.removeprefix("C:") for label in VOCABULARIES["tetrads"][:-1:12]]
+
+
+def chord_report(y_true: Any, y_pred: Any, *, frame_rate: float | None = None) -> Any:
+    """Recall in each vocabulary with its coverage, and segmentation.
+
+    Parameters
+    ----------
+    y_true : list of length n_songs
+        References as for :func:`wcsr`, as are the errors.
+    y_pred : list of length n_songs
+        Estimates.
+    frame_rate : float, default=None
+        Frames a second of frame labels, as for :func:`wcsr`.
+
+    Returns
+    -------
+    report : DataFrame of shape (15, 2)
+        One row for each vocabulary of :func:`wcsr` and each kind of
+        :func:`segmentation_score`. The columns are "score", the weighted average, and
+        "coverage", as by :func:`chord_coverage`; segmentation covers all time.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If no song has time that a vocabulary scores, with the number of vocabularies.
+        Their scores are NaN.
+
+    Examples
+    --------
+    >>> from skdeepmir.metrics import chord_report
+    >>> reference = ([[0, 1], [1, 4], [4, 5]], ["N", "C:maj7", "G:sus4"])
+    >>> estimate = ([[0, 2], [2, 5]], ["N", "C:maj"])
+    >>> chord_report([reference], [estimate]).loc[["root", "majmin", "tetrads", "seg"]]
+             score  coverage
+    root      0.60       1.0
+    majmin    0.75       0.8
+    tetrads   0.20       1.0
+    seg       0.60       1.0
+    """
+    import pandas as pd  # as in tag_report
+
+    songs = list_songs(y_true, y_pred, frame_rate)
+    shared = overlay(songs)
+    durations = np.array([song.duration for song in songs])
+    rows = {}
+    for name in COMPARISONS:
+        hits, scored = recalled(shared, name)
+        coverage = scored.sum() / shared.seconds.sum()
+        rows[name] = averaged(hits, scored, "weighted"), coverage
+    for kind, scores in segmented(songs).items():
+        rows[kind] = averaged(scores * durations, durations, "weighted"), 1.0
+    report = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["score", "coverage"], dtype=float
+    )
+    unscored = report["coverage"].to_numpy() == 0
+    warn(undefined(unscored, "scores", "are NaN: the songs " + NOT_SCORED))
+    return report
+
+
+def chord_confusion(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    by: str = "root",
+    frame_rate: float | None = None,
+) -> Any:
+    """Seconds of each root or quality that are taken for each other one.
+
+    Parameters
+    ----------
+    y_true : list of length n_songs
+        References as for :func:`wcsr`, as are the errors. Time that is "X" is left out.
+    y_pred : list of length n_songs
+        Estimates. "X" counts as "N".
+    by : {"root", "quality", "interval"}, default="root"
+        "root" compares the twelve roots and "N". "quality" compares the 14 qualities of
+        the vocabulary "tetrads", whatever root and bass; what has none of them is
+        "other". "interval" has the qualities of references as rows and the semitones
+        from the true root up to the estimated one as columns: 7 is the dominant.
+    frame_rate : float, default=None
+        Frames a second of frame labels, as for :func:`wcsr`. Without it, the numbers
+        are frames.
+
+    Returns
+    -------
+    seconds : DataFrame
+        References as rows, estimates as columns. Shape (13, 13) for "root", (16, 16)
+        for "quality" and (15, 13) for "interval", where references of "N" are left out.
+
+    Examples
+    --------
+    >>> from skdeepmir.metrics import chord_confusion
+    >>> reference = ([[0, 1], [1, 4], [4, 5]], ["N", "C:maj", "A:min/b3"])
+    >>> estimate = ([[0, 3], [3, 5]], ["C:maj", "A:min"])
+    >>> seconds = chord_confusion([reference], [estimate], by="quality")
+    >>> seconds.loc[["maj", "min", "N"], ["maj", "min"]]
+    estimate   maj  min
+    reference
+    maj        2.0  1.0
+    min        0.0  1.0
+    N          1.0  0.0
+    >>> seconds = chord_confusion([reference], [estimate], by="interval")
+    >>> seconds.loc[["maj", "min"], [0, 9, "N"]]
+    estimate     0    9    N
+    reference
+    maj        2.0  1.0  0.0
+    min        1.0  0.0  0.0
+    """
+    import pandas as pd  # as in tag_report
+
+    check_choice("by", by, _KINDS)
+    rows, columns, cell_of = _KINDS[by]
+    shared = overlay(list_songs(y_true, y_pred, frame_rate))
+    seconds = np.zeros((len(rows), len(columns)))
+    totals = shared.seconds.sum(axis=0)
+    for (reference, estimate), total in zip(shared.pairs, totals, strict=True):
+        row, column = cell_of(reference, estimate)
+        if reference != UNSCORED and row in rows:
+            seconds[rows.index(row), columns.index(column)] += total
+    return pd.DataFrame(
+        seconds,
+        index=pd.Index(rows, name="reference"),
+        columns=pd.Index(columns, name="estimate"),
+    )
+
+
+def _root(label: str) -> str:
+    root = parse(label).root
+    return NO_CHORD if root < 0 else _ROOTS[root]
+
+
+def _quality(label: str) -> str:
+    if parse(label).root < 0:
+        return NO_CHORD
+    in_root_position = label.partition("/")[0]
+    (tetrad,) = simplify([in_root_position], "tetrads")
+    return OTHER if tetrad == UNSCORED else tetrad.partition(":")[2]
+
+
+def _interval(reference: str, estimate: str) -> int | str:
+    root = parse(estimate).root
+    return NO_CHORD if root < 0 else (root - parse(reference).root) % 12
+
+
+_Kind = tuple[list[Any], list[Any], Callable[[str, str], tuple[Any, Any]]]
+_KINDS: dict[str, _Kind] = {
+    "root": (
+        [*_ROOTS, NO_CHORD],
+        [*_ROOTS, NO_CHORD],
+        lambda reference, estimate: (_root(reference), _root(estimate)),
+    ),
+    "quality": (
+        [*_QUALITIES, OTHER, NO_CHORD],
+        [*_QUALITIES, OTHER, NO_CHORD],
+        lambda reference, estimate: (_quality(reference), _quality(estimate)),
+    ),
+    "interval": (
+        [*_QUALITIES, OTHER],
+        [*range(12), NO_CHORD],
+        lambda reference, estimate: (
+            _quality(reference),
+            _interval(reference, estimate),
+        ),
+    ),
+}

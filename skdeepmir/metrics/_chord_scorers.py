@@ -1,0 +1,112 @@
+"""Chord scores for cross-validation and searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from skdeepmir.metrics._chords import (
+    COMPARISONS,
+    SEGMENTATIONS,
+    check_choice,
+    segmentation_score,
+    wcsr,
+)
+
+
+@dataclass(frozen=True)
+class ChordScorer:
+    """Scores the frame labels that an estimator predicts, see :func:`chord_scorer`."""
+
+    vocabulary: str
+    frame_rate: float | None = None
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        frame_rate = self.frame_rate
+        if frame_rate is None:
+            frame_rate = frame_rate_of(estimator)
+        predicted = list(estimator.predict(X))
+        if self.vocabulary in SEGMENTATIONS:
+            score = segmentation_score(
+                y, predicted, kind=self.vocabulary, frame_rate=frame_rate
+            )
+        else:
+            score = wcsr(
+                y, predicted, vocabulary=self.vocabulary, frame_rate=frame_rate
+            )
+        return float(score)
+
+
+def frame_rate_of(estimator: Any) -> float | None:
+    """Return the frame rate of an estimator, of its last step, or of its best one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One with an attribute ``frame_rate``, or a pipeline or a fitted search that
+        leads to one.
+
+    Returns
+    -------
+    frame_rate : float or None
+        Frames a second; None if none has a frame rate.
+    """
+    inner = estimator
+    while inner is not None:
+        if getattr(inner, "frame_rate", None) is not None:
+            return inner.frame_rate
+        if hasattr(inner, "best_estimator_"):
+            inner = inner.best_estimator_
+        else:
+            steps = getattr(inner, "steps", None)
+            inner = steps[-1][1] if steps else None
+    return None
+
+
+def chord_scorer(
+    vocabulary: str = "majmin", *, frame_rate: float | None = None
+) -> ChordScorer:
+    """Return a scorer for ``cross_validate(scoring=...)`` and ``GridSearchCV``.
+
+    Parameters
+    ----------
+    vocabulary : str, default="majmin"
+        As for :func:`wcsr`; or "seg", "overseg" or "underseg", as for
+        :func:`segmentation_score`.
+    frame_rate : float, default=None
+        Frames a second of what the estimator predicts. None takes its attribute
+        ``frame_rate``, or that of the last step of a pipeline. Where ``y`` holds frame
+        labels there need not be any.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y)``. It can be pickled. ``estimator.predict(X)`` has to
+        give an array of frame labels for each song; ``y`` holds references as for
+        :func:`wcsr`. Both are weighted by duration over the songs of a fold.
+
+    Raises
+    ------
+    ValueError
+        If there is no such vocabulary; when it is called, what :func:`wcsr` raises,
+        such as where ``y`` is in seconds and there is no frame rate.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator
+    >>> from skdeepmir.metrics import chord_scorer
+    >>> class AlwaysC(BaseEstimator):
+    ...     def predict(self, X):
+    ...         return [["C:maj"] * len(song) for song in X]
+    >>> y = [([[0, 3], [3, 4]], ["C:maj", "A:min"])]
+    >>> chord_scorer("majmin", frame_rate=10)(AlwaysC(), [[0.0] * 41], y)
+    0.75
+    """
+    check_choice("vocabulary", vocabulary, (*COMPARISONS, *SEGMENTATIONS))
+    return ChordScorer(vocabulary, frame_rate)
+
+
+#: A scorer for each vocabulary of :func:`wcsr`, and "seg": all of them in
+#: ``cross_validate(scoring=CHORD_SCORERS)``, or one of them in a search. The frame rate
+#: is that of the estimator; :func:`chord_scorer` takes another.
+CHORD_SCORERS = {name: chord_scorer(name) for name in (*COMPARISONS, "seg")}

@@ -1,5 +1,11 @@
 """Clips to learn from: generated (``make_*``) or on disk (``load_*``)."""
 
+from skdeepmir.datasets._chord_collections import (
+    load_billboard,
+    load_isophonics,
+    load_rwc_popular,
+)
+from skdeepmir.datasets._chord_generator import make_chord_clips
 from skdeepmir.datasets._generators import make_instrument_clips, make_tag_clips
 from skdeepmir.datasets._gtzan import load_gtzan
 from skdeepmir.datasets._loaders import load_audio_folder, load_manifest
@@ -9,11 +15,15 @@ from skdeepmir.datasets._mtg_jamendo import load_mtg_jamendo
 
 __all__ = [
     "load_audio_folder",
+    "load_billboard",
     "load_gtzan",
+    "load_isophonics",
     "load_magnatagatune",
     "load_manifest",
     "load_mirdata",
     "load_mtg_jamendo",
+    "load_rwc_popular",
+    "make_chord_clips",
     "make_instrument_clips",
     "make_tag_clips",
 ]

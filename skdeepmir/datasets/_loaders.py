@@ -103,7 +103,7 @@ def load_audio_folder(folder, *, groups=None):
     )
 
 
-def load_manifest(manifest, *, root=None, where=None):
+def load_manifest(manifest, *, root=None, where=None, annotations=None):
     r"""Read a CSV table of recordings.
 
     Parameters
@@ -116,6 +116,9 @@ def load_manifest(manifest, *, root=None, where=None):
     where : mapping of str to str, default=None
         Keep only the rows whose columns have these values, such as
         ``{"task": "tagging"}``.
+    annotations : str, default=None
+        Name of the column with the file that annotates each recording, such as a
+        ``.lab`` file of chords. These files are then the target, instead of labels.
 
     Returns
     -------
@@ -123,7 +126,9 @@ def load_manifest(manifest, *, root=None, where=None):
         - data : ndarray of shape (n_clips,), dtype=object. Paths, in the table's order.
         - target : ndarray of shape (n_clips,), int, an index into ``target_names``; or,
           where any label has a ``|``, ndarray of shape (n_clips, n_tags) of 0 and 1.
-        - target_names : ndarray of str. Labels or tags, sorted.
+          With ``annotations`` ndarray of shape (n_clips,), dtype=object: paths.
+        - target_names : ndarray of str. Labels or tags, sorted; None with
+          ``annotations``.
         - groups, folds : ndarray of shape (n_clips,), dtype=object, or None where the
           table has no such column or leaves it empty.
         - DESCR : str.
@@ -131,8 +136,8 @@ def load_manifest(manifest, *, root=None, where=None):
     Raises
     ------
     ValueError
-        If a column is missing, no row is left, a row has no label, or a path comes
-        twice.
+        If a column is missing, no row is left, a row has no label or annotation, or a
+        path comes twice.
 
     Examples
     --------
@@ -151,7 +156,8 @@ def load_manifest(manifest, *, root=None, where=None):
         reader = csv.DictReader(file)
         table = list(reader)
         columns = reader.fieldnames or []
-    for column in ("path", "label", *(where or {})):
+    target_column = "label" if annotations is None else annotations
+    for column in ("path", target_column, *(where or {})):
         if column not in columns:
             raise ValueError(
                 f"{str(manifest)!a} has no column {column!r}; found {columns}."
@@ -166,14 +172,19 @@ def load_manifest(manifest, *, root=None, where=None):
             f"{str(manifest)!a} lists {twice!a} more than once. If the table holds "
             "several tasks, choose one with where={'task': ...}."
         )
-    labels = [row["label"] for row in table]
+    labels = [row[target_column] for row in table]
     if "" in labels:
         raise ValueError(
-            f"{str(manifest)!a} gives no label for {paths[labels.index('')]!a}."
+            f"{str(manifest)!a} gives no {target_column} for "
+            f"{paths[labels.index('')]!a}."
         )
-    target_names, target = _encode_labels(labels)
+    folder = manifest.parent if root is None else Path(root)
+    if annotations is None:
+        target_names, target = _encode_labels(labels)
+    else:
+        target_names, target = None, _paths(folder, labels)
     return Bunch(
-        data=_paths(manifest.parent if root is None else Path(root), paths),
+        data=_paths(folder, paths),
         target=target,
         target_names=target_names,
         groups=_column(table, "group"),

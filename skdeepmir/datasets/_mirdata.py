@@ -35,7 +35,8 @@ def load_mirdata(
     target : str or callable
         What to learn: the name of an attribute of mirdata's tracks, such as "genre" or
         "tags", or a function of a track. Strings or integers are classes. Lists, tuples
-        and sets are tags; of dicts, the keys whose values are true.
+        and sets are tags; of dicts, the keys whose values are true. Chords are
+        annotations: mirdata's ChordData, or paths of ``.lab`` or ``.jams`` files.
     groups : str or callable, default=None
         What belongs together, such as "artist", in the same way.
     data_home : str or PathLike, default=None
@@ -51,8 +52,10 @@ def load_mirdata(
     bunch : Bunch
         - data : ndarray of shape (n_tracks,), dtype=object. Paths, in mirdata's order.
         - target : ndarray of shape (n_tracks,), int, an index into ``target_names``;
-          or, for tags, ndarray of shape (n_tracks, n_tags) of 0 and 1.
-        - target_names : ndarray. Classes or tags, sorted.
+          or, for tags, ndarray of shape (n_tracks, n_tags) of 0 and 1; or, for
+          annotations, ndarray of shape (n_tracks,), dtype=object, of paths or of tuples
+          of intervals, (n_chords_i, 2) in seconds, and labels, (n_chords_i,) of str.
+        - target_names : ndarray. Classes or tags, sorted. None for annotations.
         - groups : ndarray of shape (n_tracks,), dtype=object, or None.
         - folds : None.
         - splits : dict of str to ndarray of int, or None where the data set has no
@@ -68,7 +71,8 @@ def load_mirdata(
         If the data set has no tracks with audio files, a track has no such attribute
         or no value in it, or no file.
     TypeError
-        If values of the target are neither strings, integers, lists nor dicts.
+        If values of the target are neither strings, integers, lists, dicts nor
+        annotations, or only some are annotations.
 
     Warns
     -----
@@ -122,6 +126,8 @@ def load_mirdata(
     values = [_value(track, target, "target") for track in tracks]
     _check_values(ids, values, "target")
     target_names, encoded = _encode(ids, values)
+    kind = "annotations" if target_names is None else "classes or tags"
+    number = len(ids if target_names is None else target_names)
     return Bunch(
         data=paths[found],
         target=encoded,
@@ -131,7 +137,7 @@ def load_mirdata(
         splits=_published_splits(dataset, ids),
         DESCR=(
             f"{len(ids)} tracks of the data set {name!r} of mirdata, "
-            f"{len(target_names)} classes or tags from "
+            f"{number} {kind} from "
             f"{target if isinstance(target, str) else 'a function of a track'}."
         ),
     )
@@ -176,7 +182,9 @@ def _check_values(ids: list[Any], values: list[Any], parameter: str) -> None:
         )
 
 
-def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray | None, np.ndarray]:
+    if any(_is_annotation(value) for value in values):
+        return None, _annotations(ids, values)
     classes = [isinstance(v, str | int | np.integer) for v in values]
     if all(classes):
         return np.unique(values, return_inverse=True)
@@ -192,6 +200,29 @@ def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
             )
         tags.append(list(value))
     return _encode_tags(tags)
+
+
+def _is_annotation(value: Any) -> bool:
+    if isinstance(value, str | os.PathLike):
+        return os.fspath(value).lower().endswith((".lab", ".jams"))
+    return hasattr(value, "intervals") and hasattr(value, "labels")
+
+
+def _annotations(ids: list[Any], values: list[Any]) -> np.ndarray:
+    found = np.empty(len(values), dtype=object)
+    for row, (key, value) in enumerate(zip(ids, values, strict=True)):
+        if not _is_annotation(value):
+            raise TypeError(
+                f"target is {value!r} for track {key!r}, but an annotation for others; "
+                "expected paths of .lab or .jams files, or objects with intervals and "
+                "labels, for all. Pass a function of a track that gives one of them."
+            )
+        if isinstance(value, str | os.PathLike):
+            found[row] = os.fspath(value)
+        else:
+            labels = np.array(value.labels, dtype=object)
+            found[row] = np.asarray(value.intervals, dtype=float), labels
+    return found
 
 
 def _groups(

@@ -1,0 +1,226 @@
+"""RWC-Popular: 100 songs recorded for research."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skdeepmir.datasets._chord_collections._files import (
+    chord_bunch,
+    existing_folder,
+    find_files,
+    object_array,
+    only_file,
+    read_csv,
+)
+from skdeepmir.datasets._collections import find_missing
+from skdeepmir.datasets._loaders import AUDIO_EXTENSIONS
+
+RWC_INFORMATION = "rwc-p.csv"
+
+
+def load_rwc_popular(
+    folder: str | os.PathLike[str],
+    *,
+    audio_folder: str | os.PathLike[str] | None = None,
+    missing: str = "raise",
+) -> Bunch:
+    r"""List the songs of RWC-Popular [1]_ with their chords [2]_.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        Where the annotations lie, at any depth: ``N001-M01-T01.lab``, numbered by
+        piece, disc and track; or, where there is none, ``chords/RWC-P/RWC_P001.csv`` of
+        the newer release, with the columns t_start, t_end and chord.
+    audio_folder : str or PathLike, default=None
+        Where the recordings lie, at any depth; None is ``folder``. They are named after
+        the piece, as ``RM-P001.wav``, ``RWC_P001.wav`` or ``N001-M01-T01.wav``; or
+        after disc and track, as ``rwc-p-m01/1.wav``, for annotations that name these.
+    missing : {"raise", "drop"}, default="raise"
+        Whether songs without a recording are an error, or are left out with a warning.
+
+    Returns
+    -------
+    bunch : Bunch
+        - data : ndarray of shape (n_songs,), dtype=object. Paths of recordings, in the
+          order of the pieces.
+        - target : ndarray of shape (n_songs,), dtype=object. Paths of the ``.lab``
+          files; or, from ``.csv``, tuples of intervals, (n_chords_i, 2) in seconds, and
+          labels, (n_chords_i,) of str.
+        - groups : ndarray of shape (n_songs,), dtype=object. The singers, if
+          ``rwc-p.csv`` lies below ``folder``; otherwise each song is its own group.
+          DESCR says which.
+        - titles : ndarray of shape (n_songs,), dtype=object. From ``rwc-p.csv``, or
+          such as "RM-P001".
+        - folds : None.
+        - DESCR : str.
+
+    Raises
+    ------
+    ValueError
+        If there are no annotations, two are of the same piece, one can't be read, or
+        ``rwc-p.csv`` leaves out a piece; if a song has no recording, or several.
+
+    Warns
+    -----
+    UserWarning
+        If ``missing="drop"`` leaves songs out, with their number.
+
+    See Also
+    --------
+    load_mirdata : For mirdata's copy.
+
+    Notes
+    -----
+    mirdata's copy: ``load_mirdata("rwc_popular", target="chords", groups="artist")``.
+
+    References
+    ----------
+    .. [1] M. Goto, H. Hashiguchi, T. Nishimura and R. Oka, "RWC Music Database:
+       Popular, classical and jazz music databases", ISMIR 2002.
+    .. [2] T. Cho and J. P. Bello, "A feature smoothing method for chord recognition
+       using recurrence plots", ISMIR 2011.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from skdeepmir.datasets import load_rwc_popular
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("N001-M01-T01.lab", "RM-P001.wav"):
+    ...         pathlib.Path(folder, name).touch()
+    ...     bunch = load_rwc_popular(folder)
+    >>> bunch.titles, bunch.groups
+    (array(['RM-P001'], dtype=object), array(['RM-P001'], dtype=object))
+    """
+    root = existing_folder(folder)
+    targets = _rwc_annotations(root)
+    audio = _rwc_audio(existing_folder(audio_folder or folder), targets)
+    singers, titles = _rwc_information(root, targets)
+    pieces = sorted(targets)
+    paths = object_array(
+        [audio.get(piece) or f"{_rwc_name(piece)}.*" for piece in pieces]
+    )
+    found = find_missing(
+        paths,
+        missing,
+        "Name recordings after their pieces, as RM-P001.wav. Pass audio_folder= if "
+        "they lie elsewhere.",
+    )
+    pieces = [piece for piece, there in zip(pieces, found, strict=True) if there]
+    names = {piece: _rwc_name(piece) for piece in pieces}
+    return chord_bunch(
+        data=paths[found],
+        target=[_rwc_target(targets[piece]) for piece in pieces],
+        groups=[(singers or names)[piece] for piece in pieces],
+        titles=[(titles or names)[piece] for piece in pieces],
+        description="RWC-Popular.",
+        group="singer" if singers else "song",
+    )
+
+
+class _RWCAnnotation(NamedTuple):
+    path: Path
+    disc: int | None
+    track: int | None
+
+
+def _rwc_name(piece: int) -> str:
+    return f"RM-P{piece:03d}"
+
+
+def _rwc_annotations(root: Path) -> dict[int, _RWCAnnotation]:
+    """Return the annotation of each piece: all ``.lab``, or else all ``.csv``."""
+    files: defaultdict[int, list[Path]] = defaultdict(list)
+    for path in find_files(root, [".lab"]):
+        if match := re.fullmatch(r"N(\d{3})-M\d\d-T\d\d", path.stem):
+            files[int(match[1])].append(path)
+    for path in [] if files else find_files(root, [".csv"]):
+        match = re.fullmatch(r"RWC_P(\d{3})", path.stem)
+        if match and "chords" in path.relative_to(root).parts:
+            files[int(match[1])].append(path)
+    if not files:
+        raise ValueError(
+            f"{str(root)!a} has no chord annotations; expected 'N001-M01-T01.lab' or "
+            "'chords/RWC-P/RWC_P001.csv' below."
+        )
+    return {
+        piece: _rwc_annotation(only_file(paths, f"annotation of {_rwc_name(piece)}"))
+        for piece, paths in files.items()
+    }
+
+
+def _rwc_annotation(path: Path) -> _RWCAnnotation:
+    match = re.fullmatch(r"N\d{3}-M(\d\d)-T(\d\d)", path.stem)
+    if match is None:
+        return _RWCAnnotation(path, None, None)
+    return _RWCAnnotation(path, int(match[1]), int(match[2]))
+
+
+def _rwc_audio(root: Path, targets: dict[int, _RWCAnnotation]) -> dict[int, str]:
+    """Return the recording of each piece that has one."""
+    piece_on = {(t.disc, t.track): piece for piece, t in targets.items()}
+    files: defaultdict[int, list[Path]] = defaultdict(list)
+    for path in find_files(root, AUDIO_EXTENSIONS):
+        named = re.match(r"(?:RM-?P|RWC[_-]?P|N)(\d{3})(?!\d)", path.stem, re.I)
+        disc = re.fullmatch(r"rwc-p-m(\d\d)", path.parent.name, re.I)
+        if named:
+            files[int(named[1])].append(path)
+        elif disc and path.stem.isdecimal():
+            piece = piece_on.get((int(disc[1]), int(path.stem)))
+            if piece is not None:
+                files[piece].append(path)
+    return {
+        piece: str(only_file(paths, f"the recording of {_rwc_name(piece)}"))
+        for piece, paths in files.items()
+    }
+
+
+def _rwc_information(
+    root: Path, targets: dict[int, _RWCAnnotation]
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Return singers and titles of the pieces, both empty where no table is there."""
+    files = [
+        path for path in find_files(root, [".csv"]) if path.name == RWC_INFORMATION
+    ]
+    if not files:
+        return {}, {}
+    path = only_file(files, "table of the pieces")
+    columns = ("Piece No.", "Title", "Artist (Vocal)")
+    rows = {}
+    for row in read_csv(path, columns, ","):
+        match = re.fullmatch(r"No\. ?(\d+)", row["Piece No."].strip())
+        if match:
+            rows[int(match[1])] = row
+    for piece in sorted(targets):
+        if not all(rows.get(piece, {}).get(column) for column in columns):
+            raise ValueError(
+                f"{str(path)!a} gives no title and singer for piece {piece}, which "
+                f"{str(targets[piece].path)!a} annotates. Complete it, or move it away "
+                "to make each song its own group."
+            )
+    singers = {piece: rows[piece]["Artist (Vocal)"].strip() for piece in targets}
+    return singers, {piece: rows[piece]["Title"].strip() for piece in targets}
+
+
+def _rwc_target(annotation: _RWCAnnotation) -> str | tuple[np.ndarray, np.ndarray]:
+    path = annotation.path
+    if path.suffix.lower() == ".lab":
+        return str(path)
+    rows = read_csv(path, ("t_start", "t_end", "chord"), ";")
+    try:
+        intervals = [(float(row["t_start"]), float(row["t_end"])) for row in rows]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(path)!a} has a row without times ({error}); expected lines such as "
+            "'0.104;1.858;Ab:min', in seconds."
+        ) from error
+    return np.array(intervals).reshape(-1, 2), object_array(
+        row["chord"] for row in rows
+    )

@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "AugmentedClassifier": "skdeepmir.tagging",
+    "BLSTMChordRecognizer": "skdeepmir.chord_recognition",
     "BandShifter": "skdeepmir.preparation",
     "ClipNormalizer": "skdeepmir.preparation",
     "ClipVotingClassifier": "skdeepmir.tagging",
@@ -21,10 +22,12 @@ _HOMES = {
     "FeatureStore": "skdeepmir.feature_store",
     "FrameStacker": "skdeepmir.preparation",
     "FrameTransformer": "skdeepmir.framewise",
+    "GaussianChordRecognizer": "skdeepmir.chord_recognition",
     "GroupBaggingClassifier": "skdeepmir.tagging",
     "MultiTimescalePooler": "skdeepmir.pooling",
     "MultiTimescaleTagger": "skdeepmir.tagging",
     "SpectrogramExtractor": "skdeepmir.spectrogram",
+    "TemplateChordRecognizer": "skdeepmir.chord_recognition",
     "compare": "skdeepmir.evaluation",
     "MultilabelStratifiedGroupKFold": "skdeepmir.model_selection",
     "load": "skdeepmir.persistence",
@@ -35,7 +38,9 @@ _HOMES = {
 _MODULES = {
     "audio",
     "baselines",
+    "chords",
     "datasets",
+    "decoding",
     "evaluation",
     "frames",
     "metrics",
@@ -47,6 +52,7 @@ _MODULES = {
 
 __all__ = [
     "AugmentedClassifier",
+    "BLSTMChordRecognizer",
     "BandShifter",
     "ClipNormalizer",
     "ClipVotingClassifier",
@@ -57,11 +63,13 @@ __all__ = [
     "FeatureStore",
     "FrameStacker",
     "FrameTransformer",
+    "GaussianChordRecognizer",
     "GroupBaggingClassifier",
     "MultiTimescalePooler",
     "MultiTimescaleTagger",
     "MultilabelStratifiedGroupKFold",
     "SpectrogramExtractor",
+    "TemplateChordRecognizer",
     "compare",
     "load",
     "load_clips",

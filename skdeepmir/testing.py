@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 N_CLIPS, N_FRAMES, N_FEATURES = 6, 30, 5
 
 
-def check_clip_estimator(estimator):
+def check_clip_estimator(estimator, *, labels="clips"):
     """Check that an estimator treats a clip as a sample, whatever the container.
 
     Parameters
@@ -26,6 +26,8 @@ def check_clip_estimator(estimator):
     estimator : estimator
         A transformer, classifier or regressor on clips of frames, or a transformer on
         waveforms (its tag ``input_tags.string`` says that it takes paths).
+    labels : {"clips", "frames"}, default="clips"
+        Whether it learns a label for each clip, or one for each frame.
 
     Returns
     -------
@@ -44,7 +46,11 @@ def check_clip_estimator(estimator):
     >>> len(check_clip_estimator(MultiTimescalePooler())) > 8
     True
     """
-    audio = get_tags(estimator).input_tags.string
+    if labels not in ("clips", "frames"):
+        raise ValueError(f"labels={labels!r} must be 'clips' or 'frames'.")
+    kind = "labelled frames" if labels == "frames" else "frames"
+    if get_tags(estimator).input_tags.string:
+        kind = "waveforms"
     checks = [
         check_list_equals_array,
         check_order_of_clips,
@@ -58,25 +64,27 @@ def check_clip_estimator(estimator):
         check_no_clips,
         check_round_trips,
     ]
-    if not audio:
+    if kind != "waveforms":
         checks += [check_container_is_mirrored, check_refit, check_wrong_width]
     for check in checks:
-        check(clone(estimator), audio)
+        check(clone(estimator), kind)
     return [check.__name__ for check in checks]
 
 
-def make_clips(audio, lengths=None, seed=0):
+def make_clips(kind, lengths=None, seed=0):
     """Return clips of noise, a waveform or a matrix of frames each, and labels."""
     rng = np.random.RandomState(seed)
     lengths = [N_FRAMES] * N_CLIPS if lengths is None else lengths
     y = np.arange(len(lengths)) % 2
-    if audio:
+    if kind == "waveforms":
         clips = [0.1 * rng.randn(n * 100).astype(np.float32) for n in lengths]
     else:
         clips = [
             rng.rand(n, N_FEATURES).astype(np.float32) + k
             for n, k in zip(lengths, y, strict=True)
         ]
+    if kind == "labelled frames":
+        y = [np.full(n, k) for n, k in zip(lengths, y, strict=True)]
     return clips, y
 
 
@@ -95,9 +103,9 @@ def assert_same(a, b, rtol=1e-5, atol=1e-6):
         np.testing.assert_allclose(clip_a, clip_b, rtol=rtol, atol=atol)
 
 
-def check_list_equals_array(estimator, audio):
+def check_list_equals_array(estimator, kind):
     """Expect a list of equal clips to give what one array of them gives."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     stacked = np.stack(clips)
     assert_same(
         output(clone(estimator).fit(clips, y), clips),
@@ -105,9 +113,9 @@ def check_list_equals_array(estimator, audio):
     )
 
 
-def check_order_of_clips(estimator, audio):
+def check_order_of_clips(estimator, kind):
     """Reordering clips reorders the output."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     order = np.random.RandomState(1).permutation(len(clips))
     estimator.fit(clips, y)
     result = output(estimator, clips)
@@ -116,16 +124,16 @@ def check_order_of_clips(estimator, audio):
     )
 
 
-def check_clip_alone(estimator, audio):
+def check_clip_alone(estimator, kind):
     """Expect a clip alone to give what it gives in a set."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     estimator.fit(clips, y)
     assert_same(output(estimator, clips)[2:3], output(estimator, [clips[2]]))
 
 
-def check_unequal_lengths(estimator, audio):
+def check_unequal_lengths(estimator, kind):
     """Clips of unequal lengths are one sample each, in lists and object arrays."""
-    clips, y = make_clips(audio, lengths=[30, 7, 12, 50, 25, 9])
+    clips, y = make_clips(kind, lengths=[30, 7, 12, 50, 25, 9])
     packed = np.empty(len(clips), dtype=object)
     packed[:] = clips
     result = output(estimator.fit(clips, y), clips)
@@ -134,11 +142,11 @@ def check_unequal_lengths(estimator, audio):
     assert_same(result, output(estimator, tuple(clips)))
 
 
-def check_container_is_mirrored(estimator, audio):
+def check_container_is_mirrored(estimator, kind):
     """Frames come back as a list from a list and as a 3-D array from one."""
     if hasattr(estimator, "predict"):
         return
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     from_list = output(estimator.fit(clips, y), clips)
     if isinstance(from_list, np.ndarray) and from_list.ndim == 2:
         return  # one row a clip
@@ -147,9 +155,9 @@ def check_container_is_mirrored(estimator, audio):
     assert from_array.ndim == 3, f"a 3-D array became one of {from_array.ndim}"
 
 
-def check_fit_leaves_inputs_alone(estimator, audio):
+def check_fit_leaves_inputs_alone(estimator, kind):
     """``fit`` changes neither parameters nor clips."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     before, parameters = copy.deepcopy(clips), estimator.get_params()
     assert estimator.fit(clips, y) is estimator, "fit must return self"
     assert_same(before, clips, rtol=0, atol=0)
@@ -157,9 +165,9 @@ def check_fit_leaves_inputs_alone(estimator, audio):
         assert value is parameters[name], f"fit changed the parameter {name}"
 
 
-def check_clone_is_unfitted(estimator, audio):
+def check_clone_is_unfitted(estimator, kind):
     """Expect a clone of a fitted estimator to have forgotten everything."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     copied = clone(estimator.fit(clips, y))
     if not get_tags(estimator).requires_fit:
         return
@@ -170,9 +178,9 @@ def check_clone_is_unfitted(estimator, audio):
     raise AssertionError("the clone of a fitted estimator is fitted")
 
 
-def check_same_seed_same_output(estimator, audio):
+def check_same_seed_same_output(estimator, kind):
     """Two fits with the same seed give the same bits."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=3)
     first = output(clone(estimator).fit(clips, y), clips)
@@ -180,9 +188,9 @@ def check_same_seed_same_output(estimator, audio):
     assert_same(first, second, rtol=0, atol=0)
 
 
-def check_global_generator_untouched(estimator, audio):
+def check_global_generator_untouched(estimator, kind):
     """With a seed of its own an estimator leaves NumPy's global generator alone."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=3)
     before = np.random.get_state()[1].copy()
@@ -190,44 +198,44 @@ def check_global_generator_untouched(estimator, audio):
     assert (before == np.random.get_state()[1]).all(), "the global generator was used"
 
 
-def check_bad_clip_is_named(estimator, audio):
+def check_bad_clip_is_named(estimator, kind):
     """NaN, no frames and wrong dimensions each name the clip, in fit and after."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     with_nan = clips[3].copy()
     with_nan[2] = np.nan
     fitted = clone(estimator).fit(clips, y)
     for bad in (with_nan, clips[3][:0], clips[3][np.newaxis, np.newaxis]):
         X = [*clips[:3], bad, *clips[4:]]
-        name = "row 3" if audio else "clip 3"
+        name = "row 3" if kind == "waveforms" else "clip 3"
         expect_value_error(lambda X=X: clone(estimator).fit(X, y), name)
         expect_value_error(lambda X=X: output(fitted, X), name)
 
 
-def check_no_clips(estimator, audio):
+def check_no_clips(estimator, kind):
     """Expect an empty list to be refused."""
     expect_value_error(lambda: estimator.fit([], []), "0 ")
 
 
-def check_refit(estimator, audio):
+def check_refit(estimator, kind):
     """Expect a second fit on frames of another width to forget the first."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     estimator.fit(clips, y)
     narrow = [clip[:, :3] for clip in clips]
     output(estimator.fit(narrow, y), narrow)
     assert estimator.n_features_in_ == 3
 
 
-def check_wrong_width(estimator, audio):
+def check_wrong_width(estimator, kind):
     """Frames of another width, and one array after a fit on clips, are refused."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     estimator.fit(clips, y)
     expect_value_error(lambda: output(estimator, [clips[0], clips[1][:, :3]]), "clip 1")
     expect_value_error(lambda: output(estimator, clips[0]), "pass [X]")
 
 
-def check_round_trips(estimator, audio):
+def check_round_trips(estimator, kind):
     """Pickled and deep copies give the same output."""
-    clips, y = make_clips(audio)
+    clips, y = make_clips(kind)
     result = output(estimator.fit(clips, y), clips)
     for copied in (pickle.loads(pickle.dumps(estimator)), copy.deepcopy(estimator)):
         assert_same(result, output(copied, clips), rtol=0, atol=0)

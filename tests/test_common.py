@@ -17,6 +17,7 @@ import skdeepmir
 from skdeepmir import (
     AugmentedClassifier,
     BandShifter,
+    BLSTMChordRecognizer,
     ClipNormalizer,
     ClipVotingClassifier,
     ConvRegressor,
@@ -25,10 +26,12 @@ from skdeepmir import (
     DropoutMLPClassifier,
     FrameStacker,
     FrameTransformer,
+    GaussianChordRecognizer,
     GroupBaggingClassifier,
     MultiTimescalePooler,
     MultiTimescaleTagger,
     SpectrogramExtractor,
+    TemplateChordRecognizer,
 )
 from skdeepmir.testing import check_clip_estimator
 
@@ -123,7 +126,23 @@ CLASSIFIERS = [
     # Of rows only, as what is inside.
     AugmentedClassifier(RidgeClassifier(), [BandShifter(), BandShifter(-1)]),
 ]
-ESTIMATORS = TRANSFORMERS + REGRESSORS + CLASSIFIERS
+SEQUENCE_LABELLERS = [
+    TemplateChordRecognizer(),
+    GaussianChordRecognizer(decoder="beam"),
+    BLSTMChordRecognizer(n_units=8, max_epochs=5, random_state=0, verbose=False),
+    BLSTMChordRecognizer(
+        n_units=8,
+        cell="rnn",
+        sees_previous=True,
+        channels=(4,),
+        weight_noise=0.01,
+        decoder="beam",
+        max_epochs=2,
+        random_state=0,
+        verbose=False,
+    ),
+]
+ESTIMATORS = TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS
 TABLES = [e for e in TRANSFORMERS if not isinstance(e, SpectrogramExtractor)]
 # Those that check_estimator leaves out, for transformers whose output is 2-D.
 EXTRA_CHECKS = [
@@ -156,6 +175,8 @@ def expected_failures(estimator):
 def least_checks(estimator):
     if estimator in TRANSFORMERS:
         return 46
+    if estimator in SEQUENCE_LABELLERS:
+        return 41
     if estimator in REGRESSORS:
         return 60
     return 62 if has_fit_parameter(estimator, "sample_weight") else 55
@@ -189,7 +210,8 @@ def test_parameters_are_validated(estimator):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS[:-1], ids=str)
 def test_clip_checks(estimator):
-    assert len(check_clip_estimator(estimator)) >= 11
+    labels = "frames" if estimator in SEQUENCE_LABELLERS else "clips"
+    assert len(check_clip_estimator(estimator, labels=labels)) >= 11
 
 
 def test_clip_checks_notice_an_estimator_that_mixes_clips():

@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from skdeepmir import DBNFeatureLearner, DropoutMLPClassifier
+from skdeepmir._training._labelled import LabelledClips
 from skdeepmir.frames import ClipLayout
-from skdeepmir.tagging._labelled import LabelledClips
 
 
 def problem(n=150, n_classes=3, seed=0):

@@ -299,3 +299,28 @@ class SquaredLoss(_Weighted):
         """Return it per row, or its mean."""
         losses = 0.5 * (outputs - y).square().sum(1)
         return losses.mean() if reduction == "mean" else losses
+
+
+class FrameSoftmaxLoss(nn.Module):
+    """Cross-entropy of one class among several for each frame that has a label.
+
+    Targets (n_sequences, n_frames) are numbers of classes, or -1 for no label.
+    """
+
+    def forward(
+        self, outputs: torch.Tensor, target: tuple[torch.Tensor, torch.Tensor | None]
+    ) -> torch.Tensor:
+        """Return the mean over the frames of a batch that have labels."""
+        y, _ = target
+        loss = functional.cross_entropy(
+            outputs.flatten(0, 1), y.flatten(), ignore_index=-1, reduction="sum"
+        )
+        return loss / (y >= 0).sum().clamp(min=1)
+
+    def decide(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the number of the likeliest class of each frame."""
+        return logits.argmax(-1)
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the probability of each class in each frame."""
+        return logits.double().softmax(-1)

@@ -14,6 +14,7 @@ from skdeepmir.nets._layers import (
 )
 from skdeepmir.nets._mlp import MLP, DenoisingAutoencoder
 from skdeepmir.nets._multi_timescale import MultiTimescaleNet, WindowBatch
+from skdeepmir.nets._recurrent import RecurrentNet, SequenceBatch
 
 __all__ = [
     "MLP",
@@ -24,6 +25,8 @@ __all__ = [
     "LocalContrastNorm",
     "MultiTimescaleNet",
     "Pool",
+    "RecurrentNet",
+    "SequenceBatch",
     "WindowBatch",
     "initialize",
 ]

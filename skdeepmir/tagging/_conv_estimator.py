@@ -7,8 +7,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from skdeepmir._sklearn import Interval, StrOptions
+from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
-from skdeepmir.tagging._net_estimator import NetEstimator
 
 EXCERPTS_AT_ONCE = 4  # in predictions: fast, and little memory
 SHARE = [Interval(Real, 0, 1, closed="left")]
@@ -121,19 +121,12 @@ class ConvEstimator(NetEstimator):
     def _read_clips(self, X, *, reset, dtype):
         return self._list_clips(X, reset=reset, dtype=dtype)
 
-    def _begin_learned(self, data, seed):
-        clips = data.rows
-        pairs = list(zip(data.clip_weight, clips, strict=True))
-        n = sum(w * len(clip) for w, clip in pairs)
-        mean = sum(w * clip.sum(axis=0, dtype=np.float64) for w, clip in pairs) / n
-        squares = sum(w * np.square(clip - mean).sum(axis=0) for w, clip in pairs)
-        deviation = np.sqrt(squares / n)
-        constant = deviation <= 1e-6 * np.abs(mean) + 1e-12
-        dtype = self._dtype()
+    def _begin_learned(self, coding, data, seed):
+        mean, scale = data.mean_and_scale(self._dtype())
         return {
-            "mean_": mean.astype(dtype),
-            "scale_": np.where(constant, 1, deviation).astype(dtype),
-            "excerpt_length_": min(self.excerpt_length, max(map(len, clips))),
+            "mean_": mean,
+            "scale_": scale,
+            "excerpt_length_": min(self.excerpt_length, max(map(len, data.rows))),
         }
 
     def _make_module(self, n_outputs, fitted, generator, initialization):

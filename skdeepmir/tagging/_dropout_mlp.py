@@ -349,7 +349,7 @@ class DropoutMLPClassifier(NetClassifier):
             generator=generator,
         )
 
-    def _begin_learned(self, data, seed):
+    def _begin_learned(self, coding, data, seed):
         learner = find_learner(self, self.n_features_in_, self._sizes())
         if learner is None:
             return {}

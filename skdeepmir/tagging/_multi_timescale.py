@@ -239,7 +239,7 @@ class MultiTimescaleTagger(NetClassifier):
             frame_rate=self.frame_rate,
         ).fit(np.zeros((1, self.n_features_in_)))
 
-    def _begin_learned(self, data, seed):
+    def _begin_learned(self, coding, data, seed):
         scalers = []
         for windows in zip(*data.rows, strict=True):
             of_rows = np.repeat(data.clip_weight, list(map(len, windows)))

@@ -11,8 +11,8 @@ from sklearn.utils import check_random_state
 
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._training._device import limit_threads
+from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._state import map_arrays
-from skdeepmir.tagging._net_estimator import NetEstimator
 from skdeepmir.tagging._targets import Coding
 from skdeepmir.tagging._thresholds import f1_thresholds
 

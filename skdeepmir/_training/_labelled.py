@@ -21,7 +21,8 @@ class LabelledClips:
     layout : ClipLayout
         Which rows are of which clip.
     targets : ndarray of shape (n_clips,) or (n_clips, n_outputs)
-        Numbers of classes, or 0 and 1.
+        Numbers of classes, or 0 and 1; as objects, an array of the frames' numbers for
+        each clip.
     weight : ndarray of shape (n_clips,) or (n_clips, n_outputs), or None
         What each counts.
     """
@@ -44,6 +45,20 @@ class LabelledClips:
         if self.weight is None:
             return np.ones(len(self.targets))
         return self.weight.reshape(len(self.weight), -1).mean(axis=1)
+
+    def mean_and_scale(self, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return what standardises the frames of clips: (n_features,) each.
+
+        Each frame counts what its clip counts. Of features that are constant the scale
+        is 1.
+        """
+        pairs = list(zip(self.clip_weight, self.rows, strict=True))
+        n = sum(w * len(clip) for w, clip in pairs)
+        mean = sum(w * clip.sum(axis=0, dtype=np.float64) for w, clip in pairs) / n
+        squares = sum(w * np.square(clip - mean).sum(axis=0) for w, clip in pairs)
+        deviation = np.sqrt(squares / n)
+        constant = deviation <= 1e-6 * np.abs(mean) + 1e-12
+        return mean.astype(dtype), np.where(constant, 1, deviation).astype(dtype)
 
     def hold_out(
         self, fraction: float, seed: int
@@ -77,7 +92,8 @@ class LabelledClips:
             )
         rng = np.random.RandomState(seed)
         order = rng.permutation(n_clips)
-        if self.targets.size == n_clips:  # one class each: in the order of classes
+        has_one_class = self.targets.size == n_clips and self.targets.dtype != object
+        if has_one_class:  # in the order of classes
             order = order[np.argsort(self.targets.ravel()[order], kind="stable")]
         steps = (np.arange(n_held_out) + rng.uniform()) * n_clips / n_held_out
         is_held_out = np.isin(np.arange(n_clips), order[steps.astype(int)])

@@ -19,7 +19,7 @@ from skdeepmir._sklearn import (
     validate_clips,
 )
 from skdeepmir._training._device import choose_device, limit_threads
-from skdeepmir.tagging._labelled import LabelledClips
+from skdeepmir._training._labelled import LabelledClips
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
 SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
@@ -48,7 +48,7 @@ class Job:
 
 
 class NetEstimator(CallbackSupportMixin, BaseEstimator):
-    """An estimator of one target per clip, by a net.
+    """An estimator of clips by a net.
 
     Subclasses have the parameters of ``_training`` and say which net it is, and what
     its outputs mean.
@@ -61,6 +61,10 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
     def _coding(self):
         """Return the coding that was fitted."""
         raise NotImplementedError
+
+    def _encode(self, coding, y, layout, name="y"):
+        """Return targets of clips."""
+        return coding.encode(y, name)
 
     def _weigh(self, coding, targets, sample_weight):
         """Return weights of clips, or of each output of each clip, or None."""
@@ -77,7 +81,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the net; with ``initialization=None``, its weights are not set."""
         raise NotImplementedError
 
-    def _begin_learned(self, data, seed):
+    def _begin_learned(self, coding, data, seed):
         """Return fitted attributes that the net depends on, learned without labels."""
         return {}
 
@@ -179,7 +183,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         if goes_on:  # a warm start
             coding.check_same(self._coding())
             coding = self._coding()
-        targets = coding.encode(y)
+        targets = self._encode(coding, y, layout)
         weight = self._weigh(coding, targets, sample_weight)
         return coding, LabelledClips(rows, layout, targets, weight)
 
@@ -190,7 +194,8 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
             return None
         rows, layout = self._read(X_val, reset=False)
         check_clip_labels(y_val, layout.n_clips)
-        return LabelledClips(rows, layout, coding.encode(y_val, "y_val"), None)
+        targets = self._encode(coding, y_val, layout, "y_val")
+        return LabelledClips(rows, layout, targets, None)
 
     def _open_checkpoint(self, *data):
         if self.checkpoint_dir is None:
@@ -205,7 +210,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
 
         generator = torch.Generator(choose_device(self.device)).manual_seed(seed)
         if earlier is None:
-            fitted = self._begin_learned(data, seed)
+            fitted = self._begin_learned(coding, data, seed)
         else:
             fitted = {name: getattr(self, name) for name in self._learned_names}
         fitted = {

@@ -1,0 +1,281 @@
+"""Annotations of clips into numbers of classes for each frame, and transpositions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skdeepmir import chords
+from skdeepmir.frames import ClipLayout
+
+NO_LABEL = -1  # frames that are neither learned from nor scored
+
+
+@dataclass(frozen=True)
+class FrameCoding:
+    """How labels of frames are coded.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Chord labels, or the numbers that serve as labels.
+    vocabulary : str, tuple of str or None
+        What chords are reduced to; None where labels are numbers.
+    frame_rate : float or None
+        Frames per second, for annotations in seconds.
+    """
+
+    classes: np.ndarray
+    vocabulary: Any
+    frame_rate: float | None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of logits."""
+        return len(self.classes)
+
+    @property
+    def guessing_loss(self) -> float:
+        """Cross-entropy of equal probabilities."""
+        return float(np.log(max(2, len(self.classes))))
+
+    @classmethod
+    def of(cls, y: Any, vocabulary: Any, frame_rate: float | None) -> FrameCoding:
+        """Return the coding that annotations need: of chords, or of numbers."""
+        known = chords.vocabulary_of(vocabulary)
+        if not are_numbers(y):
+            return cls(np.array(known), vocabulary, frame_rate)
+        values = np.concatenate([np.ravel(item) for item in y])
+        if values.dtype.kind == "f" and not (values == np.rint(values)).all():
+            raise ValueError(
+                f"y holds numbers such as {values[values != np.rint(values)][0]!r}. "
+                "Labels of frames are chord labels, or whole numbers as classes of "
+                "another kind."
+            )
+        return cls(np.unique(values), None, frame_rate)
+
+    def fitted(self) -> dict[str, Any]:
+        """Return what an estimator keeps of it."""
+        return {
+            "classes_": self.classes,
+            "_labels_are_chords": self.vocabulary is not None,
+        }
+
+    def check_same(self, earlier: FrameCoding) -> None:
+        """Raise a ``ValueError`` unless a warm start can go on from ``earlier``."""
+        if not np.array_equal(self.classes, earlier.classes):
+            raise ValueError(
+                f"warm_start=True, but there are {len(self.classes)} classes now and "
+                f"the fit before had {len(earlier.classes)}; expected the same."
+            )
+
+    def make_loss(self) -> Any:
+        """Return the loss of a net."""
+        from skdeepmir._training._data import FrameSoftmaxLoss
+
+        return FrameSoftmaxLoss()
+
+    def encode(self, y: Any, layout: ClipLayout, name: str = "y") -> np.ndarray:
+        """Return the numbers of the classes of the frames of each clip.
+
+        Parameters
+        ----------
+        y : sequence of n_clips annotations
+            For each clip labels of its frames, ``(intervals, labels)`` or a path; for
+            rows, a label each.
+        layout : ClipLayout
+            How many frames clips have.
+        name : str, default="y"
+            What to call y in errors.
+
+        Returns
+        -------
+        targets : ndarray of shape (n_clips,), dtype=object
+            An int64 array of shape (n_frames_i,) for each clip; -1 where a chord is not
+            in the vocabulary, or not known.
+
+        Raises
+        ------
+        ValueError
+            If an annotation does not fit its clip, naming the clip.
+        """
+        if layout.has_clips:
+            parts = [
+                self._encode_clip(item, n_frames, f"{name}: clip {i}")
+                for i, (item, n_frames) in enumerate(
+                    zip(y, layout.n_frames, strict=True)
+                )
+            ]
+        else:
+            codes = self._encode_labels(_labels_of_rows(y, name), name)
+            parts = list(codes[:, None])
+        if all((part == NO_LABEL).all() for part in parts):
+            raise ValueError(
+                f"{name} has no label that vocabulary={self.vocabulary!r} can say. "
+                "Choose a larger vocabulary, or look at the annotations: "
+                "skdeepmir.chords.simplify shows what becomes of labels."
+            )
+        return as_objects(parts)
+
+    def _encode_clip(self, item: Any, n_frames: int, name: str) -> np.ndarray:
+        if holds_seconds(item):
+            labels = self._sampled(item, n_frames, name)
+        else:
+            labels = np.asarray(item)
+            if labels.shape != (n_frames,):
+                raise ValueError(
+                    f"{name} has labels of shape {labels.shape}, but the clip has "
+                    f"{n_frames} frames; expected one label for each frame, "
+                    "(intervals, labels) in seconds, or the path of a .lab or .jams "
+                    "file."
+                )
+        return self._encode_labels(labels, name)
+
+    def _sampled(self, item: Any, n_frames: int, name: str) -> np.ndarray:
+        """Return the labels of frames from an annotation in seconds."""
+        if self.vocabulary is None:
+            raise ValueError(
+                f"{name} is an annotation in seconds, but labels are numbers; expected "
+                "the same kind for all clips."
+            )
+        rate = needed_rate(self.frame_rate)
+        intervals, labels = read_annotation(item, name, duration=n_frames / rate)
+        return chords.label_frames(intervals, labels, n_frames, rate)
+
+    def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:
+        if self.vocabulary is not None:
+            strange = [label for label in labels if not isinstance(label, str)]
+            if strange:
+                raise ValueError(
+                    f"Unknown label type: {name} has {strange[0]!r}; expected chord "
+                    "labels such as 'C:maj', or numbers for all frames."
+                )
+            try:
+                return chords.encode(labels, self.vocabulary)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        labels = np.array(labels.tolist())  # numbers as objects
+        if labels.dtype.kind not in "biuf":
+            raise ValueError(
+                f"Unknown label type: {name} has labels that are no numbers, unlike "
+                "others."
+            )
+        numbers = np.searchsorted(self.classes, labels)
+        numbers = np.minimum(numbers, len(self.classes) - 1)
+        unknown = self.classes[numbers] != labels
+        if unknown.any():
+            raise ValueError(
+                f"{name} has the label {labels[unknown][0]!r}, which is not among the "
+                f"classes {self.classes.tolist()}."
+            )
+        return numbers.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Transposition:
+    """How frames move up and down with their labels.
+
+    Attributes
+    ----------
+    bins : int
+        Features of a semitone.
+    is_circular : bool
+        Whether features that leave at one end come in at the other, as in chroma.
+    classes : ndarray of shape (12, n_classes), int
+        ``classes[k, i]`` is the number of class i, k semitones up.
+    """
+
+    bins: int
+    is_circular: bool
+    classes: np.ndarray
+
+    @classmethod
+    def of(
+        cls, coding: FrameCoding, n_features: int, bins_per_octave: int
+    ) -> Transposition:
+        """Return how clips with ``n_features`` per frame are transposed."""
+        if coding.vocabulary is None:
+            raise ValueError(
+                "transpose=True, but the labels are numbers; expected chord labels. "
+                "Set transpose=False."
+            )
+        if bins_per_octave % 12:
+            raise ValueError(
+                f"bins_per_octave={bins_per_octave!r} must be a multiple of 12 with "
+                "transpose=True: whole bins for each semitone."
+            )
+        table = chords.transposition_table(coding.vocabulary)
+        return cls(bins_per_octave // 12, n_features == bins_per_octave, table)
+
+    def shift(self, frames: np.ndarray, semitones: int) -> np.ndarray:
+        """Return frames some semitones up; zeros come in at the ends."""
+        n = semitones * self.bins
+        if self.is_circular:
+            return np.roll(frames, n, axis=1)
+        shifted = np.zeros_like(frames)
+        if n >= 0:
+            shifted[:, n:] = frames[:, : max(frames.shape[1] - n, 0)]
+        else:
+            shifted[:, :n] = frames[:, -n:]
+        return shifted
+
+    def relabel(self, numbers: np.ndarray, semitones: int) -> np.ndarray:
+        """Return the numbers of classes some semitones up; -1 stays."""
+        moved = self.classes[semitones % 12][numbers]
+        return np.where(numbers == NO_LABEL, NO_LABEL, moved)
+
+
+def are_numbers(y: Any) -> bool:
+    """Tell whether labels of frames are numbers rather than chords."""
+    first = y[0] if isinstance(y, list | tuple) else np.asarray(y).ravel()[0]
+    if holds_seconds(first):
+        return False
+    return np.asarray(first).dtype.kind in "biuf"
+
+
+def holds_seconds(item: Any) -> bool:
+    """Tell whether a clip's annotation is in seconds: a path or a pair."""
+    if isinstance(item, str | os.PathLike):
+        return True
+    return isinstance(item, list | tuple) and len(item) == 2 and np.ndim(item[0]) == 2
+
+
+def read_annotation(
+    item: Any, name: str, duration: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return checked (intervals, labels) of an annotation in seconds."""
+    if isinstance(item, str | os.PathLike):
+        item, name = chords.read_chords(item), f"{name} ({os.fspath(item)!a})"
+    return chords.check_intervals(*item, duration=duration, name=name)
+
+
+def needed_rate(frame_rate: float | None) -> float:
+    """Return the frame rate, or raise an error that says what it is for."""
+    if frame_rate is None:
+        raise ValueError(
+            "frame_rate=None, but seconds are asked for. Pass the frames per second of "
+            "the clips, such as frame_rate=extractor.frame_rate."
+        )
+    return frame_rate
+
+
+def as_objects(parts: Sequence[Any]) -> np.ndarray:
+    """Return one object for each clip, in an array that scikit-learn can index."""
+    packed = np.empty(len(parts), dtype=object)
+    packed[:] = list(parts)
+    return packed
+
+
+def _labels_of_rows(y: Any, name: str) -> np.ndarray:
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {labels.shape}; expected one label for each row of X."
+        )
+    return labels

@@ -1,0 +1,16 @@
+"""Pictures, as scikit-learn's displays: matplotlib is imported when one is drawn."""
+
+from skdeepmir.plotting._chord_confusion import ChordConfusionDisplay
+from skdeepmir.plotting._chords import ChordDisplay
+from skdeepmir.plotting._comparison import ComparisonDisplay
+from skdeepmir.plotting._learning import FilterDisplay, TrainingDisplay
+from skdeepmir.plotting._projections import ProjectionDisplay
+
+__all__ = [
+    "ChordConfusionDisplay",
+    "ChordDisplay",
+    "ComparisonDisplay",
+    "FilterDisplay",
+    "ProjectionDisplay",
+    "TrainingDisplay",
+]

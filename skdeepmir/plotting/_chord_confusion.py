@@ -1,0 +1,137 @@
+"""What chords are taken for: ``ChordConfusionDisplay``."""
+
+from __future__ import annotations
+
+from skdeepmir.metrics import chord_confusion
+
+
+class ChordConfusionDisplay:
+    """Roots or qualities of chords, and what they are taken for, in percent.
+
+    Parameters
+    ----------
+    confusion : DataFrame
+        Seconds, references as rows: what :func:`skdeepmir.metrics.chord_confusion`
+        returns. Each row is drawn as shares of its sum. What occurs neither in
+        references nor in estimates is left out; rows without references are grey.
+
+    Attributes
+    ----------
+    percent_ : DataFrame
+        What was drawn; NaN in rows without references.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skdeepmir.plotting import ChordConfusionDisplay
+    >>> reference = ([[0, 4], [4, 6]], ["C:maj", "A:min"])
+    >>> estimate = ([[0, 3], [3, 6]], ["C:maj", "A:min"])
+    >>> display = ChordConfusionDisplay.from_predictions([reference], [estimate])
+    >>> display.percent_
+    estimate      C      A
+    reference
+    C          75.0   25.0
+    A           0.0  100.0
+    """
+
+    def __init__(self, confusion):
+        self.confusion = confusion
+
+    @classmethod
+    def from_predictions(cls, y_true, y_pred, *, by="root", frame_rate=None, ax=None):
+        """Compare references and estimates, and draw what is taken for what.
+
+        Parameters
+        ----------
+        y_true : list of length n_songs
+            References, as for :func:`skdeepmir.metrics.wcsr`.
+        y_pred : list of length n_songs
+            Estimates.
+        by : {"root", "quality", "interval"}, default="root"
+            See :func:`skdeepmir.metrics.chord_confusion`.
+        frame_rate : float, default=None
+            Frames a second of frame labels; None will do where all are frame labels.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : ChordConfusionDisplay
+            The display.
+        """
+        confusion = chord_confusion(y_true, y_pred, by=by, frame_rate=frame_rate)
+        return cls(confusion).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw a heat map with numbers.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : ChordConfusionDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+
+        percent = self.percent_ = _percent_of_rows(self.confusion)
+        n_rows, n_columns = percent.shape
+        if ax is None:
+            size = (1.5 + 0.45 * n_columns, 1.2 + 0.4 * n_rows)
+            _, ax = plt.subplots(figsize=size, layout="constrained")
+        ax.set_facecolor("0.9")
+        ax.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+        _write_numbers(ax, percent.to_numpy())
+        ax.set_xticks(range(n_columns), percent.columns)
+        ax.set_yticks(range(n_rows), percent.index)
+        if max(len(str(name)) for name in percent.columns) > 3:
+            ax.tick_params(axis="x", rotation=90)
+        is_interval = 0 in percent.columns
+        ax.set_xlabel(
+            "estimated root, semitones above the true one"
+            if is_interval
+            else percent.columns.name
+        )
+        ax.set_ylabel(percent.index.name)
+        ax.set_title("% of the time of the reference", fontsize="medium")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _percent_of_rows(confusion):
+    """Return shares of rows, without labels that occur on neither side."""
+    of_references = confusion.sum(axis=1)
+    of_estimates = confusion.sum(axis=0).reindex(confusion.index, fill_value=0)
+    rows = confusion.index[of_references + of_estimates > 0]
+    if not len(rows):
+        raise ValueError(
+            "confusion has no time at all; expected seconds above 0. Are all "
+            "references 'X'?"
+        )
+    columns = [c for c in confusion.columns if c in rows or c not in confusion.index]
+    seconds = confusion.loc[rows, columns]
+    totals = of_references[rows]
+    return 100 * seconds.div(totals.where(totals > 0), axis=0)
+
+
+def _write_numbers(ax, percent):
+    for row, values in enumerate(percent):
+        for column, value in enumerate(values):
+            if value >= 0.5:  # which rounds to 1
+                ax.text(
+                    column,
+                    row,
+                    f"{value:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize="small",
+                    color="white" if value > 60 else "black",
+                )

@@ -1,0 +1,59 @@
+"""Scores of several pipelines: ``ComparisonDisplay``."""
+
+from __future__ import annotations
+
+
+class ComparisonDisplay:
+    """Scores of several pipelines: every fold, the mean and its standard error.
+
+    Parameters
+    ----------
+    folds : DataFrame
+        ``Comparison.folds``: one row for each pipeline and fold.
+    metric : str
+        The column with the scores.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    """
+
+    def __init__(self, folds, metric):
+        self.folds = folds
+        self.metric = metric
+
+    def plot(self, ax=None):
+        """Draw the scores.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : ComparisonDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+
+        names = list(dict.fromkeys(self.folds["pipeline"]))
+        if ax is None:
+            height = 1.2 + 0.5 * len(names)
+            _, ax = plt.subplots(figsize=(7, height), layout="constrained")
+        for place, name in enumerate(names):
+            scores = self.folds.loc[self.folds["pipeline"] == name, self.metric]
+            ax.plot(scores, [place] * len(scores), "o", color="0.7", ms=4)
+            error = scores.std() / len(scores) ** 0.5
+            ax.errorbar(
+                scores.mean(), place, xerr=error, fmt="D", color="C0", capsize=4
+            )
+        ax.set_yticks(range(len(names)), names, parse_math=False)
+        ax.invert_yaxis()
+        ax.set_xlabel(f"{self.metric} (folds; mean and standard error)")
+        ax.grid(axis="x", alpha=0.3)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,225 @@
+"""What a learner of features learned: ``FilterDisplay``, ``TrainingDisplay``."""
+
+from __future__ import annotations
+
+COLOURED_SHARE = 0.995  # of the weights, within the range of colours
+
+
+class FilterDisplay:
+    """What the first layer of a net looks for.
+
+    Parameters
+    ----------
+    filters : ndarray of shape (n_units, n_features)
+        Weights into each unit.
+    frequencies : ndarray of shape (n_features,), default=None
+        Frequencies of the features in Hz; None counts them.
+    image_shape : tuple of int, default=None
+        Height and width, where features are the pixels of an image.
+
+    Attributes
+    ----------
+    order_ : ndarray of shape (n_units,)
+        Units in the order in which they are drawn: by the feature of largest weight.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    """
+
+    def __init__(self, filters, *, frequencies=None, image_shape=None):
+        self.filters = filters
+        self.frequencies = frequencies
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(cls, learner, *, frequencies=None, image_shape=None, ax=None):
+        """Draw the first layer of a fitted learner.
+
+        Parameters
+        ----------
+        learner : DBNFeatureLearner
+            A fitted learner.
+        frequencies : ndarray of shape (n_features,), default=None
+            Frequencies of its input in Hz.
+        image_shape : tuple of int, default=None
+            Height and width, where its input are images.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : FilterDisplay
+            The display.
+        """
+        _check_learner(learner)
+        filters = learner.weights_[0].T
+        display = cls(filters, frequencies=frequencies, image_shape=image_shape)
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the filters: spectra as columns, sorted by peak, or a grid of images.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : FilterDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+        import numpy as np
+
+        filters = np.asarray(self.filters)
+        self._check_sizes(filters.shape[1])
+        if ax is None:
+            _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+        self.order_ = np.argsort(filters.argmax(axis=1), kind="stable")
+        # A few large weights would leave all others pale.
+        limit = np.quantile(np.abs(filters), COLOURED_SHARE) or np.abs(filters).max()
+        options = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        if self.image_shape is None:
+            picture = filters[self.order_].T
+            image = ax.pcolormesh(
+                np.arange(len(filters)),
+                np.arange(len(picture))
+                if self.frequencies is None
+                else self.frequencies,
+                picture,
+                shading="nearest",
+                **options,
+            )
+            ax.set_xlabel("unit, sorted by peak")
+            ax.set_ylabel("feature" if self.frequencies is None else "frequency (Hz)")
+        else:
+            image = ax.imshow(_montage(filters, self.image_shape), **options)
+            ax.set_axis_off()
+            self.order_ = np.arange(len(filters))
+        ax.figure.colorbar(image, ax=ax, label="weight", extend="both")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _check_sizes(self, n_features):
+        if self.frequencies is not None and len(self.frequencies) != n_features:
+            raise ValueError(
+                f"Filters have {n_features} features, but there are "
+                f"{len(self.frequencies)} frequencies; expected one for each."
+            )
+        shape = self.image_shape
+        if shape is not None and shape[0] * shape[1] != n_features:
+            raise ValueError(
+                f"Filters have {n_features} features, but image_shape={shape!r} has "
+                f"{shape[0] * shape[1]} pixels."
+            )
+
+
+class TrainingDisplay:
+    """How a learner's layers and its fine-tuning went, epoch by epoch.
+
+    Parameters
+    ----------
+    reconstruction_errors : list of ndarray of shape (n_epochs,)
+        Of each layer.
+    free_energy_gaps : list of ndarray of shape (n_epochs,)
+        Of each layer.
+    loss_curve : ndarray of shape (n_epochs,)
+        Of fine-tuning; may be empty.
+    n_layers : int, default=None
+        Layers; a curve beyond them is that of all layers together. None: as many as
+        there are curves.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    """
+
+    def __init__(
+        self, reconstruction_errors, free_energy_gaps, loss_curve, *, n_layers=None
+    ):
+        self.reconstruction_errors = reconstruction_errors
+        self.free_energy_gaps = free_energy_gaps
+        self.loss_curve = loss_curve
+        self.n_layers = n_layers
+
+    @classmethod
+    def from_estimator(cls, learner):
+        """Draw the training of a fitted learner.
+
+        Parameters
+        ----------
+        learner : DBNFeatureLearner
+            A fitted learner.
+
+        Returns
+        -------
+        display : TrainingDisplay
+            The display.
+        """
+        _check_learner(learner)
+        return cls(
+            learner.reconstruction_errors_,
+            learner.free_energy_gaps_,
+            learner.loss_curve_,
+            n_layers=len(learner.weights_),
+        ).plot()
+
+    def plot(self):
+        """Draw three curves side by side in a new figure.
+
+        Returns
+        -------
+        display : TrainingDisplay
+            The display.
+        """
+        import matplotlib.pyplot as plt
+
+        self.figure_, self.axes_ = plt.subplots(
+            1, 3, figsize=(9, 3), layout="constrained"
+        )
+        panels = {
+            "reconstruction error": self.reconstruction_errors,
+            "free energy, held out - training": self.free_energy_gaps,
+            "loss of fine-tuning": [self.loss_curve],
+        }
+        n_curves = len(self.reconstruction_errors)
+        n_layers = n_curves if self.n_layers is None else self.n_layers
+        labels = [f"layer {layer}" for layer in range(n_layers)]
+        labels += ["all together"] * (n_curves - n_layers)
+        for ax, (title, curves) in zip(self.axes_, panels.items(), strict=True):
+            for label, curve in zip(labels, curves, strict=False):
+                ax.plot(range(1, len(curve) + 1), curve, ".-", label=label)
+            ax.set(title=title, xlabel="epoch")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        self.axes_[0].legend()
+        return self
+
+
+def _check_learner(learner):
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(learner)
+    if not hasattr(learner, "weights_"):
+        raise TypeError(
+            f"{type(learner).__name__} has no layers to draw. Pass the fitted "
+            "DBNFeatureLearner itself, such as pipeline[1]."
+        )
+
+
+def _montage(filters, shape):
+    """Put images side by side in a square grid with gaps."""
+    import numpy as np
+
+    n_columns = int(np.ceil(len(filters) ** 0.5))
+    n_rows = -(-len(filters) // n_columns)
+    height, width = shape[0] + 1, shape[1] + 1
+    grid = np.zeros((n_rows * height - 1, n_columns * width - 1))
+    for i, image in enumerate(filters):
+        top, left = i // n_columns * height, i % n_columns * width
+        grid[top : top + shape[0], left : left + shape[1]] = image.reshape(shape)
+    return grid

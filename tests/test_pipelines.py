@@ -25,8 +25,20 @@ from skdeepmir import (
     MultiTimescalePooler,
     SpectrogramExtractor,
 )
-from skdeepmir.baselines import mel_svm, mfcc_forest, mfcc_svm, pmsc_mlp
-from skdeepmir.datasets import load_manifest, make_instrument_clips
+from skdeepmir.baselines import (
+    chroma_hmm,
+    chroma_templates,
+    mel_svm,
+    mfcc_forest,
+    mfcc_svm,
+    pmsc_mlp,
+)
+from skdeepmir.datasets import (
+    load_manifest,
+    make_chord_clips,
+    make_instrument_clips,
+)
+from skdeepmir.metrics import CHORD_SCORERS, wcsr
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "labels.csv"
 
@@ -113,3 +125,16 @@ def test_mfcc_svm_on_recordings():
     cv = PredefinedSplit(clips.folds.astype(int))
     scores = cross_val_score(mfcc_svm(), clips.data, clips.target, cv=cv)
     assert scores.mean() > 0.8  # measured: 0.86
+
+
+@pytest.mark.parametrize("baseline", [chroma_templates, chroma_hmm])
+def test_chord_baselines_recognise_made_songs(baseline):
+    songs = make_chord_clips(n_clips=8, duration=10.0, random_state=0)
+    pipeline = baseline(verbose=False).fit(songs.data[:4], songs.target[:4])
+    assert pipeline.score(songs.data[4:], songs.target[4:]) > 0.6
+    chords = pipeline.predict(songs.data[4:])
+    rate = pipeline[0].frame_rate
+    assert len(chords[0]) == 1 + len(songs.data[4]) // 2048
+    assert wcsr(songs.target[4:], chords, frame_rate=rate) == pytest.approx(
+        CHORD_SCORERS["majmin"](pipeline, songs.data[4:], songs.target[4:])
+    )

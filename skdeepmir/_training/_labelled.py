@@ -46,19 +46,16 @@ class LabelledClips:
             return np.ones(len(self.targets))
         return self.weight.reshape(len(self.weight), -1).mean(axis=1)
 
-    def mean_and_scale(self, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return what standardises the frames of clips: (n_features,) each.
+    def mean_and_variance(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return these of the frames of clips, (n_features,) each.
 
-        Each frame counts what its clip counts. Of features that are constant the scale
-        is 1.
+        Each frame counts what its clip counts.
         """
         pairs = list(zip(self.clip_weight, self.rows, strict=True))
         n = sum(w * len(clip) for w, clip in pairs)
         mean = sum(w * clip.sum(axis=0, dtype=np.float64) for w, clip in pairs) / n
         squares = sum(w * np.square(clip - mean).sum(axis=0) for w, clip in pairs)
-        deviation = np.sqrt(squares / n)
-        constant = deviation <= 1e-6 * np.abs(mean) + 1e-12
-        return mean.astype(dtype), np.where(constant, 1, deviation).astype(dtype)
+        return mean, squares / n
 
     def hold_out(
         self, fraction: float, seed: int
@@ -149,3 +146,9 @@ class LabelledClips:
 
     def _repeated(self, of_clips: np.ndarray) -> np.ndarray:
         return np.repeat(of_clips, self.layout.n_frames, axis=0)
+
+
+def scale_of(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return what features are divided by: deviations, 1 where they are constant."""
+    deviation = np.sqrt(np.maximum(variance, 0))
+    return np.where(deviation <= 1e-6 * np.abs(mean) + 1e-12, 1, deviation)

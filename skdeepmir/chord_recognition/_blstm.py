@@ -10,8 +10,10 @@ from scipy.special import log_softmax
 from skdeepmir import decoding
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._training._device import limit_threads
+from skdeepmir._training._labelled import scale_of
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
+from skdeepmir.chord_recognition._coding import SEMITONES, check_not_one_path
 from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,
     ChordRecognizer,
@@ -110,7 +112,8 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     module_ : skdeepmir.nets.RecurrentNet
         The net, built anew whenever it is asked for.
     mean_, scale_ : ndarray of shape (n_features_in_,)
-        What standardises the features: of all training frames.
+        What standardises the features: of all training frames, and with ``transpose``
+        in all keys.
     loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)
         Mean training loss, and minus the mean validation loss, of each epoch.
     n_iter_ : int
@@ -303,16 +306,25 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         DivergenceError
             A ``ValueError``, if the loss is no number any more.
         """
+        check_not_one_path(y)
+        check_not_one_path(y_val, "y_val")
         return self._fit(X, y, None, X_val, y_val)
 
     def _encode(self, coding, y, layout, name="y"):
         return coding.encode(y, layout, name)
 
     def _begin_learned(self, coding, data, seed):
-        mean, scale = data.mean_and_scale(self._dtype())
+        mean, variance = data.mean_and_variance()
+        transposition = self._transposition(coding)
+        if transposition is not None:
+            # Frames are moved once they are standardised: what is usual in one key must
+            # not look unusual in another.
+            squares = transposition.mean_over_keys(np.square(mean) + variance)
+            mean = transposition.mean_over_keys(mean)
+            variance = squares - np.square(mean)
         return {
-            "mean_": mean,
-            "scale_": scale,
+            "mean_": mean.astype(self._dtype()),
+            "scale_": scale_of(mean, variance).astype(self._dtype()),
             "transition_": self._estimate_transition(coding, data.targets),
         }
 
@@ -392,7 +404,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
                 "transpose=True."
             )
         scores = [0.0] * len(clips)
-        for k in range(-5, 7):
+        for k in SEMITONES:
             moved = [transposition.shift(clip, k) for clip in clips]
             # Column i: of the class that class i becomes k semitones up.
             found = self._log_probabilities(moved)

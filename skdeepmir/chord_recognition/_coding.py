@@ -13,6 +13,7 @@ from skdeepmir import chords
 from skdeepmir.frames import ClipLayout
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
+SEMITONES = range(-5, 7)  # of the transpositions, the nearest of each key
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,14 @@ class FrameCoding:
         known = chords.vocabulary_of(vocabulary)
         if not are_numbers(y):
             return cls(np.array(known), vocabulary, frame_rate)
-        values = np.concatenate([np.ravel(item) for item in y])
+        # What is in seconds is refused with the number of its clip, by ``encode``.
+        of_frames = [item for item in y if not holds_seconds(item)]
+        values = np.concatenate([np.ravel(item) for item in of_frames])
+        if values.dtype.kind not in "biuf":
+            raise ValueError(
+                "Unknown label type: y has numbers as labels of some frames and others "
+                "elsewhere; expected one kind for all."
+            )
         if values.dtype.kind == "f" and not (values == np.rint(values)).all():
             raise ValueError(
                 f"y holds numbers such as {values[values != np.rint(values)][0]!r}. "
@@ -148,7 +156,8 @@ class FrameCoding:
 
     def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:
         if self.vocabulary is not None:
-            strange = [label for label in labels if not isinstance(label, str)]
+            listed = labels.tolist()
+            strange = [label for label in listed if not isinstance(label, str)]
             if strange:
                 raise ValueError(
                     f"Unknown label type: {name} has {strange[0]!r}; expected chord "
@@ -223,6 +232,14 @@ class Transposition:
             shifted[:, :n] = frames[:, -n:]
         return shifted
 
+    def mean_over_keys(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean of what stands at each feature in all keys; (n_features,)."""
+        sums, counts = (
+            sum(self.shift(row[None], k)[0] for k in SEMITONES)
+            for row in (values.astype(np.float64), np.ones(len(values)))
+        )
+        return sums / counts
+
     def relabel(self, numbers: np.ndarray, semitones: int) -> np.ndarray:
         """Return the numbers of classes some semitones up; -1 stays."""
         moved = self.classes[semitones % 12][numbers]
@@ -235,6 +252,15 @@ def are_numbers(y: Any) -> bool:
     if holds_seconds(first):
         return False
     return np.asarray(first).dtype.kind in "biuf"
+
+
+def check_not_one_path(y: Any, name: str = "y") -> None:
+    """Raise a ``ValueError`` if annotations are the path of a single one."""
+    if isinstance(y, str | os.PathLike):
+        raise ValueError(
+            f"{name} is one path, {os.fspath(y)!a}; expected one for each clip. Wrap "
+            "it in a list."
+        )
 
 
 def holds_seconds(item: Any) -> bool:

@@ -8,7 +8,11 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from skdeepmir._sklearn import Interval, _fit_context, check_clip_labels
-from skdeepmir.chord_recognition._coding import NO_LABEL
+from skdeepmir.chord_recognition._coding import (
+    NO_LABEL,
+    SEMITONES,
+    check_not_one_path,
+)
 from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,
     ChordRecognizer,
@@ -135,6 +139,7 @@ class GaussianChordRecognizer(ChordRecognizer):
             If X is no set of clips, or y does not fit it.
         """
         clips, layout = self._read_clips(X, reset=True, dtype=np.float64)
+        check_not_one_path(y)
         check_clip_labels(y, layout.n_clips, needed_by=self)
         coding = self._make_coding(y)
         targets = coding.encode(y, layout)
@@ -161,10 +166,9 @@ class GaussianChordRecognizer(ChordRecognizer):
         transposition = self._transposition(coding)
         if transposition is None:
             return frames, numbers
-        shifts = range(-5, 7)
         return (
-            np.concatenate([transposition.shift(frames, k) for k in shifts]),
-            np.concatenate([transposition.relabel(numbers, k) for k in shifts]),
+            np.concatenate([transposition.shift(frames, k) for k in SEMITONES]),
+            np.concatenate([transposition.relabel(numbers, k) for k in SEMITONES]),
         )
 
     def _shrunk(self, deviations):

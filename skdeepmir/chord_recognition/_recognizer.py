@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,6 +15,7 @@ from skdeepmir.chord_recognition._coding import (
     FrameCoding,
     Transposition,
     as_objects,
+    check_not_one_path,
     needed_rate,
 )
 from skdeepmir.frames import pack_clips
@@ -138,6 +138,7 @@ class ChordRecognizer(BaseEstimator):
             ("tetrads_inv" for "full" and for vocabularies of your own).
         """
         labels = self.predict(X)
+        check_not_one_path(y)
         check_clip_labels(y, len(labels), needed_by=self)
         if not self._labels_are_chords:
             found, expected = (
@@ -236,11 +237,6 @@ class ChordRecognizer(BaseEstimator):
 
     def _make_coding(self, y, sample_weight=None):
         """Return what turns annotations into numbers of classes."""
-        if isinstance(y, str | os.PathLike):
-            raise ValueError(
-                f"y is one path, {os.fspath(y)!a}; expected one for each clip. Wrap it "
-                "in a list."
-            )
         return FrameCoding.of(y, self.vocabulary, self.frame_rate)
 
     def _coding(self):
@@ -274,11 +270,7 @@ class ChordRecognizer(BaseEstimator):
             )
 
     def _write(self, X, paths, write):
-        if isinstance(paths, str | os.PathLike):
-            raise ValueError(
-                f"paths is one path, {os.fspath(paths)!a}; expected one for each clip. "
-                "Wrap it in a list."
-            )
+        check_not_one_path(paths, "paths")
         annotations = self.predict_intervals(X)
         if len(paths) != len(annotations):
             raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from skdeepmir import chords
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context, check_clip_labels
-from skdeepmir.chord_recognition._coding import are_numbers
+from skdeepmir.chord_recognition._coding import are_numbers, check_not_one_path
 from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,
     ChordRecognizer,
@@ -149,6 +149,7 @@ class TemplateChordRecognizer(ChordRecognizer):
         """
         clips, layout = self._read_clips(X, reset=True, dtype=np.float64)
         is_mean = self.templates == "mean"
+        check_not_one_path(y)
         check_clip_labels(y, layout.n_clips, needed_by=self if is_mean else None)
         if self.bins_per_octave % 12:
             raise ValueError(

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from skdeepmir._sklearn import Interval, StrOptions
+from skdeepmir._training._labelled import scale_of
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 
@@ -122,10 +123,10 @@ class ConvEstimator(NetEstimator):
         return self._list_clips(X, reset=reset, dtype=dtype)
 
     def _begin_learned(self, coding, data, seed):
-        mean, scale = data.mean_and_scale(self._dtype())
+        mean, variance = data.mean_and_variance()
         return {
-            "mean_": mean,
-            "scale_": scale,
+            "mean_": mean.astype(self._dtype()),
+            "scale_": scale_of(mean, variance).astype(self._dtype()),
             "excerpt_length_": min(self.excerpt_length, max(map(len, data.rows))),
         }
 

@@ -44,6 +44,9 @@ def blstm(spectra, **parameters):
         "frame_rate": spectra.frame_rate,
         "transpose": True,
         "bins_per_octave": spectra.bins_per_octave,
+        "average_transpositions": True,
+        "mask_bands": 24,
+        "mask_frames": 16,
         "random_state": 0,
         "verbose": False,
     }
@@ -58,7 +61,9 @@ def system_of_2013(spectra, **parameters):
         "bidirectional": False,
         "sees_previous": True,
         "decoder": "beam",
-        "transpose": False,
+        "transpose": False,  # these features have no frequency axis
+        "average_transpositions": False,
+        "mask_bands": 0,
     }
     return make_pipeline(
         spectra,

@@ -16,15 +16,14 @@ from skdeepmir.datasets import (
     load_rwc_popular,
     make_chord_clips,
 )
-from skdeepmir.datasets._chord_generator import (
+from skdeepmir.datasets._chord_generator import _draw_song, lead_voices
+from skdeepmir.datasets._chord_progressions import (
     INTERVALS,
     MAJOR,
     MINOR,
     PITCH_NAMES,
     VOCABULARIES,
-    _draw_chords,
-    _draw_song,
-    lead_voices,
+    draw_chords,
 )
 
 SAMPLE_RATE = 22050
@@ -449,7 +448,7 @@ def test_some_songs_begin_without_chord(clips):
 def many_labels(vocabulary):
     rng = np.random.RandomState(1)
     songs = [_draw_song(rng) for _ in range(30)]
-    drawn = [_draw_chords(song, vocabulary, 60.0, rng) for song in songs]
+    drawn = [draw_chords(s.key, s.beat, 0.0, 60.0, vocabulary, rng) for s in songs]
     return [chord.label for song in drawn for chord in song]
 
 

@@ -22,6 +22,7 @@ from skdeepmir.metrics import (
     chord_coverage,
     chord_report,
     chord_scorer,
+    score_chords,
     segmentation_score,
     wcsr,
 )
@@ -379,6 +380,15 @@ def test_scorers_score_what_is_predicted(name):
     assert type(score) is float and 0 < score < 1
     assert score == pytest.approx(expected)
     assert pickle.loads(pickle.dumps(CHORD_SCORERS[name]))(estimator, X, y) == score
+
+
+def test_all_scores_come_from_one_prediction():
+    X, y = numbered_songs()
+    estimator = RoundingRecognizer(ceiling=12).fit(X, y)
+    found = cross_validate(estimator, X, y, cv=2, scoring=score_chords)
+    expected = cross_validate(estimator, X, y, cv=2, scoring=CHORD_SCORERS)
+    for name in CHORD_SCORERS:
+        np.testing.assert_array_equal(found[f"test_{name}"], expected[f"test_{name}"])
 
 
 def test_scorers_take_the_frame_rate_of_what_predicts():

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from skdeepmir.datasets import make_instrument_clips
+from skdeepmir.chords import read_chords, write_lab
+from skdeepmir.datasets import make_chord_clips, make_instrument_clips
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def run(script, *options, out):
-    options = [*options, "--n-jobs", "1", "--out", out, "--cache-dir", out / "features"]
+def run_plain(script, *options):
     done = subprocess.run(
         [sys.executable, EXAMPLES / script, *options],
         capture_output=True,
@@ -21,6 +21,25 @@ def run(script, *options, out):
     )
     assert done.returncode == 0, done.stderr
     return done
+
+
+def run(script, *options, out):
+    options = [*options, "--n-jobs", "1", "--out", out, "--cache-dir", out / "features"]
+    return run_plain(script, *options)
+
+
+@pytest.fixture
+def annotated_songs(tmp_path):
+    """Return a table of four recordings of two songs with ``.lab`` files."""
+    songs = make_chord_clips(n_clips=4, duration=6.0, random_state=0)
+    rows = ["path,annotation,group"]
+    for i, (y, chords) in enumerate(zip(songs.data, songs.target, strict=True)):
+        soundfile.write(tmp_path / f"{i}.flac", y, songs.sample_rate)
+        write_lab(tmp_path / f"{i}.lab", *chords)
+        rows.append(f"{i}.flac,{i}.lab,{songs.groups[i]}")
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(rows))
+    return table
 
 
 @pytest.mark.parametrize(
@@ -143,3 +162,43 @@ def test_the_table_of_tags_has_systems_and_steps(tmp_path):
     assert len(table) == 2 + 5 + 4
     assert table[0].count("|") == 2 + 4 and "P@3" in table[0] and "P@6" not in table[0]
     assert table[-1].startswith("| PMSC + PFC → PMSC + MTSL")
+
+
+def test_systems_of_chords_are_compared(annotated_songs, tmp_path):
+    options = ["--cv", "2", "--max-epochs", "1", "--n-jobs", "1"]
+    options += ["--cache-dir", tmp_path / "features"]
+    done = run_plain("boulanger_2013_chords.py", annotated_songs, *options)
+    header, _, *rows = done.stdout.splitlines()
+    assert header == "| system | root | majmin | sevenths | tetrads | seg |"
+    scores = {}
+    for row in rows:
+        name, *cells = row.strip("| ").split(" | ")
+        scores[name] = [float(cell) for cell in cells]
+        assert len(cells) == 5 and all(0 <= score <= 1 for score in scores[name])
+    assert list(scores) == ["templates + Viterbi", "Gaussian HMM", *list(scores)[2:]]
+    assert len(scores) == 4 and min(scores["templates + Viterbi"]) > 0.7
+
+
+def test_chords_of_a_recording_in_a_file_and_a_picture(annotated_songs, tmp_path):
+    song, out = tmp_path / "0.flac", tmp_path / "out"
+    options = [song, "--train", annotated_songs, "--max-epochs", "1", "--out", out]
+    first = run_plain("chords_from_audio.py", *options)
+    intervals, labels = read_chords(out / "0.lab")
+    assert intervals[0, 0] == 0 and intervals[-1, 1] == pytest.approx(6, abs=0.1)
+    listed = [line.split() for line in first.stdout.splitlines()[: len(labels)]]
+    assert [label for _, _, label in listed] == labels.tolist()
+    assert (out / "0.png").stat().st_size > 10_000
+    for path in tmp_path.glob("*.lab"):  # nothing is left to learn from
+        path.unlink()
+    again = run_plain("chords_from_audio.py", *options)
+    assert again.stdout == first.stdout
+
+
+def test_an_lstm_remembers_a_bit():
+    done = run_plain("long_memory.py", "--steps", "5", "--max-epochs", "10")
+    lstm, uniform, orthogonal = (
+        [float(cell) for cell in row.split("|")[2:-1]]
+        for row in done.stdout.splitlines()[2:]
+    )
+    assert min(lstm) > 0.9
+    assert len(uniform) == len(orthogonal) == 3

@@ -54,7 +54,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     channels : tuple of int, default=()
         Maps of the blocks of a convolutional front end, each 3 frames by 3 bins and a
         maximum over two bins; none by default.
-    dropout : float, default=0.3
+    dropout : float, default=0.5
         Probability of dropping values between layers, and of hiding the chord before.
     input_dropout : float, default=0.0
         Probability of dropping values of frames.
@@ -187,7 +187,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         bidirectional=True,
         sees_previous=False,
         channels=(),
-        dropout=0.3,
+        dropout=0.5,
         input_dropout=0.0,
         weight_noise=0.0,
         initialization="orthogonal",

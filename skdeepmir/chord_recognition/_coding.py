@@ -275,7 +275,12 @@ def read_annotation(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return checked (intervals, labels) of an annotation in seconds."""
     if isinstance(item, str | os.PathLike):
-        item, name = chords.read_chords(item), f"{name} ({os.fspath(item)!a})"
+        path = item
+        try:
+            item = chords.read_chords(path)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{name}: {error}") from error
+        name = f"{name} ({os.fspath(path)!a})"
     return chords.check_intervals(*item, duration=duration, name=name)
 
 

@@ -8,6 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from skdeepmir.datasets._chord_progressions import (
+    INTERVALS,
+    VOCABULARIES,
+    Chord,
+    Key,
+    draw_chords,
+)
 from skdeepmir.datasets._collections import check_choice
 from skdeepmir.datasets._generators import (
     _CLIPS_PER_SONG,
@@ -24,75 +31,6 @@ from skdeepmir.datasets._synthesis import (
     record,
 )
 
-PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-# Semitones of each quality above its root.
-INTERVALS = {
-    "maj": (0, 4, 7),
-    "min": (0, 3, 7),
-    "aug": (0, 4, 8),
-    "dim": (0, 3, 6),
-    "sus2": (0, 2, 7),
-    "sus4": (0, 5, 7),
-    "maj7": (0, 4, 7, 11),
-    "min7": (0, 3, 7, 10),
-    "7": (0, 4, 7, 10),
-    "dim7": (0, 3, 6, 9),
-    "hdim7": (0, 3, 6, 10),
-    "minmaj7": (0, 3, 7, 11),
-    "maj6": (0, 4, 7, 9),
-    "min6": (0, 3, 7, 9),
-}
-VOCABULARIES = ("majmin", "sevenths", "tetrads")
-
-
-class Degree(NamedTuple):
-    """A chord of a key, its qualities, and what may follow, often what is likely."""
-
-    root: int  # semitones above the tonic
-    triad: str
-    sevenths: str  # also in the vocabularies "sevenths" and "tetrads"
-    colours: str  # also in "tetrads"
-    followers: str
-
-    def qualities(self, vocabulary: str) -> list[str]:
-        sevenths = "" if vocabulary == "majmin" else self.sevenths
-        colours = self.colours if vocabulary == "tetrads" else ""
-        return [self.triad, *sevenths.split(), *colours.split()]
-
-
-# Major keys with chords borrowed from the minor and with secondary dominants.
-MAJOR = {
-    "I": Degree(0, "maj", "maj7 7", "maj6 sus2 sus4", "IV IV V V vi vi ii iii bVII"),
-    "ii": Degree(2, "min", "min7", "min6", "V V V IV vii iii bVII I"),
-    "II": Degree(2, "maj", "7", "", "V V V IV"),
-    "iii": Degree(4, "min", "min7", "", "vi vi IV IV ii"),
-    "III": Degree(4, "maj", "7", "aug", "vi vi vi IV"),
-    "IV": Degree(5, "maj", "maj7", "maj6 sus2", "I I I V V V ii iv bVII vi"),
-    "iv": Degree(5, "min", "min7", "min6 minmaj7", "I I V bVII"),
-    "V": Degree(7, "maj", "7", "sus4 aug", "I I I I vi vi IV iii III bVI"),
-    "bVI": Degree(8, "maj", "maj7", "maj6", "bVII bVII V iv"),
-    "vi": Degree(9, "min", "min7", "minmaj7", "IV IV IV ii ii V V iii II"),
-    "bVII": Degree(10, "maj", "7", "maj6 sus2", "IV IV I I"),
-    "vii": Degree(11, "dim", "", "hdim7 dim7", "I I iii vi"),
-}
-# Minor keys with the major dominant, the Dorian and the Neapolitan chord.
-MINOR = {
-    "i": Degree(0, "min", "min7", "min6 minmaj7 sus4", "iv VI VI VII VII V III bII ii"),
-    "bII": Degree(1, "maj", "maj7", "", "V V i iv"),
-    "ii": Degree(2, "dim", "", "hdim7", "V V i"),
-    "III": Degree(3, "maj", "maj7", "maj6 aug", "VI VI VII iv i IV"),
-    "iv": Degree(5, "min", "min7", "min6", "i i V V VII VI ii"),
-    "IV": Degree(5, "maj", "7", "sus2", "i VII VI"),
-    "v": Degree(7, "min", "min7", "", "i VI iv VII"),
-    "V": Degree(7, "maj", "7", "sus4 aug", "i i i VI vii"),
-    "VI": Degree(8, "maj", "maj7", "maj6", "VII VII III iv V bII i"),
-    "VII": Degree(10, "maj", "7", "sus4", "i i III III VI v"),
-    "vii": Degree(11, "dim", "", "dim7", "i i"),
-}
-SCALES = {False: (0, 2, 4, 5, 7, 9, 11), True: (0, 2, 3, 5, 7, 8, 10)}
-# Beats of the chords of a bar.
-BARS = ((4,), (4,), (4,), (2, 2), (2, 2), (2, 1, 1))
-
 # A struck note takes long to compute.
 COMPING_TIMBRES = ("organ", "organ", "plucked", "plucked", "struck")
 # The organ's stops 5 1/3', 2 2/3', 1 3/5' and 1 1/3' among its partials.
@@ -105,8 +43,7 @@ LOWEST_MELODY = 67
 class Song(NamedTuple):
     """What the clips of one song share: key, tempo and arrangement."""
 
-    tonic: int
-    minor: bool
+    key: Key
     beat: float  # seconds
     comping: Instrument
     stroke: int  # beats between strokes
@@ -118,24 +55,6 @@ class Song(NamedTuple):
     drums: Instrument | None
     drums_level: float
     lead_in: int  # beats before the first chord
-
-
-class Chord(NamedTuple):
-    """One chord from `start` to `end`; `bass` is a pitch class."""
-
-    start: float
-    end: float
-    root: int
-    quality: str
-    bass: int
-
-    @property
-    def label(self) -> str:
-        return f"{PITCH_NAMES[self.root]}:{self.quality}"
-
-    @property
-    def pitch_classes(self) -> list[int]:
-        return [(self.root + step) % 12 for step in INTERVALS[self.quality]]
 
 
 def make_chord_clips(
@@ -247,8 +166,11 @@ def make_chord_clips(
     for i, seed in enumerate(rng.randint(_MAX_SEED, size=n_clips)):
         clip_rng = np.random.RandomState(seed)
         seconds = round(clip_rng.uniform(shortest, longest) * sample_rate) / sample_rate
-        chords = _draw_chords(songs[groups[i]], vocabulary, seconds, clip_rng)
-        waveform = _perform(songs[groups[i]], chords, seconds, sample_rate, clip_rng)
+        song = songs[groups[i]]
+        # A short clip is not mostly lead-in.
+        first = min(song.lead_in * song.beat, seconds / 4)
+        chords = draw_chords(song.key, song.beat, first, seconds, vocabulary, clip_rng)
+        waveform = _perform(song, chords, seconds, sample_rate, clip_rng)
         noise = clip_rng.uniform(lowest_snr, highest_snr)
         recording = record(waveform, sample_rate, noise, clip_rng)
         data.append(recording.astype(np.float32))
@@ -281,8 +203,7 @@ def _annotate(chords: list[Chord]) -> tuple[np.ndarray, np.ndarray]:
 
 def _draw_song(rng: np.random.RandomState) -> Song:
     return Song(
-        tonic=rng.randint(12),
-        minor=rng.uniform() < 0.4,
+        key=Key(tonic=rng.randint(12), minor=rng.uniform() < 0.4),
         beat=rng.uniform(0.4, 0.7),
         comping=_tame(draw_instrument(rng.choice(COMPING_TIMBRES), rng)),
         stroke=rng.choice([1, 2, 2, 4]),
@@ -315,55 +236,6 @@ def _tame(instrument: Instrument) -> Instrument:
         partials[MUTATIONS] = np.minimum(partials[MUTATIONS], 0.5)
         instrument = instrument._replace(partials=partials)
     return instrument._replace(inharmonicity=min(instrument.inharmonicity, 1e-3))
-
-
-def _draw_chords(
-    song: Song, vocabulary: str, duration: float, rng: np.random.RandomState
-) -> list[Chord]:
-    """Walk over the degrees of the key from the tonic, bar by bar, to the end."""
-    degrees = MINOR if song.minor else MAJOR
-    degree = next(iter(degrees.values()))
-    # A short clip is not mostly lead-in.
-    start = min(song.lead_in * song.beat, duration / 4)
-    chords: list[Chord] = []
-    while start < duration:
-        for beats in BARS[rng.randint(len(BARS))]:
-            end = min(start + beats * song.beat, duration)
-            if start < duration:
-                chords.append(
-                    _draw_chord(start, end, song.tonic, degree, vocabulary, rng)
-                )
-            start = end
-            degree = _draw_follower(degrees, degree, vocabulary, rng)
-    return chords
-
-
-def _draw_chord(
-    start: float,
-    end: float,
-    tonic: int,
-    degree: Degree,
-    vocabulary: str,
-    rng: np.random.RandomState,
-) -> Chord:
-    qualities = degree.qualities(vocabulary)
-    quality = qualities[rng.randint(len(qualities))]
-    root = (tonic + degree.root) % 12
-    inverted = rng.uniform() < 0.12 and quality in ("maj", "min")
-    bass = (root + INTERVALS[quality][1]) % 12 if inverted else root
-    return Chord(start, end, root, quality, bass)
-
-
-def _draw_follower(
-    degrees: dict[str, Degree],
-    degree: Degree,
-    vocabulary: str,
-    rng: np.random.RandomState,
-) -> Degree:
-    followers = [degrees[name] for name in degree.followers.split()]
-    if vocabulary != "tetrads":
-        followers = [d for d in followers if d.triad != "dim"]
-    return followers[rng.randint(len(followers))]
 
 
 # --------------------------------------------------------------------- performance
@@ -476,7 +348,6 @@ def _melody_notes(
     song: Song, chords: list[Chord], rng: np.random.RandomState
 ) -> Iterator[Note]:
     """Chord notes on the beats, passing notes of the scale between some of them."""
-    scale = [(song.tonic + step) % 12 for step in SCALES[song.minor]]
     pitch = LOWEST_MELODY + rng.randint(5, 12)
     begun = False
     for chord in chords:
@@ -487,7 +358,7 @@ def _melody_notes(
             pitch = _step_to(pitch + rng.randint(-4, 5), chord.pitch_classes)
             notes = [(onset, length, pitch)]
             if rng.uniform() < 0.35:
-                passing = _step_to(pitch + rng.choice([-2, 2]), scale)
+                passing = _step_to(pitch + rng.choice([-2, 2]), song.key.scale)
                 half = length / 2
                 notes = [(onset, half, pitch), (onset + half, half, passing)]
             for start, held, p in notes:

@@ -12,7 +12,11 @@ out of a mean in the same way.
 
 from skdeepmir.metrics._areas import auc_clip, auc_tag
 from skdeepmir.metrics._chord_report import chord_confusion, chord_report
-from skdeepmir.metrics._chord_scorers import CHORD_SCORERS, chord_scorer
+from skdeepmir.metrics._chord_scorers import (
+    CHORD_SCORERS,
+    chord_scorer,
+    score_chords,
+)
 from skdeepmir.metrics._chords import chord_coverage, segmentation_score, wcsr
 from skdeepmir.metrics._precision import average_precision_tag, precision_at_k
 from skdeepmir.metrics._report import (
@@ -35,6 +39,7 @@ __all__ = [
     "mean_and_se",
     "mirex2009_tag_scores",
     "precision_at_k",
+    "score_chords",
     "segmentation_score",
     "tag_report",
     "wcsr",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from skdeepmir.metrics._chord_report import chord_report
 from skdeepmir.metrics._chords import (
     COMPARISONS,
     SEGMENTATIONS,
@@ -106,7 +107,30 @@ def chord_scorer(
     return ChordScorer(vocabulary, frame_rate)
 
 
-#: A scorer for each vocabulary of :func:`wcsr`, and "seg": all of them in
-#: ``cross_validate(scoring=CHORD_SCORERS)``, or one of them in a search. The frame rate
-#: is that of the estimator; :func:`chord_scorer` takes another.
+#: A scorer for each vocabulary of :func:`wcsr`, and "seg". The frame rate is that of
+#: the estimator; :func:`chord_scorer` takes another.
 CHORD_SCORERS = {name: chord_scorer(name) for name in (*COMPARISONS, "seg")}
+
+
+def score_chords(estimator: Any, X: Any, y: Any) -> dict[str, float]:
+    """Return all scores of :data:`CHORD_SCORERS` from one prediction.
+
+    For ``cross_validate(scoring=score_chords)``; the scorers themselves would each
+    predict anew.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As for :func:`chord_scorer`.
+    X, y : list of length n_songs
+        What it predicts from, and references as for :func:`wcsr`.
+
+    Returns
+    -------
+    scores : dict of str to float
+        By the names of the vocabularies, and "seg".
+    """
+    report = chord_report(
+        y, list(estimator.predict(X)), frame_rate=frame_rate_of(estimator)
+    )
+    return {name: float(report.loc[name, "score"]) for name in CHORD_SCORERS}

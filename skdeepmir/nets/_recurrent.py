@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from skdeepmir.nets._front_end import ConvFrontEnd
 from skdeepmir.nets._layers import Dropout, initialize, linear
 
 CELLS = {"lstm": 4, "rnn": 1, "dense": 1}  # gates
@@ -205,101 +206,6 @@ def noisy(weight: torch.Tensor, deviation: float, owner: Any) -> torch.Tensor:
         return weight
     noise = torch.empty_like(weight).normal_(generator=owner.generator)
     return weight + deviation * noise
-
-
-class FrameNorm(nn.Module):
-    """Normalise each frame of maps (n, n_maps, n_frames, n_bands) over maps and bands.
-
-    As a batch norm it lets nets learn fast; unlike one, a frame does not depend on
-    others, nor on padding.
-
-    Parameters
-    ----------
-    n_maps : int
-        Maps, each of which has a scale and an offset.
-    """
-
-    def __init__(self, n_maps: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(n_maps, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(n_maps, 1, 1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return normalised maps."""
-        variance, mean = torch.var_mean(x, (1, 3), correction=0, keepdim=True)
-        return (x - mean) * (variance + 1e-5).rsqrt() * self.weight + self.bias
-
-
-class ConvFrontEnd(nn.Module):
-    """Convolutions over frames and bands, for frames that see their neighbours.
-
-    Each block is a convolution of 3 by 3, a :class:`FrameNorm`, a rectifier and a
-    maximum over two bands; a rectified layer over all maps and bands follows.
-
-    Parameters
-    ----------
-    n_features : int
-        Bands.
-    channels : sequence of int
-        Maps of each block.
-    n_units : int
-        Values of a frame that come out.
-    dropout : float, default=0.0
-        Probability of dropping maps' values before the last layer.
-    generator : torch.Generator, optional
-        Draws masks.
-    """
-
-    def __init__(
-        self,
-        n_features: int,
-        channels: Sequence[int],
-        n_units: int,
-        *,
-        dropout: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__()
-        device = None if generator is None else generator.device
-        self.generator = generator
-        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
-        n_maps, n_bands = 1, n_features
-        for n in channels:
-            self.convolutions.append(
-                nn.utils.skip_init(
-                    nn.Conv2d,
-                    n_maps,
-                    n,
-                    3,
-                    padding=1,
-                    bias=False,
-                    device=device or "cpu",
-                )
-            )
-            self.norms.append(FrameNorm(n).to(device))
-            n_maps, n_bands = n, -(-n_bands // 2)
-        self.output = linear(n_maps * n_bands, n_units, device)
-        self.drop = Dropout(dropout, generator)
-
-    def initialize(self) -> None:
-        """Draw the first weights."""
-        for layer in (*self.convolutions, self.output):
-            initialize(layer, "he", "relu", self.generator)
-
-    def forward(
-        self, x: torch.Tensor, inside: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Return frames (n_frames, n_sequences, n_units) of ones of ``n_features``.
-
-        ``inside`` (n_frames, n_sequences) says what is no padding; None is everything.
-        """
-        x = x.transpose(0, 1).unsqueeze(1)
-        mask = None if inside is None else inside.t()[:, None, :, None].to(x.dtype)
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = convolution(x if mask is None else x * mask)
-            x = nn.functional.max_pool2d(torch.relu(norm(x)), (1, 2), ceil_mode=True)
-        x = x.permute(2, 0, 1, 3).flatten(2)  # (n_frames, n_sequences, maps * bands)
-        return torch.relu(self.output(self.drop(x)))
 
 
 class RecurrentNet(nn.Module):

@@ -1,0 +1,96 @@
+"""Recognisers on annotated songs, folds by song: ``chords.py labels.csv CACHE_DIR``.
+
+Each system predicts each song once, by a fit to the other folds. WCSR is that of all
+songs together; p is that of the difference to the BLSTM in WCSR (majmin) of songs, by
+Wilcoxon's signed-rank test. ``--systems`` chooses rows.
+"""
+
+from _rounds import measure  # noqa: F401 (first: it pins the threads)
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from scipy.stats import wilcoxon
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+
+from skdeepmir.baselines import chroma_hmm, chroma_templates
+from skdeepmir.datasets import load_manifest
+from skdeepmir.metrics import chord_report, wcsr
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+from boulanger_2013_chords import SHOWN, blstm, constant_q, system_of_2013
+
+REFERENCE = "BLSTM"
+
+
+def systems(cache_dir, **precision):
+    """Return the rows of the table."""
+    cache = {"cache_dir": cache_dir, "verbose": False}
+    spectra = constant_q(**cache)
+
+    def net(**parameters):
+        return make_pipeline(spectra, blstm(spectra, **precision, **parameters))
+
+    plain = {"average_transpositions": False}
+    return {
+        REFERENCE: net(),
+        "BLSTM, each song in its own key only": net(**plain),
+        "BLSTM, no transpositions at all": net(transpose=False, **plain),
+        "LSTM, one direction": net(bidirectional=False),
+        "RNN, both directions": net(cell="rnn"),
+        "RNN, one direction": net(cell="rnn", bidirectional=False),
+        "frame-wise net": net(cell="dense"),
+        "RNN of 2013": system_of_2013(spectra, **precision),
+        "Gaussian HMM": chroma_hmm(**cache),
+        "templates + Viterbi": chroma_templates(**cache),
+        "templates + Viterbi, 12 bins": chroma_templates(
+            bins_per_octave=12, n_bins=84, **cache
+        ),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table")
+    parser.add_argument("cache_dir")
+    parser.add_argument("--systems", nargs="*", help="rows, in words of their names")
+    parser.add_argument(
+        "--precision",
+        default="bfloat16",
+        help="float32 is faster on processors without bfloat16",
+    )
+    parser.add_argument("--n-jobs", type=int, default=2)
+    args = parser.parse_args()
+    where = {"task": "chord_recognition"}
+    songs = load_manifest(args.table, where=where, annotations="annotation")
+    cv = PredefinedSplit(songs.folds.astype(int))
+    rate = constant_q().frame_rate
+    columns = [*SHOWN, "p", "songs better", "s"]
+    print("| system | " + " | ".join(columns) + " |\n| --- |" + " --- |" * len(columns))
+    of_reference = None
+    rows = systems(args.cache_dir, precision=args.precision)
+    for name, system in rows.items():
+        if name != REFERENCE and args.systems and name not in args.systems:
+            continue
+        start = time.perf_counter()
+        chords = cross_val_predict(
+            system, songs.data, songs.target, cv=cv, n_jobs=args.n_jobs
+        )
+        seconds = time.perf_counter() - start
+        report = chord_report(songs.target, chords, frame_rate=rate)
+        cells = [f"{score:.3f}" for score in report.loc[SHOWN, "score"]]
+        of_songs = wcsr(songs.target, chords, frame_rate=rate, average=None)
+        if of_reference is None:
+            of_reference = of_songs
+            cells += ["", ""]
+        else:
+            p = wilcoxon(of_reference, of_songs).pvalue
+            cells += [f"{p:.2g}", f"{sum(of_songs > of_reference)}/{len(of_songs)}"]
+        print(f"| {name} | {' | '.join(cells)} | {seconds:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

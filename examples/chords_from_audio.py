@@ -1,0 +1,68 @@
+"""Chords of one recording: a ``.lab`` file, a list with times, and a picture.
+
+    python examples/chords_from_audio.py SONG
+    python examples/chords_from_audio.py SONG --train labels.csv   # path,annotation
+
+Without ``--train`` a bidirectional LSTM learns from synthesised progressions, which
+takes some minutes once; annotated recordings of your kind of music teach it better.
+What was learned is kept in ``--model``.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+from boulanger_2013_chords import blstm, constant_q
+from sklearn.pipeline import make_pipeline
+
+from skdeepmir import load, save
+from skdeepmir.chords import write_lab
+from skdeepmir.datasets import load_manifest, make_chord_clips
+from skdeepmir.plotting import ChordDisplay
+
+
+def learn(table, column, max_epochs):
+    """Return a pipeline that was fitted to a table of recordings, or to made ones."""
+    if table is None:
+        print("Synthesising songs to learn from.", flush=True)
+        songs = make_chord_clips(n_clips=80, vocabulary="tetrads", random_state=0)
+    else:
+        songs = load_manifest(table, annotations=column)
+    spectra = constant_q()
+    net = blstm(spectra, max_epochs=max_epochs, verbose=True)
+    return make_pipeline(spectra, net).fit(songs.data, songs.target)
+
+
+def main():
+    """Recognise, print, write and draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("song", type=Path)
+    parser.add_argument("--train", help="CSV of annotated recordings")
+    parser.add_argument("--annotations", default="annotation", help="its column")
+    parser.add_argument("--max-epochs", type=int, default=60)
+    parser.add_argument("--model", type=Path, help="default: in the folder of --out")
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    name = "made" if args.train is None else Path(args.train).stem
+    model = args.model or args.out / f"chords_{name}.skdeepmir"
+    if model.exists():
+        pipeline = load(model)
+    else:
+        pipeline = learn(args.train, args.annotations, args.max_epochs)
+        save(pipeline, model)
+    spectra, recognizer = pipeline[0].transform([args.song]), pipeline[-1]
+    intervals, labels = recognizer.predict_intervals(spectra)[0]
+    for (start, end), label in zip(intervals, labels, strict=True):
+        print(f"{start:8.2f} {end:8.2f}  {label}")
+    lab = args.out / f"{args.song.stem}.lab"
+    write_lab(lab, intervals, labels)
+    matplotlib.use("agg")
+    picture = lab.with_suffix(".png")
+    display = ChordDisplay.from_estimator(recognizer, spectra[0])
+    display.figure_.savefig(picture, dpi=150)
+    print(f"\nChords and picture: {lab}, {picture}")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ What was learned is kept in ``--model``.
 import argparse
 from pathlib import Path
 
+import joblib
 import matplotlib
 from boulanger_2013_chords import blstm, constant_q
 from sklearn.pipeline import make_pipeline
@@ -40,11 +41,12 @@ def main():
     parser.add_argument("--train", help="CSV of annotated recordings")
     parser.add_argument("--annotations", default="annotation", help="its column")
     parser.add_argument("--max-epochs", type=int, default=60)
-    parser.add_argument("--model", type=Path, help="default: in the folder of --out")
+    parser.add_argument("--model", type=Path, help="default: one in the folder --out")
     parser.add_argument("--out", type=Path, default=Path("results"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    name = "made" if args.train is None else Path(args.train).stem
+    table = args.train and str(Path(args.train).resolve())
+    name = joblib.hash((table, args.annotations, args.max_epochs))[:8]
     model = args.model or args.out / f"chords_{name}.skdeepmir"
     if model.exists():
         pipeline = load(model)
@@ -61,7 +63,7 @@ def main():
     picture = lab.with_suffix(".png")
     display = ChordDisplay.from_estimator(recognizer, spectra[0])
     display.figure_.savefig(picture, dpi=150)
-    print(f"\nChords and picture: {lab}, {picture}")
+    print(f"\nChords, picture and model: {lab}, {picture}, {model}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ import numpy as np
 
 from skdeepmir._disk import written_whole
 
+FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
+
 
 @dataclass(frozen=True)
 class ClipLayout:
@@ -240,6 +242,34 @@ def pack_clips(clips: Sequence[np.ndarray], layout: ClipLayout) -> Any:
     if layout.container == "rows":
         return np.concatenate(clips)
     return np.stack(clips) if layout.container == "array" else list(clips)
+
+
+def length_buckets(
+    lengths: np.ndarray, batch_size: int | None = None, n_frames: int = FRAMES_AT_ONCE
+) -> list[np.ndarray]:
+    """Return sequences in batches of similar length.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_sequences,)
+        Their frames.
+    batch_size : int, optional
+        Most sequences of a batch.
+    n_frames : int, default=2**14
+        Most frames of a batch with its padding; a longer sequence is alone.
+
+    Returns
+    -------
+    buckets : list of ndarray of int
+        Numbers of the sequences of each batch.
+    """
+    buckets: list[list[int]] = []
+    for i in np.argsort(lengths, kind="stable"):
+        size = len(buckets[-1]) if buckets else 0
+        if not buckets or size == batch_size or (size + 1) * lengths[i] > n_frames:
+            buckets.append([])
+        buckets[-1].append(int(i))
+    return [np.array(bucket) for bucket in buckets]
 
 
 def save_clips(path: str | os.PathLike[str], clips: Any) -> None:

@@ -19,6 +19,7 @@ def blstm(**parameters):
         "n_units": 8,
         "n_layers": 1,
         "dropout": 0,
+        "input_dropout": 0,
         "max_epochs": 15,
         "learning_rate": 0.03,
         "excerpt_length": 32,

@@ -6,14 +6,11 @@ import torch
 from torch import nn
 
 from skdeepmir._training._data import Augmentation, FrameSoftmaxLoss
-from skdeepmir._training._sequences import (
-    SequenceClips,
-    length_buckets,
-    stack_sequences,
-)
+from skdeepmir._training._sequences import SequenceClips, stack_sequences
 from skdeepmir.chord_recognition._coding import FrameCoding, Transposition
 from skdeepmir.chords import VOCABULARIES
-from skdeepmir.nets import RecurrentNet, SequenceBatch
+from skdeepmir.frames import length_buckets
+from skdeepmir.nets import RecurrentNet, SequenceBatch, _front_end
 
 LENGTHS = torch.tensor([23, 40, 1, 17])
 
@@ -281,7 +278,9 @@ def test_a_shift_does_not_go_round_unless_features_are_one_octave():
     transposition = Transposition.of(coding, 30, 24)
     assert transposition.shift(frames, 2)[0].tolist() == [0] * 4 + [*range(1, 27)]
     assert transposition.shift(frames, -1)[0].tolist() == [*range(3, 31), 0, 0]
-    narrow = Transposition.of(coding, 3, 12)
+    with pytest.raises(ValueError, match="no more than the 3 features"):
+        Transposition.of(coding, 3, 12)
+    narrow = Transposition(1, False, transposition.classes)
     assert narrow.shift(frames[:, :3], 5)[0].tolist() == [0, 0, 0]
     assert narrow.shift(frames[:, :3], -4)[0].tolist() == [0, 0, 0]
     assert transposition.relabel(np.array([0, 11, 12, 24, -1]), 1).tolist() == [
@@ -319,3 +318,27 @@ def test_masks_are_drawn_in_training_only():
         batch.frames[k, :n] for batch, _ in data for k, n in enumerate(batch.lengths)
     ]
     assert all((frames > 0).all() for frames in inside)
+
+
+def test_a_front_end_in_blocks_equals_one_over_all_frames(monkeypatch):
+    made = net(channels=(3, 2, 2))
+    batch = random_batch(made)
+    whole = made(batch)
+    monkeypatch.setattr(_front_end, "FRAMES_AT_ONCE", 7)
+    torch.testing.assert_close(made(batch), whole, rtol=0, atol=1e-12)
+
+
+def test_ends_of_clips_are_learned_from_as_much_as_the_rest():
+    data, _ = dataset(batch_size=64)
+    data.X, data.y = [np.arange(100)[:, None] + np.zeros((1, 24))], [np.zeros(100)]
+    data.n_frames = np.array([100])
+    seen = np.zeros(100)
+    for _ in range(400):
+        for batch, _ in data:
+            np.add.at(seen, batch.frames[..., 0].long().numpy().ravel(), 1)
+    assert seen[0] > 0.4 * seen.mean() and seen[-1] > 0.4 * seen.mean()
+
+
+def test_the_loss_of_an_epoch_counts_frames_with_labels():
+    logits = torch.zeros(1, 4, 2)
+    assert FrameSoftmaxLoss().size(logits, (torch.tensor([[0, 1, -1, -1]]), None)) == 2

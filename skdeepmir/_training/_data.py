@@ -248,6 +248,10 @@ class _Weighted(nn.Module):
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
         raise NotImplementedError
 
+    def size(self, inputs: Any, target: Any) -> int:
+        """Return what the loss of a batch is the mean over: how many rows."""
+        return len(inputs)
+
 
 class SoftmaxLoss(_Weighted):
     """Cross-entropy of one class among several; targets are their numbers."""
@@ -316,6 +320,10 @@ class FrameSoftmaxLoss(nn.Module):
             outputs.flatten(0, 1), y.flatten(), ignore_index=-1, reduction="sum"
         )
         return loss / (y >= 0).sum().clamp(min=1)
+
+    def size(self, inputs: Any, target: Any) -> int:
+        """Return what the loss of a batch is the mean over: frames with labels."""
+        return int((target[0] >= 0).sum())
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the number of the likeliest class of each frame."""

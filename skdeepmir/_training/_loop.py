@@ -237,7 +237,8 @@ class TrainingNet(skorch.NeuralNet):
             found = self.history[-1, "batches", :, names]
             steps = [(torch.tensor(loss), size) for loss, size in found]
         else:
-            steps = [(step(batch)["loss"], len(batch[0])) for batch in iterator]
+            size = self.criterion_.size
+            steps = [(step(batch)["loss"], size(*batch)) for batch in iterator]
             self.history.new_batch()  # an empty one, which some callbacks look for
         losses = torch.stack([loss for loss, _ in steps]).double()
         sizes = losses.new_tensor([size for _, size in steps])

@@ -10,17 +10,19 @@ import skorch.dataset
 import torch
 
 from skdeepmir._training._data import Augmentation, tensor_of
+from skdeepmir.frames import length_buckets
 from skdeepmir.nets import SequenceBatch
 
-FRAMES_AT_ONCE = 2**14  # padded, where nothing is learned: bounds the memory
 Batch = tuple[SequenceBatch, tuple[torch.Tensor, None]]
 
 
 class SequenceClips(skorch.dataset.Dataset):
     """Clips with labels of frames, in batches of excerpts of about one length.
 
-    In training each pass draws as many excerpts of a clip as cover it once, at random
-    places, each moved by random semitones. Otherwise a pass has all clips as they are.
+    In training each pass draws as many excerpts of a clip as cover it once, each moved
+    by random semitones. Places are drawn as if excerpts could hang over either end by
+    half; those that would are moved inside, so that ends are learned from as well as
+    the rest. Otherwise a pass has all clips as they are.
 
     Parameters
     ----------
@@ -91,7 +93,8 @@ class SequenceClips(skorch.dataset.Dataset):
         n_parts = -(-self.n_frames // self.excerpt_length)
         clips = np.repeat(np.arange(len(self.X)), n_parts)
         lengths = np.minimum(self.n_frames[clips], self.excerpt_length)
-        starts = self._draw(self.n_frames[clips] - lengths + 1)
+        starts = self._draw(self.n_frames[clips] + 1) - lengths // 2
+        starts = np.clip(starts, 0, self.n_frames[clips] - lengths)
         semitones = 0 * starts
         if self.transposition is not None:
             semitones = self._draw(np.full(len(clips), 12)) - 5
@@ -159,31 +162,3 @@ def _padded(parts: Sequence[np.ndarray], value: int) -> torch.Tensor:
     for row, part in zip(padded, parts, strict=True):
         row[: len(part)] = part
     return tensor_of(padded)
-
-
-def length_buckets(
-    lengths: np.ndarray, batch_size: int | None = None, n_frames: int = FRAMES_AT_ONCE
-) -> list[np.ndarray]:
-    """Return sequences in batches of similar length.
-
-    Parameters
-    ----------
-    lengths : ndarray of shape (n_sequences,)
-        Their frames.
-    batch_size : int, optional
-        Most sequences of a batch.
-    n_frames : int, default=2**14
-        Most frames of a batch with its padding; a longer sequence is alone.
-
-    Returns
-    -------
-    buckets : list of ndarray of int
-        Numbers of the sequences of each batch.
-    """
-    buckets: list[list[int]] = []
-    for i in np.argsort(lengths, kind="stable"):
-        size = len(buckets[-1]) if buckets else 0
-        if not buckets or size == batch_size or (size + 1) * lengths[i] > n_frames:
-            buckets.append([])
-        buckets[-1].append(int(i))
-    return [np.array(bucket) for bucket in buckets]

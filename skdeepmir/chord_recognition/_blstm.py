@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,11 +14,16 @@ from skdeepmir._training._device import limit_threads
 from skdeepmir._training._labelled import scale_of
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
-from skdeepmir.chord_recognition._coding import SEMITONES, check_not_one_path
+from skdeepmir.chord_recognition._coding import (
+    NO_LABEL,
+    SEMITONES,
+    check_not_one_path,
+)
 from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,
     ChordRecognizer,
 )
+from skdeepmir.frames import length_buckets
 
 SHARE = [Interval(Real, 0, 1, closed="left")]
 
@@ -34,9 +40,9 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     vocabulary : {"majmin", "majmin_inv", "sevenths", "tetrads", "full"} or tuple of \
             str, default="majmin"
         Chords to choose from (25, 73, 61, 169 or 601, or your own labels), see
-        :mod:`skdeepmir.chords`. Frames with other chords are neither learned from nor
-        scored, as in ``mir_eval``. Where labels of frames are numbers, they are classes
-        of another kind and this is not used.
+        :mod:`skdeepmir.chords`. Frames with other chords are not learned from. Where
+        labels of frames are numbers, they are classes of another kind and this is not
+        used.
     frame_rate : float, default=None
         Frames per second (Hz) of the clips, such as ``extractor.frame_rate``; needed
         where annotations or results are in seconds.
@@ -45,8 +51,8 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     n_layers : int, default=2
         Recurrent layers.
     cell : {"lstm", "rnn", "dense"}, default="lstm"
-        Long short-term memory, tanh units with a loop, or tanh units without one (which
-        see single frames only).
+        Long short-term memory, tanh units with a loop, or tanh units without one, which
+        see single frames only (as far as there is no front end).
     bidirectional : bool, default=True
         Whether layers see the future as well.
     sees_previous : bool, default=False
@@ -56,8 +62,9 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         maximum over two bins; none by default.
     dropout : float, default=0.5
         Probability of dropping values between layers, and of hiding the chord before.
-    input_dropout : float, default=0.0
-        Probability of dropping values of frames.
+    input_dropout : float, default=0.5
+        Probability of dropping values of frames: spectra have many bins, and songs are
+        few.
     weight_noise : float, default=0.0
         Deviation of Gaussian noise on all weights of the recurrent and output layers,
         drawn for each batch: with ``batch_size=1`` for each sequence, as in [1]_ (there
@@ -78,10 +85,10 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     mask_bands, mask_frames : int, default=0
         Most neighbouring bands and frames that are set to the mean in training.
     average_transpositions : bool, default=False
-        Whether predictions are the mean over the twelve transpositions of a clip, each
-        moved back: better (one point of WCSR in ``benchmarks/chords.py``), and twelve
-        times slower. Needs ``transpose=True``; may be changed after fitting. Not used
-        with ``sees_previous``.
+        Whether log-probabilities are averaged over the twelve transpositions of a clip,
+        each moved back: better (one point of WCSR in ``benchmarks/chords.py``), and
+        twelve times slower. Needs ``transpose=True``; may be changed after fitting. Not
+        used with ``sees_previous``.
     decoder : {"viterbi", "beam", "argmax"}, default="viterbi"
         How frames become chords: by the best path under ``transition_``, by a beam
         search for it, or each by itself. A net that sees the chord before has no
@@ -188,7 +195,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         sees_previous=False,
         channels=(),
         dropout=0.5,
-        input_dropout=0.0,
+        input_dropout=0.5,
         weight_noise=0.0,
         initialization="orthogonal",
         excerpt_length=128,
@@ -308,6 +315,11 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         """
         check_not_one_path(y)
         check_not_one_path(y_val, "y_val")
+        if self.average_transpositions and not self.transpose:
+            raise ValueError(
+                "average_transpositions=True needs a net that knows all keys; set "
+                "transpose=True."
+            )
         return self._fit(X, y, None, X_val, y_val)
 
     def _encode(self, coding, y, layout, name="y"):
@@ -359,6 +371,12 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         from skdeepmir._training._data import Augmentation
         from skdeepmir._training._sequences import SequenceClips
 
+        if all((labels == NO_LABEL).all() for labels in data.targets):
+            part = "train" if training else "validate"
+            raise ValueError(
+                f"The clips to {part} on have no label that the vocabulary can say. "
+                "Pass clips that have (X_val and y_val), or a larger vocabulary."
+            )
         coding = self._coding_of(fitted["classes_"], fitted["_labels_are_chords"])
         return SequenceClips(
             data.rows,
@@ -393,7 +411,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
 
     def _scores_of_clips(self, clips):
         if self.sees_previous:
-            return [scores for scores, _ in map(self._searched, clips)]
+            return [scores for scores, _ in self._searched(clips)]
         clips = [self._standardized(clip) for clip in clips]
         if not self.average_transpositions:
             return self._log_probabilities(clips)
@@ -416,7 +434,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         """Return what the net says of standardised clips."""
         import torch
 
-        from skdeepmir._training._sequences import length_buckets, stack_sequences
+        from skdeepmir._training._sequences import stack_sequences
 
         module, scores = self._predicting_module(), [None] * len(clips)
         with torch.inference_mode(), limit_threads(self.n_threads):
@@ -428,37 +446,38 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
 
     def _decode_clips(self, clips):
         if self.sees_previous:
-            return [path for _, path in map(self._searched, clips)]
+            return [path for _, path in self._searched(clips)]
         return super()._decode_clips(clips)
 
-    def _searched(self, clip):
-        """Return log-probabilities of a clip along the best labels, and these."""
+    def _searched(self, clips):
+        """Return log-probabilities of clips along the best labels, and these."""
+        import torch
+
+        module = self._predicting_module()
+        with torch.inference_mode(), limit_threads(self.n_threads):
+            return [self._search(module, self._standardized(clip)) for clip in clips]
+
+    def _search(self, module, clip):
         import torch
 
         from skdeepmir._training._sequences import stack_sequences
 
-        module = self._predicting_module()
         n_classes = len(self.classes_)
         widths = {
             "argmax": {"beam_width": 1},
             "beam": {"beam_width": self.beam_width},
             "viterbi": {"beam_width": n_classes, "per_symbol": 1},
         }
-        with torch.inference_mode(), limit_threads(self.n_threads):
-            sequence = stack_sequences([self._standardized(clip)])
-            inputs = module.below_last(sequence)  # (n_frames, 1, n_inputs)
+        sequence = stack_sequences([clip])
+        inputs = module.below_last(sequence)  # (n_frames, 1, n_inputs)
 
-            def step(t, previous, state):
-                previous = torch.from_numpy(np.where(previous < 0, n_classes, previous))
-                frame = inputs[t].expand(len(previous), -1)
-                logits, state = module.step(frame, previous, state)
-                return log_softmax(logits.double().numpy(), axis=1), state
+        def step(t, previous, state):
+            previous = torch.from_numpy(np.where(previous < 0, n_classes, previous))
+            frame = inputs[t].expand(len(previous), -1)
+            logits, state = module.step(frame, previous, state)
+            return log_softmax(logits.double().numpy(), axis=1), state
 
-            path = decoding.beam_search(step, len(clip), **widths[self.decoder])
-            before = np.concatenate([[n_classes], path[:-1]])
-            logits = module(
-                type(sequence)(
-                    sequence.frames, sequence.lengths, torch.from_numpy(before)[None]
-                )
-            )
+        path = decoding.beam_search(step, len(clip), **widths[self.decoder])
+        before = torch.from_numpy(np.concatenate([[n_classes], path[:-1]]))[None]
+        logits = module(replace(sequence, previous=before))
         return log_softmax(logits[0].double().numpy(), axis=1), path

@@ -51,7 +51,7 @@ class FrameCoding:
         if not are_numbers(y):
             return cls(np.array(known), vocabulary, frame_rate)
         # What is in seconds is refused with the number of its clip, by ``encode``.
-        of_frames = [item for item in y if not holds_seconds(item)]
+        of_frames = [item for item in y if not chords.holds_seconds(item)]
         values = np.concatenate([np.ravel(item) for item in of_frames])
         if values.dtype.kind not in "biuf":
             raise ValueError(
@@ -130,7 +130,7 @@ class FrameCoding:
         return as_objects(parts)
 
     def _encode_clip(self, item: Any, n_frames: int, name: str) -> np.ndarray:
-        if holds_seconds(item):
+        if chords.holds_seconds(item):
             labels = self._sampled(item, n_frames, name)
         else:
             labels = np.asarray(item)
@@ -212,10 +212,11 @@ class Transposition:
                 "transpose=True, but the labels are numbers; expected chord labels. "
                 "Set transpose=False."
             )
-        if bins_per_octave % 12:
+        if bins_per_octave % 12 or bins_per_octave > n_features:
             raise ValueError(
-                f"bins_per_octave={bins_per_octave!r} must be a multiple of 12 with "
-                "transpose=True: whole bins for each semitone."
+                f"bins_per_octave={bins_per_octave!r} must be a multiple of 12 (whole "
+                f"bins for each semitone), and no more than the {n_features} features, "
+                "with transpose=True."
             )
         table = chords.transposition_table(coding.vocabulary)
         return cls(bins_per_octave // 12, n_features == bins_per_octave, table)
@@ -249,7 +250,7 @@ class Transposition:
 def are_numbers(y: Any) -> bool:
     """Tell whether labels of frames are numbers rather than chords."""
     first = y[0] if isinstance(y, list | tuple) else np.asarray(y).ravel()[0]
-    if holds_seconds(first):
+    if chords.holds_seconds(first):
         return False
     return np.asarray(first).dtype.kind in "biuf"
 
@@ -261,13 +262,6 @@ def check_not_one_path(y: Any, name: str = "y") -> None:
             f"{name} is one path, {os.fspath(y)!a}; expected one for each clip. Wrap "
             "it in a list."
         )
-
-
-def holds_seconds(item: Any) -> bool:
-    """Tell whether a clip's annotation is in seconds: a path or a pair."""
-    if isinstance(item, str | os.PathLike):
-        return True
-    return isinstance(item, list | tuple) and len(item) == 2 and np.ndim(item[0]) == 2
 
 
 def read_annotation(

@@ -34,10 +34,10 @@ class GaussianChordRecognizer(ChordRecognizer):
         Frames per second, for annotations and results in seconds.
     transpose : bool, default=False
         Whether to learn from all twelve transpositions of the clips, so that chords of
-        a kind have the same distribution in all keys.
+        a kind have the same distribution in all keys. For chroma: features go round in
+        a circle.
     bins_per_octave : int, default=12
-        Bins per octave of the input, for ``transpose``. If it is also the number of
-        features, these go round in a circle, as in chroma.
+        Bins per octave of the input, for ``transpose``.
     shrinkage : float, default=0.6
         Share of the mean variance in each covariance, up to 1: chords of few frames
         need one. The best of 0.1, 0.3 and 0.6 on rendered pop songs.
@@ -143,38 +143,47 @@ class GaussianChordRecognizer(ChordRecognizer):
         check_clip_labels(y, layout.n_clips, needed_by=self)
         coding = self._make_coding(y)
         targets = coding.encode(y, layout)
-        frames, numbers = self._in_all_keys(coding, clips, np.concatenate(targets))
-        n_frames = np.bincount(numbers, minlength=coding.n_outputs)
-        is_known = n_frames >= min(self.min_frames, n_frames.max())
-        n_features = self.n_features_in_
-        means = np.zeros((coding.n_outputs, n_features))
-        covariances = np.tile(np.eye(n_features), (coding.n_outputs, 1, 1))
-        for i in np.flatnonzero(is_known):
-            own = frames[numbers == i]
-            means[i] = own.mean(axis=0)
-            covariances[i] = self._shrunk(own - means[i])
-        self.means_, self.covariances_ = means, covariances
-        self.class_count_ = n_frames * is_known
+        frames, numbers = np.concatenate(clips), np.concatenate(targets)
+        frames, numbers = frames[numbers != NO_LABEL], numbers[numbers != NO_LABEL]
+        transposition = self._transposition(coding)
+        if transposition is not None and not transposition.is_circular:
+            raise ValueError(
+                f"transpose=True is for chroma here, but X has {frames.shape[1]} "
+                f"features and bins_per_octave={self.bins_per_octave}; expected as "
+                "many of both. Fold spectra into chroma, or set transpose=False."
+            )
+        self._estimate(frames, numbers, coding, transposition)
         self.transition_ = self._estimate_transition(coding, targets)
         vars(self).update(coding.fitted())
         return self
 
-    def _in_all_keys(self, coding, clips, numbers):
-        """Return frames with labels, and their numbers, transposed if wanted."""
-        frames = np.concatenate(clips)[numbers != NO_LABEL]
-        numbers = numbers[numbers != NO_LABEL]
-        transposition = self._transposition(coding)
-        if transposition is None:
-            return frames, numbers
-        return (
-            np.concatenate([transposition.shift(frames, k) for k in SEMITONES]),
-            np.concatenate([transposition.relabel(numbers, k) for k in SEMITONES]),
-        )
+    def _estimate(self, frames, numbers, coding, transposition):
+        """Set counts, means and covariances of classes, over all keys."""
+        n_classes, n_features = coding.n_outputs, frames.shape[1]
+        counts = np.zeros(n_classes, dtype=int)
+        sums = np.zeros((n_classes, n_features))
+        squares = np.zeros((n_classes, n_features, n_features))
+        for k in SEMITONES if transposition else [0]:
+            x, own = frames, numbers
+            if k:
+                x, own = transposition.shift(x, k), transposition.relabel(own, k)
+            for i in np.unique(own):
+                of_class = x[own == i]
+                counts[i] += len(of_class)
+                sums[i] += of_class.sum(axis=0)
+                squares[i] += of_class.T @ of_class
+        is_known = counts >= min(self.min_frames, counts.max())
+        self.class_count_ = counts * is_known
+        self.means_ = sums / np.maximum(counts, 1)[:, None]
+        self.covariances_ = np.tile(np.eye(n_features), (n_classes, 1, 1))
+        for i in np.flatnonzero(is_known):
+            mean = self.means_[i]
+            covariance = squares[i] / counts[i] - np.outer(mean, mean)
+            self.covariances_[i] = self._shrunk(covariance)
 
-    def _shrunk(self, deviations):
-        """Return the covariance of deviations from a mean, towards a round one."""
-        covariance = deviations.T @ deviations / len(deviations)
-        variance = np.trace(covariance) / len(covariance) or 1.0
+    def _shrunk(self, covariance):
+        """Return a covariance, made rounder."""
+        variance = max(np.trace(covariance) / len(covariance), 0) or 1.0
         round_one = variance * np.eye(len(covariance))
         return (1 - self.shrinkage) * covariance + self.shrinkage * round_one
 

@@ -18,7 +18,7 @@ from skdeepmir.chord_recognition._coding import (
     check_not_one_path,
     needed_rate,
 )
-from skdeepmir.frames import pack_clips
+from skdeepmir.frames import length_buckets, pack_clips
 from skdeepmir.metrics import wcsr
 
 # Which of mir_eval's comparisons belongs to a vocabulary.
@@ -62,8 +62,13 @@ class ChordRecognizer(BaseEstimator):
             as the decoder chooses them. For rows of a 2-D array a label each.
         """
         check_is_fitted(self)
+        self._validate_params()  # some may be changed after fitting
         clips, layout = self._read_clips(X, reset=False, dtype=self._predicting_dtype())
-        paths = self._decode_clips(clips)
+        paths = [None] * len(clips)
+        for bucket in length_buckets(layout.n_frames):  # scores of all may not fit
+            found = self._decode_clips([clips[i] for i in bucket])
+            for i, path in zip(bucket, found, strict=True):
+                paths[i] = path
         if not layout.has_clips:
             return self.classes_[np.concatenate(paths)]
         return as_objects([self.classes_[path] for path in paths])
@@ -83,6 +88,7 @@ class ChordRecognizer(BaseEstimator):
             In the container of X, float64; columns as in ``classes_``.
         """
         check_is_fitted(self)
+        self._validate_params()
         clips, layout = self._read_clips(X, reset=False, dtype=self._predicting_dtype())
         parts = [softmax(part, axis=1) for part in self._scores_of_clips(clips)]
         return pack_clips(parts, layout)
@@ -122,7 +128,8 @@ class ChordRecognizer(BaseEstimator):
         """Return the weighted chord symbol recall (WCSR) in the vocabulary.
 
         The share of the scored time in which the chord is right, over all clips; of the
-        frames, where labels are numbers.
+        frames, where labels are numbers. What is annotated beyond the end of a clip
+        counts as wrong, as in mir_eval.
 
         Parameters
         ----------
@@ -244,7 +251,7 @@ class ChordRecognizer(BaseEstimator):
         return self._coding_of(self.classes_, self._labels_are_chords)
 
     def _coding_of(self, classes, are_chords):
-        vocabulary = self.vocabulary if are_chords else None
+        vocabulary = tuple(classes.tolist()) if are_chords else None
         return FrameCoding(classes, vocabulary, self.frame_rate)
 
     def _transposition(self, coding):
@@ -271,7 +278,7 @@ class ChordRecognizer(BaseEstimator):
 
     def _write(self, X, paths, write):
         check_not_one_path(paths, "paths")
-        annotations = self.predict_intervals(X)
+        annotations, paths = self.predict_intervals(X), list(paths)
         if len(paths) != len(annotations):
             raise ValueError(
                 f"paths has {len(paths)} files, but X has {len(annotations)} clips; "

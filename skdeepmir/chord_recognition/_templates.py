@@ -56,8 +56,8 @@ class TemplateChordRecognizer(ChordRecognizer):
     classes_ : ndarray of shape (n_classes,)
         Labels.
     templates_ : ndarray of shape (n_classes, 12)
-        Pitch classes of each chord, of length 1; zeros for "N" and for chords without
-        training frames.
+        Pitch classes of each chord, of length 1; zeros for "N" (if binary) and for
+        chords without training frames.
     transition_ : ndarray of shape (n_classes, n_classes)
         Probability of each class (column) after each (row).
     n_features_in_ : int
@@ -156,10 +156,11 @@ class TemplateChordRecognizer(ChordRecognizer):
                 f"bins_per_octave={self.bins_per_octave!r} must be a multiple of 12: "
                 "whole bins for each semitone."
             )
+        chroma = [self._chroma(clip) for clip in clips]
         if is_mean or (y is not None and are_numbers(y)):
             coding = self._make_coding(y)
             numbers = np.concatenate(coding.encode(y, layout))
-            frames = np.concatenate([self._chroma(clip) for clip in clips])
+            frames = np.concatenate(chroma)
             templates = [
                 frames[numbers == i].sum(axis=0) for i in range(coding.n_outputs)
             ]
@@ -177,6 +178,7 @@ class TemplateChordRecognizer(ChordRecognizer):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = False
+        tags.input_tags.positive_only = True
         return tags
 
     def _scores_of_clips(self, clips):
@@ -189,6 +191,12 @@ class TemplateChordRecognizer(ChordRecognizer):
 
     def _chroma(self, clip):
         """Return the pitch classes of frames (n_frames, 12), each frame of length 1."""
+        if clip.min() < 0:
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__}, such as "
+                f"{clip.min():g}; expected magnitudes: chroma, or spectra that are not "
+                "logarithms."
+            )
         bins = self.bins_per_octave // 12
         chroma = np.zeros((len(clip), 12))
         for feature, values in enumerate(clip.T):

@@ -9,6 +9,7 @@ from skdeepmir.chords._files import read_chords, write_jams, write_lab
 from skdeepmir.chords._intervals import (
     check_intervals,
     frame_intervals,
+    holds_seconds,
     label_frames,
     merge_intervals,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "decode",
     "encode",
     "frame_intervals",
+    "holds_seconds",
     "label_frames",
     "merge_intervals",
     "parse",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
@@ -11,8 +12,37 @@ from skdeepmir.chords._labels import UNSCORED, label_list, parse
 
 _TOLERANCE = 1e-3  # seconds of overlap or of a gap that come from rounding
 _LATEST = 30_000.0  # seconds; mir_eval's limit for times of events
-_LARGEST_RATIO = 50.0  # of the last time to the duration
+_LARGEST_RATIO = 1000.0  # of the last time to the duration
 _EXCESS = 1.0  # seconds after the end of the audio that pass without a warning
+
+
+def holds_seconds(item: Any) -> bool:
+    """Tell whether an annotation is in seconds, not a list of frame labels.
+
+    Parameters
+    ----------
+    item : object
+        A path or a pair ``(intervals, labels)``; or labels of frames.
+
+    Returns
+    -------
+    holds : bool
+        True for paths and pairs.
+
+    Examples
+    --------
+    >>> from skdeepmir.chords import holds_seconds
+    >>> holds_seconds(([[0, 3]], ["C:maj"])), holds_seconds(["C:maj", "N"])
+    (True, False)
+    """
+    if isinstance(item, str | os.PathLike):
+        return True
+    return (
+        isinstance(item, tuple | list | np.ndarray)
+        and len(item) == 2
+        and not isinstance(item[0], str)
+        and hasattr(item[0], "__len__")
+    )
 
 
 def check_intervals(

@@ -14,6 +14,7 @@ from skdeepmir.chords import (
     UNSCORED,
     check_intervals,
     frame_intervals,
+    holds_seconds,
     read_chords,
 )
 from skdeepmir.frames import as_sequence
@@ -111,24 +112,12 @@ def _is_path(item: Any) -> bool:
     return isinstance(item, str | os.PathLike)
 
 
-def _is_pair(item: Any) -> bool:
-    return (
-        isinstance(item, tuple | list | np.ndarray)
-        and len(item) == 2
-        and not isinstance(item[0], str)
-    )
-
-
-def _is_frames(item: Any) -> bool:
-    return not _is_path(item) and not _is_pair(item)
-
-
 def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
     """Check that without a frame rate, there are frames on both sides or on neither."""
-    frames = [[_is_frames(item) for item in items] for items in (truth, estimates)]
-    if not np.any(frames):
+    in_seconds = [holds_seconds(item) for item in (*truth, *estimates)]
+    if all(in_seconds):
         return
-    if not np.all(frames):
+    if any(in_seconds):
         raise ValueError(
             "frame_rate is None, but frame labels are compared with times. Pass "
             "frame_rate, in frames a second; for a scorer give it to the estimator, or "
@@ -148,7 +137,7 @@ def _annotation(
 ) -> tuple[np.ndarray, np.ndarray]:
     if _is_path(item):
         return read_chords(item)
-    if _is_pair(item):
+    if holds_seconds(item):
         return check_intervals(item[0], item[1], name=name)
     frames = np.asarray(item)
     if frames.ndim != 1 or frames.dtype.kind not in "OU" or len(frames) == 0:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from skdeepmir.nets._layers import Dropout, initialize, linear
+from skdeepmir.nets._layers import initialize, linear
+
+FRAMES_AT_ONCE = 1024  # of each sequence, in predictions: maps take much memory
 
 
 class FrameNorm(nn.Module):
@@ -47,10 +49,8 @@ class ConvFrontEnd(nn.Module):
         Maps of each block.
     n_units : int
         Values of a frame that come out.
-    dropout : float, default=0.0
-        Probability of dropping maps' values before the last layer.
     generator : torch.Generator, optional
-        Draws masks.
+        Draws first weights.
     """
 
     def __init__(
@@ -59,7 +59,6 @@ class ConvFrontEnd(nn.Module):
         channels: Sequence[int],
         n_units: int,
         *,
-        dropout: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -82,7 +81,6 @@ class ConvFrontEnd(nn.Module):
             self.norms.append(FrameNorm(n).to(device))
             n_maps, n_bands = n, -(-n_bands // 2)
         self.output = linear(n_maps * n_bands, n_units, device)
-        self.drop = Dropout(dropout, generator)
 
     def initialize(self) -> None:
         """Draw the first weights."""
@@ -96,10 +94,24 @@ class ConvFrontEnd(nn.Module):
 
         ``inside`` (n_frames, n_sequences) says what is no padding; None is everything.
         """
+        if self.training or len(x) <= FRAMES_AT_ONCE:
+            return self._transformed(x, inside)
+        context = len(self.convolutions)  # frames that a frame sees to either side
+        outputs = []
+        for start in range(0, len(x), FRAMES_AT_ONCE):
+            first = max(start - context, 0)
+            part = slice(first, start + FRAMES_AT_ONCE + context)
+            y = self._transformed(x[part], None if inside is None else inside[part])
+            outputs.append(y[start - first :][:FRAMES_AT_ONCE])
+        return torch.cat(outputs)
+
+    def _transformed(
+        self, x: torch.Tensor, inside: torch.Tensor | None
+    ) -> torch.Tensor:
         x = x.transpose(0, 1).unsqueeze(1)
         mask = None if inside is None else inside.t()[:, None, :, None].to(x.dtype)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = convolution(x if mask is None else x * mask)
             x = nn.functional.max_pool2d(torch.relu(norm(x)), (1, 2), ceil_mode=True)
         x = x.permute(2, 0, 1, 3).flatten(2)  # (n_frames, n_sequences, maps * bands)
-        return torch.relu(self.output(self.drop(x)))
+        return torch.relu(self.output(x))

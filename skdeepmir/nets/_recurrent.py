@@ -292,7 +292,7 @@ class RecurrentNet(nn.Module):
         n_inputs = n_features
         if channels:
             self.front = ConvFrontEnd(
-                n_features, channels, n_units, dropout=dropout, generator=generator
+                n_features, channels, n_units, generator=generator
             )
             n_inputs = n_units
         layers = []
@@ -403,10 +403,10 @@ class RecurrentNet(nn.Module):
             order = _flipped(lengths, n_frames)
             inside = torch.arange(n_frames, device=lengths.device)[:, None] < lengths
         if self.front is not None:
-            x = self.front(x, inside)
+            x = self.drop(self.front(x, inside))
         for layer in self.layers[:-1]:
-            x = layer(self.drop(x), order)
-        return self.drop(x), order
+            x = self.drop(layer(x, order))
+        return x, order
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         weight = noisy(self.output.weight, self.weight_noise, self)

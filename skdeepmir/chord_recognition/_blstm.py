@@ -62,9 +62,8 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         maximum over two bins; none by default.
     dropout : float, default=0.5
         Probability of dropping values between layers, and of hiding the chord before.
-    input_dropout : float, default=0.5
-        Probability of dropping values of frames: spectra have many bins, and songs are
-        few.
+    input_dropout : float, default=0.0
+        Probability of dropping values of frames.
     weight_noise : float, default=0.0
         Deviation of Gaussian noise on all weights of the recurrent and output layers,
         drawn for each batch: with ``batch_size=1`` for each sequence, as in [1]_ (there
@@ -150,7 +149,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     >>> import numpy as np
     >>> from skdeepmir import BLSTMChordRecognizer
     >>> rng = np.random.RandomState(0)
-    >>> chroma = [rng.rand(n, 12) for n in (60, 80)]
+    >>> chroma = [0.3 * rng.rand(n, 12) for n in (60, 80)]
     >>> for clip in chroma:
     ...     clip[:30, [0, 4, 7]] += 2
     ...     clip[30:, [7, 11, 2]] += 2
@@ -195,7 +194,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         sees_previous=False,
         channels=(),
         dropout=0.5,
-        input_dropout=0.5,
+        input_dropout=0.0,
         weight_noise=0.0,
         initialization="orthogonal",
         excerpt_length=128,

@@ -155,7 +155,13 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     ...     clip[30:, [7, 11, 2]] += 2
     >>> annotation = ([[0.0, 2.95], [2.95, 6.0]], ["C:maj", "G:maj"])
     >>> recognizer = BLSTMChordRecognizer(
-    ...     n_units=16, frame_rate=10.0, transpose=True, random_state=0, verbose=False
+    ...     n_units=16,
+    ...     n_layers=1,
+    ...     frame_rate=10.0,
+    ...     excerpt_length=20,
+    ...     transpose=True,
+    ...     random_state=0,
+    ...     verbose=False,
     ... ).fit(chroma, [annotation, annotation])
     >>> intervals, labels = recognizer.predict_intervals(chroma)[0]
     >>> intervals.round(2).tolist(), labels.tolist()

@@ -155,7 +155,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     ...     clip[30:, [7, 11, 2]] += 2
     >>> annotation = ([[0.0, 2.95], [2.95, 6.0]], ["C:maj", "G:maj"])
     >>> recognizer = BLSTMChordRecognizer(
-    ...     n_units=16,
+    ...     n_units=32,
     ...     n_layers=1,
     ...     frame_rate=10.0,
     ...     excerpt_length=20,

@@ -46,9 +46,7 @@ def systems(cache_dir, **precision):
         "RNN of 2013": system_of_2013(spectra, **precision),
         "Gaussian HMM": chroma_hmm(**cache),
         "templates + Viterbi": chroma_templates(**cache),
-        "templates + Viterbi, 12 bins": chroma_templates(
-            bins_per_octave=12, n_bins=84, **cache
-        ),
+        "templates + Viterbi, seven octaves": chroma_templates(n_bins=252, **cache),
     }
 
 

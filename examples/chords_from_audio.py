@@ -9,6 +9,7 @@ What was learned is kept in ``--model``.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import joblib
@@ -22,15 +23,16 @@ from skdeepmir.datasets import load_manifest, make_chord_clips
 from skdeepmir.plotting import ChordDisplay
 
 
-def learn(table, column, max_epochs):
+def learn(args):
     """Return a pipeline that was fitted to a table of recordings, or to made ones."""
-    if table is None:
+    if args.train is None:
         print("Synthesising songs to learn from.", flush=True)
         songs = make_chord_clips(n_clips=80, vocabulary="tetrads", random_state=0)
     else:
-        songs = load_manifest(table, annotations=column)
+        where = dict(pair.split("=", 1) for pair in args.where)
+        songs = load_manifest(args.train, where=where, annotations=args.annotations)
     spectra = constant_q()
-    net = blstm(spectra, max_epochs=max_epochs, verbose=True)
+    net = blstm(spectra, max_epochs=args.max_epochs, verbose=True)
     return make_pipeline(spectra, net).fit(songs.data, songs.target)
 
 
@@ -40,18 +42,23 @@ def main():
     parser.add_argument("song", type=Path)
     parser.add_argument("--train", help="CSV of annotated recordings")
     parser.add_argument("--annotations", default="annotation", help="its column")
+    parser.add_argument("--where", nargs="*", default=[], metavar="COLUMN=VALUE")
     parser.add_argument("--max-epochs", type=int, default=60)
     parser.add_argument("--model", type=Path, help="default: one in the folder --out")
     parser.add_argument("--out", type=Path, default=Path("results"))
     args = parser.parse_args()
+    if not args.song.is_file():
+        parser.error(f"there is no file {args.song}")
     args.out.mkdir(parents=True, exist_ok=True)
     table = args.train and str(Path(args.train).resolve())
-    name = joblib.hash((table, args.annotations, args.max_epochs))[:8]
+    key = (table, args.annotations, args.where, args.max_epochs)
+    name = joblib.hash(key)[:8]
     model = args.model or args.out / f"chords_{name}.skdeepmir"
     if model.exists():
+        print(f"Using what {model} holds; delete it to learn anew.", file=sys.stderr)
         pipeline = load(model)
     else:
-        pipeline = learn(args.train, args.annotations, args.max_epochs)
+        pipeline = learn(args)
         save(pipeline, model)
     spectra, recognizer = pipeline[0].transform([args.song]), pipeline[-1]
     intervals, labels = recognizer.predict_intervals(spectra)[0]

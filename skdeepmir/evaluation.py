@@ -7,15 +7,20 @@ import os
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 from sklearn import config_context
-from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold, check_cv, cross_validate
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import (
+    GroupKFold,
+    StratifiedGroupKFold,
+    check_cv,
+    cross_validate,
+)
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
@@ -46,15 +51,15 @@ def compare(
         Names and pipelines. They are cloned.
     X : list of path, list of ndarray, or ndarray
         Clips.
-    y : array-like of shape (n_clips,) or (n_clips, n_tags)
-        Labels.
+    y : array-like of shape (n_clips,) or (n_clips, n_tags), or list of length n_clips
+        Labels; for recognisers of chords an annotation of each clip.
     groups : array-like of shape (n_clips,), default=None
         Artist, album, speaker or instrument of each clip. They also reach searches
         (``GridSearchCV(..., cv=StratifiedGroupKFold())``) among the pipelines, so that
         inner folds keep them whole as well.
     cv : int, cross-validator or iterable of (train, test), default=5
-        An int is the number of folds: stratified, and with groups kept whole
-        where ``groups`` are given (``StratifiedGroupKFold``, for tags
+        An int is the number of folds: of classifiers stratified, and with groups kept
+        whole where ``groups`` are given (``StratifiedGroupKFold``, for tags
         ``MultilabelStratifiedGroupKFold``).
     scoring : str or callable, default="accuracy"
         A scorer, or the name of one, where more is better.
@@ -96,10 +101,11 @@ def compare(
     baseline = next(iter(pipelines)) if baseline is None else baseline
     if baseline not in pipelines:
         raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")
-    y = np.asarray(y)
+    are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
+    y = np.asarray(y) if are_classes else _targets(y)
     n_clips = _num_samples(X)
     check_clip_labels(y, n_clips)
-    if y.ndim == 1 and pd.isna(y).any():
+    if are_classes and y.ndim == 1 and pd.isna(y).any():
         raise ValueError(
             f"clip {int(np.argmax(pd.isna(y)))} has no label; expected one for each "
             "clip. Leave such clips out."
@@ -109,7 +115,7 @@ def compare(
             f"groups has {len(groups)} entries, but X has {n_clips} clips; expected "
             "one for each clip, in the same order."
         )
-    splits = _make_splits(cv, X, y, groups)
+    splits = _make_splits(cv, y, groups, are_classes)
     _warn_of_leaks(X, groups, splits)
 
     tasks = [(name, i) for name in pipelines for i in range(len(splits))]
@@ -125,7 +131,7 @@ def compare(
         {
             "pipeline": name,
             "fold": i,
-            metric: result["test_score"][0],
+            metric: _only_score(result),
             "fit_time": result["fit_time"][0],
             "predict_time": result["score_time"][0],
             "n_train": len(splits[i][0]),
@@ -255,13 +261,37 @@ def corrected_t_test(differences, test_train_ratio):
     return float(2 * stats.t.sf(abs(t), n_folds - 1))
 
 
-def _make_splits(cv, X, y, groups):
+def _targets(y):
+    """Return numbers as an array, anything else as one object for each clip."""
+    if isinstance(y, np.ndarray):
+        return y
+    items = list(y)
+    if all(isinstance(item, Number) for item in items):
+        return np.asarray(items)
+    targets = np.empty(len(items), dtype=object)
+    targets[:] = items
+    return targets
+
+
+def _only_score(result):
+    if "test_score" not in result:
+        names = [key.removeprefix("test_") for key in result if key[:5] == "test_"]
+        raise ValueError(
+            f"scoring gives several scores, {', '.join(names)}; expected one, such as "
+            "skdeepmir.metrics.CHORD_SCORERS['majmin']."
+        )
+    return result["test_score"][0]
+
+
+def _make_splits(cv, y, groups, are_classes):
     if isinstance(cv, Integral) and groups is not None:
-        if y.ndim == 1:
+        if not are_classes:
+            cv = GroupKFold(int(cv))
+        elif y.ndim == 1:
             cv = StratifiedGroupKFold(int(cv))
         else:
             cv = MultilabelStratifiedGroupKFold(int(cv), random_state=0)
-    splitter = check_cv(cv, y, classifier=True)
+    splitter = check_cv(cv, y, classifier=are_classes)
     if not _takes_groups(splitter, "split"):
         groups = None
     return list(splitter.split(np.zeros(len(y)), y, groups))

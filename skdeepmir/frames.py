@@ -96,6 +96,7 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
         the rest, or values that are not finite. The message names the clip.
     """
     if not holds_clips(X):
+        _refuse_audio(X, owner)
         if isinstance(as_sequence(X), list) and len(X) == 0:
             raise ValueError(
                 "X is empty: found 0 clips, expected at least 1. (Minimum of 1 is "
@@ -116,6 +117,24 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
     _check_each_clip(clips, n_features, owner)
     n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
     return clips, ClipLayout(container, n_frames)
+
+
+def _refuse_audio(X: Any, owner: str) -> None:
+    """Raise a ``ValueError`` where paths or waveforms are given instead of frames."""
+    items = as_sequence(X)
+    if not isinstance(items, list) or not items:
+        return
+    what = ""
+    if isinstance(items[0], str | os.PathLike):
+        what = f"a path such as {os.fspath(items[0])!a}"
+    elif len({np.shape(x) for x in items if getattr(x, "ndim", 0) == 1}) > 1:
+        what = "arrays of one dimension and unequal lengths, as waveforms are"
+    if what:
+        raise ValueError(
+            f"X holds {what}; expected frames for {owner}. Extract them first, as with "
+            "SpectrogramExtractor; for the last step of a pipeline: "
+            "pipeline[:-1].transform(X)."
+        )
 
 
 def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):

@@ -1,12 +1,16 @@
 """Annotations of chords that are wrong, or say little."""
 
+import warnings
+
 import numpy as np
 import pytest
 from chord_songs import (
     LEARNERS,
     RATE,
     assert_same_probabilities,
+    blstm,
     chroma_of,
+    in_seconds,
     learners,
     make_songs,
     previous_chord_net,
@@ -106,7 +110,9 @@ def test_gaps_are_not_learned_from(recognizer):
 def test_annotations_that_outlast_the_audio_are_cut(recognizer):
     clips, good = two_songs()
     longer = ([[0, 2], [2, 4], [4, 9]], ["C:maj", "A:min", "G:maj"])
-    with pytest.warns(UserWarning, match=r"clip 1: it ends at 9.0 s, but .* 4.0 s"):
+    with pytest.warns(
+        UserWarning, match=r"1 of 2 annotations end over 1 s.*clip 1: 9.0 s, .* 4.0 s"
+    ):
         cut = clone(recognizer).fit(clips, [good, longer])
     assert_same_probabilities(cut, clone(recognizer).fit(clips, [good] * 2), clips)
 
@@ -153,3 +159,26 @@ def test_gaussians_leave_out_chords_that_are_too_rare():
     d_major = [chroma_of(["D:maj"] * 10)]
     assert "D:maj" not in recognizer.predict(d_major)[0]
     assert "D:maj" in GaussianChordRecognizer(min_frames=1).fit(clips, y).classes_
+
+
+@LEARNERS
+def test_a_frame_rate_of_other_clips_is_noticed(recognizer):
+    clips, y = make_songs(4)
+    annotations = in_seconds(y)
+    with pytest.warns(
+        UserWarning, match="4 of 4 annotations end before 0.7.*frame_rate"
+    ):
+        clone(recognizer).set_params(frame_rate=RATE / 2).fit(clips, annotations)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        short = [(times[:1], labels[:1]) for times, labels in annotations[:2]]
+        clone(recognizer).fit(clips, [*short, *annotations[2:]])
+
+
+def test_paths_and_waveforms_are_no_frames():
+    clips, y = make_songs(2)
+    net = blstm(max_epochs=1).fit(clips, y)
+    with pytest.raises(ValueError, match=r"X holds a path such as 'a.wav'.*pipeline"):
+        net.predict_intervals(["a.wav", "b.wav"])
+    with pytest.raises(ValueError, match="unequal lengths, as waveforms are"):
+        net.predict([np.zeros(50), np.zeros(60)])

@@ -20,7 +20,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skdeepmir import compare
+from skdeepmir.baselines import chroma_hmm, chroma_templates
+from skdeepmir.datasets import make_chord_clips
 from skdeepmir.evaluation import corrected_t_test
+from skdeepmir.metrics import CHORD_SCORERS, score_chords
 
 RNG = np.random.RandomState(0)
 Y = np.arange(60) % 3
@@ -145,3 +148,17 @@ def test_groups_are_no_matter_to_folds_that_are_given():
         warnings.simplefilter("error", UserWarning)
         folds = PredefinedSplit(np.asarray(GROUPS) % 3)
         compare(PIPELINES, X, Y, groups=GROUPS, cv=folds, verbose=False)
+
+
+def test_recognisers_of_chords_are_compared_on_annotations():
+    songs = make_chord_clips(n_clips=6, duration=4.0, random_state=0)
+    pipelines = {"templates": chroma_templates(), "HMM": chroma_hmm()}
+    options = {"cv": 3, "groups": songs.groups, "verbose": False}
+    scorer = CHORD_SCORERS["majmin"]
+    result = compare(pipelines, songs.data, songs.target, scoring=scorer, **options)
+    assert result.folds["score"].between(0, 1).all() and len(result.folds) == 6
+    listed = list(songs.target)
+    again = compare(pipelines, songs.data, listed, scoring=scorer, **options)
+    assert (again.folds["score"] == result.folds["score"]).all()
+    with pytest.raises(ValueError, match=r"several scores, .*majmin.*expected one"):
+        compare(pipelines, songs.data, listed, scoring=score_chords, **options)

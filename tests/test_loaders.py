@@ -70,12 +70,17 @@ def test_a_manifest_keeps_its_order_and_reads_groups_and_folds(tmp_path):
 def test_a_manifest_lists_annotation_files_as_the_target(tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("path,label,chords\na.wav,,a.lab\nb.wav,,sub/b.lab\n")
+    with pytest.raises(ValueError, match="lists 2 annotation files that do not exist"):
+        load_manifest(table, annotations="chords")
+    touch(tmp_path, "a.lab", "sub/b.lab")
     bunch = load_manifest(table, annotations="chords")
     assert list(bunch.target) == [str(tmp_path / p) for p in ("a.lab", "sub/b.lab")]
     assert bunch.target_names is None and bunch.groups is None
     table.write_text("path,chords\na.wav,a.lab\nb.wav,\n")
     with pytest.raises(ValueError, match="gives no chords for 'b.wav'"):
         load_manifest(table, annotations="chords")
+    with pytest.raises(ValueError, match="where='task=a' is a str"):
+        load_manifest(table, where="task=a")
     with pytest.raises(ValueError, match="no column 'beats'"):
         load_manifest(table, annotations="beats")
 

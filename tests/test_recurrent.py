@@ -278,7 +278,7 @@ def test_a_shift_does_not_go_round_unless_features_are_one_octave():
     transposition = Transposition.of(coding, 30, 24)
     assert transposition.shift(frames, 2)[0].tolist() == [0] * 4 + [*range(1, 27)]
     assert transposition.shift(frames, -1)[0].tolist() == [*range(3, 31), 0, 0]
-    with pytest.raises(ValueError, match="no more than the 3 features"):
+    with pytest.raises(ValueError, match="X has 3 features"):
         Transposition.of(coding, 3, 12)
     narrow = Transposition(1, False, transposition.classes)
     assert narrow.shift(frames[:, :3], 5)[0].tolist() == [0, 0, 0]

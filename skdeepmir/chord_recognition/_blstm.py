@@ -42,7 +42,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         Chords to choose from (25, 73, 61, 169 or 601, or your own labels), see
         :mod:`skdeepmir.chords`. Frames with other chords are not learned from. Where
         labels of frames are numbers, they are classes of another kind and this is not
-        used.
+        used. As ``transpose`` and ``bins_per_octave``, it is fixed by ``fit``.
     frame_rate : float, default=None
         Frames per second (Hz) of the clips, such as ``extractor.frame_rate``; needed
         where annotations or results are in seconds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,14 +111,20 @@ class FrameCoding:
         ------
         ValueError
             If an annotation does not fit its clip, naming the clip.
+
+        Warns
+        -----
+        UserWarning
+            If annotations in seconds are longer than their clips, or most are much
+            shorter.
         """
         if layout.has_clips:
+            ends = np.zeros(len(layout.n_frames))  # of annotations, in seconds
             parts = [
-                self._encode_clip(item, n_frames, f"{name}: clip {i}")
-                for i, (item, n_frames) in enumerate(
-                    zip(y, layout.n_frames, strict=True)
-                )
+                self._encode_clip(item, i, layout.n_frames[i], name, ends)
+                for i, item in enumerate(y)
             ]
+            self._warn_of_ends(ends, layout.n_frames, name)
         else:
             codes = self._encode_labels(_labels_of_rows(y, name), name)
             parts = list(codes[:, None])
@@ -129,30 +136,74 @@ class FrameCoding:
             )
         return as_objects(parts)
 
-    def _encode_clip(self, item: Any, n_frames: int, name: str) -> np.ndarray:
+    def _encode_clip(
+        self, item: Any, i: int, n_frames: int, name: str, ends: np.ndarray
+    ) -> np.ndarray:
+        name = f"{name}: clip {i}"
         if chords.holds_seconds(item):
-            labels = self._sampled(item, n_frames, name)
+            intervals, labels = self._read(item, n_frames, name, ends, i)
+            rate = needed_rate(self.frame_rate)
+            labels = chords.label_frames(intervals, labels, n_frames, rate)
         else:
             labels = np.asarray(item)
             if labels.shape != (n_frames,):
                 raise ValueError(
                     f"{name} has labels of shape {labels.shape}, but the clip has "
                     f"{n_frames} frames; expected one label for each frame, "
-                    "(intervals, labels) in seconds, or the path of a .lab or .jams "
-                    "file."
+                    "(intervals, labels) in seconds, with intervals of shape "
+                    "(n_chords, 2), or the path of a .lab or .jams file."
                 )
         return self._encode_labels(labels, name)
 
-    def _sampled(self, item: Any, n_frames: int, name: str) -> np.ndarray:
-        """Return the labels of frames from an annotation in seconds."""
+    def _read(
+        self, item: Any, n_frames: int, name: str, ends: np.ndarray, i: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return a checked annotation in seconds, and note where it ends."""
         if self.vocabulary is None:
             raise ValueError(
                 f"{name} is an annotation in seconds, but labels are numbers; expected "
                 "the same kind for all clips."
             )
-        rate = needed_rate(self.frame_rate)
-        intervals, labels = read_annotation(item, name, duration=n_frames / rate)
-        return chords.label_frames(intervals, labels, n_frames, rate)
+        duration = n_frames / needed_rate(self.frame_rate)
+        if isinstance(item, str | os.PathLike):
+            path = item
+            try:
+                item = chords.read_chords(path)
+            except (ValueError, FileNotFoundError) as error:
+                raise type(error)(f"{name}: {error}") from error
+            name = f"{name} ({os.fspath(path)!a})"
+        intervals, labels = item
+        checked = chords.check_intervals(
+            intervals, labels, duration=duration, warn=False, name=name
+        )
+        ends[i] = np.max(intervals)
+        return checked
+
+    def _warn_of_ends(self, ends: np.ndarray, n_frames: np.ndarray, name: str) -> None:
+        """Warn once if annotations and clips seem to be in different units."""
+        in_seconds = ends > 0
+        if not in_seconds.any():
+            return
+        durations = n_frames / needed_rate(self.frame_rate)
+        too_long = ends > durations + 1
+        too_short = in_seconds & (ends < 0.7 * durations)
+        if 2 * too_short.sum() <= in_seconds.sum():
+            too_short[:] = False  # a few may well be
+        for found, problem in (
+            (too_long, "end over 1 s after their clips (the rest is ignored)"),
+            (too_short, "end before 0.7 of their clips"),
+        ):
+            if not found.any():
+                continue
+            i = int(np.argmax(found))
+            warnings.warn(
+                f"{name}: {found.sum()} of {in_seconds.sum()} annotations {problem}, "
+                f"such as clip {i}: {ends[i]:.1f} s, where its {n_frames[i]} frames "
+                f"last {durations[i]:.1f} s. Is frame_rate={self.frame_rate:g} that of "
+                "the clips, and are the times seconds?",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:
         if self.vocabulary is not None:
@@ -212,11 +263,11 @@ class Transposition:
                 "transpose=True, but the labels are numbers; expected chord labels. "
                 "Set transpose=False."
             )
-        if bins_per_octave % 12 or bins_per_octave > n_features:
+        if bins_per_octave % 12 or not 1 <= n_features / bins_per_octave <= 11:
             raise ValueError(
                 f"bins_per_octave={bins_per_octave!r} must be a multiple of 12 (whole "
-                f"bins for each semitone), and no more than the {n_features} features, "
-                "with transpose=True."
+                "bins for each semitone) that gives the input one to eleven octaves, "
+                f"with transpose=True; X has {n_features} features."
             )
         table = chords.transposition_table(coding.vocabulary)
         return cls(bins_per_octave // 12, n_features == bins_per_octave, table)
@@ -262,20 +313,6 @@ def check_not_one_path(y: Any, name: str = "y") -> None:
             f"{name} is one path, {os.fspath(y)!a}; expected one for each clip. Wrap "
             "it in a list."
         )
-
-
-def read_annotation(
-    item: Any, name: str, duration: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return checked (intervals, labels) of an annotation in seconds."""
-    if isinstance(item, str | os.PathLike):
-        path = item
-        try:
-            item = chords.read_chords(path)
-        except (ValueError, FileNotFoundError) as error:
-            raise type(error)(f"{name}: {error}") from error
-        name = f"{name} ({os.fspath(path)!a})"
-    return chords.check_intervals(*item, duration=duration, name=name)
 
 
 def needed_rate(frame_rate: float | None) -> float:

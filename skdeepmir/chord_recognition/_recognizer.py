@@ -142,7 +142,8 @@ class ChordRecognizer(BaseEstimator):
         -------
         score : float
             From 0 to 1, by the comparison of mir_eval that has the vocabulary's name
-            ("tetrads_inv" for "full" and for vocabularies of your own).
+            ("tetrads_inv" for "full" and for vocabularies of your own). To compare
+            vocabularies, use one of :data:`skdeepmir.metrics.CHORD_SCORERS` for all.
         """
         labels = self.predict(X)
         check_not_one_path(y)

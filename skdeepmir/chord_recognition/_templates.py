@@ -19,7 +19,10 @@ class TemplateChordRecognizer(ChordRecognizer):
     """Recognise chords by binary templates of their pitch classes.
 
     The baseline without learning [1]_: how alike a frame and each chord's pitch classes
-    are (the cosine), smoothed by a Viterbi decoder that makes changes costly.
+    are (the cosine), smoothed by a Viterbi decoder that makes changes costly. It needs
+    clean chroma, of 36 bins per octave as in
+    :func:`skdeepmir.baselines.chroma_templates`: of 12, semitones leak into their
+    neighbours, and many frames look like no chord.
 
     Parameters
     ----------

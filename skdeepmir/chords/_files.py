@@ -63,8 +63,8 @@ def read_chords(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
     suffix = path.suffix.lower()
     if suffix not in readers:
         raise ValueError(
-            f"{str(path)!a} has the extension {suffix!r}; expected {_listed(readers)}. "
-            "Rename it if it is one of them."
+            f"{str(path)!a} has the extension {suffix!r}; expected the path of an "
+            f"annotation that ends in {_listed(readers)}."
         )
     if not path.is_file():
         raise FileNotFoundError(

@@ -50,6 +50,7 @@ def check_intervals(
     labels: Any,
     *,
     duration: float | None = None,
+    warn: bool = True,
     name: str = "annotation",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check an annotation and return it as arrays.
@@ -62,6 +63,8 @@ def check_intervals(
         Labels in Harte's grammar, see :func:`parse`.
     duration : float, default=None
         Seconds of the audio. What an annotation has after it is cut off.
+    warn : bool, default=True
+        Whether to warn of that.
     name : str, default="annotation"
         What errors call the annotation, such as a file.
 
@@ -125,7 +128,7 @@ def check_intervals(
     )
     _check_labels(names, name)
     times[:-1, 1] = np.minimum(times[:-1, 1], times[1:, 0])
-    return _cut_after(times, names, duration, name)
+    return _cut_after(times, names, duration, warn, name)
 
 
 def _as_arrays(intervals: Any, labels: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +195,11 @@ def _check_labels(labels: np.ndarray, name: str) -> None:
 
 
 def _cut_after(
-    times: np.ndarray, labels: np.ndarray, duration: float | None, name: str
+    times: np.ndarray,
+    labels: np.ndarray,
+    duration: float | None,
+    warn: bool,
+    name: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     if duration is None or times[-1, 1] <= duration:
         return times, labels
@@ -201,7 +208,7 @@ def _cut_after(
             f"{name}: it starts at {times[0, 0]} s, but the audio lasts {duration} s. "
             "Is it of another recording?"
         )
-    if times[-1, 1] > duration + _EXCESS:
+    if warn and times[-1, 1] > duration + _EXCESS:
         warnings.warn(
             f"{name}: it ends at {times[-1, 1]} s, but the audio lasts {duration} s; "
             "the rest is ignored.",

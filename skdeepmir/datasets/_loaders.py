@@ -152,6 +152,11 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
            [0, 1]])
     """
     manifest = Path(manifest)
+    if where is not None and not isinstance(where, Mapping):
+        raise ValueError(
+            f"where={where!r} is a {type(where).__name__}; expected a dict from "
+            "columns to values, such as {'task': 'tagging'}."
+        )
     with open(manifest, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         table = list(reader)
@@ -176,13 +181,20 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     if "" in labels:
         raise ValueError(
             f"{str(manifest)!a} gives no {target_column} for "
-            f"{paths[labels.index('')]!a}."
+            f"{paths[labels.index('')]!a}. For files that annotate recordings, pass "
+            "the name of their column as annotations=."
         )
     folder = manifest.parent if root is None else Path(root)
     if annotations is None:
         target_names, target = _encode_labels(labels)
     else:
         target_names, target = None, _paths(folder, labels)
+        missing = [path for path in target if not os.path.isfile(path)]
+        if missing:
+            raise ValueError(
+                f"{str(manifest)!a} lists {len(missing)} annotation files that do not "
+                f"exist, such as {missing[0]!a}. Correct the table, or pass root=."
+            )
     return Bunch(
         data=_paths(folder, paths),
         target=target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skdeepmir.metrics import chord_confusion
+from skdeepmir.metrics._chord_scorers import frame_rate_of
 
 
 class ChordConfusionDisplay:
@@ -41,6 +42,32 @@ class ChordConfusionDisplay:
 
     def __init__(self, confusion):
         self.confusion = confusion
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, by="root", ax=None):
+        """Recognise the chords of clips, and draw what is taken for what.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted recogniser, or a pipeline that ends with one.
+        X : list of length n_songs
+            Clips, as its ``predict`` takes them.
+        y : list of length n_songs
+            References, as for :func:`skdeepmir.metrics.wcsr`.
+        by : {"root", "quality", "interval"}, default="root"
+            See :func:`skdeepmir.metrics.chord_confusion`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : ChordConfusionDisplay
+            The display.
+        """
+        rate = frame_rate_of(estimator)
+        predicted = list(estimator.predict(X))
+        return cls.from_predictions(y, predicted, by=by, frame_rate=rate, ax=ax)
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, by="root", frame_rate=None, ax=None):

@@ -263,8 +263,8 @@ def corrected_t_test(differences, test_train_ratio):
 
 def _targets(y):
     """Return numbers as an array, anything else as one object for each clip."""
-    if isinstance(y, np.ndarray):
-        return y
+    if hasattr(y, "shape"):
+        return np.asarray(y)
     items = list(y)
     if all(isinstance(item, Number) for item in items):
         return np.asarray(items)

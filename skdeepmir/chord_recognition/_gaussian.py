@@ -160,6 +160,9 @@ class GaussianChordRecognizer(ChordRecognizer):
     def _estimate(self, frames, numbers, coding, transposition):
         """Set counts, means and covariances of classes, over all keys."""
         n_classes, n_features = coding.n_outputs, frames.shape[1]
+        # Squares of deviations from a mean that is the same in all keys.
+        center = frames.mean(axis=None if transposition else 0)
+        frames = frames - center
         counts = np.zeros(n_classes, dtype=int)
         sums = np.zeros((n_classes, n_features))
         squares = np.zeros((n_classes, n_features, n_features))
@@ -174,11 +177,12 @@ class GaussianChordRecognizer(ChordRecognizer):
                 squares[i] += of_class.T @ of_class
         is_known = counts >= min(self.min_frames, counts.max())
         self.class_count_ = counts * is_known
-        self.means_ = sums / np.maximum(counts, 1)[:, None]
+        deviations = sums / np.maximum(counts, 1)[:, None]
+        self.means_ = center + deviations
         self.covariances_ = np.tile(np.eye(n_features), (n_classes, 1, 1))
         for i in np.flatnonzero(is_known):
-            mean = self.means_[i]
-            covariance = squares[i] / counts[i] - np.outer(mean, mean)
+            mean_of_products = squares[i] / counts[i]
+            covariance = mean_of_products - np.outer(deviations[i], deviations[i])
             self.covariances_[i] = self._shrunk(covariance)
 
     def _shrunk(self, covariance):

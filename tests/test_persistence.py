@@ -36,7 +36,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
-from test_common import CLASSIFIERS, REGRESSORS, TRANSFORMERS
+from test_common import (
+    CLASSIFIERS,
+    REGRESSORS,
+    SEQUENCE_LABELLERS,
+    TRANSFORMERS,
+)
 
 import skdeepmir
 from skdeepmir import (
@@ -49,7 +54,7 @@ from skdeepmir import (
 )
 from skdeepmir.persistence import DIGITS, MANIFEST, SEAL, load, save
 
-ESTIMATORS = TRANSFORMERS + REGRESSORS + CLASSIFIERS
+ESTIMATORS = TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS
 
 
 def make_clips(n_clips=8, n_features=6, seed=0):
@@ -69,6 +74,8 @@ def make_input(estimator):
     clips, labels = make_clips()
     if estimator in REGRESSORS:
         return clips, [len(label) for label in labels]
+    if estimator in SEQUENCE_LABELLERS:
+        return clips, [np.arange(len(clip)) // 9 for clip in clips]
     if "RidgeClassifier" in str(estimator):  # of rows only
         return np.array([clip.mean(axis=0) for clip in clips]), labels
     return clips, labels

@@ -58,6 +58,7 @@ __all__ = [
     "check_clip_labels",
     "fit_inside",
     "validate_clips",
+    "validate_frames",
 ]
 
 
@@ -187,6 +188,22 @@ def validate_clips(
     if reset:
         estimator._fitted_on_clips = layout.has_clips
     return rows, layout
+
+
+def validate_frames(
+    estimator: Any, X: Any, *, reset: bool, dtype: Any
+) -> tuple[list[np.ndarray], ClipLayout]:
+    """Validate clips, as :func:`validate_clips` does, without stacking them.
+
+    Returns
+    -------
+    clips : list of ndarray of shape (n_frames_i, n_features)
+        Frames of each clip; rows of a 2-D array are clips of one frame.
+    layout : ClipLayout
+        What puts results back into the container of X.
+    """
+    clips, layout = validate_clips(estimator, X, reset=reset, dtype=dtype, stack=False)
+    return list(clips) if layout.has_clips else list(clips[:, None]), layout
 
 
 def check_clip_labels(y: Any, n_clips: int, needed_by: Any = None) -> None:

@@ -26,7 +26,7 @@ from sklearn.utils.validation import _num_samples
 
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import check_clip_labels
-from skdeepmir.frames import as_sequence
+from skdeepmir.frames import as_sequence, object_array
 from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
 from skdeepmir.plotting import ComparisonDisplay
 
@@ -268,9 +268,7 @@ def _targets(y):
     items = list(y)
     if all(isinstance(item, Number) for item in items):
         return np.asarray(items)
-    targets = np.empty(len(items), dtype=object)
-    targets[:] = items
-    return targets
+    return object_array(items)
 
 
 def _only_score(result):

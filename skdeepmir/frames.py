@@ -16,7 +16,7 @@ of clips is not read differently from another by accident.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,15 @@ def as_sequence(X: Any) -> Any:
         X = np.asarray(X)
         return list(X) if X.dtype == object or X.dtype.kind in "US" else X
     return X
+
+
+def object_array(items: Iterable[Any]) -> np.ndarray:
+    """Return a 1-D array of one object for each item, which scikit-learn can index."""
+    items = list(items)
+    packed = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):  # at once, NumPy could read items as rows
+        packed[i] = item
+    return packed
 
 
 def holds_clips(X: Any) -> bool:

@@ -260,9 +260,9 @@ def test_files_that_are_missing(tmp_path):
 )
 def test_values_that_parameters_do_not_have(function, parameters):
     ((name, value),) = parameters.items()
-    with pytest.raises(ValueError, match=f"{name}='{value}' is none of"):
+    with pytest.raises(ValueError, match=f"{name}='{value}' must be one of"):
         function([REFERENCE], [ESTIMATE], **parameters)
-    with pytest.raises(ValueError, match="vocabulary='full' is none of"):
+    with pytest.raises(ValueError, match="vocabulary='full' must be one of"):
         chord_coverage([REFERENCE], vocabulary="full")
 
 
@@ -449,7 +449,7 @@ def test_scorers_of_over_and_under_segmentation():
         chord_scorer(kind)(estimator, X, y) for kind in ("underseg", "overseg")
     )
     assert under < over == pytest.approx(1)
-    with pytest.raises(ValueError, match="vocabulary='full' is none of"):
+    with pytest.raises(ValueError, match="vocabulary='full' must be one of"):
         chord_scorer("full")
 
 

@@ -371,3 +371,11 @@ def test_saved_and_pickled_recognisers_are_the_same(recognizer, tmp_path):
     assert copy.get_params() == recognizer.get_params()
     with pytest.raises(NotFittedError):
         copy.predict(clips)
+
+
+def test_scores_of_numbers_need_a_label_for_each_frame():
+    clips, _ = make_songs(2)
+    numbers = [np.arange(len(clip)) // 20 for clip in clips]
+    recognizer = blstm(max_epochs=1).fit(clips, numbers)
+    with pytest.raises(ValueError, match="clip 1 has labels of shape"):
+        recognizer.score(clips, [numbers[0], numbers[1][:-1]])

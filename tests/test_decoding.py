@@ -8,7 +8,6 @@ import torch
 
 from skdeepmir.decoding import (
     beam_search,
-    estimate_initial,
     estimate_transitions,
     scale_self_transition,
     viterbi,
@@ -514,8 +513,7 @@ def test_the_factor_scales_the_odds_of_staying():
     rng = np.random.RandomState(0)
     sequences = [rng.randint(5, size=200)]
     plain = estimate_transitions(sequences, 5)
-    scaled = estimate_transitions(sequences, 5, self_transition=7.5)
-    np.testing.assert_allclose(scaled, scale_self_transition(plain, 7.5))
+    scaled = scale_self_transition(plain, 7.5)
     np.testing.assert_allclose(scaled.sum(axis=1), 1)
     stay, leave = np.diag(plain), 1 - np.diag(plain)
     odds = np.diag(scaled) / (1 - np.diag(scaled))
@@ -539,25 +537,14 @@ def test_tied_transitions_equal_those_of_all_transposed_sequences():
     rng = np.random.RandomState(0)
     sequences = [rng.randint(-1, 13, size=50) for _ in range(3)]
     transposed = [np.where(s < 0, -1, row[s]) for s in sequences for row in OCTAVE]
-    for options in ({"smoothing": 0}, {"smoothing": 2.5, "self_transition": 3}):
+    for options in ({"smoothing": 0}, {"smoothing": 2.5}):
         tied = estimate_transitions(sequences, 13, transpositions=OCTAVE, **options)
         expected = estimate_transitions(transposed, 13, **options)
         np.testing.assert_allclose(tied, expected, rtol=1e-13)
         for row in OCTAVE:
             np.testing.assert_allclose(tied[np.ix_(row, row)], tied, rtol=1e-13)
-    initial = estimate_initial(sequences, 13, transpositions=OCTAVE)
-    np.testing.assert_allclose(initial, estimate_initial(transposed, 13))
 
 
-def test_initial_states_are_counted_where_known():
-    sequences = [[2, 0], [2], [0, 1], [-1, 1], []]
-    np.testing.assert_allclose(
-        estimate_initial(sequences, 3, smoothing=0), [1 / 3, 0, 2 / 3]
-    )
-    np.testing.assert_allclose(estimate_initial(sequences, 3), np.array([2, 1, 3]) / 6)
-
-
-@pytest.mark.parametrize("estimate", [estimate_transitions, estimate_initial])
 @pytest.mark.parametrize(
     "sequences, options, message",
     [
@@ -576,9 +563,9 @@ def test_initial_states_are_counted_where_known():
         ([[0, 1]], {"transpositions": [[0, 1], [0, 0]]}, "2 rows .* back to the first"),
     ],
 )
-def test_estimates_refuse_what_they_cannot_count(estimate, sequences, options, message):
+def test_estimates_refuse_what_they_cannot_count(sequences, options, message):
     with pytest.raises(ValueError, match=message):
-        estimate(sequences, **{"n_states": 2, **options})
+        estimate_transitions(sequences, **{"n_states": 2, **options})
 
 
 def test_a_state_that_is_never_left_needs_smoothing():

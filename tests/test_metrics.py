@@ -472,9 +472,9 @@ def test_predictions_must_be_decisions():
 
 
 def test_parameters_are_checked():
-    with pytest.raises(ValueError, match="average='samples' is none of"):
+    with pytest.raises(ValueError, match="average='samples' must be one of"):
         auc_tag(Y, S, average="samples")
-    with pytest.raises(ValueError, match="average='micro' is none of"):
+    with pytest.raises(ValueError, match="average='micro' must be one of"):
         auc_clip(Y, S, average="micro")
     for k in (0, 1.5, True):
         with pytest.raises(ValueError, match=f"k={k} must be an integer"):

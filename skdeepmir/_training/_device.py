@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import threadpoolctl
 
 
@@ -58,3 +59,10 @@ def limit_threads(n_threads: int | None, user_api: str | None = "openmp") -> Any
     import torch  # noqa: F401  # what is not loaded yet is not limited
 
     return threadpoolctl.threadpool_limits(n_threads, user_api=user_api)
+
+
+def torch_dtype(dtype: Any) -> Any:
+    """Return torch's name for a dtype of NumPy."""
+    import torch
+
+    return getattr(torch, np.dtype(dtype).name)

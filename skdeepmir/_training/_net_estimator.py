@@ -18,7 +18,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir._training._device import choose_device, limit_threads
+from skdeepmir._training._device import choose_device, limit_threads, torch_dtype
 from skdeepmir._training._labelled import LabelledClips
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
@@ -91,11 +91,6 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
     def _read_clips(self, X, *, reset, dtype):
         """Return clips as the other methods take them, and their layout."""
         return validate_clips(self, X, reset=reset, dtype=dtype)
-
-    def _list_clips(self, X, *, reset, dtype):
-        """Return a list of matrices of frames, and the layout, for ``_read_clips``."""
-        clips, layout = validate_clips(self, X, reset=reset, dtype=dtype, stack=False)
-        return list(clips) if layout.has_clips else list(clips[:, None]), layout
 
     def _loss_tensors(self, data, device):
         """Return targets and weights (or None) of clips, for ``_dataset``."""
@@ -221,7 +216,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         }
         module = self._make_module(
             coding.n_outputs, fitted, generator, self.initialization
-        ).to(getattr(torch, np.dtype(self._dtype()).name))
+        ).to(torch_dtype(self._dtype()))
         if earlier is None:
             self._prepare(module, data, fitted, generator)
         else:

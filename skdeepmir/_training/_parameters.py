@@ -8,6 +8,21 @@ from typing import Any
 
 from skdeepmir._sklearn import Interval, StrOptions
 
+
+def check_sizes(name: str, sizes: Any, what: str) -> list[int]:
+    """Return sizes of layers as a list, or raise a ``ValueError``.
+
+    ``what`` says of what they are numbers.
+    """
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ValueError(
+                f"{name}={sizes!r} must be numbers of {what}, from 1 up; found "
+                f"{size!r}."
+            )
+    return [int(size) for size in sizes]
+
+
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "optimizer": [StrOptions({"sgd", "adagrad", "adam"})],
     "learning_rate": [

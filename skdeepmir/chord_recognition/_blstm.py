@@ -10,10 +10,10 @@ from scipy.special import log_softmax
 
 from skdeepmir import decoding
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
-from skdeepmir._training._device import limit_threads
+from skdeepmir._training._device import limit_threads, torch_dtype
 from skdeepmir._training._labelled import scale_of
 from skdeepmir._training._net_estimator import NetEstimator
-from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
+from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes
 from skdeepmir.chord_recognition._coding import (
     NO_LABEL,
     SEMITONES,
@@ -348,14 +348,6 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets
 
-        if any(
-            not isinstance(n, Integral) or isinstance(n, bool) or n < 1
-            for n in self.channels
-        ):
-            raise ValueError(
-                f"channels={self.channels!r} must be numbers of maps, from 1 up; empty "
-                "for no convolutions."
-            )
         return nets.RecurrentNet(
             self.n_features_in_,
             n_outputs,
@@ -364,7 +356,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
             cell=self.cell,
             bidirectional=self.bidirectional,
             sees_previous=self.sees_previous,
-            channels=self.channels,
+            channels=check_sizes("channels", self.channels, "maps"),
             dropout=self.dropout,
             input_dropout=self.input_dropout,
             weight_noise=self.weight_noise,
@@ -405,9 +397,8 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
         return self._dtype() if self._fitted_on_clips else np.float64
 
     def _predicting_module(self, generator=None):
-        import torch
 
-        dtype = getattr(torch, np.dtype(self._predicting_dtype()).name)
+        dtype = torch_dtype(self._predicting_dtype())
         return self._fitted_module(generator).to(dtype)
 
     def _standardized(self, clip):

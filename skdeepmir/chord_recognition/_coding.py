@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skdeepmir import chords
-from skdeepmir.frames import ClipLayout
+from skdeepmir.frames import ClipLayout, object_array
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
 SEMITONES = range(-5, 7)  # of the transpositions, the nearest of each key
@@ -134,7 +133,7 @@ class FrameCoding:
                 "Choose a larger vocabulary, or look at the annotations: "
                 "skdeepmir.chords.simplify shows what becomes of labels."
             )
-        return as_objects(parts)
+        return object_array(parts)
 
     def _encode_clip(
         self, item: Any, i: int, n_frames: int, name: str, ends: np.ndarray
@@ -323,13 +322,6 @@ def needed_rate(frame_rate: float | None) -> float:
             "the clips, such as frame_rate=extractor.frame_rate."
         )
     return frame_rate
-
-
-def as_objects(parts: Sequence[Any]) -> np.ndarray:
-    """Return one object for each clip, in an array that scikit-learn can index."""
-    packed = np.empty(len(parts), dtype=object)
-    packed[:] = list(parts)
-    return packed
 
 
 def _labels_of_rows(y: Any, name: str) -> np.ndarray:

@@ -10,15 +10,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
-from skdeepmir._sklearn import Interval, StrOptions, check_clip_labels, validate_clips
+from skdeepmir._sklearn import Interval, StrOptions, check_clip_labels, validate_frames
 from skdeepmir.chord_recognition._coding import (
     FrameCoding,
     Transposition,
-    as_objects,
     check_not_one_path,
     needed_rate,
 )
-from skdeepmir.frames import length_buckets, pack_clips
+from skdeepmir.frames import length_buckets, object_array, pack_clips
 from skdeepmir.metrics import wcsr
 
 # Which of mir_eval's comparisons belongs to a vocabulary.
@@ -71,7 +70,7 @@ class ChordRecognizer(BaseEstimator):
                 paths[i] = path
         if not layout.has_clips:
             return self.classes_[np.concatenate(paths)]
-        return as_objects([self.classes_[path] for path in paths])
+        return object_array([self.classes_[path] for path in paths])
 
     def predict_proba(self, X):
         """Return how likely each class is in each frame, before decoding.
@@ -149,11 +148,7 @@ class ChordRecognizer(BaseEstimator):
         check_not_one_path(y)
         check_clip_labels(y, len(labels), needed_by=self)
         if not self._labels_are_chords:
-            found, expected = (
-                np.concatenate([np.ravel(part) for part in parts])
-                for parts in (labels, y)
-            )
-            return float(np.mean(found == expected))
+            return _share_of_equal(labels, y)
         if labels.dtype != object:
             labels, y = [labels], [np.asarray(y)]
         metric = "tetrads_inv"
@@ -207,8 +202,7 @@ class ChordRecognizer(BaseEstimator):
 
     def _read_clips(self, X, *, reset, dtype):
         """Return a list of matrices of frames, and the layout."""
-        clips, layout = validate_clips(self, X, reset=reset, dtype=dtype, stack=False)
-        return list(clips) if layout.has_clips else list(clips[:, None]), layout
+        return validate_frames(self, X, reset=reset, dtype=dtype)
 
     def _scores_of_clips(self, clips):
         """Return the logarithm of how likely classes are, up to a constant a frame."""
@@ -288,3 +282,17 @@ class ChordRecognizer(BaseEstimator):
         for path, (intervals, labels) in zip(paths, annotations, strict=True):
             write(path, intervals, labels)
         return annotations
+
+
+def _share_of_equal(labels, y):
+    """Return the share of frames whose label is right, over all clips."""
+    for i, (found, expected) in enumerate(zip(labels, y, strict=True)):
+        if np.shape(found) != np.shape(expected):
+            raise ValueError(
+                f"y: clip {i} has labels of shape {np.shape(expected)}, but the clip "
+                f"has {np.size(found)} frames; expected one for each."
+            )
+    found, expected = (
+        np.concatenate([np.ravel(part) for part in parts]) for parts in (labels, y)
+    )
+    return float(np.mean(found == expected))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from skdeepmir._errors import check_choice
 from skdeepmir.datasets._chord_progressions import (
     INTERVALS,
     VOCABULARIES,
@@ -15,7 +16,6 @@ from skdeepmir.datasets._chord_progressions import (
     Key,
     draw_chords,
 )
-from skdeepmir.datasets._collections import check_choice
 from skdeepmir.datasets._generators import (
     _CLIPS_PER_SONG,
     _MAX_SEED,

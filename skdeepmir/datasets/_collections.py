@@ -9,20 +9,13 @@ from __future__ import annotations
 import csv
 import os
 import warnings
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
+from skdeepmir._errors import check_choice
+
 PARTS = ("train", "valid", "test")
-
-
-def check_choice(name: str, value: object, choices: Collection[object]) -> None:
-    """Raise a ValueError unless `value` is one of `choices`."""
-    if isinstance(value, bool) or value not in choices:
-        raise ValueError(
-            f"{name}={value!r} must be one of {', '.join(map(repr, choices))}."
-        )
 
 
 def read_table(path: Path, source: str) -> tuple[list[str], list[list[str]]]:

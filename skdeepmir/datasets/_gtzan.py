@@ -12,9 +12,9 @@ import numpy as np
 import soundfile
 from sklearn.utils import Bunch
 
+from skdeepmir._errors import check_choice
 from skdeepmir.datasets._collections import (
     PARTS,
-    check_choice,
     describe_parts,
     find_missing,
     split_indices,

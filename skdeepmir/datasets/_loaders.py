@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir.frames import object_array
+
 AUDIO_EXTENSIONS = (
     ".wav .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .caf .w64 .rf64".split()
 )
@@ -206,9 +208,7 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
 
 
 def _paths(root, names):
-    paths = np.empty(len(names), dtype=object)
-    paths[:] = [str(root / name) for name in names]
-    return paths
+    return object_array(str(root / name) for name in names)
 
 
 def _group_files(names, groups):

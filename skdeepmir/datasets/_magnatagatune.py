@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._errors import check_choice
 from skdeepmir.datasets._collections import (
     PARTS,
-    check_choice,
     describe_parts,
     find_missing,
     read_table,

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 
 from skdeepmir.datasets._collections import PARTS, find_missing
 from skdeepmir.datasets._loaders import _encode_tags
+from skdeepmir.frames import object_array
 
 
 def load_mirdata(
@@ -111,8 +112,7 @@ def load_mirdata(
     name = getattr(dataset, "name", type(dataset).__name__)
     if not tracks:
         raise ValueError(f"The data set {name!r} of mirdata has no tracks.")
-    paths = np.empty(len(tracks), dtype=object)
-    paths[:] = [_value(track, "audio_path", "") or "" for track in tracks]
+    paths = object_array(_value(track, "audio_path", "") or "" for track in tracks)
     if not any(paths):
         raise ValueError(
             f"The tracks of {name!r} have no audio_path: it is a data set of several "
@@ -230,9 +230,7 @@ def _groups(
 ) -> np.ndarray:
     values = [_value(track, groups, "groups") for track in tracks]
     _check_values(ids, values, "groups")
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+    return object_array(values)
 
 
 def _published_splits(dataset: Any, ids: list[Any]) -> dict[str, np.ndarray] | None:

@@ -8,7 +8,6 @@ scores need not be normalised.
 
 from skdeepmir.decoding._beam import beam_search
 from skdeepmir.decoding._transitions import (
-    estimate_initial,
     estimate_transitions,
     scale_self_transition,
 )
@@ -16,7 +15,6 @@ from skdeepmir.decoding._viterbi import viterbi
 
 __all__ = [
     "beam_search",
-    "estimate_initial",
     "estimate_transitions",
     "scale_self_transition",
     "viterbi",

@@ -14,7 +14,6 @@ def estimate_transitions(
     n_states: int,
     *,
     smoothing: float = 1.0,
-    self_transition: float | None = None,
     transpositions: Any = None,
 ) -> np.ndarray:
     """Estimate how likely each state follows each other.
@@ -29,9 +28,6 @@ def estimate_transitions(
     smoothing : float, default=1.0
         Added to the count of each step, so that none is impossible because it didn't
         come up: 1 is the rule of Laplace.
-    self_transition : float, default=None
-        Factor for the weight of staying, see :func:`scale_self_transition`. None leaves
-        the estimate as it is.
     transpositions : array-like of shape (n_shifts, n_states), default=None
         [k, i] is state i moved k steps up, such as the 12 rows of
         ``skdeepmir.chords.transposition_table``. Each sequence is then counted in all
@@ -74,61 +70,7 @@ def estimate_transitions(
             f"{len(lost) - 1} others), so what follows it can't be estimated with "
             "smoothing=0. Pass a smoothing above 0."
         )
-    return scale_self_transition(
-        counts, 1.0 if self_transition is None else self_transition
-    )
-
-
-def estimate_initial(
-    sequences: Iterable[Any],
-    n_states: int,
-    *,
-    smoothing: float = 1.0,
-    transpositions: Any = None,
-) -> np.ndarray:
-    """Estimate how likely a sequence begins with each state.
-
-    Parameters
-    ----------
-    sequences : list of array-like of shape (n_frames_i,)
-        As for :func:`estimate_transitions`. One that begins with -1, or is empty, isn't
-        counted.
-    n_states : int
-        Number of states.
-    smoothing : float, default=1.0
-        Added to the count of each state.
-    transpositions : array-like of shape (n_shifts, n_states), default=None
-        As for :func:`estimate_transitions`.
-
-    Returns
-    -------
-    initial : ndarray of shape (n_states,), dtype=float64
-        Probabilities, with a sum of 1.
-
-    Raises
-    ------
-    ValueError
-        As for :func:`estimate_transitions`.
-
-    Examples
-    --------
-    >>> from skdeepmir.decoding import estimate_initial
-    >>> estimate_initial([[0, 1], [0, 0, 1], [-1, 1]], 2)
-    array([0.75, 0.25])
-    """
-    _check_estimate(n_states, smoothing)
-    firsts = [s[0] for s in _check_sequences(sequences, n_states) if len(s)]
-    known = np.array([first for first in firsts if first >= 0], dtype=np.int64)
-    counts = np.bincount(known, minlength=n_states).astype(np.float64)
-    if transpositions is not None:
-        counts = counts[_check_transpositions(transpositions, n_states)].sum(axis=0)
-    counts += smoothing
-    if not counts.sum():
-        raise ValueError(
-            "No sequence begins with a known state, so nothing can be estimated with "
-            "smoothing=0. Pass a smoothing above 0."
-        )
-    return counts / counts.sum()
+    return counts / counts.sum(axis=1, keepdims=True)
 
 
 def scale_self_transition(transition: Any, factor: float) -> np.ndarray:

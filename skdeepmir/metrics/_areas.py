@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from skdeepmir._errors import check_choice
 from skdeepmir.metrics._checks import (
-    check_average,
     check_scores,
     defined_mean,
     undefined,
@@ -83,7 +83,7 @@ def auc_tag(
     0.75
     """
     truth, scores = check_scores(y_true, y_score)
-    check_average(average, ("macro", "micro", None))
+    check_choice("average", average, ("macro", "micro", None))
     if average == "micro":
         truth, scores = truth.reshape(-1, 1), scores.reshape(-1, 1)
     areas, problem = roc_areas(truth, scores, strict_mirex, "tags")
@@ -129,7 +129,7 @@ def auc_clip(
     0.75
     """
     truth, scores = check_scores(y_true, y_score)
-    check_average(average, ("macro", None))
+    check_choice("average", average, ("macro", None))
     areas, problem = roc_areas(truth.T, scores.T, strict_mirex, "clips")
     warn(problem)
     return areas if average is None else defined_mean(areas)

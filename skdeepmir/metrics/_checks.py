@@ -65,11 +65,6 @@ def check_shapes(truth: np.ndarray, other: np.ndarray, name: str) -> None:
         )
 
 
-def check_average(average: str | None, known: tuple[str | None, ...]) -> None:
-    if average not in known:
-        raise ValueError(f"average={average!r} is none of {list(known)}.")
-
-
 def defined_mean(values: np.ndarray) -> float:
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import check_choice
 from skdeepmir.chords import NO_CHORD, UNSCORED, VOCABULARIES, parse, simplify
 from skdeepmir.metrics._checks import undefined, warn
 from skdeepmir.metrics._chord_inputs import list_songs, overlay
@@ -14,7 +15,6 @@ from skdeepmir.metrics._chords import (
     COMPARISONS,
     NOT_SCORED,
     averaged,
-    check_choice,
     recalled,
     segmented,
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from skdeepmir._errors import check_choice
 from skdeepmir.metrics._chord_report import chord_report
 from skdeepmir.metrics._chords import (
     COMPARISONS,
     SEGMENTATIONS,
-    check_choice,
     segmentation_score,
     wcsr,
 )

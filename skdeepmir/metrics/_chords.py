@@ -10,7 +10,8 @@ from typing import Any
 import mir_eval.chord
 import numpy as np
 
-from skdeepmir.metrics._checks import check_average, defined_mean, undefined, warn
+from skdeepmir._errors import check_choice
+from skdeepmir.metrics._checks import defined_mean, undefined, warn
 from skdeepmir.metrics._chord_inputs import (
     Overlay,
     Segmentation,
@@ -111,7 +112,7 @@ def wcsr(
     0.5
     """
     check_choice("vocabulary", vocabulary, COMPARISONS)
-    check_average(average, _AVERAGES)
+    check_choice("average", average, _AVERAGES)
     shared = overlay(list_songs(y_true, y_pred, frame_rate))
     hits, scored = recalled(shared, vocabulary)
     warn(undefined(scored == 0, "songs", NOT_SCORED))
@@ -208,7 +209,7 @@ def segmentation_score(
     1.0
     """
     check_choice("kind", kind, SEGMENTATIONS)
-    check_average(average, _AVERAGES)
+    check_choice("average", average, _AVERAGES)
     songs = list_songs(y_true, y_pred, frame_rate)
     durations = np.array([song.duration for song in songs])
     return averaged(segmented(songs)[kind] * durations, durations, average)
@@ -268,8 +269,3 @@ def averaged(
     undefined_ratio = np.full(len(values), np.nan)
     ratios = np.divide(values, weights, out=undefined_ratio, where=weights > 0)
     return ratios if average is None else defined_mean(ratios)
-
-
-def check_choice(name: str, value: Any, known: Any) -> None:
-    if value not in known:
-        raise ValueError(f"{name}={value!r} is none of {list(known)}.")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import check_choice
 from skdeepmir.metrics._checks import (
-    check_average,
     check_scores,
     defined_mean,
     undefined,
@@ -56,7 +56,7 @@ def average_precision_tag(
     [0.833 1.   ]
     """
     truth, scores = check_scores(y_true, y_score)
-    check_average(average, ("macro", "micro", None))
+    check_choice("average", average, ("macro", "micro", None))
     if average == "micro":
         truth, scores = truth.reshape(-1, 1), scores.reshape(-1, 1)
     order = np.argsort(-scores, axis=0, kind="stable")

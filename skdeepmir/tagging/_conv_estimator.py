@@ -6,10 +6,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skdeepmir._sklearn import Interval, StrOptions
+from skdeepmir._sklearn import Interval, StrOptions, validate_frames
+from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._labelled import scale_of
 from skdeepmir._training._net_estimator import NetEstimator
-from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
+from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes
 
 EXCERPTS_AT_ONCE = 4  # in predictions: fast, and little memory
 SHARE = [Interval(Real, 0, 1, closed="left")]
@@ -120,7 +121,7 @@ class ConvEstimator(NetEstimator):
         self.verbose = verbose
 
     def _read_clips(self, X, *, reset, dtype):
-        return self._list_clips(X, reset=reset, dtype=dtype)
+        return validate_frames(self, X, reset=reset, dtype=dtype)
 
     def _begin_learned(self, coding, data, seed):
         mean, variance = data.mean_and_variance()
@@ -140,15 +141,9 @@ class ConvEstimator(NetEstimator):
                 f"contrast_size={self.contrast_size!r} must be 0, or odd (so that the "
                 "window has a middle) and over 1."
             )
-        channels = list(self.channels)
-        if not channels or any(
-            not isinstance(n, Integral) or isinstance(n, bool) or n < 1
-            for n in channels
-        ):
-            raise ValueError(
-                f"channels={self.channels!r} must be one or more numbers of maps, from "
-                "1 up."
-            )
+        channels = check_sizes("channels", self.channels, "maps")
+        if not channels:
+            raise ValueError("channels=() has no block; expected one or more.")
         return nets.ConvNet(
             self.n_features_in_,
             n_outputs,
@@ -229,7 +224,6 @@ class ConvEstimator(NetEstimator):
         return self._dtype()
 
     def _predicting_module(self, generator):
-        import torch
 
         module = self._fitted_module(generator).folded()
-        return module.to(getattr(torch, np.dtype(self._dtype()).name))
+        return module.to(torch_dtype(self._dtype()))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from skdeepmir.frames import object_array
 from skdeepmir.tagging._conv_estimator import ConvEstimator
 from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
 
@@ -222,7 +221,4 @@ class ConvTagger(NetClassifier, ConvEstimator):
         """
         by_clip = self._logits(X, average=False)
         coding = self._coding()
-        activations = np.empty(len(by_clip), dtype=object)
-        for i, logits in enumerate(by_clip):
-            activations[i] = coding.probabilities(logits)
-        return activations
+        return object_array(coding.probabilities(logits) for logits in by_clip)

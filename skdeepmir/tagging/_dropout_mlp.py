@@ -10,7 +10,7 @@ from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._sklearn import HasMethods, Interval, StrOptions
-from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
+from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.frames import mean_of_clips, split_clips
 from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
@@ -322,14 +322,8 @@ class DropoutMLPClassifier(NetClassifier):
     def _sizes(self):
         """Return the units of the hidden layers as a list."""
         sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        for size in sizes:
-            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-                raise ValueError(
-                    f"hidden_layer_sizes={self.hidden_layer_sizes!r} must be numbers "
-                    f"of units, from 1 up; found {size!r}."
-                )
-        return [int(size) for size in sizes]
+        sizes = [sizes] if isinstance(sizes, Integral) else sizes
+        return check_sizes("hidden_layer_sizes", sizes, "units")
 
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._sklearn import Interval, StrOptions
+from skdeepmir._sklearn import Interval, StrOptions, validate_frames
+from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.pooling import MultiTimescalePooler
 from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
@@ -217,7 +218,7 @@ class MultiTimescaleTagger(NetClassifier):
 
     def _read_clips(self, X, *, reset, dtype):
         """Return the windows of each clip, for each scale, and the clips' layout."""
-        clips, layout = self._list_clips(X, reset=reset, dtype=dtype)
+        clips, layout = validate_frames(self, X, reset=reset, dtype=dtype)
         if reset:
             self.pooler_ = self._make_pooler()
         pooler = self.pooler_
@@ -269,7 +270,6 @@ class MultiTimescaleTagger(NetClassifier):
         )
 
     def _dataset(self, data, fitted, generator, *, training):
-        import torch
 
         from skdeepmir._training._windows import WindowedClips, stack_windows
 
@@ -278,7 +278,7 @@ class MultiTimescaleTagger(NetClassifier):
             data.rows,
             fitted["mean_"],
             fitted["scale_"],
-            getattr(torch, np.dtype(self._dtype()).name),
+            torch_dtype(self._dtype()),
             generator.device,
         )
         return WindowedClips(windows, targets, weight)

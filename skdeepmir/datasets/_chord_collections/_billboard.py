@@ -10,17 +10,18 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._errors import check_choice
 from skdeepmir.datasets._chord_collections._files import (
     chord_bunch,
     existing_folder,
     find_files,
     fold_name,
-    object_array,
     only_file,
     read_csv,
 )
-from skdeepmir.datasets._collections import check_choice, find_missing
+from skdeepmir.datasets._collections import find_missing
 from skdeepmir.datasets._loaders import AUDIO_EXTENSIONS
+from skdeepmir.frames import object_array
 
 BILLBOARD_INDEX = "billboard-2.0-index.csv"
 BILLBOARD_ANNOTATIONS = ("full", "majmin", "majmin7", "majmininv", "majmin7inv")

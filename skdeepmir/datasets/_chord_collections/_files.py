@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir.frames import object_array
+
 
 def existing_folder(folder: str | os.PathLike[str]) -> Path:
     path = Path(folder)
@@ -38,16 +40,6 @@ def fold_name(name: str) -> str:
     """Return only the letters and digits of a name, in lower case without accents."""
     letters = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
     return "".join(c for c in letters if c.isalnum())
-
-
-def object_array(values: Iterable[Any]) -> np.ndarray:
-    """Return a 1-D array of any values."""
-    values = list(values)
-    found = np.empty(len(values), dtype=object)
-    # Item by item: tuples of arrays would be taken as rows of a matrix.
-    for row, value in enumerate(values):
-        found[row] = value
-    return found
 
 
 def only_file(files: Iterable[Path], what: str) -> Path:

@@ -12,16 +12,17 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._errors import check_choice
 from skdeepmir.datasets._chord_collections._files import (
     chord_bunch,
     existing_folder,
     find_files,
     fold_name,
-    object_array,
     only_file,
 )
-from skdeepmir.datasets._collections import check_choice, find_missing
+from skdeepmir.datasets._collections import find_missing
 from skdeepmir.datasets._loaders import AUDIO_EXTENSIONS
+from skdeepmir.frames import object_array
 
 # What lies beside the chords in the archives of Isophonics, with the same file names.
 OTHER_ANNOTATIONS = ("keylab", "seglab", "beat")

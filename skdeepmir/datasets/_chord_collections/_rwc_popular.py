@@ -15,12 +15,12 @@ from skdeepmir.datasets._chord_collections._files import (
     chord_bunch,
     existing_folder,
     find_files,
-    object_array,
     only_file,
     read_csv,
 )
 from skdeepmir.datasets._collections import find_missing
 from skdeepmir.datasets._loaders import AUDIO_EXTENSIONS
+from skdeepmir.frames import object_array
 
 RWC_INFORMATION = "rwc-p.csv"
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, validate_data
 
@@ -55,7 +56,9 @@ __all__ = [
     "Interval",
     "StrOptions",
     "_fit_context",
+    "_safe_indexing",
     "check_clip_labels",
+    "check_consistent_length",
     "fit_inside",
     "validate_clips",
     "validate_frames",

@@ -25,6 +25,7 @@ ORDER = [
     "feature_store",
     "datasets",
     "_sklearn",
+    "screening",
     "spectrogram",
     "_pooling_kernel",
     "pooling",

@@ -229,7 +229,7 @@ def test_docstring_lists_the_parameters_of_the_signature(name):
 
     public = getattr(skdeepmir, name)
     documented = {
-        single.strip()
+        single.strip().lstrip("*")
         for parameter in FunctionDoc(public)["Parameters"]
         for single in parameter.name.split(",")
     }

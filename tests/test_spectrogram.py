@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 import soundfile
 from joblib import parallel_config
+from sklearn.base import clone
 
-from skdeepmir import SpectrogramExtractor
-from skdeepmir.audio import AudioError, _files
+from skdeepmir import SpectrogramExtractor, audio
+from skdeepmir.audio import AudioError, AudioWarning, _files
 from skdeepmir.spectrogram import _recipe
 
 KINDS = ("magnitude", "power", "mel", "log_mel", "mfcc", "cqt", "chroma")
@@ -124,11 +125,72 @@ def test_an_error_while_decoding_in_a_worker_names_row_and_file(tmp_path, paths)
         SpectrogramExtractor(n_jobs=2).fit_transform(X)
 
 
-def test_mixed_kinds_are_refused(paths, clips):
-    with pytest.raises(AudioError, match="row 1: .* row 0 is a path"):
-        SpectrogramExtractor().fit([paths[0], clips[0]])
-    with pytest.raises(AudioError, match="row 1: .* row 0 is a waveform"):
-        SpectrogramExtractor().fit([clips[0], paths[0]])
+def test_paths_and_waveforms_may_be_mixed(paths, clips):
+    extractor = SpectrogramExtractor()
+    mixed = extractor.transform([paths[0], clips[1], Path(paths[2]), list(clips[0])])
+    alone = [*extractor.transform(clips), extractor.transform(clips[:1])[0]]
+    for a, b in zip(mixed, alone, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_channels_of_a_waveform_are_mixed_down(clips):
+    extractor = SpectrogramExtractor()
+    stereo = np.stack([clips[0], clips[0]])
+    mixed = extractor.transform([stereo, clips[0][np.newaxis], clips[0]])
+    for frames in mixed[:2]:
+        np.testing.assert_array_equal(frames, mixed[2])
+    with pytest.raises(AudioError, match=r"did you mean y\.T"):
+        extractor.transform([stereo.T])
+
+
+def test_bad_clips_become_nan_and_the_others_stay_as_they_are(paths, clips, tmp_path):
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(Path(paths[0]).read_bytes()[:-1001])
+    extractor = SpectrogramExtractor("mfcc", on_error="nan", n_jobs=2)
+    X = [paths[0], tmp_path / "none.wav", clips[1], cut, clips[2] * np.nan]
+    with pytest.warns(AudioWarning, match="3 rows are bad: 1, 3, 4, .*NaN") as caught:
+        frames = extractor.fit(X).transform(X)
+    found = [(error.row, error.code) for error in caught[0].message.problems]
+    assert found == [(1, "missing"), (3, "truncated"), (4, "not_finite")]
+    for row in (1, 3, 4):
+        assert frames[row].shape == (1, 20) and np.isnan(frames[row]).all()
+    for row in (0, 2):
+        alone = SpectrogramExtractor("mfcc").transform([X[row]])[0]
+        np.testing.assert_array_equal(frames[row], alone)
+
+
+def test_a_bad_row_of_an_array_has_as_many_frames_as_the_others(clips):
+    X = np.stack([clip[:2000] for clip in clips[:3]])
+    X[1, 3] = np.inf
+    for kind, parameters in (("log_mel", {"center": False}), ("cqt", {})):
+        extractor = SpectrogramExtractor(kind, on_error="nan", **parameters)
+        with pytest.warns(AudioWarning, match="1 row is bad: 1"):
+            frames = extractor.fit_transform(X)
+        assert np.isnan(frames[1]).all() and np.isfinite(frames[[0, 2]]).all()
+
+
+def test_what_there_is_of_a_cut_file_can_be_accepted(paths, clips, tmp_path):
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(Path(paths[0]).read_bytes()[:-1000])
+    strict = SpectrogramExtractor(cache_dir=tmp_path / "store")
+    accepting = clone(strict).set_params(truncated="accept")
+    frames = accepting.transform([cut])[0]
+    assert 0 < len(frames) <= len(strict.transform([paths[0]])[0])
+    with pytest.raises(AudioError, match=r"truncated\)\. .*truncated='accept'"):
+        strict.transform([cut])  # although the store has features of it
+
+
+def test_files_beyond_max_duration_are_refused_with_and_without_a_store(
+    paths, tmp_path
+):
+    duration = audio.read_header(paths[0])
+    duration = duration.n_samples / duration.sample_rate
+    for cache_dir in (None, tmp_path / "store"):
+        extractor = SpectrogramExtractor(max_duration=duration, cache_dir=cache_dir)
+        extractor.transform(paths[:1])
+        extractor.set_params(max_duration=duration / 2)
+        with pytest.raises(AudioError, match="too_long.*raise max_duration"):
+            extractor.transform(paths[:1])
 
 
 @pytest.mark.parametrize("X", ["one.wav", Path("one.wav"), b"one.wav"])

@@ -4,6 +4,12 @@ Waveforms are 1-D float32 arrays with samples between about -1 and 1; frames are
 first axis of every result.
 """
 
+from skdeepmir.audio._clips import (
+    check_clip,
+    check_waveform_table,
+    is_path,
+    list_audio,
+)
 from skdeepmir.audio._cqt import (
     check_constant_q,
     chroma,
@@ -11,8 +17,9 @@ from skdeepmir.audio._cqt import (
     constant_q_blocks,
     constant_q_support,
 )
+from skdeepmir.audio._errors import AudioError, AudioWarning
 from skdeepmir.audio._files import (
-    AudioError,
+    check_duration,
     check_waveform,
     path_name,
     pcm_to_float,
@@ -32,11 +39,15 @@ from skdeepmir.audio._spectra import (
 
 __all__ = [
     "AudioError",
+    "AudioWarning",
     "BandedMatrix",
     "Frames",
     "append_deltas",
+    "check_clip",
     "check_constant_q",
+    "check_duration",
     "check_waveform",
+    "check_waveform_table",
     "chroma",
     "constant_q",
     "constant_q_blocks",
@@ -44,7 +55,9 @@ __all__ = [
     "count_frames",
     "cut_frames",
     "hann_spectrogram",
+    "is_path",
     "join_blocks",
+    "list_audio",
     "mel_filters",
     "path_name",
     "pcm_to_float",

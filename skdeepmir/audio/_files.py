@@ -5,17 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._framing import join_blocks, mark_last
+from skdeepmir.audio._truncation import knows_length, missing_end
 
 BLOCK = 1 << 18  # frames decoded at a time: 6 to 12 s, 1 to 2 MB
 SAMPLE_RATES = (1_000, 768_000)  # Hz; outside of it a header is taken for broken
 MAX_CHANNELS = 64
+ARRAY_CHANNELS = 8  # of a waveform in memory; more rows are taken for frames
+LOUDEST = 1e12  # samples beyond it would have a power beyond float32
 
 # What the first bytes of a file that is not decodable audio give away.
 SIGNATURES = (
@@ -27,57 +32,6 @@ SIGNATURES = (
     (b"\xff\xd8\xff", "it is a JPEG picture"),
     (b"%PDF", "it is a PDF document"),
 )
-
-
-class AudioError(ValueError):
-    """A clip that cannot be used: which one, why, and what to do about it.
-
-    Parameters
-    ----------
-    code : str
-        One word for the kind of problem, such as ``"missing"`` or ``"undecodable"``.
-    found : str
-        What was found, as the end of a sentence that begins with the file's name.
-    fix : str
-        What was expected and what the user can do.
-    path : str, optional
-        The file; waveforms have none.
-    row : int, optional
-        The position of the clip in X.
-    bad_rows : tuple of int, default=()
-        All rows that were found bad, where more than one was looked at.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        found: str,
-        fix: str,
-        path: str | None = None,
-        row: int | None = None,
-        bad_rows: tuple[int, ...] = (),
-    ) -> None:
-        self.code, self.found, self.fix = code, found, fix
-        self.path, self.row, self.bad_rows = path, row, bad_rows
-        # ascii(): a newline or an escape sequence in a name must not reach a terminal.
-        what = "the waveform" if path is None else ascii(path)
-        message = f"{what} {found} ({code}). {fix}"
-        if row is not None:
-            message = f"row {row}: {message}"
-        if len(bad_rows) > 1:
-            listed = ", ".join(str(r) for r in bad_rows[:10])
-            more = ", ..." if len(bad_rows) > 10 else ""
-            message += f" [{len(bad_rows)} rows are bad: {listed}{more}]"
-        super().__init__(message)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Without it the error cannot come back from a worker process.
-        args = (self.code, self.found, self.fix, self.path, self.row, self.bad_rows)
-        return type(self), args
-
-    def at_row(self, row: int, bad_rows: tuple[int, ...] = ()) -> AudioError:
-        """Return the same error with the position of the clip in X."""
-        return type(self)(self.code, self.found, self.fix, self.path, row, bad_rows)
 
 
 class AudioHeader(NamedTuple):
@@ -93,13 +47,23 @@ def path_name(path: Any) -> str:
     return os.fsdecode(path)
 
 
-def read_header(path: str | bytes | os.PathLike[Any]) -> AudioHeader:
+def read_header(
+    path: str | bytes | os.PathLike[Any],
+    *,
+    truncated: str = "raise",
+    max_duration: float | None = None,
+) -> AudioHeader:
     """Look at a file without decoding it (0.1 to 1 ms).
 
     Parameters
     ----------
     path : str, bytes or PathLike
         The file.
+    truncated : {"raise", "accept"}, default="raise"
+        What to do with a file whose end is missing. Most formats tell here, FLAC and
+        MP3 only when they are decoded.
+    max_duration : float, optional
+        Longest duration in s that is accepted; by default any is.
 
     Returns
     -------
@@ -109,15 +73,19 @@ def read_header(path: str | bytes | os.PathLike[Any]) -> AudioHeader:
     Raises
     ------
     AudioError
-        If the file is missing, not a file, not readable, empty, not audio, or its
-        header is impossible.
+        If the file is missing, not a file, not readable, empty, not audio, cut off,
+        too long, or its header is impossible.
     """
-    with _opened(path) as sound:
+    with _opened(path, truncated, max_duration) as sound:
         return AudioHeader(sound.samplerate, sound.channels, sound.frames)
 
 
 def read_audio(
-    path: str | bytes | os.PathLike[Any], *, sample_rate: float | None = None
+    path: str | bytes | os.PathLike[Any],
+    *,
+    sample_rate: float | None = None,
+    truncated: str = "raise",
+    max_duration: float | None = None,
 ) -> tuple[np.ndarray, float]:
     """Decode a file, mix it down to mono and resample it.
 
@@ -127,6 +95,11 @@ def read_audio(
         A file that libsndfile reads: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and more.
     sample_rate : float, optional
         Sample rate of the result in Hz; by default that of the file.
+    truncated : {"raise", "accept"}, default="raise"
+        Whether to raise an error where the end of a file is missing or damaged, or to
+        take what comes before.
+    max_duration : float, optional
+        Longest duration in s that is accepted; by default any is.
 
     Returns
     -------
@@ -140,13 +113,19 @@ def read_audio(
     AudioError
         As :func:`read_header`, and if decoding breaks off or samples are not finite.
     """
+    limits: dict[str, Any] = {"truncated": truncated, "max_duration": max_duration}
     if sample_rate is None:
-        sample_rate = read_header(path).sample_rate
-    return join_blocks(stream_audio(path, sample_rate=sample_rate)), sample_rate
+        sample_rate = read_header(path, **limits).sample_rate
+    blocks = stream_audio(path, sample_rate=sample_rate, **limits)
+    return join_blocks(blocks), sample_rate
 
 
 def stream_audio(
-    path: str | bytes | os.PathLike[Any], *, sample_rate: float
+    path: str | bytes | os.PathLike[Any],
+    *,
+    sample_rate: float,
+    truncated: str = "raise",
+    max_duration: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a file block by block, mixed down to mono and resampled.
 
@@ -156,6 +135,8 @@ def stream_audio(
         A file that libsndfile reads.
     sample_rate : float
         Sample rate of the result in Hz.
+    truncated, max_duration : optional
+        See :func:`read_audio`.
 
     Yields
     ------
@@ -168,19 +149,18 @@ def stream_audio(
         As :func:`read_audio`, when the fault is reached.
     """
     name = path_name(path)
-    with _opened(path) as sound:
+    is_strict = truncated == "raise"
+    with _opened(path, truncated, max_duration) as sound:
+        is_strict &= knows_length(sound, sound.name)
         resampler = Resampler(sound.samplerate, sample_rate)
         n_read = 0
-        for block, is_last in mark_last(_decoded(sound, name)):
+        for block, is_last in mark_last(_decoded(sound, name, truncated)):
             check_finite(block, name, n_read)
             n_read += len(block)
-            if is_last and n_read < sound.frames:
-                raise AudioError(
-                    "truncated",
-                    f"has {n_read} samples, but its header promises {sound.frames}",
-                    "Fetch or convert it again.",
-                    name,
-                )
+            check_duration(n_read, sound.samplerate, max_duration, name)
+            if is_last and is_strict and n_read < sound.frames:
+                found = f"has {n_read} of the {sound.frames} samples that it promises"
+                raise _cut(found, name)
             yield resampler.push(block, is_last)
     if n_read == 0:
         raise AudioError(
@@ -188,7 +168,7 @@ def stream_audio(
         )
 
 
-def _decoded(sound: Any, name: str) -> Iterator[np.ndarray]:
+def _decoded(sound: Any, name: str, truncated: str) -> Iterator[np.ndarray]:
     """Yield the mean of all channels, block by block.
 
     Never ``sound.frames`` at once: a header may promise anything.
@@ -206,12 +186,32 @@ def _decoded(sound: Any, name: str) -> Iterator[np.ndarray]:
             else:  # a matrix product is 40 times faster than a mean over the channels
                 yield block.astype(np.float32, copy=False) @ weights
     except RuntimeError as error:  # soundfile.LibsndfileError
+        if truncated == "raise":
+            found = f"breaks off after {n_read} of {sound.frames} samples: {error}"
+            raise _cut(found, name) from error
+
+
+def _cut(found: str, name: str) -> AudioError:
+    return AudioError(
+        "truncated",
+        found,
+        "Fetch or convert it again, or take what there is with truncated='accept'.",
+        name,
+    )
+
+
+def check_duration(
+    n_samples: int, sample_rate: float, max_duration: float | None, name: str
+) -> None:
+    """Raise an AudioError if a file is longer than is accepted."""
+    if max_duration is not None and n_samples > max_duration * sample_rate:
         raise AudioError(
-            "truncated",
-            f"breaks off after {n_read} of {sound.frames} samples: {error}",
-            "Fetch or convert it again.",
+            "too_long",
+            f"lasts {n_samples / sample_rate:.0f} s or more",
+            f"At most {max_duration:g} s are accepted: raise max_duration (None sets "
+            "no limit), or cut it up.",
             name,
-        ) from error
+        )
 
 
 class Resampler:
@@ -246,9 +246,10 @@ def check_waveform(y: Any) -> np.ndarray:
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
-        A mono waveform. Integers of an audio format (uint8, int8, int16, int32) are
-        scaled to -1 ... 1 by the range of their type, other numbers are kept.
+    y : array-like of shape (n_samples,) or (n_channels, n_samples)
+        A waveform; up to eight channels are mixed down. Integers of an audio format
+        (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type,
+        other numbers are kept.
 
     Returns
     -------
@@ -258,7 +259,7 @@ def check_waveform(y: Any) -> np.ndarray:
     Raises
     ------
     AudioError
-        If it is not one-dimensional, not of real numbers, empty, or not finite.
+        If it is no waveform, not of real numbers, empty, or not finite.
     """
     if np.ma.isMaskedArray(y):
         raise AudioError("bad_type", "is a masked array", "Fill it: y.filled(0).")
@@ -270,18 +271,20 @@ def check_waveform(y: Any) -> np.ndarray:
             what,
             "Expected a path, or an array (n_samples,) of floats or PCM integers.",
         )
-    if y.ndim != 1:
+    is_stereo = y.ndim == 2 and len(y) <= min(ARRAY_CHANNELS, y.shape[1])
+    if y.ndim != 1 and not is_stereo:
         hint = "Mix down to mono first."
-        if y.ndim == 2 and y.shape[0] > y.shape[1]:
-            hint = "Mix down to mono first: y.mean(axis=1)."
+        if y.ndim == 2 and y.shape[1] <= ARRAY_CHANNELS:
+            hint = "Channels come first (did you mean y.T?)."
         raise AudioError(
             "bad_shape",
             f"has {y.ndim} dimensions, shape {y.shape}",
-            f"Expected one waveform (n_samples,). {hint}",
+            f"Expected (n_samples,) or (n_channels, n_samples). {hint}",
         )
     if y.size == 0:
         raise AudioError("empty", "has no samples", "Leave it out, with its label.")
-    return check_finite(pcm_to_float(y), None)
+    y = pcm_to_float(y)
+    return check_finite(y.mean(axis=0, dtype=np.float32) if y.ndim == 2 else y, None)
 
 
 def pcm_to_float(y: np.ndarray) -> np.ndarray:
@@ -295,12 +298,12 @@ def pcm_to_float(y: np.ndarray) -> np.ndarray:
 
 
 def check_finite(y: np.ndarray, path: str | None, offset: int = 0) -> np.ndarray:
-    """Return y if all its samples are finite, else raise an AudioError.
+    """Return y if all its samples are finite and not absurd, else raise an AudioError.
 
     The error counts from ``offset``, the samples of the file before this block.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(np.dot(y, y)):  # only if all are, in a third of the time
+        if np.dot(y, y) < LOUDEST**2:  # only if all are, in a third of the time
             return y
     finite = np.isfinite(y)
     if not finite.all():
@@ -312,11 +315,18 @@ def check_finite(y: np.ndarray, path: str | None, offset: int = 0) -> np.ndarray
             "Expected finite samples between about -1 and 1. Export it again.",
             path,
         )
+    if (loudest := np.abs(y).max()) > LOUDEST:
+        raise AudioError(
+            "not_finite",
+            f"is so loud, up to {loudest:.2g}, that its power overflows",
+            "Expected samples between about -1 and 1. Scale it down.",
+            path,
+        )
     return y
 
 
 @contextmanager
-def _opened(path: Any) -> Iterator[Any]:
+def _opened(path: Any, truncated: str, max_duration: float | None) -> Iterator[Any]:
     """Open a file for decoding after everything that can be told beforehand."""
     import soundfile
 
@@ -328,7 +338,10 @@ def _opened(path: Any) -> Iterator[Any]:
     except RuntimeError as error:
         raise _undecodable(name, start, error) from error
     with sound:
-        _check_header(sound, name)
+        _check_header(sound.samplerate, sound.channels, sound.frames, name)
+        check_duration(sound.frames, sound.samplerate, max_duration, name)
+        if truncated == "raise" and (found := missing_end(sound, sound.name)):
+            raise _cut(found, name)
         yield sound
 
 
@@ -386,6 +399,9 @@ def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
 
 
 def _undecodable(name: str, start: bytes, error: Exception) -> AudioError:
+    if start[:4] == b"RIFF" and start[8:16] == b"WAVEfmt " and len(start) >= 28:
+        channels, sample_rate = struct.unpack_from("<HI", start, 22)
+        _check_header(sample_rate, channels, 1, name)
     reason = f"libsndfile says: {error}"
     for signature, meaning in SIGNATURES:
         if start.lower().lstrip().startswith(signature.lower()):
@@ -401,20 +417,23 @@ def _undecodable(name: str, start: bytes, error: Exception) -> AudioError:
     )
 
 
-def _check_header(sound: Any, name: str) -> None:
+def _check_header(sample_rate: int, channels: int, n_samples: int, name: str) -> None:
     low, high = SAMPLE_RATES
     problem = ""
-    if not low <= sound.samplerate <= high:
-        problem = f"a sample rate of {sound.samplerate} Hz (allowed: {low} to {high})"
-    elif not 1 <= sound.channels <= MAX_CHANNELS:
-        problem = f"{sound.channels} channels (allowed: 1 to {MAX_CHANNELS})"
-    elif sound.frames < 0 or sound.frames >= 2**62:
-        problem = f"a length of {sound.frames} samples"
+    if not low <= sample_rate <= high:
+        problem = f"a sample rate of {sample_rate} Hz (allowed: {low} to {high})"
+    elif not 1 <= channels <= MAX_CHANNELS:
+        problem = f"{channels} channels (allowed: 1 to {MAX_CHANNELS})"
+    elif not 0 <= n_samples < 2**62:
+        problem = f"a length of {n_samples} samples"
     if problem:
         raise AudioError(
             "bad_header", f"claims {problem}", "Export or fetch it again.", name
         )
-    if sound.frames == 0:
+    if n_samples == 0:
         raise AudioError(
-            "empty", "has no samples", "Fetch it again or leave it out.", name
+            "empty",
+            "has no samples by its header",
+            "Fetch it again, repair it, or leave it out.",
+            name,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import nullcontext
 from functools import lru_cache
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -20,9 +22,8 @@ from skdeepmir._sklearn import (
     _fit_context,
     check_clip_labels,
 )
-from skdeepmir.audio import AudioError
+from skdeepmir.audio import AudioError, AudioWarning
 from skdeepmir.feature_store import FeatureStore
-from skdeepmir.frames import as_sequence
 from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
 
 
@@ -86,6 +87,21 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     short : {"pad", "raise"}, default="pad"
         What to do with a clip that is shorter than the longest window: fill it up with
         silence (every clip has at least one frame) or raise an error.
+    truncated : {"raise", "accept"}, default="raise"
+        What to do with a file whose end is missing or damaged: treat it as bad, or
+        take what comes before. The default, because half a song has other features,
+        and annotations that do not fit.
+    max_duration : float, default=7200.0
+        Longest file in s that is accepted: 1.6 MB can hold three hours of silence, and
+        a damaged header can promise a month. Two hours exceed nearly all tracks; None
+        sets no limit. Waveforms in memory have none.
+    on_error : {"raise", "nan"}, default="raise"
+        What to do about clips that cannot be used. "raise" stops at the first; of all
+        files whose headers are bad, before the first is decoded. "nan" gives them, and
+        no others, frames of NaN (a single one in lists), and one
+        :class:`~skdeepmir.audio.AudioWarning` that has them as ``problems``. Nothing
+        drops rows here, because labels would not follow: see
+        :func:`~skdeepmir.drop_bad_audio`.
     cache_dir : str or PathLike, default=None
         Folder of a :class:`~skdeepmir.FeatureStore` that keeps the features of files:
         each file is decoded once for all folds, candidates, processes and later runs.
@@ -112,6 +128,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
 
     See Also
     --------
+    drop_bad_audio : Remove clips that cannot be used, and their labels, beforehand.
     FeatureStore : What ``cache_dir`` keeps: look at it, clear it.
     MultiTimescalePooler : Statistics of frames over windows or the whole clip.
     FrameTransformer : Any scikit-learn transformer on frames.
@@ -163,6 +180,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         "amin": [Interval(Real, 0, None, closed="neither")],
         "deltas": [Interval(Integral, 0, 2, closed="both")],
         "short": [StrOptions({"pad", "raise"})],
+        "truncated": [StrOptions({"raise", "accept"})],
+        "max_duration": [Interval(Real, 0, None, closed="neither"), None],
+        "on_error": [StrOptions({"raise", "nan"})],
         "cache_dir": [str, os.PathLike, None],
         "cache_size": [Interval(Real, 0, None, closed="neither"), None],
         "n_jobs": [Integral, None],
@@ -187,6 +207,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         amin=1e-10,
         deltas=0,
         short="pad",
+        truncated="raise",
+        max_duration=7200.0,
+        on_error="raise",
         cache_dir=None,
         cache_size=20.0,
         n_jobs=None,
@@ -207,6 +230,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         self.amin = amin
         self.deltas = deltas
         self.short = short
+        self.truncated = truncated
+        self.max_duration = max_duration
+        self.on_error = on_error
         self.cache_dir = cache_dir
         self.cache_size = cache_size
         self.n_jobs = n_jobs
@@ -226,8 +252,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         X : list of path, list of ndarray of shape (n_samples_i,), or array-like of \
                 shape (n_clips, n_samples)
             Audio files (str, Path, or a Series or object array of them; their headers
-            are read, nothing is decoded), mono waveforms at ``sample_rate``, or
-            waveforms of equal length.
+            are read, nothing is decoded), waveforms at ``sample_rate`` (of
+            ``(n_channels, n_samples)`` the mean over channels is taken), both mixed, or
+            mono waveforms of equal length.
         y : array-like of shape (n_clips,), default=None
             Only its length is checked, before hours of extraction rather than after.
 
@@ -311,7 +338,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
 
     def _fit(self, X, y, recipe):
         clips = self._read(X, recipe, reset=True)
-        check_clip_labels(y, len(clips))
+        check_clip_labels(y, len(clips.items))
         self.feature_names_ = np.array(recipe.feature_names(), dtype=object)
         return clips
 
@@ -340,6 +367,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             amin=float(self.amin),
             deltas=int(self.deltas),
             short=self.short,
+            truncated=self.truncated,
+            max_duration=self.max_duration,
         )
 
     def _store(self):
@@ -348,30 +377,27 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         return FeatureStore(self.cache_dir, cache_size=self.cache_size)
 
     def _read(self, X, recipe, *, reset):
-        """Return one path or float32 waveform per clip, or a 2-D array of waveforms."""
-        if isinstance(X, str | bytes | os.PathLike):
-            raise ValueError(
-                f"X is a single path, {os.fsdecode(X)!a}; expected a set of clips. For "
-                "one file pass [path], for a folder see "
-                "skdeepmir.datasets.load_audio_folder."
-            )
-        if isinstance(X, dict | set) and not hasattr(X, "shape"):  # DOK is a dict
-            raise ValueError(
-                f"X is a {type(X).__name__}, which has no order; pass a list of clips."
-            )
-        clips = as_sequence(X)
-        if isinstance(clips, list) and not clips:
-            raise ValueError("X holds 0 clips; expected at least 1 path or waveform.")
-        if not isinstance(clips, list) or not _holds_audio(clips):
-            return self._read_array(X, reset=reset)
-        if reset and hasattr(self, "n_features_in_"):
-            del self.n_features_in_
-        return _check_rows(clips, self._store(), recipe)
-
-    def _read_array(self, X, *, reset):
-        X = validate_data(self, X, reset=reset, ensure_all_finite=False)
-        waveforms = audio.pcm_to_float(X)
-        return np.stack(_check_rows(list(waveforms)))
+        """Return one path or float32 waveform per clip, or the error of a bad one."""
+        clips = audio.list_audio(X)
+        is_array = clips is None
+        store = None
+        if is_array:
+            clips = validate_data(self, X, reset=reset, ensure_all_finite=False)
+            audio.check_waveform_table(clips)
+        else:
+            store = self._store()
+            if reset and hasattr(self, "n_features_in_"):
+                del self.n_features_in_
+        checked = [_checked(clip, recipe, store) for clip in clips]
+        errors = {
+            row: error
+            for row, error in enumerate(checked)
+            if isinstance(error, AudioError)
+        }
+        if errors and self.on_error == "raise":
+            row, error = next(iter(errors.items()))
+            raise error.at_row(row, tuple(errors)) from error.__cause__
+        return Clips(checked, clips.shape[1] if is_array else None)
 
     def _extract(self, clips, recipe):
         store = self._store()
@@ -382,30 +408,68 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             frames = Parallel(
                 n_jobs=self.n_jobs, prefer="threads", return_as="generator"
             )(
-                delayed(_extract_clip)(clip, row, recipe, store)
-                for row, clip in enumerate(clips)
+                delayed(_extract_clip)(clip, row, recipe, store, self.on_error)
+                for row, clip in enumerate(clips.items)
             )
             frames = list(
                 progress(
                     frames,
-                    total=len(clips),
+                    total=len(clips.items),
                     label=f"Extracting {self.kind}",
                     unit="clips",
                     verbose=self.verbose,
                 )
             )
-        return np.stack(frames) if isinstance(clips, np.ndarray) else frames
+        problems = [error for error in frames if isinstance(error, AudioError)]
+        if problems:
+            is_array = clips.n_samples is not None
+            n_frames = recipe.count_frames(clips.n_samples) if is_array else 1
+            shape = n_frames, len(recipe.feature_names())
+            for error in problems:
+                frames[error.row] = np.full(shape, np.nan, dtype=np.float32)
+            # A worker process could not: its warnings don't reach the user.
+            warning = AudioWarning("their frames are NaN", problems)
+            warnings.warn(warning, stacklevel=3)
+        return frames if clips.n_samples is None else np.stack(frames)
 
 
-def _extract_clip(clip, row, recipe, store):
+class Clips(NamedTuple):
+    """What was read from X."""
+
+    items: list  # a path, a waveform or an AudioError each
+    n_samples: int | None  # of each clip, where X was one array
+
+
+def _checked(clip, recipe, store):
+    """Return a path, or a waveform as float32, or the error that says why not.
+
+    Files whose features are in the store are not opened.
+    """
+    is_path = audio.is_path(clip)
+    if is_path and store is not None and store.holds(clip, recipe.key()):
+        return clip
+    try:
+        return audio.check_clip(clip, **recipe.limits)
+    except AudioError as error:
+        return error
+
+
+def _extract_clip(clip, row, recipe, store, on_error):
     """Return the frames of one clip, or say which row is bad."""
     try:
+        if isinstance(clip, AudioError):
+            raise clip
         with np.errstate(over="ignore", invalid="ignore"):  # the recipe reports them
             if store is None or isinstance(clip, np.ndarray):
                 return audio.join_blocks(recipe.frame_blocks(clip))
-            return store.fetch(clip, recipe.key(), lambda: recipe.frame_blocks(clip))
+            frames = store.fetch(clip, recipe.key(), lambda: recipe.frame_blocks(clip))
+            recipe.refuse_long(len(frames), clip)
+            return frames
     except AudioError as error:
-        raise error.at_row(row) from error.__cause__
+        located = error.at_row(row)
+        if on_error == "nan":
+            return located
+        raise located from error.__cause__
 
 
 @lru_cache(maxsize=1)
@@ -414,49 +478,3 @@ def _blas():
     import threadpoolctl
 
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
-
-
-def _holds_audio(clips):
-    """Tell whether a list's items are files or arrays rather than rows of numbers."""
-    return any(
-        item is None or isinstance(item, str | bytes | os.PathLike | np.ndarray)
-        for item in clips
-    )
-
-
-def _check_rows(clips, store=None, recipe=None):
-    """Check every clip; files by their headers, waveforms by their samples.
-
-    Files whose features are in the store are not opened. All rows are looked at before
-    anything is raised, so that one error names them all.
-    """
-    by_path = isinstance(clips[0], str | bytes | os.PathLike)
-    key = None if store is None else recipe.key()
-    checked, errors = [], {}
-    for row, clip in enumerate(clips):
-        try:
-            if isinstance(clip, str | bytes | os.PathLike) != by_path:
-                raise _mixed(clip, by_path)
-            if by_path:
-                if store is None or not store.holds(clip, key):
-                    audio.read_header(clip)
-                checked.append(clip)
-            else:
-                checked.append(audio.check_waveform(clip))
-        except AudioError as error:
-            errors[row] = error
-    if errors:
-        row, error = next(iter(errors.items()))
-        raise error.at_row(row, tuple(errors)) from error.__cause__
-    return checked
-
-
-def _mixed(clip, by_path):
-    is_path = isinstance(clip, str | bytes | os.PathLike)
-    return AudioError(
-        "bad_type",
-        f"is a {type(clip).__name__}, but row 0 is a "
-        f"{'path' if by_path else 'waveform'}",
-        "Pass either paths or waveforms.",
-        os.fsdecode(clip) if is_path else None,
-    )

@@ -19,7 +19,7 @@ MEL_KINDS = ("mel", "log_mel", "mfcc")
 FOURIER_KINDS = ("magnitude", "power", *MEL_KINDS)
 CONSTANT_Q_KINDS = ("cqt", "chroma")
 # Counts changes of what is computed: stored features of other versions are not used.
-VERSION = 1
+VERSION = 2
 # Waveforms in memory are taken whole up to this length (48 s at 22,050 Hz), else in
 # blocks that stay in the processor's cache.
 WHOLE, BLOCK = 1 << 20, 1 << 18
@@ -47,6 +47,8 @@ class Recipe:
     amin: float
     deltas: int
     short: str
+    truncated: str
+    max_duration: float | None  # s, of files
 
     def __post_init__(self) -> None:
         if not self.fmin < self.fmax <= self.sample_rate / 2:
@@ -108,12 +110,34 @@ class Recipe:
             names += ["amin"]
         if self.kind in ("magnitude", "power", "mel", "cqt"):
             names += ["log"]
+        if self.truncated == "accept":
+            names += ["truncated"]
         if self.is_constant_q or self.kind in MEL_KINDS:
             versions["librosa"] = version("librosa")  # its filters
         return {
             "parameters": {n: getattr(self, n) for n in names},
             "versions": versions,
         }
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What a file must keep to."""
+        return {"truncated": self.truncated, "max_duration": self.max_duration}
+
+    def refuse_long(self, n_frames: int, path: Any) -> None:
+        """Raise an error for stored features of a file that is too long."""
+        n_samples = (n_frames - 1) * self.hop_length  # at least
+        name = audio.path_name(path)
+        audio.check_duration(n_samples, self.sample_rate, self.max_duration, name)
+
+    def count_frames(self, n_samples: int) -> int:
+        """Return the frames of a waveform."""
+        return audio.count_frames(
+            n_samples,
+            n_fft=max(self.window_sizes),
+            hop_length=self.hop_length,
+            center=self.center,
+        )
 
     def frame_blocks(self, clip: Any) -> Iterator[np.ndarray]:
         """Yield the frames of a file or a waveform, piece by piece.
@@ -136,7 +160,9 @@ class Recipe:
         path = None
         if not isinstance(clip, np.ndarray):
             path = audio.path_name(clip)
-            blocks = audio.stream_audio(clip, sample_rate=self.sample_rate)
+            blocks = audio.stream_audio(
+                clip, sample_rate=self.sample_rate, **self.limits
+            )
         elif len(clip) <= WHOLE:
             blocks = iter([clip])
         else:

@@ -1,0 +1,89 @@
+"""What is raised for a bad clip, and what warns of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+SHOWN = 10  # rows that a message lists
+
+
+class AudioError(ValueError):
+    """A clip that cannot be used: which one, why, and what to do about it.
+
+    Parameters
+    ----------
+    code : str
+        One word for the kind of problem, such as ``"missing"`` or ``"undecodable"``;
+        ``"bad_x"`` where there is no set of clips at all.
+    found : str
+        What was found, as the end of a sentence that begins with the file's name.
+    fix : str
+        What was expected and what the user can do.
+    path : str, optional
+        The file; waveforms have none.
+    row : int, optional
+        The position of the clip in X.
+    bad_rows : tuple of int, default=()
+        All rows that were found bad, where more than one was looked at.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        found: str,
+        fix: str,
+        path: str | None = None,
+        row: int | None = None,
+        bad_rows: tuple[int, ...] = (),
+    ) -> None:
+        self.code, self.found, self.fix = code, found, fix
+        self.path, self.row, self.bad_rows = path, row, bad_rows
+        # ascii(): a newline or an escape sequence in a name must not reach a terminal.
+        what = "X" if code == "bad_x" else "the waveform"
+        if path is not None:
+            what = ascii(path)
+        message = f"{what} {found} ({code}). {fix}"
+        if row is not None:
+            message = f"row {row}: {message}"
+        if len(bad_rows) > 1:
+            message += f" [{_listed(bad_rows)}; skdeepmir.drop_bad_audio removes them]"
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without it the error cannot come back from a worker process.
+        args = (self.code, self.found, self.fix, self.path, self.row, self.bad_rows)
+        return type(self), args
+
+    def at_row(self, row: int, bad_rows: tuple[int, ...] = ()) -> AudioError:
+        """Return the same error with the position of the clip in X."""
+        return type(self)(self.code, self.found, self.fix, self.path, row, bad_rows)
+
+
+class AudioWarning(UserWarning):
+    """Clips that cannot be used, where that is no error.
+
+    Parameters
+    ----------
+    done : str
+        What was done with them.
+    problems : iterable of AudioError
+        One for each, with its row.
+    """
+
+    def __init__(self, done: str, problems: Iterable[AudioError]) -> None:
+        self.done, self.problems = done, tuple(problems)
+        rows = tuple(error.row for error in self.problems)
+        text = "; ".join(str(error) for error in self.problems[:3])
+        more = "" if len(rows) <= 3 else f"; and {len(rows) - 3} more"
+        super().__init__(f"{_listed(rows)}, {done}: {text}{more}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.done, self.problems)
+
+
+def _listed(rows: tuple[int | None, ...]) -> str:
+    listed = ", ".join(str(row) for row in rows[:SHOWN])
+    more = ", ..." if len(rows) > SHOWN else ""
+    plural = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
+    return f"{plural} bad: {listed}{more}"

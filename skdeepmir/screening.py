@@ -1,0 +1,182 @@
+"""Bad clips found, and removed, before anything is learned from the others."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from skdeepmir import audio
+from skdeepmir._progress import progress
+from skdeepmir._sklearn import _safe_indexing, check_consistent_length
+from skdeepmir.audio import AudioError, AudioWarning
+
+
+def drop_bad_audio(
+    X: Any,
+    *arrays: Any,
+    truncated: str = "raise",
+    max_duration: float | None = 7200.0,
+    n_jobs: int | None = None,
+    verbose: bool = True,
+) -> Any:
+    """Remove the clips that cannot be used, with their labels, and say which.
+
+    Every file is decoded once, because a header does not tell all; nothing is kept.
+
+    Parameters
+    ----------
+    X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
+        Clips, as for :class:`~skdeepmir.SpectrogramExtractor`.
+    *arrays : sequence of length n_clips
+        What goes with them: y, groups, sample_weight. None stays None.
+    truncated : {"raise", "accept"}, default="raise"
+        Whether a file whose end is missing or damaged counts as bad. Set it as in the
+        extractor, like ``max_duration``.
+    max_duration : float, default=7200.0
+        Longest file in s that is accepted; None sets no limit.
+    n_jobs : int, default=None
+        Files that are decoded at the same time, in threads, through joblib.
+    verbose : bool, default=True
+        Whether to show a progress bar where it takes longer than two seconds.
+
+    Returns
+    -------
+    *kept : list
+        X and the arrays without the bad rows, in their own containers; X alone if there
+        are no others.
+
+    Raises
+    ------
+    AudioError
+        If X is no set of clips, or no clip can be used.
+    ValueError
+        If an array is not as long as X.
+
+    Warns
+    -----
+    AudioWarning
+        If rows were removed. Its ``problems`` has an ``AudioError`` for each, with the
+        row in the X that was given.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from skdeepmir import drop_bad_audio
+    >>> clips = [np.ones(2000) / 2, np.array([np.nan]), np.zeros(3000)]
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     X, y = drop_bad_audio(clips, ["jazz", "rock", "folk"])
+    >>> len(X), y
+    (2, ['jazz', 'folk'])
+    >>> [(error.row, error.code) for error in caught[0].message.problems]
+    [(1, 'not_finite')]
+    """
+    audio.list_audio(X)  # a clear error before lengths are looked at
+    check_consistent_length(X, *arrays)
+    problems = find_bad_audio(
+        X,
+        truncated=truncated,
+        max_duration=max_duration,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
+    kept = [X, *arrays]
+    if problems:
+        bad = {error.row for error in problems}
+        good = [row for row in range(len(X)) if row not in bad]
+        if not good:
+            first = problems[0]
+            raise first.at_row(0, tuple(range(len(X)))) from first.__cause__
+        warnings.warn(AudioWarning("removed", problems), stacklevel=2)
+        kept = [a if a is None else _safe_indexing(a, good) for a in kept]
+    return kept if arrays else kept[0]
+
+
+def check_audio(
+    X: Any,
+    *,
+    truncated: str = "raise",
+    max_duration: float | None = 7200.0,
+    n_jobs: int | None = None,
+    verbose: bool = True,
+) -> Any:
+    """List the clips that cannot be used, and why.
+
+    Parameters
+    ----------
+    X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
+        Clips; see :func:`drop_bad_audio`, as for the other parameters.
+    truncated, max_duration, n_jobs, verbose : optional
+        See :func:`drop_bad_audio`.
+
+    Returns
+    -------
+    problems : DataFrame
+        A row for each bad clip: "row" in X, "path" (quoted and in ASCII, so that it can
+        be printed, written and opened anywhere; None for waveforms), "code", "problem"
+        and "fix".
+
+    Raises
+    ------
+    AudioError
+        If X is no set of clips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import check_audio
+    >>> problems = check_audio([np.ones(2000) / 2, np.array([])])
+    >>> problems[["row", "code", "problem"]]
+       row   code         problem
+    0    1  empty  has no samples
+    """
+    import pandas as pd
+
+    problems = find_bad_audio(
+        X,
+        truncated=truncated,
+        max_duration=max_duration,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
+    rows = [
+        (e.row, None if e.path is None else ascii(e.path), e.code, e.found, e.fix)
+        for e in problems
+    ]
+    return pd.DataFrame(rows, columns=["row", "path", "code", "problem", "fix"])
+
+
+def find_bad_audio(
+    X: Any, *, n_jobs: int | None, verbose: bool, **limits: Any
+) -> list[AudioError]:
+    """Return an error with its row for each clip that cannot be used."""
+    from joblib import Parallel, delayed
+    from sklearn.utils import check_array
+
+    clips = audio.list_audio(X)
+    if clips is None:
+        clips = check_array(X, ensure_all_finite=False)
+        audio.check_waveform_table(clips)
+    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+        delayed(_problem)(clip, row, limits) for row, clip in enumerate(clips)
+    )
+    watched = progress(
+        results,
+        total=len(clips),
+        label="Checking audio",
+        unit="clips",
+        verbose=verbose,
+    )
+    return [error for error in watched if error is not None]
+
+
+def _problem(clip: Any, row: int, limits: dict[str, Any]) -> AudioError | None:
+    try:
+        clip = audio.check_clip(clip, **limits)
+        if audio.is_path(clip):
+            sample_rate = audio.read_header(clip, **limits).sample_rate
+            for _ in audio.stream_audio(clip, sample_rate=sample_rate, **limits):
+                pass
+    except AudioError as error:
+        return error.at_row(row)
+    return None

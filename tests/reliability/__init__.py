@@ -1,0 +1,1 @@
+"""The reliability table: ``python -m tests.reliability``; see README.md."""

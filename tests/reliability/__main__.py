@@ -1,0 +1,71 @@
+"""Print the reliability table."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from importlib import import_module
+from pathlib import Path
+
+from ._figures import Effort
+
+MODULES = ("audio_input", "killed_jobs", "resources", "determinism", "hostile_files")
+
+
+def all_figures():
+    """Return the figures of all modules by number."""
+    modules = [import_module(f".{name}", __package__) for name in MODULES]
+    return sorted((f for m in modules for f in m.FIGURES), key=lambda f: f.number)
+
+
+def measure(figure, seed, is_full):
+    """Measure a figure in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix=f"figure-{figure.number}-"))
+    try:
+        return figure.measure(Effort(seed, is_full, folder))
+    finally:
+        shutil.rmtree(folder)
+
+
+def main():
+    """Measure the figures that were asked for; exit with 1 if one is not reached."""
+    parser = argparse.ArgumentParser(prog="python -m tests.reliability")
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument("--quick", action="store_true", help="5 minutes (the default)")
+    effort.add_argument("--full", action="store_true", help="about an hour")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, nargs="+", help="numbers of figures")
+    parser.add_argument("--out", type=Path, help="write the table here as JSON")
+    args = parser.parse_args()
+
+    print("| # | figure | goal | found | reached | s |", "| - " * 6 + "|", sep="\n")
+    rows = []
+    for figure in all_figures():
+        if args.only and figure.number not in args.only:
+            continue
+        start = time.perf_counter()
+        try:
+            found, reached = measure(figure, args.seed, args.full)
+        except Exception as error:  # the other figures are still worth knowing
+            found, reached = f"{type(error).__name__}: {str(error)[:300]}", False
+        row = {
+            "number": figure.number,
+            "figure": figure.name,
+            "goal": figure.goal,
+            "found": found,
+            "reached": reached,
+            "seconds": round(time.perf_counter() - start, 1),
+        }
+        rows.append(row)
+        cells = {**row, "reached": "yes" if reached else "no"}.values()
+        print("|", " | ".join(str(c).replace("|", "\\|") for c in cells), "|", flush=True)
+    if args.out:
+        report = {"seed": args.seed, "full": args.full, "figures": rows}
+        args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    sys.exit(not all(row["reached"] for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -194,7 +194,7 @@ def print_peak(kind, path, store):
     def extract(clips):
         if kind != "librosa":
             extractor = SpectrogramExtractor(
-                kind, cache_dir=store or None, verbose=False
+                kind, cache_dir=store or None, max_duration=None, verbose=False
             )
             return extractor.fit_transform(clips)[0]
         y = clips[0]

@@ -17,6 +17,7 @@ from skdeepmir.audio._framing import join_blocks, mark_last
 from skdeepmir.audio._truncation import knows_length, missing_end
 
 BLOCK = 1 << 18  # frames decoded at a time: 6 to 12 s, 1 to 2 MB
+ACCEPTED_BLOCK = 1 << 12  # a frame of FLAC, of files that may break off
 SAMPLE_RATES = (1_000, 768_000)  # Hz; outside of it a header is taken for broken
 MAX_CHANNELS = 64
 ARRAY_CHANNELS = 8  # of a waveform in memory; more rows are taken for frames
@@ -177,9 +178,11 @@ def _decoded(sound: Any, name: str, truncated: str) -> Iterator[np.ndarray]:
     dtype, scale = ("int16", 1 / 32768) if sound.subtype == "PCM_16" else ("float32", 1)
     share = np.float32(scale / sound.channels)
     weights = np.full(sound.channels, share)
+    # What was decoded before an error comes back only if an earlier read has it.
+    at_once = BLOCK if truncated == "raise" else ACCEPTED_BLOCK
     n_read = 0
     try:
-        while len(block := sound.read(BLOCK, dtype=dtype, always_2d=True)):
+        while len(block := sound.read(at_once, dtype=dtype, always_2d=True)):
             n_read += len(block)
             if sound.channels == 1:
                 yield block[:, 0] * share

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import os
+import re
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from sklearn.model_selection import (
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
+from skdeepmir._errors import printable
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import check_clip_labels
 from skdeepmir.frames import as_sequence, object_array
@@ -142,7 +145,7 @@ def compare(
     return Comparison(pd.DataFrame(rows), metric, baseline)
 
 
-@dataclass
+@dataclass(repr=False)
 class Comparison:
     """Scores of pipelines on the same folds.
 
@@ -161,6 +164,13 @@ class Comparison:
     metric: str
     baseline: str
 
+    def __repr__(self):
+        names = self.folds["pipeline"].unique().tolist()
+        return (
+            f"Comparison(pipelines={names!a}, metric={self.metric!a}, "
+            f"baseline={self.baseline!a}, folds={self.folds['fold'].nunique()})"
+        )
+
     def summary(self):
         """Return one row for each pipeline.
 
@@ -169,7 +179,7 @@ class Comparison:
         summary : DataFrame
             "mean" and "se" (standard error) of the score over the folds, "difference"
             to the baseline, its two-sided "p_value" by the corrected resampled t-test,
-            and mean seconds per fold.
+            and mean seconds per fold. Control characters in names are escaped.
 
         Notes
         -----
@@ -181,11 +191,11 @@ class Comparison:
         n_folds = len(scores)
         first = self.folds.drop_duplicates("fold")
         ratio = float((first["n_test"] / first["n_train"]).mean())
-        rows = {}
+        names, rows = [], []
         for name, folds in self.folds.groupby("pipeline", sort=False):
             difference = scores[name] - scores[self.baseline]
             is_baseline = name == self.baseline
-            rows[name] = {
+            row = {
                 "mean": scores[name].mean(),
                 "se": scores[name].std() / np.sqrt(n_folds),
                 "difference": np.nan if is_baseline else difference.mean(),
@@ -195,7 +205,9 @@ class Comparison:
                 "fit_time": folds["fit_time"].mean(),
                 "predict_time": folds["predict_time"].mean(),
             }
-        return pd.DataFrame.from_dict(rows, orient="index")
+            names.append(printable(name))
+            rows.append(row)
+        return pd.DataFrame(rows, index=names)
 
     def to_markdown(self):
         """Return the summary as a Markdown table.
@@ -203,20 +215,21 @@ class Comparison:
         Returns
         -------
         table : str
-            One line for each pipeline.
+            One line for each pipeline. What Markdown, HTML or a terminal would take
+            for their own in names is escaped.
         """
         lines = [
-            f"| pipeline | {self.metric} | to {self.baseline} | p | fit (s) "
-            "| predict (s) |",
+            f"| pipeline | {_in_markdown(self.metric)} | to "
+            f"{_in_markdown(self.baseline)} | p | fit (s) | predict (s) |",
             "| --- | --- | --- | --- | --- | --- |",
         ]
         for name, row in self.summary().iterrows():
             change, p_value = "", ""
-            if name != self.baseline:
+            if name != printable(self.baseline):
                 change, p_value = f"{row.difference:+.3f}", f"{row.p_value:.3f}"
             lines.append(
-                f"| {name} | {row['mean']:.3f} ± {row.se:.3f} | {change} | {p_value} "
-                f"| {row.fit_time:.1f} | {row.predict_time:.1f} |"
+                f"| {_in_markdown(name)} | {row['mean']:.3f} ± {row.se:.3f} | {change} "
+                f"| {p_value} | {row.fit_time:.1f} | {row.predict_time:.1f} |"
             )
         return "\n".join(lines)
 
@@ -234,6 +247,12 @@ class Comparison:
             With ``ax_`` and ``figure_``.
         """
         return ComparisonDisplay(self.folds, self.metric).plot(ax)
+
+
+def _in_markdown(name):
+    """Return a name as text of a cell."""
+    text = html.escape(printable(name), quote=False)
+    return re.sub(r"([\\`*\[\]|$])", r"\\\1", text)
 
 
 def corrected_t_test(differences, test_train_ratio):

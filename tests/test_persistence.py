@@ -20,6 +20,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
+    IsolationForest,
     RandomForestClassifier,
     VotingClassifier,
 )
@@ -52,7 +53,14 @@ from skdeepmir import (
     MultiTimescalePooler,
     SpectrogramExtractor,
 )
-from skdeepmir.persistence import DIGITS, MANIFEST, SEAL, load, save
+from skdeepmir.persistence import (
+    DIGITS,
+    MANIFEST,
+    SEAL,
+    ModelFileError,
+    load,
+    save,
+)
 
 ESTIMATORS = TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS
 
@@ -470,7 +478,7 @@ def test_load_refuses_all_of_many_damaged_files(saved):
         mutant = bytearray(data)
         mutant[position] ^= 1 << rng.randint(8)
         saved.write_bytes(mutant)
-        with pytest.raises(ValueError, match="model.skdeepmir' cannot be loaded"):
+        with pytest.raises(ModelFileError, match="model.skdeepmir' cannot be loaded"):
             load(saved)
 
 
@@ -571,9 +579,68 @@ def test_load_refuses_a_member_twice(saved):
 
 
 def test_load_refuses_sparse_members(saved):
-    write_forged(saved, {**members_of(saved), "1.npz": b"PK"})
-    with pytest.raises(ValueError, match="'1.npz' is of no kind that save writes"):
+    frame = {"__class__": "spmatrix", "__module__": "scipy.sparse._matrix"}
+    node = {**frame, "__loader__": "SparseMatrixNode", "type": "scipy", "__id__": 7}
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, data=np.zeros(10**6))
+    for name in ("x.npz", "x.bin", "x.npy"):
+        write_forged(saved, {**members_of(saved), name: bomb.getvalue()})
+        forge_schema(saved, {**node, "file": name}, into="memory")
+        with pytest.raises(ModelFileError, match="SparseMatrix|magic string"):
+            load(saved)
+
+
+def test_load_refuses_compressed_arrays_under_the_name_of_plain_ones(saved):
+    members = members_of(saved)
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, data=np.zeros(10**6))
+    array = next(name for name in members if name.endswith(".npy"))
+    write_forged(saved, {**members, array: bomb.getvalue()})
+    with pytest.raises(ModelFileError, match="magic string"):
         load(saved)
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.npy", "x.bin", "x.py", "../x"])
+def test_load_refuses_members_that_no_object_has(name, saved):
+    members = members_of(saved)
+    array = next(name for name in members if name.endswith(".npy"))
+    write_forged(saved, {**members, name: members[array]})
+    with pytest.raises(ModelFileError, match=f"'{name}' .*belongs to no object"):
+        load(saved)
+
+
+def test_load_refuses_what_stands_before_the_zip(saved):
+    write_sealed(saved, pickle.dumps("a") + saved.read_bytes())
+    with pytest.raises(ModelFileError, match="something before or after its ZIP"):
+        load(saved)
+
+
+def test_load_refuses_headers_that_numpy_cannot_parse(saved):
+    members = members_of(saved)
+    array = next(name for name in members if name.endswith(".npy"))
+    broken = members[array].replace(b"}", b" ", 1)  # tokenize fails on that
+    write_forged(saved, {**members, array: broken})
+    with pytest.raises(ModelFileError, match="TokenError"):
+        load(saved)
+
+
+@pytest.mark.parametrize("is_forest", [True, False])
+def test_load_refuses_trees_that_read_beyond_rows(is_forest, tmp_path):
+    rng = np.random.RandomState(0)
+    X = rng.rand(60, 3)
+    y = X[:, 0] > rng.rand(60)
+    model = RandomForestClassifier(2, random_state=0).fit(X, y)
+    changed = model if is_forest else model.estimators_[1]
+    changed.n_features_in_ = 2  # rows of two would be taken, and three read
+    with pytest.raises(ValueError, match="reads 3 features, but rows have 2"):
+        save(model, tmp_path / "a")
+
+
+def test_forests_of_outliers_give_the_same_bits(tmp_path):
+    X = np.random.RandomState(0).rand(40, 3)
+    model = IsolationForest(n_estimators=5, max_features=2, random_state=0).fit(X)
+    save(model, tmp_path / "a")
+    assert_same_outputs(model, load(tmp_path / "a"), X)
 
 
 def test_load_refuses_old_protocols_of_skops(saved):
@@ -723,3 +790,12 @@ def test_hostile_files_run_nothing(saved, tmp_path):
         assert events  # the hook does see it
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def test_errors_show_names_of_hostile_files_on_one_line(saved):
+    node = {**function("builtins\x1b[31m", "str\n\u202e", "MethodNode")}
+    node["content"] = {"func": "a", "obj": TEXT}
+    forge_schema(saved, node, into="memory")
+    with pytest.raises(ModelFileError, match=r"builtins\\x1b\[31m.*str\\n") as caught:
+        load(saved)
+    assert str(caught.value).isprintable()

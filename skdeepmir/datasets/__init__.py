@@ -1,5 +1,9 @@
-"""Clips to learn from: generated (``make_*``) or on disk (``load_*``)."""
+"""Clips to learn from: generated (``make_*``) or on disk (``load_*``).
 
+``extract_archive`` and ``fetch_archive`` bring the archives of a collection to disk.
+"""
+
+from skdeepmir.datasets._archives import extract_archive, fetch_archive
 from skdeepmir.datasets._chord_collections import (
     load_billboard,
     load_isophonics,
@@ -14,6 +18,8 @@ from skdeepmir.datasets._mirdata import load_mirdata
 from skdeepmir.datasets._mtg_jamendo import load_mtg_jamendo
 
 __all__ = [
+    "extract_archive",
+    "fetch_archive",
     "load_audio_folder",
     "load_billboard",
     "load_gtzan",

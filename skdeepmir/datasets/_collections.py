@@ -6,9 +6,11 @@ of the part of each clip, and "" where a clip belongs to none.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,18 @@ from skdeepmir._errors import check_choice
 PARTS = ("train", "valid", "test")
 
 
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name the file where it cannot be read as a table."""
+    try:
+        yield
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{str(path)!a} is no table ({error}); expected text in UTF-8, a line for "
+            "each row."
+        ) from error
+
+
 def read_table(path: Path, source: str) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a tab-separated file, rows of any length.
 
@@ -25,7 +39,7 @@ def read_table(path: Path, source: str) -> tuple[list[str], list[list[str]]]:
     """
     if not path.is_file():
         raise ValueError(f"{str(path)!a} is missing; it comes from {source}.")
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with reading(path), open(path, newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.reader(file, delimiter="\t") if row]
     if len(rows) < 2:
         raise ValueError(f"{str(path)!a} has no rows; expected a header and clips.")

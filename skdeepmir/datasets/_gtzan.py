@@ -134,15 +134,14 @@ def load_gtzan(
         )
     names = [name for name, good in zip(names, keep, strict=True) if good]
     parts = parts[keep]
-    found = find_missing(
-        _paths(root, names), missing, f"Check that {str(root)!a} is all of GTZAN."
-    )
+    paths = _paths(root, names, source="The lists of GTZAN")
+    found = find_missing(paths, missing, f"Check that {str(root)!a} is all of GTZAN.")
     names = [name for name, there in zip(names, found, strict=True) if there]
     parts = parts[found]
     genres, target = np.unique([n.split("/")[0] for n in names], return_inverse=True)
     kind = f"fault-filtered: {describe_parts(parts)}" if filtered else "unfiltered"
     return Bunch(
-        data=_paths(root, names),
+        data=paths[found],
         target=target,
         target_names=genres,
         groups=None if groups is None else _group_files(names, groups),

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir.datasets._archives import RESERVED
+from skdeepmir.datasets._collections import reading
 from skdeepmir.frames import object_array
 
 AUDIO_EXTENSIONS = (
@@ -96,7 +98,7 @@ def load_audio_folder(folder, *, groups=None):
         [relative.parts[0] for relative in found], return_inverse=True
     )
     return Bunch(
-        data=_paths(root, names),
+        data=object_array(str(root / name) for name in names),
         target=target,
         target_names=target_names,
         groups=None if groups is None else _group_files(names, groups),
@@ -114,7 +116,9 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
         A CSV file with a header and the columns "path" and "label", and maybe "group"
         and "fold". A label may be several tags joined by ``|``.
     root : str or PathLike, default=None
-        Where relative paths start; None is the folder of the manifest.
+        Where relative paths start. Paths that lead out of it are refused: pass it for a
+        manifest from elsewhere. None is the folder of the manifest, and lets paths lead
+        anywhere, as a table of your own may.
     where : mapping of str to str, default=None
         Keep only the rows whose columns have these values, such as
         ``{"task": "tagging"}``.
@@ -138,8 +142,8 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     Raises
     ------
     ValueError
-        If a column is missing, no row is left, a row has no label or annotation, or a
-        path comes twice.
+        If a column is missing, no row is left, a row has no path, label or annotation,
+        a path comes twice, or one leads out of ``root``.
 
     Examples
     --------
@@ -159,7 +163,7 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
             f"where={where!r} is a {type(where).__name__}; expected a dict from "
             "columns to values, such as {'task': 'tagging'}."
         )
-    with open(manifest, newline="", encoding="utf-8-sig") as file:
+    with reading(manifest), open(manifest, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         table = list(reader)
         columns = reader.fieldnames or []
@@ -172,14 +176,19 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     table = [r for r in table if all(r[c] == str(v) for c, v in (where or {}).items())]
     if not table:
         raise ValueError(f"{str(manifest)!a} has no rows with where={where!r}.")
-    paths = [row["path"] for row in table]
+    paths = [row["path"] or "" for row in table]
+    if "" in paths:
+        raise ValueError(
+            f"{str(manifest)!a} gives no path in row {paths.index('') + 1} of "
+            f"{len(paths)}; expected one in each."
+        )
     if len(set(paths)) < len(paths):
         twice = next(path for path in paths if paths.count(path) > 1)
         raise ValueError(
             f"{str(manifest)!a} lists {twice!a} more than once. If the table holds "
             "several tasks, choose one with where={'task': ...}."
         )
-    labels = [row[target_column] for row in table]
+    labels = [row[target_column] or "" for row in table]
     if "" in labels:
         raise ValueError(
             f"{str(manifest)!a} gives no {target_column} for "
@@ -187,10 +196,11 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
             "the name of their column as annotations=."
         )
     folder = manifest.parent if root is None else Path(root)
+    rules = {"source": f"{str(manifest)!a}", "is_confined": root is not None}
     if annotations is None:
         target_names, target = _encode_labels(labels)
     else:
-        target_names, target = None, _paths(folder, labels)
+        target_names, target = None, _paths(folder, labels, **rules)
         missing = [path for path in target if not os.path.isfile(path)]
         if missing:
             raise ValueError(
@@ -198,7 +208,7 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
                 f"exist, such as {missing[0]!a}. Correct the table, or pass root=."
             )
     return Bunch(
-        data=_paths(folder, paths),
+        data=_paths(folder, paths, **rules),
         target=target,
         target_names=target_names,
         groups=_column(table, "group"),
@@ -207,8 +217,38 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     )
 
 
-def _paths(root, names):
+def _paths(root, names, *, source, is_confined=True):
+    """Return paths below a folder; `source` says in errors what lists them.
+
+    Where they are confined they must stay inside, symbolic links not followed.
+    """
+    for name in names:
+        fault = "holds a NUL" if "\0" in name else ""
+        if is_confined and not fault:
+            fault = _fault(root, name)
+        if fault:
+            raise ValueError(
+                f"{source} lists {name!a}, which {fault}; expected the path of a file "
+                f"below {str(root)!a}. Correct it; if it is not your own, do not use "
+                "it."
+            )
     return object_array(str(root / name) for name in names)
+
+
+def _fault(root, name):
+    """Return why a path does not stay inside a folder, "" if it does."""
+    parts = name.replace("\\", "/").split("/")
+    is_windows = re.match(r"[A-Za-z]:[\\/]|\\", name)
+    if is_windows and os.name != "nt":
+        return "is an absolute path of Windows"
+    if ".." in parts or os.path.isabs(name) or ":" in parts[0]:
+        inside = os.path.abspath(root)
+        path = os.path.abspath(os.path.join(inside, name.replace("\\", "/")))
+        if not Path(path).is_relative_to(inside):
+            return "leads out of the folder"
+    if any(RESERVED.fullmatch(part.partition(".")[0].rstrip()) for part in parts):
+        return "is a device on Windows"
+    return ""
 
 
 def _group_files(names, groups):

@@ -230,7 +230,11 @@ def load_magnatagatune(
     else:
         parts = _listed_parts(root, setting, names)
     keep = np.flatnonzero(parts != "")
-    paths = _paths(root if audio is None else Path(audio), names)
+    paths = _paths(
+        root if audio is None else Path(audio),
+        names,
+        source=f"{str(root / 'annotations_final.csv')!a}",
+    )
     keep = keep[_has_sound(paths[keep], [names[row] for row in keep])]
     keep = keep[
         find_missing(paths[keep], missing, "Pass audio= with the folder of 0 to f.")

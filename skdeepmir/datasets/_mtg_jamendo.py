@@ -122,7 +122,7 @@ def load_mtg_jamendo(
     _check_once([row[0] for row in rows], tables)
     root = Path(folder) / "audio" if audio is None else Path(audio)
     names = [row[3].removesuffix(".mp3") + SUFFIXES[quality] for row in rows]
-    paths = _paths(root, names)
+    paths = _paths(root, names, source="The tables of MTG-Jamendo")
     other = "low" if quality == "full" else "full"
     found = find_missing(
         paths,

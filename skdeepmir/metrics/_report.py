@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import make_scorer
 
+from skdeepmir._errors import printable
 from skdeepmir.metrics._areas import auc_clip, auc_tag, roc_areas
 from skdeepmir.metrics._checks import (
     check_scores,
@@ -101,6 +102,7 @@ def tag_report(
         Predictions, 0 or 1 too.
     tag_names : sequence of str, default=None
         Names of the tags. None takes the columns of a DataFrame ``y_true``, or numbers.
+        Control characters in them are escaped in the report.
     zero_division : float, default=nan
         Value of what has a zero denominator: precision of a tag that is never
         predicted, recall of one that no clip has. 0 is what published tables often use.
@@ -139,7 +141,8 @@ def tag_report(
     truth, predicted = indicators(y_true, "y_true"), indicators(y_pred, "y_pred")
     check_shapes(truth, predicted, "y_pred")
     n_clips, n_tags = truth.shape
-    names = range(n_tags) if tag_names is None else tag_names
+    names: Sequence[Any] = range(n_tags) if tag_names is None else tag_names
+    names = [printable(n) if isinstance(n, str) else n for n in names]
     if len(names) != n_tags:
         raise ValueError(f"tag_names has {len(names)} names, but there are {n_tags}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skdeepmir._errors import printable
 from skdeepmir.metrics import chord_confusion
 from skdeepmir.metrics._chord_scorers import frame_rate_of
 
@@ -117,17 +118,18 @@ class ChordConfusionDisplay:
         ax.set_facecolor("0.9")
         ax.imshow(percent, cmap="Blues", vmin=0, vmax=100)
         _write_numbers(ax, percent.to_numpy())
-        ax.set_xticks(range(n_columns), percent.columns)
-        ax.set_yticks(range(n_rows), percent.index)
-        if max(len(str(name)) for name in percent.columns) > 3:
+        columns = [printable(name) for name in percent.columns]
+        rows = [printable(name) for name in percent.index]
+        ax.set_xticks(range(n_columns), columns, parse_math=False)
+        ax.set_yticks(range(n_rows), rows, parse_math=False)
+        if max(map(len, columns)) > 3:
             ax.tick_params(axis="x", rotation=90)
         is_interval = 0 in percent.columns
-        ax.set_xlabel(
-            "estimated root, semitones above the true one"
-            if is_interval
-            else percent.columns.name
-        )
-        ax.set_ylabel(percent.index.name)
+        x_name = percent.columns.name or ""
+        if is_interval:
+            x_name = "estimated root, semitones above the true one"
+        ax.set_xlabel(printable(x_name), parse_math=False)
+        ax.set_ylabel(printable(percent.index.name or ""), parse_math=False)
         ax.set_title("% of the time of the reference", fontsize="medium")
         self.ax_, self.figure_ = ax, ax.figure
         return self

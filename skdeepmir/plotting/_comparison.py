@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from skdeepmir._errors import printable
+
 
 class ComparisonDisplay:
     """Scores of several pipelines: every fold, the mean and its standard error.
@@ -51,9 +53,11 @@ class ComparisonDisplay:
             ax.errorbar(
                 scores.mean(), place, xerr=error, fmt="D", color="C0", capsize=4
             )
-        ax.set_yticks(range(len(names)), names, parse_math=False)
+        labels = [printable(name) for name in names]
+        ax.set_yticks(range(len(names)), labels, parse_math=False)
         ax.invert_yaxis()
-        ax.set_xlabel(f"{self.metric} (folds; mean and standard error)")
+        label = f"{printable(self.metric)} (folds; mean and standard error)"
+        ax.set_xlabel(label, parse_math=False)
         ax.grid(axis="x", alpha=0.3)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from skdeepmir._errors import printable
+
 LARGEST_LEGEND = 20
 
 
@@ -104,17 +106,20 @@ class ProjectionDisplay:
         ):
             if (codes < 0).any():
                 ax.scatter(*points[codes < 0].T, s=8, color="0.8")
-            for code, label in enumerate(labels):
+            for code in range(len(labels)):
                 of_label = points[codes == code]
                 ax.scatter(
-                    *of_label.T, s=8, color=colours(places[code]), label=str(label)
+                    *of_label.T, s=8, color=colours(places[code]), label=f"{code}"
                 )
-            ax.set_title(name, parse_math=False)
+            ax.set_title(printable(name), parse_math=False)
             ax.set(xticks=[], yticks=[])
         if len(labels) <= LARGEST_LEGEND:
-            self.figure_.legend(
+            legend = self.figure_.legend(
                 *self.axes_[-1].get_legend_handles_labels(),
                 loc="outside right upper",
                 fontsize="small",
             )
+            # Only now: matplotlib leaves out labels that begin with "_".
+            for text, label in zip(legend.get_texts(), labels, strict=True):
+                text.set(text=printable(label), parse_math=False)
         return self

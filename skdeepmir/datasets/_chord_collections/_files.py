@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir.datasets._collections import reading
 from skdeepmir.frames import object_array
 
 
@@ -81,7 +82,7 @@ def read_csv(
     path: Path, columns: tuple[str, ...], delimiter: str
 ) -> list[dict[str, str]]:
     """Return the rows of a table that has at least these columns."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with reading(path), open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, delimiter=delimiter)
         for column in columns:
             if column not in (reader.fieldnames or []):

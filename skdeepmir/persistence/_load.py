@@ -1,0 +1,228 @@
+"""Estimators from one file: ``load``, and what is checked before."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import os
+import tokenize
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import skdeepmir
+from skdeepmir._errors import ModelFileError, printable
+from skdeepmir.persistence._forgeries import (
+    check_arrays,
+    check_files,
+    check_schema,
+    check_trees,
+)
+
+# A file is the ZIP that skops writes (schema.json, one .npy for each array), with a
+# manifest as one more member and a comment that ends it: SEAL and the SHA-256 of all
+# bytes before the hexadecimal digits.
+FORMAT = 1
+SEAL = b"skdeepmir estimator, SHA-256 "
+DIGITS = 64
+MANIFEST = "skdeepmir.json"
+# What skops does not trust by itself, and what sits in estimators that are.
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
+)
+# What skops, zipfile and the classes in a file raise where its content is no good.
+BAD_VALUES = (AttributeError, RuntimeError, TypeError, ValueError)
+BAD_CONTENT = (*BAD_VALUES, ArithmeticError, EOFError, ImportError, LookupError)
+BAD_HEADER = (SyntaxError, tokenize.TokenError)  # of an array: a Python literal
+BAD_FILE = (*BAD_CONTENT, *BAD_HEADER, MemoryError, zipfile.BadZipFile)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return the estimator of a file that :func:`save` wrote.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file. ``~`` is the home folder.
+
+    Returns
+    -------
+    estimator : estimator
+        It predicts and transforms as the one that was saved, bit for bit.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If the file is not from :func:`save`, damaged, of a newer version of this
+        package, or names what is neither scikit-learn's nor ours. It is a ValueError.
+
+    Warns
+    -----
+    UserWarning
+        If another version of scikit-learn saved it.
+
+    Notes
+    -----
+    Nothing that a file names is imported or called before all of it is checked, so a
+    file from elsewhere runs no code of its own. The checksum tells of damage, not who
+    wrote it: results, and parameters that name a folder (``cache_dir``, ``memory``),
+    are those of whoever did.
+
+    Examples
+    --------
+    See :func:`save`.
+    """
+    import sklearn
+
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no file {str(path)!a}. Expected one from skdeepmir.save."
+        )
+    try:
+        estimator, saved = unsealed(path.read_bytes())
+    except BAD_FILE as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        # What skops and NumPy say may hold what stands in the file.
+        text = printable(f"{kind}{error}")
+        raise ModelFileError(f"{str(path)!a} cannot be loaded. {text}") from error
+    if saved.split(".")[:2] != sklearn.__version__.split(".")[:2]:
+        warnings.warn(
+            f"{str(path)!a} was saved with scikit-learn {saved!a}, this is "
+            f"{sklearn.__version__}; results may differ. Install the version it was "
+            "saved with, or fit and save it again.",
+            stacklevel=2,
+        )
+    return estimator
+
+
+@functools.cache
+def trusted_names() -> frozenset[str]:
+    """Return the names that may stand in a file besides those that skops trusts."""
+    from sklearn import feature_selection, model_selection
+    from sklearn.base import BaseEstimator
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    public = [getattr(skdeepmir, name) for name in skdeepmir._HOMES]
+    ours = [c for c in public if isinstance(c, type) and issubclass(c, BaseEstimator)]
+    splitters = [
+        c
+        for c in vars(model_selection).values()
+        if isinstance(c, type) and hasattr(c, "split")
+    ]
+    scores = [get_scorer(name)._score_func for name in get_scorer_names()]
+    tests = [feature_selection.chi2, feature_selection.f_classif]
+    named = [*ours, *splitters, *scores, *tests, type(Path())]
+    return frozenset({*TRUSTED, *(f"{c.__module__}.{c.__name__}" for c in named)})
+
+
+def unsealed(sealed: bytes) -> tuple[Any, str]:
+    """Check a file; return its estimator and the scikit-learn that saved it."""
+    import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    _check_seal(sealed)
+    with zipfile.ZipFile(io.BytesIO(sealed)) as archive:
+        _check_sizes(archive, len(sealed))
+        if archive.comment[:-DIGITS] != SEAL or not sealed.startswith(b"PK\3\4"):
+            raise ValueError("It has something before or after its ZIP: it was forged.")
+        manifest = json.loads(archive.read(MANIFEST))
+        _check_versions(manifest)
+        members = members_of(archive)
+        if members != manifest["members"]:
+            raise ValueError("Its members are not those of its manifest: a forgery.")
+        contents = {name: archive.read(name) for name in members}
+    schema = json.loads(contents["schema.json"])
+    check_schema(schema)
+    check_arrays(contents)
+    bad = sorted(set(skops.io.get_untrusted_types(data=sealed)) - trusted_names())
+    if bad:
+        raise ValueError(
+            f"It names {', '.join(bad)!a}; expected only what is scikit-learn's or "
+            "skdeepmir's. Such a file is not from skdeepmir.save: do not use it."
+        )
+    check_files(schema, members)
+    with warnings.catch_warnings():  # load gives one warning for all
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        estimator = skops.io.loads(sealed, trusted=sorted(trusted_names()))
+    check_trees(estimator)
+    if type(estimator).__name__ != manifest["class"]:
+        raise ValueError(f"It holds a {type(estimator).__name__}: it was forged.")
+    return estimator, manifest["versions"]["sklearn"]
+
+
+def members_of(archive: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
+    """Return size and SHA-256 of all members but the manifest."""
+    contents = {n: archive.read(n) for n in archive.namelist() if n != MANIFEST}
+    return {
+        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    }
+
+
+def _check_seal(sealed: bytes) -> None:
+    """Refuse what is not ours, and all that was damaged."""
+    body, digits = sealed[:-DIGITS], sealed[-DIGITS:]
+    if not body.endswith(SEAL):
+        found = "empty" if not sealed else "no file of skdeepmir.save, or cut"
+        if sealed.startswith(b"\x80"):
+            found = "a pickle, which could run any code"
+        elif sealed.startswith(b"PK"):
+            found = "a ZIP file of something else, or cut"
+        raise ValueError(
+            f"It is {found}; expected a file from skdeepmir.save. Save it again."
+        )
+    if hashlib.sha256(body).hexdigest().encode() != digits:
+        raise ValueError("Its checksum is wrong: it is damaged. Copy or save it again.")
+
+
+def _check_sizes(archive: zipfile.ZipFile, n_bytes: int) -> None:
+    """Refuse members that would grow when they are read."""
+    infos = archive.infolist()
+    for info in infos:
+        is_plain = info.compress_type == zipfile.ZIP_STORED
+        if not is_plain or info.file_size != info.compress_size:
+            raise ValueError(
+                f"Its member {info.filename!a} is compressed; expected none to be."
+            )
+    total = sum(info.file_size for info in infos)
+    if total > n_bytes or len({info.filename for info in infos}) < len(infos):
+        raise ValueError(
+            f"Its members claim {total} bytes of {n_bytes}, or one name twice: it was "
+            "forged."
+        )
+
+
+def _check_versions(manifest: dict[str, Any]) -> None:
+    from packaging.version import Version
+
+    if manifest["format"] != FORMAT:
+        raise ValueError(
+            f"It has format {manifest['format']!a}; this version reads {FORMAT}. "
+            "Update it: pip install -U skdeepmir."
+        )
+    versions = manifest["versions"]
+    if not isinstance(versions["sklearn"], str):
+        raise ValueError(f"It has version {versions['sklearn']!a} of scikit-learn.")
+    saved, installed = versions["skdeepmir"], skdeepmir.__version__
+    if Version(saved) > Version(installed):
+        raise ValueError(
+            f"It was saved with skdeepmir {saved}, this is {installed}. Update it: pip "
+            "install -U skdeepmir."
+        )

@@ -1,0 +1,241 @@
+"""Estimators to one file: ``save``."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import skdeepmir
+from skdeepmir._disk import written_whole
+from skdeepmir.persistence._load import (
+    BAD_FILE,
+    BAD_VALUES,
+    DIGITS,
+    FORMAT,
+    MANIFEST,
+    SEAL,
+    members_of,
+    trusted_names,
+    unsealed,
+)
+
+
+def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write an estimator to one file, for :func:`load`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Of this package or scikit-learn, fitted or not; pipelines, searches and what
+        else holds estimators, too.
+    path : str or PathLike
+        The file; one that exists is replaced when the new one is complete. ``~`` is the
+        home folder.
+
+    Raises
+    ------
+    TypeError
+        If it is no estimator or holds what could not be loaded safely: a function, an
+        object of another package or a class of your own. The message says where.
+    ValueError
+        If it would not be the same after :func:`load`.
+    FileNotFoundError
+        If the folder of the file does not exist.
+
+    Notes
+    -----
+    There is no pickle inside, and no code: the file is a ZIP of JSON and ``.npy``
+    members, not compressed, with a checksum. What was written is read back and
+    compared before the file takes its name.
+
+    Histogram gradient boosting and the search trees of nearest neighbours
+    (``algorithm="brute"`` has none) cannot be saved: scikit-learn does not check the
+    indices inside, so that a forged file could crash the process. Those of decision
+    trees and forests are checked here.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdeepmir import MultiTimescalePooler, load, save
+    >>> rng = np.random.RandomState(0)
+    >>> clips = [rng.rand(30, 4), rng.rand(20, 4) + 1]
+    >>> model = make_pipeline(MultiTimescalePooler(), LogisticRegression())
+    >>> path = Path(tempfile.mkdtemp()) / "genres.skdeepmir"
+    >>> save(model.fit(clips, ["jazz", "techno"]), path)
+    >>> load(path).predict(clips)
+    array(['jazz', 'techno'], dtype='<U6')
+    """
+    from sklearn.base import BaseEstimator
+
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(
+            f"estimator is {_described(estimator)}; expected an estimator of "
+            "scikit-learn or skdeepmir, before the path."
+        )
+    path = Path(path).expanduser()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
+        )
+    data = _dumped(estimator)
+    _refuse_what_is_not_trusted(data)
+    sealed = _sealed(data, type(estimator).__name__)
+    _refuse_what_changes(data, sealed)
+    with written_whole(path) as file:
+        file.write(sealed)
+
+
+def _dumped(estimator: Any) -> bytes:
+    """Return the ZIP that skops writes."""
+    import skops.io
+
+    try:
+        return skops.io.dumps(estimator)
+    except RecursionError as error:
+        raise TypeError(
+            "estimator refers to itself, or is nested too deeply to be saved."
+        ) from error
+    except BAD_VALUES as error:
+        place, found = _unsaveable(estimator, "estimator")
+        raise TypeError(
+            f"{place} is {_described(found)}, which cannot be saved ({error}). Keep "
+            "what was learned in NumPy arrays."
+        ) from error
+
+
+def _unsaveable(value: Any, place: str) -> tuple[str, Any]:
+    """Return where skops fails, and at what."""
+    import skops.io
+    from sklearn.base import BaseEstimator
+
+    inside: Any = ()
+    if isinstance(value, dict | BaseEstimator):
+        inside = (value if isinstance(value, dict) else vars(value)).items()
+    elif isinstance(value, list | tuple):
+        inside = enumerate(value)
+    for key, child in inside:
+        try:
+            skops.io.dumps(child)
+        except BAD_VALUES:
+            return _unsaveable(child, f"{place}.{key}")
+    return place, value
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"a {type(value).__module__}.{type(value).__name__}"
+
+
+def _refuse_what_is_not_trusted(data: bytes) -> None:
+    """Raise a TypeError that names types, and where the first of each is."""
+    import skops.io
+
+    bad = set(skops.io.get_untrusted_types(data=data)) - trusted_names()
+    if not bad:
+        return
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        schema = json.loads(archive.read("schema.json"))
+    places: dict[str, str] = {}
+    for place, node in _nodes(schema):
+        name = f"{node['__module__']}.{node['__class__']}"
+        if node["__loader__"] == "MethodNode":
+            name += f".{node['content']['func']}"
+        places.setdefault(name, place)
+    found = ", ".join(f"{name} ({places.get(name, '?')})" for name in sorted(bad))
+    raise TypeError(
+        f"Found {found}; expected estimators of scikit-learn and skdeepmir that hold "
+        "numbers, strings and NumPy arrays. Functions and classes of your own cannot "
+        "be registered yet, and search trees of scikit-learn are not safe to load. "
+        "Leave it out or put another estimator in its place."
+    )
+
+
+def _nodes(part: Any, place: str = "estimator") -> Iterator[tuple[str, dict]]:
+    """Yield all objects of a schema of skops, with the attribute where each sits."""
+    if isinstance(part, dict):
+        if isinstance(part.get("__loader__"), str):
+            yield place, part
+        if part.get("__loader__") == "SetNode":  # its order is not that of the next
+            part = {**part, "content": sorted(part["content"], key=_without_id)}
+        for key, child in part.items():
+            is_frame = key in ("content", "__reduce__", "args")
+            yield from _nodes(child, place if is_frame else f"{place}.{key}")
+    elif isinstance(part, list):
+        for i, child in enumerate(part):
+            yield from _nodes(child, f"{place}.{i}")
+
+
+def _without_id(node: dict) -> str:
+    return json.dumps({key: node[key] for key in sorted(node) if key != "__id__"})
+
+
+def _facts(data: bytes) -> Iterator[tuple[str, dict]]:
+    """Yield what a ZIP of skops says, without what differs for equal estimators."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for place, node in _nodes(json.loads(archive.read("schema.json"))):
+            plain = {
+                key: value
+                for key, value in node.items()
+                if key != "__id__" and not isinstance(value, dict | list)
+            }
+            if isinstance(plain.get("file"), str):
+                plain["file"] = _digest(archive.read(plain["file"]))
+            yield place, plain
+
+
+def _digest(content: bytes) -> str:
+    """Return a digest of a member that passes over the gaps between fields."""
+    import numpy as np
+
+    if content.startswith(np.lib.format.MAGIC_PREFIX):
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+        if array.dtype.names:
+            fields = [array[name].tobytes() for name in array.dtype.names]
+            content = repr((array.dtype, array.shape)).encode() + b"".join(fields)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _refuse_what_changes(data: bytes, sealed: bytes) -> None:
+    try:
+        again = _dumped(unsealed(sealed)[0])
+    except BAD_FILE as error:
+        raise ValueError(f"estimator cannot be loaded again: {error}") from error
+    for old, new in itertools.zip_longest(_facts(data), _facts(again)):
+        if old != new:
+            raise ValueError(
+                f"{(old or new)[0]} would not be the same after loading; expected "
+                "plain values, and keys of dicts to be str, int or float."
+            )
+
+
+def _sealed(data: bytes, class_name: str) -> bytes:
+    """Add the manifest and the checksum to the ZIP that skops wrote."""
+    import numpy
+    import sklearn
+    import skops
+
+    packages = (skdeepmir, sklearn, numpy, skops)
+    file = io.BytesIO(data)
+    with zipfile.ZipFile(file, "a") as archive:
+        manifest = {
+            "format": FORMAT,
+            "class": class_name,
+            "versions": {p.__name__: p.__version__ for p in packages},
+            "members": members_of(archive),
+        }
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+        archive.comment = SEAL + bytes(DIGITS)
+    body = file.getvalue()[:-DIGITS]
+    return body + hashlib.sha256(body).hexdigest().encode()

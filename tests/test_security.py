@@ -1,0 +1,91 @@
+"""Files and names from elsewhere run nothing and are escaped; see SECURITY.md."""
+
+import warnings
+
+import matplotlib
+import numpy as np
+import pytest
+from reliability._hostile_names import NAMES, faults_of, render_all
+from reliability.hostile_files import watched
+
+from skdeepmir import compare
+from skdeepmir._errors import printable
+from skdeepmir.metrics import chord_report
+from skdeepmir.plotting import ProjectionDisplay
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(autouse=True)
+def without_windows():
+    before = matplotlib.get_backend()
+    matplotlib.use("agg")
+    yield
+    matplotlib.use(before)
+
+
+def test_hostile_models_run_nothing_and_raise_one_kind_of_error(tmp_path):
+    found = watched("models", tmp_path, 0, 100, 10)
+    assert found["events"] == [] and found["is_awake"]
+    assert found["others"] == []
+    assert found["counts"]["payloads"] > 100
+    assert found["counts"]["damaged"] > 10 and found["counts"]["forged"] > 10
+    assert found["loaded"]["payloads"] == found["loaded"]["damaged"] == 0
+
+
+def test_stores_and_checkpoints_unpickle_nothing(tmp_path):
+    found = watched("stores", tmp_path)
+    assert found["events"] == [] and found["is_awake"]
+    assert found["others"] == []
+    assert sum(found["outcomes"].values()) == 2 * (1 + found["n_payloads"])
+
+
+def test_hostile_names_are_escaped_in_every_report_and_picture():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fonts without a letter, too long labels
+        rendered = list(render_all())
+    assert [fault for item in rendered if (fault := faults_of(*item))] == []
+    assert len(rendered) >= 12
+
+
+@pytest.mark.parametrize(
+    "what, text",
+    [
+        ("Markdown", "| a | b|c | | | | |"),
+        ("Markdown", "| <b | <img src=x> | | | | |"),
+        ("Markdown", "| [x](y) | | | | | |"),
+        ("repr", "red\x1b[31m"),
+        ("HTML of a pipeline", "<script>alert(1)</script>"),
+    ],
+)
+def test_what_is_not_escaped_is_found(what, text):
+    assert faults_of(what, text)
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_printable_names_are_one_line_without_control_characters(name):
+    text = printable(name)
+    assert not faults_of("text", text) and "\n" not in text
+    text.encode()
+    if name.isprintable():
+        assert text == name
+
+
+def test_legends_show_labels_that_begin_with_an_underscore():
+    labels = np.array(["_a", "$b_{$", "c"])
+    display = ProjectionDisplay({"x": np.eye(3)[:, :2]}, labels).plot()
+    (legend,) = display.figure_.legends
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == ["$b_{$", "_a", "c"]
+    assert not any(text.get_parse_math() for text in legend.get_texts())
+    matplotlib.pyplot.close(display.figure_)
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_errors_show_hostile_labels_on_one_line(name):
+    with pytest.raises(ValueError) as caught:
+        chord_report([[[0, 1]], [name]], [[[0, 1]], ["C:maj"]])
+    assert not faults_of("error", str(caught.value))
+    with pytest.raises(ValueError) as caught:
+        compare({"a": None}, [[0.0]], [0], baseline=f"{name}?")
+    assert not faults_of("error", str(caught.value))

@@ -1,19 +1,22 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, whoever is killed."""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 TEMPORARY = ".part"  # the last suffix of files that are not finished
+STRAY_SECONDS = 24 * 3600
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only when all went well.
 
     Readers see the old file or the new one, never half of it, and several processes may
@@ -24,6 +27,9 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     ----------
     path : Path
         The file; its folder exists.
+    synced : bool, default=True
+        Whether the content is on the disk before the file takes its name, so that the
+        promise holds where the power fails, too. It takes some milliseconds.
 
     Yields
     ------
@@ -34,7 +40,40 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     try:
         with open(part, "xb") as file:
             yield file
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def is_stray(status: os.stat_result) -> bool:
+    """Tell whether an unfinished file is so old that its writer must have been killed.
+
+    Parameters
+    ----------
+    status : os.stat_result
+        Of the file.
+    """
+    return time.time() - status.st_mtime > STRAY_SECONDS
+
+
+def leave_if_abandoned() -> None:
+    """End this process if it is a worker of joblib whose parent was killed.
+
+    It would work on for nobody, through all tasks that it was given, and then wait for
+    more. Files that are written whole bear it. Called between epochs and between files.
+    """
+    parent = multiprocessing.parent_process()
+    if os.name != "posix" or parent is None or parent.pid is None:
+        return
+    if os.getppid() == parent.pid:
+        return
+    try:
+        os.kill(parent.pid, 0)  # asks whether it is there
+    except PermissionError:
+        return
+    except ProcessLookupError:
+        os._exit(1)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir._disk import TEMPORARY, written_whole
+from skdeepmir._disk import TEMPORARY, is_stray, leave_if_abandoned, written_whole
 from skdeepmir.audio import AudioError, join_blocks, path_name, read_header
 
 # An entry: this, the frames as little-endian float32, a JSON description, its length in
@@ -28,7 +28,6 @@ MAGIC = b"skdeepmir features 1".ljust(64, b"\0")
 CHECKSUM = 32
 IN_MEMORY = 16_000_000  # bytes; larger entries are returned as memory maps
 READ_AT_ONCE = 1 << 20
-STRAY_SECONDS = 24 * 3600  # after which an unfinished file is removed
 RACY_NANOSECONDS = 2 * 10**9  # a file this young may change without a new mtime
 
 
@@ -81,9 +80,14 @@ class FeatureStore:
     The digest (SHA-256) of a file is remembered with its size, times and inode, so that
     an unchanged file is read once.
 
+    A process that is killed at any moment leaves what was finished before; the same
+    call computes the rest. Its locks go with it, and what it was writing is removed a
+    day later. On a full disk, or in a folder that may only be read, there is one
+    warning; what is stored is served, the rest is computed and not kept.
+
     The folder can be deleted at any time while nobody uses it; a file system without
-    locks costs double work, not wrong features. Do not use one that strangers can write
-    to: they could put other numbers in.
+    locks costs double work, not wrong features. A group may share one. Do not use one
+    that strangers can write to: they could put other numbers in, though no code.
 
     Examples
     --------
@@ -168,30 +172,25 @@ class FeatureStore:
         AudioError
             If the file is missing or changes meanwhile, and what ``compute`` raises.
         """
+        leave_if_abandoned()
         status = _file_status(path)
         entry = self._entry(self._digest(path, status), key)
         features = self._read(entry)
         if features is not None:
             return features
+        blocks = _unchanged(path, status, compute)
         if not self._is_usable:
-            return join_blocks(_checked(compute()))
+            return join_blocks(blocks())
         with self._lock(entry):
             # Another process may have computed it while this one waited.
             features = self._read(entry, damaged=path)
             if features is None and self._is_usable:
-                self._write(entry, path, key, _checked(compute()))
+                self._write(entry, path, key, blocks())
                 features = self._read(entry)
-        if _file_status(path) != status:
-            entry.unlink(missing_ok=True)
-            raise AudioError(
-                "changed",
-                "was changed while its features were computed",
-                "Wait until it is written, then try again.",
-                path_name(path),
-            )
         if features is None:  # it could not be stored
-            features = join_blocks(_checked(compute()))
-        self._limit_size()
+            features = join_blocks(blocks())
+        with self._reporting():
+            self._limit_size()
         return features
 
     def holds(self, path, key):
@@ -290,9 +289,10 @@ class FeatureStore:
             is_unfinished = UNFINISHED.fullmatch(path.name)
             if not is_unfinished and not ENTRY.fullmatch(path.name):
                 continue
-            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            # Removed meanwhile, or a stray in a store that may only be read.
+            with contextlib.suppress(FileNotFoundError, PermissionError):
                 status = path.stat()
-                if is_unfinished and time.time() - status.st_mtime > STRAY_SECONDS:
+                if is_unfinished and is_stray(status):
                     path.unlink()
                 else:
                     yield path, status
@@ -323,8 +323,12 @@ class FeatureStore:
             return
         memo = self._memo(path)
         # A store that may only be read still serves what it has.
-        with contextlib.suppress(OSError), written_whole(_with_folder(memo)) as file:
-            file.write(f"{digest} {_memo_check(digest, status)}\n".encode())
+        text = f"{digest} {_memo_check(digest, status)}\n"
+        with (
+            contextlib.suppress(OSError),
+            written_whole(_with_folder(memo), synced=False) as file,
+        ):
+            file.write(text.encode())
 
     # Entries
 
@@ -355,7 +359,10 @@ class FeatureStore:
 
     def _write(self, entry, path, key, blocks):
         """Store blocks of features as they come."""
-        with self._reporting(), written_whole(_with_folder(entry)) as file:
+        with (
+            self._reporting(),
+            written_whole(_with_folder(entry), synced=False) as file,
+        ):
             checksum = hashlib.sha256()
 
             def write(data):
@@ -401,6 +408,8 @@ class FeatureStore:
             self._give_up(error)
 
     def _give_up(self, error):
+        if not self._is_usable:
+            return
         self._is_usable = False
         warnings.warn(
             f"The feature store {str(self.folder)!r} cannot be used ({error}); "
@@ -448,6 +457,22 @@ def _checked(blocks):
         yield np.ascontiguousarray(block, dtype="<f4")
     if is_empty:
         raise ValueError("compute gave no block of features; expected at least one.")
+
+
+def _unchanged(path, status, compute):
+    """Return what yields blocks, and raises an error if the file changes meanwhile."""
+
+    def blocks():
+        yield from _checked(compute())
+        if _file_status(path) != status:
+            raise AudioError(
+                "changed",
+                "was changed while its features were computed",
+                "Wait until it is written, then try again.",
+                path_name(path),
+            )
+
+    return blocks
 
 
 def _with_folder(path):

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
-import pickle
+import re
 import warnings
+from collections.abc import Iterator
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import joblib
 import torch
 
-from skdeepmir._disk import written_whole
+import skdeepmir
+from skdeepmir._disk import TEMPORARY, is_stray, written_whole
 
-FORMAT = 1
+# A file: the SHA-256 of its name and of what follows, and that is from torch.save.
+FORMAT = 2
+CHECKSUM = 32
 # What may differ between the fit that was killed and the one that goes on.
-IMMATERIAL = ("callbacks", "checkpoint_dir", "n_threads", "verbose")
+IMMATERIAL = ("callbacks", "checkpoint_dir", "verbose")
+UNFINISHED_FILE = re.compile(
+    rf"\w+-[0-9a-f]{{32}}(-finished)?\.pt\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}"
+)
 
 
 class Checkpoint:
-    """The file of one fit in a folder.
+    """The files of one fit in a folder.
 
-    Its name is a hash of the estimator's class and parameters, and of what it is fitted
-    to, so that fits share a folder (folds, candidates) and none goes on from another.
+    Their names are a hash of the estimator's class and parameters, of what it is fitted
+    to, and of the versions that train it, so that fits share a folder (folds,
+    candidates) and none goes on from another. One holds the state after an epoch, the
+    other what the fit ended with: that is kept where every such fit is the same, which
+    takes an int ``random_state`` and no callback that could change it.
+
+    A folder that cannot be used costs the checkpoints, not the fit: there is one
+    warning.
 
     Parameters
     ----------
@@ -35,67 +51,128 @@ class Checkpoint:
 
     Attributes
     ----------
+    finished : dict or None
+        What an earlier fit ended with; None if there was none, or it is damaged.
     state : dict or None
-        What was saved; None if nothing was, or it is damaged.
+        What was saved last, likewise.
     """
 
+    finished: dict[str, Any] | None
     state: dict[str, Any] | None
-    kept: dict[str, Any]
 
     def __init__(self, folder: Any, estimator: Any, *data: Any) -> None:
-        parameters = {
-            name: value
-            for name, value in estimator.get_params(deep=False).items()
-            if name not in IMMATERIAL
-        }
-        key = joblib.hash((FORMAT, type(estimator).__qualname__, parameters, data))
-        folder = Path(folder).expanduser()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise ValueError(
-                f"checkpoint_dir={str(folder)!a} is a file, or in one; expected a "
-                "folder, which is made if it is missing."
-            ) from error
-        self.path = folder / f"{type(estimator).__name__}-{key}.pt"
-        self.kept = {}
-        self.state = self._load()
-
-    def _load(self) -> dict[str, Any] | None:
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            return torch.load(
-                io.BytesIO(content), map_location="cpu", weights_only=True
-            )
-        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-            warnings.warn(
-                f"The checkpoint {str(self.path)!a} is damaged ({error}); training "
-                "begins anew.",
-                UserWarning,
-                stacklevel=4,
-            )
-            return None
+        self.folder = Path(folder).expanduser()
+        self._is_usable = True
+        parameters = estimator.get_params(deep=False)
+        self._is_repeatable = (
+            isinstance(parameters["random_state"], Integral)
+            and parameters["callbacks"] is None
+        )
+        for name in IMMATERIAL:
+            parameters.pop(name)
+        # Workers may see arrays as memory maps.
+        key = joblib.hash(
+            (
+                (FORMAT, skdeepmir.__version__, torch.__version__),
+                type(estimator).__qualname__,
+                parameters,
+                data,
+            ),
+            coerce_mmap=True,
+        )
+        name = f"{type(estimator).__name__}-{key}"
+        self._path = self.folder / f"{name}.pt"
+        self._finished_path = self.folder / f"{name}-finished.pt"
+        with self._reporting():
+            self._make_folder()
+            self._remove_strays()
+        self.finished = self._load(self._finished_path) if self._is_repeatable else None
+        self.state = None if self.finished else self._load(self._path)
+        self._kept = {} if self.state is None else self.state["kept"]
 
     def keep(self, name: str, value: Any) -> Any:
         """Return a value as the fit that is gone on from had it.
 
         It is saved with every state.
         """
-        if self.state is not None:
-            value = self.state["kept"][name]
-        self.kept[name] = value
-        return value
+        return self._kept.setdefault(name, value)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the file: readers find the old state or the new one, whole."""
-        buffer = io.BytesIO()
-        torch.save({**state, "kept": self.kept}, buffer)
-        with written_whole(self.path) as file:
-            file.write(buffer.getbuffer())
+        """Replace the state: readers find the old one or the new one, whole."""
+        self._write(self._path, {**state, "kept": self._kept})
+
+    def complete(self, result: dict[str, Any]) -> None:
+        """Keep what the fit ended with, if it would be the same; delete the state."""
+        if self._is_repeatable and "stopped_by_callback" not in self._kept:
+            self._write(self._finished_path, result)
+        self.remove()
 
     def remove(self) -> None:
-        """Delete the file: the fit is complete."""
-        self.path.unlink(missing_ok=True)
+        """Delete the state."""
+        with self._reporting():
+            self._path.unlink(missing_ok=True)
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ValueError(
+                f"checkpoint_dir={str(self.folder)!a} is a file, or in one; expected a "
+                "folder, which is made if it is missing."
+            ) from error
+
+    def _remove_strays(self) -> None:
+        """Remove what killed processes were writing a day ago and more."""
+        for path in self.folder.glob(f"*{TEMPORARY}"):
+            with contextlib.suppress(OSError):  # another process does, or may
+                if UNFINISHED_FILE.fullmatch(path.name) and is_stray(path.stat()):
+                    path.unlink()
+
+    def _load(self, path: Path) -> dict[str, Any] | None:
+        content = None
+        with self._reporting(), contextlib.suppress(FileNotFoundError):
+            content = path.read_bytes()
+        if content is None:
+            return None
+        if content[:CHECKSUM] != _checksum(path, content[CHECKSUM:]):
+            warnings.warn(
+                f"The checkpoint {str(path)!a} is damaged: its checksum differs. "
+                "Training begins anew.",
+                UserWarning,
+                stacklevel=5,
+            )
+            return None
+        content = io.BytesIO(content[CHECKSUM:])
+        return torch.load(content, map_location="cpu", weights_only=True)
+
+    def _write(self, path: Path, state: dict[str, Any]) -> None:
+        if not self._is_usable:
+            return
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        with self._reporting(), written_whole(path) as file:
+            file.write(_checksum(path, buffer.getbuffer()))
+            file.write(buffer.getbuffer())
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Go on without the folder where it cannot be used."""
+        try:
+            yield
+        except OSError as error:
+            if self._is_usable:
+                warnings.warn(
+                    f"checkpoint_dir={str(self.folder)!a} cannot be used ({error}); "
+                    "training goes on without it from here on. Free some space, or "
+                    "choose another folder.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            self._is_usable = False
+
+
+def _checksum(path: Path, content: Any) -> bytes:
+    """Return that of a file: it covers the name, for what was copied over another."""
+    digest = hashlib.sha256(path.name.encode())
+    digest.update(content)
+    return digest.digest()

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skdeepmir._disk import leave_if_abandoned
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     EpochWatch,
@@ -124,21 +125,29 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
             y, rows, layout, sample_weight, goes_on=goes_on
         )
         watched = self._read_validation(X_val, y_val, coding)
-        checkpoint = self._open_checkpoint(earlier, data, watched)
+        checkpoint = self._open_checkpoint(coding, earlier, data, watched)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
+        finished = None
         if checkpoint is not None:
             seed = checkpoint.keep("seed", seed)
+            finished = checkpoint.finished
         if watched is None and self._holds_out():
             data, watched = data.hold_out(self.validation_fraction, seed)
         with limit_threads(self.n_threads):
-            job = self._begin(coding, data, seed, earlier)
-            options = {"finish": self._finish, "checkpoint": checkpoint}
-            self._run(job, X, y, data, watched, **options)
+            is_new = checkpoint is None or not (finished or checkpoint.state)
+            job = self._begin(coding, data, seed, earlier, is_new=is_new)
+            if finished is None:
+                options = {"finish": self._finish, "checkpoint": checkpoint}
+                self._run(job, X, y, data, watched, **options)
+            else:
+                self._take(job, X, y, finished)
             self._use_validation(watched)
         self._warn_of_bad_loss()
         self._training_state = None
-        if checkpoint is not None:
+        if finished is not None:
             checkpoint.remove()
+        elif checkpoint is not None:
+            checkpoint.complete(self._result(job.module))
         return self
 
     @property
@@ -192,15 +201,20 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._encode(coding, y_val, layout, "y_val")
         return LabelledClips(rows, layout, targets, None)
 
-    def _open_checkpoint(self, *data):
+    def _open_checkpoint(self, coding, earlier, *data):
         if self.checkpoint_dir is None:
             return None
         from skdeepmir._training._checkpoints import Checkpoint
 
-        return Checkpoint(self.checkpoint_dir, self, *data)
+        names = self._learned_names if earlier else ()
+        learned = {name: getattr(self, name) for name in names}
+        return Checkpoint(self.checkpoint_dir, self, coding, earlier, learned, *data)
 
-    def _begin(self, coding, data, seed, earlier):
-        """Return a new net to be trained, or one with the weights ``earlier``."""
+    def _begin(self, coding, data, seed, earlier, *, is_new=True):
+        """Return a new net to be trained, or one with the weights ``earlier``.
+
+        Unless ``is_new``, a checkpoint will set its weights.
+        """
         import torch
 
         generator = torch.Generator(choose_device(self.device)).manual_seed(seed)
@@ -215,12 +229,12 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
             "_learned_names": tuple(fitted),
         }
         module = self._make_module(
-            coding.n_outputs, fitted, generator, self.initialization
+            coding.n_outputs, fitted, generator, self.initialization if is_new else None
         ).to(torch_dtype(self._dtype()))
-        if earlier is None:
-            self._prepare(module, data, fitted, generator)
-        else:
+        if earlier is not None:
             self._load_weights(module, earlier)
+        elif is_new:
+            self._prepare(module, data, fitted, generator)
         return Job(coding, module, generator, fitted)
 
     def _load_weights(self, module, weights):
@@ -255,7 +269,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         settings = settings or _loop.Settings.of(self)
         earlier = options.get("progress")
         n_epochs = settings.max_epochs - (earlier.n_epochs if earlier else 0)
-        epochs = EpochWatch(self, n_epochs, X, y)
+        epochs = _Epochs(self, n_epochs, X, y, options.get("checkpoint"))
         progress, optimizer_state = _loop.train(
             settings,
             job.module,
@@ -270,11 +284,36 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         )
         if finish is not None:
             finish(job.module, rows, settings)
-        for name in getattr(self, "_learned_names", ()):
-            delattr(self, name)
-        vars(self).update(fitted_after(progress))
+        self._learn(fitted_after(progress))
         epochs.finish()
         return optimizer_state
+
+    def _learn(self, fitted):
+        """Take fitted attributes in place of those of an earlier fit."""
+        for name in getattr(self, "_learned_names", ()):
+            delattr(self, name)
+        vars(self).update(fitted)
+
+    def _result(self, module):
+        """Return what a fit ended with as plain values and tensors."""
+        return {
+            "module": module.state_dict(),
+            "n_epochs": self.n_iter_,
+            "loss_curve": self.loss_curve_.tolist(),
+            "validation_scores": self.validation_scores_.tolist(),
+        }
+
+    def _take(self, job, X, y, result):
+        """Store what an earlier call of the same fit ended with."""
+        from skdeepmir._training._loop import Progress
+
+        epochs = EpochWatch(self, self.max_epochs, X, y)
+        job.module.load_state_dict(result["module"])
+        job.module.eval()
+        curves = result["loss_curve"], result["validation_scores"]
+        progress = Progress(result["n_epochs"], *curves)
+        self._learn({**job.fitted, **_results(job.module, progress)})
+        epochs.finish()
 
     def _fitted_module(self, generator=None):
         """Return the net with its fitted weights, in float64."""
@@ -326,6 +365,32 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+
+class _Epochs(EpochWatch):
+    """Epochs that end if nobody waits for them any more, and tell a checkpoint.
+
+    Parameters
+    ----------
+    estimator, n_epochs, X, y : object
+        As for ``EpochWatch``.
+    checkpoint : Checkpoint or None
+        Is told if a callback stops the fit.
+    """
+
+    def __init__(self, estimator, n_epochs, X, y, checkpoint):
+        super().__init__(estimator, n_epochs, X, y)
+        self.checkpoint = checkpoint
+
+    def begin(self):
+        leave_if_abandoned()
+        super().begin()
+
+    def end(self, state):
+        stops = super().end(state)
+        if stops and self.checkpoint is not None:
+            self.checkpoint.keep("stopped_by_callback", True)
+        return stops
 
 
 def _results(module, progress):

@@ -131,9 +131,10 @@ class DropoutMLPClassifier(NetClassifier):
     checkpoint_dir : str or PathLike, default=None
         Folder in which the state is saved after each epoch. A fit that was killed or
         interrupted, called again with the same parameters and data, goes on from there
-        and ends with the same weights; its file is removed when it is complete, and
-        stays if that never happens. Callbacks with a state of their own, such as
-        ``LRScheduler``, begin anew.
+        and ends with the same weights, bit for bit. With an int ``random_state`` and
+        ``callbacks=None`` what a fit ended with is kept as well, and the same fit takes
+        it without training: a search that was killed does only what is missing. Delete
+        the folder when the search is done; see the notes.
     random_state : int, RandomState instance or None, default=None
         Draws first weights, order of clips, masks and validation clips.
     verbose : bool, default=True
@@ -182,6 +183,27 @@ class DropoutMLPClassifier(NetClassifier):
 
     Clips of several rows (frames, windows) train with each row, and their rows' logits
     are averaged: probabilities are a geometric mean. Only whole clips are held out.
+
+    Of a fit with a ``checkpoint_dir``:
+
+    - Other parameters (also ``max_epochs``), data or versions of this package and torch
+      are another fit; ``callbacks``, ``checkpoint_dir`` and ``verbose`` are not. Each
+      fit of a ``warm_start`` is one of its own. ``partial_fit`` has no checkpoints.
+    - While a net is trained its file holds weights, best weights and the optimiser's
+      state, up to sixteen bytes a weight; afterwards four bytes a weight (eight in
+      float64) and some kilobytes. The former stays if the fit is never resumed.
+    - Of a finished fit, scikit-learn's callbacks hear the begin and the end but no
+      epoch. One that a callback stopped is not kept, nor one that may be different
+      every time (``random_state`` None or a RandomState instance).
+    - Callbacks with a state of their own, such as ``LRScheduler``, begin anew when a
+      fit goes on, and so does pre-training by a ``DBNFeatureLearner``.
+    - On a full disk, or in a folder that may only be read, there is one warning, and
+      training goes on without checkpoints. A damaged file gives a warning and is not
+      used.
+    - Ctrl-C leaves ``fit`` as a KeyboardInterrupt, also in a search. A worker of joblib
+      stops training after the epoch in which its parent was killed. If a worker is
+      killed, joblib's search ends with a TerminatedWorkerError, and the same search
+      goes on from the checkpoints; dask runs the task again.
 
     References
     ----------

@@ -16,7 +16,7 @@ of clips is not read differently from another by accident.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import numpy as np
 
 from skdeepmir._disk import written_whole
 
+PATH_TYPES = (str, bytes, os.PathLike)
 FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
 
 
@@ -104,6 +105,7 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
         If there is no clip, or a clip has no frames, other dimensions or features than
         the rest, or values that are not finite. The message names the clip.
     """
+    _refuse_no_set(X, owner)
     if not holds_clips(X):
         _refuse_audio(X, owner)
         if isinstance(as_sequence(X), list) and len(X) == 0:
@@ -121,29 +123,77 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
                 f"X of shape {X.shape} holds 0 clips, expected at least 1."
             )
     else:
-        container, clips = "list", [np.asarray(clip) for clip in as_sequence(X)]
+        items = as_sequence(X)
+        for i, item in enumerate(items):
+            if _is_no_row(item):
+                raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
+        container, clips = "list", [np.asarray(clip) for clip in items]
 
     _check_each_clip(clips, n_features, owner)
     n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
     return clips, ClipLayout(container, n_frames)
 
 
+def _refuse_no_set(X: Any, owner: str) -> None:
+    """Raise a ``ValueError`` where X is no set of clips at all."""
+    if isinstance(X, np.ndarray) and X.shape == () and X.dtype.kind in "OUS":
+        X = X.item()
+    if isinstance(X, PATH_TYPES):
+        name = str(os.fsdecode(X))
+        raise ValueError(_not_frames(f"X is a single path, {name!a}", owner))
+    if X is None or isinstance(X, Iterator):
+        what = "None" if X is None else f"a {type(X).__name__}, which is read only once"
+        raise ValueError(f"X is {what}; pass a list of clips.")
+    if isinstance(X, dict | set) and not hasattr(X, "shape"):  # DOK is a dict
+        raise ValueError(
+            f"X is a {type(X).__name__}, which has no rows; pass a list of clips."
+        )
+
+
 def _refuse_audio(X: Any, owner: str) -> None:
     """Raise a ``ValueError`` where paths or waveforms are given instead of frames."""
     items = as_sequence(X)
+    if isinstance(items, np.ndarray) and items.dtype.kind in "OUS" and items.ndim == 2:
+        items = [row[0] for row in items if len(row)]
+        items = items if any(isinstance(item, PATH_TYPES) for item in items) else []
     if not isinstance(items, list) or not items:
         return
-    what = ""
-    if isinstance(items[0], str | os.PathLike):
-        what = f"a path such as {os.fspath(items[0])!a}"
-    elif len({np.shape(x) for x in items if getattr(x, "ndim", 0) == 1}) > 1:
-        what = "arrays of one dimension and unequal lengths, as waveforms are"
-    if what:
-        raise ValueError(
-            f"X holds {what}; expected frames for {owner}. Extract them first, as with "
-            "SpectrogramExtractor; for the last step of a pipeline: "
-            "pipeline[:-1].transform(X)."
-        )
+    for i, item in enumerate(items):
+        if _is_no_row(item):
+            raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
+    lengths = [
+        len(item) if isinstance(item, Sized) and getattr(item, "ndim", True) else None
+        for item in items
+    ]
+    if len(set(lengths)) > 1:
+        i = next(i for i, n in enumerate(lengths) if n != lengths[0])
+        if None in lengths:
+            i = lengths.index(None)
+            what = f"X holds arrays and numbers, such as {items[i]!r} in row {i}"
+        else:
+            what = (
+                "X holds arrays of one dimension and unequal lengths, as waveforms "
+                f"are ({lengths[0]} values in row 0, {lengths[i]} in row {i})"
+            )
+        raise ValueError(_not_frames(what, owner))
+
+
+def _is_no_row(item: Any) -> bool:
+    return item is None or isinstance(item, (*PATH_TYPES, dict, set))
+
+
+def _described(item: Any) -> str:
+    if isinstance(item, PATH_TYPES):
+        return f"X holds a path such as {str(os.fsdecode(item))!a}"
+    return f"X holds a {type(item).__name__}, {ascii(item)[:40]}"
+
+
+def _not_frames(found: str, owner: str) -> str:
+    return (
+        f"{found}; expected frames for {owner}. Extract them first, as with "
+        "SpectrogramExtractor; for the last step of a pipeline: "
+        "pipeline[:-1].transform(X)."
+    )
 
 
 def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
@@ -343,8 +393,10 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
     given = type(clips).__name__
     if isinstance(clips, Iterator):
         clips = list(clips)
-    clips, layout = list_clips(clips, owner="save_clips")
-    if not layout.has_clips:
+    is_path = isinstance(clips, PATH_TYPES)  # before the clips, perhaps
+    if not is_path:
+        clips, layout = list_clips(clips, owner="save_clips")
+    if is_path or not layout.has_clips:
         raise ValueError(
             f"clips is a {given}; expected a list of matrices (n_frames, n_features) "
             "or one array of 3 dimensions, after the path. Save plain rows with "

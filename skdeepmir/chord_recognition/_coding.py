@@ -13,6 +13,10 @@ from skdeepmir import chords
 from skdeepmir.frames import ClipLayout, object_array
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
+ANNOTATIONS = (
+    "one label for each frame, (intervals, labels) in seconds, with intervals of shape "
+    "(n_chords, 2), or the path of a .lab or .jams file"
+)
 SEMITONES = range(-5, 7)  # of the transpositions, the nearest of each key
 
 
@@ -51,20 +55,12 @@ class FrameCoding:
         if not are_numbers(y):
             return cls(np.array(known), vocabulary, frame_rate)
         # What is in seconds is refused with the number of its clip, by ``encode``.
-        of_frames = [item for item in y if not chords.holds_seconds(item)]
-        values = np.concatenate([np.ravel(item) for item in of_frames])
-        if values.dtype.kind not in "biuf":
-            raise ValueError(
-                "Unknown label type: y has numbers as labels of some frames and others "
-                "elsewhere; expected one kind for all."
-            )
-        if values.dtype.kind == "f" and not (values == np.rint(values)).all():
-            raise ValueError(
-                f"y holds numbers such as {values[values != np.rint(values)][0]!r}. "
-                "Labels of frames are chord labels, or whole numbers as classes of "
-                "another kind."
-            )
-        return cls(np.unique(values), None, frame_rate)
+        parts = [
+            _whole_numbers(item, i)
+            for i, item in enumerate(y)
+            if not chords.holds_seconds(item)
+        ]
+        return cls(np.unique(np.concatenate(parts)), None, frame_rate)
 
     def fitted(self) -> dict[str, Any]:
         """Return what an estimator keeps of it."""
@@ -139,6 +135,8 @@ class FrameCoding:
         self, item: Any, i: int, n_frames: int, name: str, ends: np.ndarray
     ) -> np.ndarray:
         name = f"{name}: clip {i}"
+        if isinstance(item, str) and not _may_be_path(item):
+            raise ValueError(f"{name} has {item!a}; expected {ANNOTATIONS}.")
         if chords.holds_seconds(item):
             intervals, labels = self._read(item, n_frames, name, ends, i)
             rate = needed_rate(self.frame_rate)
@@ -148,9 +146,7 @@ class FrameCoding:
             if labels.shape != (n_frames,):
                 raise ValueError(
                     f"{name} has labels of shape {labels.shape}, but the clip has "
-                    f"{n_frames} frames; expected one label for each frame, "
-                    "(intervals, labels) in seconds, with intervals of shape "
-                    "(n_chords, 2), or the path of a .lab or .jams file."
+                    f"{n_frames} frames; expected {ANNOTATIONS}."
                 )
         return self._encode_labels(labels, name)
 
@@ -303,6 +299,27 @@ def are_numbers(y: Any) -> bool:
     if chords.holds_seconds(first):
         return False
     return np.asarray(first).dtype.kind in "biuf"
+
+
+def _whole_numbers(item: Any, i: int) -> np.ndarray:
+    """Return the labels of the frames of clip i, where those of clip 0 are numbers."""
+    values = np.ravel(item)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(
+            "Unknown label type: y has numbers as labels of some frames, such as clip "
+            f"0, but clip {i} has {values[:1].tolist()}; expected one kind for all."
+        )
+    if values.dtype.kind == "f" and not (values == np.rint(values)).all():
+        strange = values[values != np.rint(values)][0].item()
+        raise ValueError(
+            f"y: clip {i} holds numbers such as {strange!r}. Labels of frames are "
+            "chord labels, or whole numbers as classes of another kind."
+        )
+    return values
+
+
+def _may_be_path(text: str) -> bool:
+    return bool(os.path.splitext(text)[1]) or os.path.exists(text)
 
 
 def check_not_one_path(y: Any, name: str = "y") -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
+from skdeepmir._sklearn import refuse_label_lists
+
 
 def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return classes, a number for each clip, and which clips have a label.
@@ -35,6 +37,8 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         return None
     import pandas as pd
 
+    if isinstance(y, list | tuple):
+        refuse_label_lists(y)
     if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
         y = np.array([*y, None], dtype=object)[:-1]  # NumPy would spell NaN and -1 out
     y = np.asarray(y)
@@ -42,10 +46,12 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         y = y[:, 0]
     if y.ndim == 2:
         known = ~(y == -1).all(axis=1)
-        if not np.isin(y[known], (0, 1)).all():
+        strange = known & ~np.isin(y, (0, 1)).all(axis=1)
+        if strange.any():
+            row = int(np.argmax(strange))
             raise ValueError(
                 "y of two dimensions must hold rows of 0 and 1, or of -1 where "
-                "there is no label."
+                f"there is no label; row {row} is {y[row].tolist()}."
             )
         if not known.any():
             return None
@@ -55,19 +61,30 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     )
     if not known.any():
         return None
-    if len({isinstance(label, str) for label in y[known]}) > 1:
-        raise ValueError("y holds strings and numbers; expected one kind of label.")
-    values = y[known]
+    rows, values = np.flatnonzero(known), y[known]
+    is_string = np.array([isinstance(label, str) for label in values])
+    if is_string.any() and not is_string.all():
+        number, string = rows[np.argmin(is_string)], rows[np.argmax(is_string)]
+        raise ValueError(
+            f"y holds strings and numbers, such as {y[number]!r} in row {number} and "
+            f"{y[string]!r} in row {string}; expected one kind of label."
+        )
     if not isinstance(values[0], str):  # numbers as objects
         values = np.array(values.tolist())
     kind = type_of_target(values, input_name="y")
     if kind not in ("binary", "multiclass"):
-        raise ValueError(f"Unknown label type: y is {kind}, expected classes.")
+        row = 0
+        if kind == "continuous":
+            row = int(np.argmax(values != np.rint(values)))
+        raise ValueError(
+            f"Unknown label type: y is {kind}, such as {values[row].item()!r} in row "
+            f"{rows[row]}; expected classes."
+        )
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"y has 1 class, {classes[0]!s}; fine-tuning needs at least 2 (-1 stands "
-            "for no label). Leave y out, or set finetune_epochs=0."
+            f"y has 1 class, {classes[:1].tolist()[0]!r}; fine-tuning needs at least 2 "
+            "(-1 stands for no label). Leave y out, or set finetune_epochs=0."
         )
     labels = np.full(len(y), -1, dtype=np.int64)
     labels[known] = numbers

@@ -69,7 +69,8 @@ class Coding:
         known = np.unique(y if classes is None else np.asarray(classes))
         if len(known) < 2:
             raise ValueError(
-                f"y has 1 class, {known[0]!r}; a classifier needs at least 2 classes."
+                f"y has 1 class, {known[:1].tolist()[0]!r}, in all {len(y)} rows; a "
+                "classifier needs at least 2 classes."
             )
         return cls("binary" if len(known) == 2 else "multiclass", known, "")
 

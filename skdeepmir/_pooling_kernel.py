@@ -186,6 +186,7 @@ def _add_statistic(slots, slot, length, function, scale, out, row, place):
 @njit(**_COMPILE)
 def _inverse(variance, mean):
     """Return 1 / variance, and 0 where nothing varies."""
-    # Rounding leaves a constant feature with a variance of this size, not with 0.
+    # Rounding leaves a constant feature with a variance of this size, not with 0. And
+    # squares of variances that are smaller still would be 0.
     limit = 1e-14 * mean
-    return 1 / variance if variance > limit * limit else 0.0
+    return 1 / variance if variance > max(limit * limit, 1e-150) else 0.0

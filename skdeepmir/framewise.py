@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
+import threadpoolctl
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
@@ -21,6 +25,43 @@ from skdeepmir._sklearn import (
     validate_clips,
 )
 from skdeepmir.frames import split_clips, stack_clips
+
+_LOCK = threading.Lock()
+_BLAS = {"n_inside": 0, "found": []}  # of one_blas_thread, and what they found
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Return a context in which NumPy multiplies matrices on one thread.
+
+    Sums are taken in another order by each number of threads, which differs between
+    workers of a search and the process that began it. BLAS has one number for all
+    threads of a process: the first that comes in sets it, the last puts it back.
+    """
+    with _LOCK:
+        if _BLAS["n_inside"] == 0:
+            libraries = threadpoolctl.ThreadpoolController().select(user_api="blas")
+            _BLAS["found"] = [
+                (library, library.get_num_threads())
+                for library in libraries.lib_controllers
+            ]
+            for library, _ in _BLAS["found"]:
+                _set_threads(library, 1)
+        _BLAS["n_inside"] += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _BLAS["n_inside"] -= 1
+            if _BLAS["n_inside"] == 0:
+                for library, n_threads in _BLAS["found"]:
+                    _set_threads(library, n_threads)
+
+
+def _set_threads(library, n_threads):
+    # From 3.8 on, threadpoolctl does nothing while another thread limits OpenBLAS.
+    set_threads = getattr(library, "_real_set_num_threads", library.set_num_threads)
+    set_threads(n_threads)
 
 
 def _inner_has(name):
@@ -81,6 +122,9 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     With plain rows (a 2-D array) it does what the transformer alone does, and has
     ``get_feature_names_out``. With clips the output is frames, which are no table:
     ``set_output`` leaves them alone.
+
+    NumPy multiplies matrices on one thread meanwhile, so that results are the same bits
+    wherever it runs.
 
     References
     ----------
@@ -231,8 +275,17 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if hasattr(inner, "set_output"):
             inner.set_output(transform="default")
         self.transformer_ = inner
-        fit_inside(self, inner, lambda: inner.fit(sample, labels), X, y)
-        _silence_weak_components(inner, self.whitening_floor)
+        # What does not fit in the dtype is noticed in the output.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            try:
+                with one_blas_thread():
+                    fit_inside(self, inner, lambda: inner.fit(sample, labels), X, y)
+                _silence_weak_components(inner, self.whitening_floor)
+            except np.linalg.LinAlgError as error:
+                raise ValueError(
+                    f"{type(inner).__name__}.fit found no solution ({error}) for "
+                    f"frames with values up to {np.abs(sample).max():.3g}. Scale them."
+                ) from error
         if hasattr(inner, "get_feature_names_out"):
             self.feature_names_ = inner.get_feature_names_out()
         return rows, layout
@@ -248,12 +301,23 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return rows, None if y is None else np.asarray(y)[clip_of_row]
 
     def _apply(self, method, rows, layout):
-        transformed = getattr(self.transformer_, method)(rows)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            with one_blas_thread():
+                transformed = getattr(self.transformer_, method)(rows)
         if np.ndim(transformed) != 2 or len(transformed) != len(rows):
             raise ValueError(
                 f"{type(self.transformer).__name__}.{method} turned {len(rows)} frames "
                 f"into an output of shape {np.shape(transformed)}; expected a dense "
                 "array with one row a frame."
+            )
+        transformed = np.asarray(transformed)
+        if transformed.dtype.kind == "f" and not np.isfinite(transformed).all():
+            frame, column = np.argwhere(~np.isfinite(transformed))[0]
+            clip = np.searchsorted(np.cumsum(layout.n_frames), frame, side="right")
+            raise ValueError(
+                f"{type(self.transformer).__name__}.{method} turned a frame of clip "
+                f"{clip} into {transformed[frame, column]} (column {column}); expected "
+                "finite values. Scale the frames, or use another transformer."
             )
         return split_clips(transformed, layout)
 
@@ -263,7 +327,17 @@ def _silence_weak_components(transformer, floor):
     if isinstance(transformer, Pipeline):
         for _, step in transformer.steps:
             _silence_weak_components(step, floor)
-    elif getattr(transformer, "whiten", False) and hasattr(
+        return
+    if hasattr(transformer, "explained_variance_ratio_") and hasattr(
+        transformer, "explained_variance_"
+    ):  # the ratio is 0 / 0 where all frames are the same
+        ratio, variance = (
+            getattr(transformer, f"explained_variance{end}") for end in ("_ratio_", "_")
+        )
+        if not np.isfinite(variance).all():
+            raise np.linalg.LinAlgError("variances are not finite")
+        ratio[np.isnan(ratio)] = 0
+    if getattr(transformer, "whiten", False) and hasattr(
         transformer, "explained_variance_"
     ):
         variance = transformer.explained_variance_

@@ -194,8 +194,9 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a clip has no frames, values that are not finite, or another number of
-            features than in ``fit``; the message names the clip.
+            If a clip has no frames, values that are not finite or whose statistics are
+            not, or another number of features than in ``fit``; the message names the
+            clip.
         """
         check_is_fitted(self)
         return self._pool(*validate_clips(self, X, reset=False, stack=False))
@@ -289,8 +290,8 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             return np.concatenate(columns * len(self._windows()), axis=1)
         pool = self._pool_clip if self.output == "clip" else self._pool_sequence
         pooled = [
-            pool(np.ascontiguousarray(clip)).astype(clip.dtype, copy=False)
-            for clip in clips
+            narrowed(pool(np.ascontiguousarray(clip)), clip.dtype, i)
+            for i, clip in enumerate(clips)
         ]
         return np.stack(pooled) if self.output == "clip" else pack_clips(pooled, layout)
 
@@ -350,7 +351,42 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         return pooled.reshape(n_windows, -1)
 
 
+def narrowed(pooled, dtype, number):
+    """Return the statistics of a clip in a dtype; powers of large values may not fit.
+
+    Parameters
+    ----------
+    pooled : ndarray, float64
+        Statistics.
+    dtype : dtype
+        That of the clip.
+    number : int
+        What the error calls the clip.
+
+    Returns
+    -------
+    narrowed : ndarray
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If some are not finite there.
+    """
+    with np.errstate(over="ignore"):  # noticed below
+        narrow = pooled.astype(dtype, copy=False)
+    if not np.isfinite(narrow).all():
+        raise ValueError(
+            f"clip {number} has values so large that their statistics do not fit in "
+            f"{dtype}, which ends at {np.finfo(dtype).max:.2g}; variances are squares, "
+            "and moments third and fourth powers. Scale the frames, such as to "
+            "decibels."
+        )
+    return narrow
+
+
 def _medians(clip, length, hop):
     """Return the medians of all windows of one length."""
     windows = np.lib.stride_tricks.sliding_window_view(clip, length, axis=0)[::hop]
-    return np.stack([np.median(window, axis=1) for window in windows])
+    # In float64, where two values in the middle can be added.
+    return np.stack([np.median(w.astype(np.float64), axis=1) for w in windows])

@@ -60,9 +60,19 @@ class _Preparation(TransformerMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         clips, layout = validate_clips(self, X, reset=False, stack=False)
-        if layout.has_clips:
-            return pack_clips([self._apply(clip[None])[0] for clip in clips], layout)
-        return self._apply(clips[:, None])[:, 0]
+        with np.errstate(over="ignore", invalid="ignore"):  # noticed below
+            if layout.has_clips:
+                applied = [self._apply(clip[None])[0] for clip in clips]
+            else:
+                applied = [self._apply(clips[:, None])[:, 0]]
+        for i, part in enumerate(applied):
+            if not np.isfinite(part).all():
+                where = f"clip {i}" if layout.has_clips else "X"
+                raise ValueError(
+                    f"{where} has values so large that what {type(self).__name__} "
+                    f"makes of them does not fit in {part.dtype}. Scale the frames."
+                )
+        return pack_clips(applied, layout)
 
     @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
     def get_feature_names_out(self, input_features=None):
@@ -162,12 +172,15 @@ class ClipNormalizer(_Preparation):
         if self.method == "peak":
             levels = clips - clips.max(axis=(1, 2), keepdims=True)
             return levels if self.floor is None else np.maximum(levels, self.floor)
-        centred = clips - clips.mean(axis=1, keepdims=True)
         if self.method == "mean":
-            return centred
+            mean = clips.mean(axis=1, keepdims=True, dtype=np.float64)
+            return clips - mean.astype(clips.dtype)
+        # Of values from -1 to 1, whose squares neither overflow nor vanish.
+        largest = np.abs(clips).max(axis=1, keepdims=True)
+        clips = clips / np.where(largest > 0, largest, 1)
+        centred = clips - clips.mean(axis=1, keepdims=True)
         deviation = clips.std(axis=1, keepdims=True)
-        # Rounding leaves a constant feature with a deviation of this size.
-        constant = deviation <= 1e-6 * np.abs(clips).max(axis=1, keepdims=True)
+        constant = deviation <= 1e-6  # by rounding
         return np.where(constant, 0, centred / np.where(constant, 1, deviation))
 
 

@@ -281,6 +281,7 @@ def train(
     optimizer: torch.optim.Optimizer | None = None,
     optimizer_state: dict[str, Any] | None = None,
     largest_loss: float = math.inf,
+    advice: str | None = None,
 ) -> tuple[Progress, dict[str, Any]]:
     """Train a module, in place.
 
@@ -312,6 +313,8 @@ def train(
         Of the optimiser after earlier epochs.
     largest_loss : float, default=inf
         A loss above it counts as divergence.
+    advice : str, optional
+        What to do about it; by default, what the settings say.
 
     Returns
     -------
@@ -323,12 +326,22 @@ def train(
     Raises
     ------
     DivergenceError
-        If the loss is no number any more, or too large.
+        If the loss or a weight is no number any more, or the loss too large.
     """
+    advice = advice or (
+        f"Lower learning_rate={settings.learning_rate!r} (optimizer="
+        f"{settings.optimizer!r}), or scale the input, as with StandardScaler."
+    )
     if optimizer is None:
         optimizer = make_optimizer(settings, module.named_parameters())
     if optimizer_state is not None:
         continue_optimizer(optimizer, optimizer_state)
+    rate = max(group["lr"] for group in optimizer.param_groups)
+    if not rate <= torch.finfo(torch.float32).max:
+        raise DivergenceError(
+            f"Training diverges before epoch 1: its rate {rate:g} is beyond float32. "
+            f"{advice}"
+        )
     progress, best = progress or Progress(), None
     if checkpoint is not None and checkpoint.state is not None:
         saved = checkpoint.state
@@ -365,16 +378,15 @@ def train(
                 group["lr"] = rate
         progress.n_epochs += 1
         loss = net.mean_loss(batches, training=True)
-        if not loss <= min(largest_loss, sys.float_info.max):  # NaN as well
-            raise DivergenceError(
-                f"Training diverges: the loss is {loss:.3g} after epoch "
-                f"{progress.n_epochs}. Lower learning_rate={settings.learning_rate!r} "
-                f"(optimizer={settings.optimizer!r}), or scale the input, as with "
-                "StandardScaler."
-            )
+        _check_finite("the loss", loss, largest_loss, progress, advice)
+        # That loss is of the weights before the last step.
+        _check_finite("a weight", _largest(module), math.inf, progress, advice)
         progress.loss_curve.append(loss)
         if watched is not None:
-            progress.validation_scores.append(-net.mean_loss(watched, training=False))
+            loss_of_watched = net.mean_loss(watched, training=False)
+            what = "the validation loss"
+            _check_finite(what, loss_of_watched, math.inf, progress, advice)
+            progress.validation_scores.append(-loss_of_watched)
         score = progress.validation_scores[-1] if stops_early else -loss
         if stops_early and score > progress.best_score:
             best = copy.deepcopy(module.state_dict())
@@ -396,6 +408,24 @@ def train(
         module.load_state_dict(best)
     module.eval()
     return progress, optimizer.state_dict()
+
+
+def _check_finite(
+    what: str, value: float, limit: float, progress: Progress, advice: str
+) -> None:
+    """Raise a DivergenceError if a value is no number or above a limit."""
+    if not value <= min(limit, sys.float_info.max):  # NaN as well
+        raise DivergenceError(
+            f"Training diverges: {what} is {value:.3g} after epoch "
+            f"{progress.n_epochs}. {advice}"
+        )
+
+
+def _largest(module: nn.Module) -> float:
+    """Return the largest size of a weight or a running statistic; NaN if one is NaN."""
+    tensors = module.state_dict().values()
+    sizes = [t.abs().max() for t in tensors if t.is_floating_point() and t.numel()]
+    return float(torch.stack([size.double() for size in sizes]).max())
 
 
 def _judge(

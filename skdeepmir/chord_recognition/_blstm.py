@@ -25,6 +25,7 @@ from skdeepmir.chord_recognition._recognizer import (
 )
 from skdeepmir.frames import length_buckets
 
+LARGEST_INPUT = 1e30  # deviations; products with weights stay finite in float32
 SHARE = [Interval(Real, 0, 1, closed="left")]
 
 
@@ -403,7 +404,15 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
 
     def _standardized(self, clip):
         dtype = self._predicting_dtype()
-        return (clip - self.mean_.astype(dtype)) / self.scale_.astype(dtype)
+        with np.errstate(over="ignore"):  # noticed below
+            inputs = (clip - self.mean_.astype(dtype)) / self.scale_.astype(dtype)
+        if not np.abs(inputs).max() <= LARGEST_INPUT:
+            raise ValueError(
+                f"X has values up to {np.abs(clip).max():.3g}, more than "
+                f"{LARGEST_INPUT:g} deviations away from the mean of what was learned "
+                "from. Scale X as it was for fit."
+            )
+        return inputs
 
     def _scores_of_clips(self, clips):
         if self.sees_previous:

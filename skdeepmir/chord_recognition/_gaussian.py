@@ -17,6 +17,9 @@ from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,
     ChordRecognizer,
 )
+from skdeepmir.framewise import one_blas_thread
+
+LARGEST_VALUE = 1e100
 
 
 class GaussianChordRecognizer(ChordRecognizer):
@@ -152,13 +155,15 @@ class GaussianChordRecognizer(ChordRecognizer):
                 f"features and bins_per_octave={self.bins_per_octave}; expected as "
                 "many of both. Fold spectra into chroma, or set transpose=False."
             )
-        self._estimate(frames, numbers, coding, transposition)
+        with one_blas_thread():
+            self._estimate(frames, numbers, coding, transposition)
         self.transition_ = self._estimate_transition(coding, targets)
         vars(self).update(coding.fitted())
         return self
 
     def _estimate(self, frames, numbers, coding, transposition):
         """Set counts, means and covariances of classes, over all keys."""
+        _check_size(frames)
         n_classes, n_features = coding.n_outputs, frames.shape[1]
         # Squares of deviations from a mean that is the same in all keys.
         center = frames.mean(axis=None if transposition else 0)
@@ -194,13 +199,25 @@ class GaussianChordRecognizer(ChordRecognizer):
     def _scores_of_clips(self, clips):
         n_frames = [len(clip) for clip in clips]
         frames = np.concatenate(clips)
+        _check_size(frames)
         scores = np.full((len(frames), len(self.classes_)), -np.inf)
-        for i in np.flatnonzero(self.class_count_):
-            root = np.linalg.cholesky(self.covariances_[i])
-            away = solve_triangular(root, (frames - self.means_[i]).T, lower=True)
-            scores[:, i] = -0.5 * np.square(away).sum(axis=0)
-            scores[:, i] -= np.log(np.diag(root)).sum()
+        with one_blas_thread():
+            for i in np.flatnonzero(self.class_count_):
+                root = np.linalg.cholesky(self.covariances_[i])
+                away = solve_triangular(root, (frames - self.means_[i]).T, lower=True)
+                scores[:, i] = -0.5 * np.square(away).sum(axis=0)
+                scores[:, i] -= np.log(np.diag(root)).sum()
         return np.split(scores, np.cumsum(n_frames)[:-1])
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "means_")
+
+
+def _check_size(frames):
+    """Refuse frames whose squares do not fit in float64."""
+    largest = np.abs(frames).max(initial=0)
+    if largest > LARGEST_VALUE:
+        raise ValueError(
+            f"X has values of size {largest:.3g}; expected at most {LARGEST_VALUE:g}, "
+            "whose squares are finite. Scale the frames."
+        )

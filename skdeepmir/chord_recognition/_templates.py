@@ -200,6 +200,8 @@ class TemplateChordRecognizer(ChordRecognizer):
                 f"{clip.min():g}; expected magnitudes: chroma, or spectra that are not "
                 "logarithms."
             )
+        # Only proportions matter: neither sums nor squares are to overflow.
+        clip = clip / _or_one(clip.max(axis=1, keepdims=True))
         bins = self.bins_per_octave // 12
         chroma = np.zeros((len(clip), 12))
         for feature, values in enumerate(clip.T):
@@ -211,8 +213,12 @@ class TemplateChordRecognizer(ChordRecognizer):
 
 
 def _of_length_one(rows):
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, 1)
+    return rows / _or_one(np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def _or_one(sizes):
+    """Return what to divide by: 1 where there is nothing."""
+    return np.where(sizes > 0, sizes, 1)
 
 
 def _pitch_classes(label):

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from skdeepmir._errors import DivergenceError
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import UnrolledMachine
 from skdeepmir.feature_learning._rbm import BeliefNet
@@ -90,23 +89,19 @@ def fine_tune(
         module.output.bias.zero_()
     module.to(device)
     chance = np.log(2 if multilabel else n_outputs)
-    try:
-        progress, _ = train(
-            Settings(max_epochs),
-            module,
-            LogisticLoss() if multilabel else SoftmaxLoss(),
-            _Frames(batches, device),
-            generator=torch.Generator(device),  # nothing is drawn
-            watch=watch,
-            state=lambda done: state(_layers_of(module, net), done.loss_curve),
-            optimizer=torch.optim.SGD(module.parameters(), learning_rate, momentum),
-            largest_loss=ALLOWED_LOSS * chance,
-        )
-    except DivergenceError as error:
-        raise DivergenceError(
-            f"Fine-tuning diverges (guessing has a loss of {chance:.3g}): lower "
-            f"finetune_learning_rate={learning_rate:g}. ({error})"
-        ) from error
+    progress, _ = train(
+        Settings(max_epochs),
+        module,
+        LogisticLoss() if multilabel else SoftmaxLoss(),
+        _Frames(batches, device),
+        generator=torch.Generator(device),  # nothing is drawn
+        watch=watch,
+        state=lambda done: state(_layers_of(module, net), done.loss_curve),
+        optimizer=torch.optim.SGD(module.parameters(), learning_rate, momentum),
+        largest_loss=ALLOWED_LOSS * chance,
+        advice=f"It is fine-tuning with labels, and guessing has a loss of "
+        f"{chance:.3g}: lower finetune_learning_rate={learning_rate:g}.",
+    )
     return _layers_of(module, net), progress.loss_curve
 
 

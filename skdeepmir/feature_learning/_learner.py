@@ -23,7 +23,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir._training._device import choose_device, limit_threads
+from skdeepmir._training._device import choose_device
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
 from skdeepmir.feature_learning._finetuning import fine_tune
@@ -31,7 +31,11 @@ from skdeepmir.feature_learning._labels import encode_labels
 from skdeepmir.feature_learning._plan import make_plan
 from skdeepmir.feature_learning._pretraining import Pretraining
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet
+from skdeepmir.feature_learning._threads import one_thread
 from skdeepmir.frames import list_clips, pack_clips
+from skdeepmir.framewise import one_blas_thread
+
+LARGEST_INPUT = 1e30  # deviations; products with weights stay finite in float32
 
 
 class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -308,7 +312,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         n_epochs = plan.n_epochs + (self.finetune_epochs if targets else 0)
         epoch = EpochWatch(self, n_epochs, X, y)
         rng = self._generator()
-        with limit_threads(1, user_api=None):
+        with one_thread():
             self._pretrain(None, clips, layout, plan, rng, epoch)
             if targets:
                 self._fine_tune(clips, *targets, rng, epoch)
@@ -367,7 +371,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if isinstance(earlier, DeepBoltzmannMachine):
             plan = replace(plan, rates=[[] for _ in plan.sizes])
         epoch = EpochWatch(self, plan.n_epochs, X, y)
-        with limit_threads(1, user_api=None):
+        with one_thread():
             self._pretrain(earlier, clips, layout, plan, self._generator(), epoch)
         epoch.finish()
         return self
@@ -388,7 +392,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         clips, layout = self._read(X, reset=False)
-        features = [self._activations(clip) for clip in clips]
+        with one_blas_thread():
+            features = [self._activations(clip) for clip in clips]
         return pack_clips(features, layout) if layout.has_clips else features[0]
 
     def inverse_transform(self, X):
@@ -419,7 +424,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 f"X has {clips[0].shape[1]} features, expected the "
                 f"{len(self.feature_names_)} that transform returns."
             )
-        frames = [self._reconstruct(clip) for clip in clips]
+        with one_blas_thread():
+            frames = [self._reconstruct(clip) for clip in clips]
         return pack_clips(frames, layout) if layout.has_clips else frames[0]
 
     def score_samples(self, X):
@@ -446,7 +452,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         clips, layout = self._read(X, reset=False)
         model = self._model()
-        energies = [model.free_energy(self._inputs(clip)) for clip in clips]
+        with one_blas_thread():
+            energies = [model.free_energy(self._inputs(clip)) for clip in clips]
         if not layout.has_clips:
             return -energies[0]
         return -np.array([energy.mean() for energy in energies])
@@ -545,7 +552,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.mean_ = np.zeros(n_features, dtype=np.float32)
         self.scale_ = np.ones(n_features, dtype=np.float32)
         if self.visible == "gaussian":
-            with np.errstate(over="ignore"):  # noticed below
+            with np.errstate(over="ignore", invalid="ignore"):  # noticed below
                 for clip in clips:
                     self._scaler.partial_fit(clip)
             deviation = np.sqrt(self._scaler.var_)
@@ -565,7 +572,16 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if self.visible == "binary":
             return rows
         dtype = rows.dtype
-        return (rows - self.mean_.astype(dtype)) / self.scale_.astype(dtype)
+        with np.errstate(over="ignore"):  # noticed below
+            inputs = (rows - self.mean_.astype(dtype)) / self.scale_.astype(dtype)
+        largest = np.abs(inputs).max()
+        if not largest <= LARGEST_INPUT:
+            raise ValueError(
+                f"X has values {largest:.3g} deviations away from the mean of what was "
+                f"learned from; expected at most {LARGEST_INPUT:g}, of which sums are "
+                "finite. Scale X as it was for fit."
+            )
+        return inputs
 
     def _training_inputs(self, rows):
         return self._inputs(rows).astype(np.float32, copy=False)
@@ -599,7 +615,8 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def _network_inputs(self, rows):
         """Return what the layers of :meth:`_network` see of rows, side by side."""
-        return np.hstack(self._network().inputs(self._inputs(rows)))
+        with one_blas_thread():
+            return np.hstack(self._network().inputs(self._inputs(rows)))
 
     def _store(self, model):
         """Make the arrays of a net, which may not have all layers yet, the fitted."""

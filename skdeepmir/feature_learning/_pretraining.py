@@ -188,7 +188,13 @@ class Pretraining:
     ) -> None:
         """Train ``model``, the part of ``net`` that learns in this stage."""
         first_error = 1.0
+        what = "all layers together" if stage < 0 else f"layer {stage}"
         for epoch, rate in enumerate(rates):
+            if rate > float(np.finfo(np.float32).max):
+                raise DivergenceError(
+                    f"Pre-training of {what} diverges before epoch 1: its "
+                    f"learning_rate ({rate:g}) is beyond float32. Lower it."
+                )
             self.before_epoch()
             momentum = 0.0 if stage < 0 else momentum_at(epoch, self.learner.momentum)
             for batch, _ in batches:
@@ -200,7 +206,6 @@ class Pretraining:
             limit = ALLOWED_GROWTH * max(first_error, 1.0)
             # Negated, so that NaN is noticed as well.
             if not (error <= limit < np.inf and largest <= LARGEST_WEIGHT):
-                what = "all layers together" if stage < 0 else f"layer {stage}"
                 raise DivergenceError(
                     f"Pre-training of {what} diverges: after epoch {epoch + 1} the "
                     f"reconstruction error is {error:.3g} and the largest weight "

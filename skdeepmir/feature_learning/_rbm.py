@@ -82,7 +82,7 @@ def visible_energy(v: np.ndarray, bias: np.ndarray, visible: str) -> np.ndarray:
     """Return the energy of what is seen alone, of each row, in float64."""
     if visible == "binary":
         return -(v @ bias.astype(np.float64))
-    return 0.5 * np.square(v - bias).sum(axis=1, dtype=np.float64)
+    return 0.5 * np.square(v - bias, dtype=np.float64).sum(axis=1)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
+from skdeepmir.framewise import one_blas_thread
 from skdeepmir.tagging._targets import Coding, label_array
 
 SMALLEST = 1e-12  # probability in a geometric mean
@@ -242,7 +243,8 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
 
     def _probabilities(self, member, clips):
         """Return probabilities of all classes, also of those a member did not see."""
-        found = member.predict_proba(clips)
+        with one_blas_thread():
+            found = member.predict_proba(clips)
         if self._kind == "tags":
             return found
         probabilities = np.zeros((len(found), len(self.classes_)))
@@ -299,4 +301,5 @@ def _seeded(estimator, rng):
 
 
 def _fit_member(member, clips, y):
-    return member.fit(clips, y)
+    with one_blas_thread():
+        return member.fit(clips, y)

@@ -199,9 +199,15 @@ class ConvEstimator(NetEstimator):
         logits = np.empty((len(starts), module.output.out_features))
         for k in range(0, len(starts), EXCERPTS_AT_ONCE):
             part = [clip[s : s + length] for s in starts[k : k + EXCERPTS_AT_ONCE]]
-            part = tensor_of((np.stack(part) - self.mean_) / self.scale_)
+            with np.errstate(over="ignore"):  # noticed below
+                part = tensor_of((np.stack(part) - self.mean_) / self.scale_)
             with self._autocast():
                 logits[k : k + len(part)] = module(part).double().numpy()
+        if not np.isfinite(logits).all():
+            raise ValueError(
+                f"X has values up to {np.abs(clip).max():.3g}, of which the net makes "
+                "numbers that are not finite. Scale X as it was for fit."
+            )
         return logits
 
     def _finish(self, module, rows, settings):

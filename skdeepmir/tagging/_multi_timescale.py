@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepmir._sklearn import Interval, StrOptions, validate_frames
 from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
-from skdeepmir.pooling import MultiTimescalePooler
+from skdeepmir.pooling import MultiTimescalePooler, narrowed
 from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
 
 CLIPS_AT_ONCE = 256  # in predictions, to bound memory
@@ -224,10 +224,10 @@ class MultiTimescaleTagger(NetClassifier):
         pooler = self.pooler_
         pooled = [
             tuple(
-                pooler._pool_scale(clip, length).astype(clip.dtype)
+                narrowed(pooler._pool_scale(clip, length), clip.dtype, i)
                 for length in pooler.window_frames_
             )
-            for clip in map(np.ascontiguousarray, clips)
+            for i, clip in enumerate(map(np.ascontiguousarray, clips))
         ]
         return pooled, layout
 

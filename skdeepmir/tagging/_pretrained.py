@@ -156,6 +156,8 @@ def denoise_layers(estimator: Any, module: Any, rows: Any, generator: Any) -> No
             generator=generator,
             watch=bar,
             state=lambda progress: {},
+            advice="It is pre-training as a denoising auto-encoder: scale the input, "
+            "as with StandardScaler.",
         )
         with torch.no_grad():
             layer.load_state_dict(coder.encoder.state_dict())

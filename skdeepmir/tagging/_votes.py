@@ -26,6 +26,7 @@ from skdeepmir._sklearn import (
     validate_clips,
 )
 from skdeepmir.frames import mean_of_clips
+from skdeepmir.framewise import one_blas_thread
 
 
 class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -158,7 +159,8 @@ class ClipVotingClassifier(_ClipClassifier):
             options["sample_weight"] = self._weights(sample_weight, layout)
         labels = np.repeat(y, layout.n_frames)
         self.estimator_ = inner
-        fit_inside(self, inner, lambda: inner.fit(rows, labels, **options), X, y)
+        with one_blas_thread():
+            fit_inside(self, inner, lambda: inner.fit(rows, labels, **options), X, y)
         self.classes_ = inner.classes_
         self.voting_ = self._choose_voting(inner)
         return self
@@ -194,10 +196,11 @@ class ClipVotingClassifier(_ClipClassifier):
         """
         check_is_fitted(self)
         rows, layout = validate_clips(self, X, reset=False)
-        if self.voting_ == "soft":
-            votes = self.estimator_.predict_proba(rows)
-        else:
-            votes = self.estimator_.predict(rows)[:, np.newaxis] == self.classes_
+        with one_blas_thread():
+            if self.voting_ == "soft":
+                votes = self.estimator_.predict_proba(rows)
+            else:
+                votes = self.estimator_.predict(rows)[:, np.newaxis] == self.classes_
         return mean_of_clips(votes, layout)
 
     def _weights(self, sample_weight, layout):
@@ -337,7 +340,10 @@ class AugmentedClassifier(_ClipClassifier):
         else:
             together = np.concatenate(versions)
         labels = np.tile(y, len(versions))
-        fit_inside(self, inner, lambda: inner.fit(together, labels, **options), X, y)
+        with one_blas_thread():
+            fit_inside(
+                self, inner, lambda: inner.fit(together, labels, **options), X, y
+            )
         self.estimator_ = inner
         self.classes_ = inner.classes_
         return self
@@ -358,7 +364,8 @@ class AugmentedClassifier(_ClipClassifier):
         if not self._voters():  # the classifier's own rule
             check_is_fitted(self)
             clips, _ = validate_clips(self, X, reset=False, stack=False)
-            return self.estimator_.predict(clips)
+            with one_blas_thread():
+                return self.estimator_.predict(clips)
         if _is_probabilistic(self):
             scores = self._mean("predict_proba", X)
         elif _has_scores_only(self):
@@ -407,7 +414,8 @@ class AugmentedClassifier(_ClipClassifier):
         clips, _ = validate_clips(self, X, reset=False, stack=False)
         scores = []
         for version in self._versions(clips, self._voters()):
-            score = getattr(self.estimator_, method)(version)
+            with one_blas_thread():
+                score = getattr(self.estimator_, method)(version)
             if method == "predict":  # votes
                 score = score[:, np.newaxis] == self.classes_
             scores.append(score)

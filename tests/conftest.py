@@ -1,0 +1,64 @@
+"""Seeds of the tests.
+
+``SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED`` is what the fixture ``global_random_seed`` gives
+to tests that must hold under any seed: a number, "any" (one of 0 to 99, drawn for the
+run) or "all" of these; 42 by default. A number or "any" also is the seed of Hypothesis.
+
+``SKDEEPMIR_TESTS_HYPOTHESIS_PROFILE=thorough`` tries twenty times as many examples.
+"""
+
+import os
+import random
+
+import hypothesis
+import pytest
+
+VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
+DEFAULT_SEED = 42
+
+hypothesis.settings.register_profile(
+    "default", derandomize=True, max_examples=25, deadline=None
+)
+hypothesis.settings.register_profile(
+    "thorough", hypothesis.settings.get_profile("default"), max_examples=500
+)
+hypothesis.settings.load_profile(
+    os.environ.get("SKDEEPMIR_TESTS_HYPOTHESIS_PROFILE", "default")
+)
+
+
+def _asked_seeds():
+    """Return the seeds that the variable asks for."""
+    asked = os.environ.get(VARIABLE, str(DEFAULT_SEED))
+    if asked == "all":
+        return list(range(100))
+    if asked == "any":
+        return [random.SystemRandom().randrange(100)]
+    if not asked.isdecimal():
+        raise pytest.UsageError(
+            f"{VARIABLE}={asked!r} must be a whole number, 'any' or 'all'."
+        )
+    return [int(asked)]
+
+
+SEEDS = _asked_seeds()
+
+
+@pytest.fixture(scope="session", params=SEEDS)
+def global_random_seed(request):
+    """Return a seed under which the test must hold, as under any other."""
+    return request.param
+
+
+def pytest_report_header():
+    """Say how to run with the same seed again."""
+    return None if len(SEEDS) > 1 else f"{VARIABLE}={SEEDS[0]}"
+
+
+def pytest_itemcollected(item):
+    """Let Hypothesis draw other examples where another seed was asked for."""
+    test = getattr(item, "obj", None)
+    if SEEDS in ([DEFAULT_SEED], list(range(100))):
+        return
+    if hypothesis.is_hypothesis_test(test):
+        hypothesis.seed(SEEDS[0])(test)

@@ -15,7 +15,7 @@ import matplotlib
 import numpy as np
 from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold
 
-from skdeepmir import compare
+from skdeepmir import compare, drop_bad_audio
 from skdeepmir.baselines import mel_svm, mfcc_forest, mfcc_svm, pmsc_mlp
 from skdeepmir.datasets import load_audio_folder, load_manifest, make_instrument_clips
 
@@ -52,7 +52,10 @@ def add_data_options(parser):
 
 
 def load(args):
-    """Return the clips that the command line names; without groups, each is one."""
+    """Return the clips that the command line names and that can be used.
+
+    Without groups, each is one.
+    """
     if args.source is None:
         return make_instrument_clips(n_clips=120, random_state=0)
     if Path(args.source).is_dir():
@@ -62,6 +65,9 @@ def load(args):
         clips = load_manifest(args.source, where=where)
     if clips.groups is None:
         clips.groups = np.arange(len(clips.target))
+    clips.data, clips.target, clips.groups, clips.folds = drop_bad_audio(
+        clips.data, clips.target, clips.groups, clips.get("folds"), n_jobs=args.n_jobs
+    )
     return clips
 
 

@@ -67,7 +67,8 @@ def leave_if_abandoned() -> None:
     more. Files that are written whole bear it. Called between epochs and between files.
     """
     parent = multiprocessing.parent_process()
-    if os.name != "posix" or parent is None or parent.pid is None:
+    is_worker = multiprocessing.current_process().name.startswith("Loky")
+    if os.name != "posix" or not is_worker or parent is None or parent.pid is None:
         return
     if os.getppid() == parent.pid:
         return

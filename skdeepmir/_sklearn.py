@@ -185,14 +185,30 @@ def validate_clips(
         first = validate_data(
             estimator, first, reset=reset, dtype=dtype, **check_params
         )
-        rows = [clip.astype(first.dtype, copy=False) for clip in rows]
+        rows = [_cast(clip, first.dtype, i) for i, clip in enumerate(rows)]
     else:
-        rows = validate_data(estimator, rows, reset=reset, dtype=dtype, **check_params)
+        with np.errstate(over="ignore"):  # noticed there
+            rows = validate_data(
+                estimator, rows, reset=reset, dtype=dtype, **check_params
+            )
     if not layout.has_clips:  # only now is it known how many rows there are
         layout = ClipLayout("rows", np.ones(len(rows), dtype=np.intp))
     if reset:
         estimator._fitted_on_clips = layout.has_clips
     return rows, layout
+
+
+def _cast(clip: np.ndarray, dtype: Any, number: int) -> np.ndarray:
+    if clip.dtype == dtype:
+        return clip
+    with np.errstate(over="ignore"):  # noticed below
+        cast = clip.astype(dtype)
+    if not np.isfinite(cast).all():
+        raise ValueError(
+            f"clip {number} has values up to {np.abs(clip).max():.3g}, beyond what "
+            f"{dtype} holds. Scale the frames."
+        )
+    return cast
 
 
 def validate_frames(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-import threadpoolctl
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
@@ -24,44 +20,8 @@ from skdeepmir._sklearn import (
     fit_inside,
     validate_clips,
 )
+from skdeepmir._threads import one_blas_thread
 from skdeepmir.frames import split_clips, stack_clips
-
-_LOCK = threading.Lock()
-_BLAS = {"n_inside": 0, "found": []}  # of one_blas_thread, and what they found
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Return a context in which NumPy multiplies matrices on one thread.
-
-    Sums are taken in another order by each number of threads, which differs between
-    workers of a search and the process that began it. BLAS has one number for all
-    threads of a process: the first that comes in sets it, the last puts it back.
-    """
-    with _LOCK:
-        if _BLAS["n_inside"] == 0:
-            libraries = threadpoolctl.ThreadpoolController().select(user_api="blas")
-            _BLAS["found"] = [
-                (library, library.get_num_threads())
-                for library in libraries.lib_controllers
-            ]
-            for library, _ in _BLAS["found"]:
-                _set_threads(library, 1)
-        _BLAS["n_inside"] += 1
-    try:
-        yield
-    finally:
-        with _LOCK:
-            _BLAS["n_inside"] -= 1
-            if _BLAS["n_inside"] == 0:
-                for library, n_threads in _BLAS["found"]:
-                    _set_threads(library, n_threads)
-
-
-def _set_threads(library, n_threads):
-    # From 3.8 on, threadpoolctl does nothing while another thread limits OpenBLAS.
-    set_threads = getattr(library, "_real_set_num_threads", library.set_num_threads)
-    set_threads(n_threads)
 
 
 def _inner_has(name):

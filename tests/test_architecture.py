@@ -18,6 +18,7 @@ ORDER = [
     "_decoding_kernel",
     "decoding",
     "_progress",
+    "_threads",
     "_errors",
     "metrics",
     "model_selection",

@@ -23,15 +23,12 @@ from reliability.determinism import (
 )
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
-from skdeepmir.feature_learning._threads import one_thread
-from skdeepmir.framewise import one_blas_thread
+from skdeepmir._threads import limit_threads, one_blas_thread
 
 WIDE = {"n_features": 96, "longest": 200}  # so that BLAS would use several threads
 PREDICTORS = [
     name for name, e in ESTIMATORS.items() if hasattr(e, "predict") and name != "rnn"
 ]
-# Whose arithmetic is NumPy's, or trained on one thread of torch.
-BY_NUMPY = ("pca", "rbm", "dbm", "autoencoder", "gaussian", "voting", "augmented")
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +77,11 @@ def test_numbers_of_threads_do_not_matter(expected_of_wide, global_random_seed):
 
 
 def test_threads_side_by_side_do_not_matter(expected_of_wide, global_random_seed):
+    names = list(expected_of_wide)
     found = with_threads(
-        2, global_random_seed, names=BY_NUMPY, n_jobs=2, backend="threading", **WIDE
+        2, global_random_seed, names=names, n_jobs=2, backend="threading", **WIDE
     )
-    assert differing(found, {name: expected_of_wide[name] for name in BY_NUMPY}) == []
+    assert differing(found, expected_of_wide) == []
 
 
 def test_another_process_gives_the_same(expected, global_random_seed):
@@ -160,7 +158,7 @@ def test_training_on_one_thread_puts_back_what_the_user_set():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with one_thread(), one_thread():
+        with limit_threads(1), limit_threads(1):
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 2
         assert digest("autoencoder", 0) == digest("autoencoder", 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import pickle
 import re
 import warnings
 from collections.abc import Iterator
@@ -134,16 +135,22 @@ class Checkpoint:
             content = path.read_bytes()
         if content is None:
             return None
-        if content[:CHECKSUM] != _checksum(path, content[CHECKSUM:]):
-            warnings.warn(
-                f"The checkpoint {str(path)!a} is damaged: its checksum differs. "
-                "Training begins anew.",
-                UserWarning,
-                stacklevel=5,
-            )
-            return None
-        content = io.BytesIO(content[CHECKSUM:])
-        return torch.load(content, map_location="cpu", weights_only=True)
+        body = content[CHECKSUM:]
+        problem = "its checksum differs"
+        if content[:CHECKSUM] == _checksum(path, body):
+            try:
+                return torch.load(
+                    io.BytesIO(body), map_location="cpu", weights_only=True
+                )
+            except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+                problem = str(error)  # it was forged
+        warnings.warn(
+            f"The checkpoint {str(path)!a} is damaged: {problem}. Training begins "
+            "anew.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return None
 
     def _write(self, path: Path, state: dict[str, Any]) -> None:
         if not self._is_usable:

@@ -19,7 +19,8 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir._training._device import choose_device, limit_threads, torch_dtype
+from skdeepmir._threads import limit_threads
+from skdeepmir._training._device import choose_device, torch_dtype
 from skdeepmir._training._labelled import LabelledClips
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning

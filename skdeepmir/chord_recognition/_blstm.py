@@ -10,7 +10,8 @@ from scipy.special import log_softmax
 
 from skdeepmir import decoding
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
-from skdeepmir._training._device import limit_threads, torch_dtype
+from skdeepmir._threads import limit_threads
+from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._labelled import scale_of
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from skdeepmir._sklearn import Interval, _fit_context, check_clip_labels
+from skdeepmir._threads import one_blas_thread
 from skdeepmir.chord_recognition._coding import (
     NO_LABEL,
     SEMITONES,
@@ -17,7 +18,6 @@ from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,
     ChordRecognizer,
 )
-from skdeepmir.framewise import one_blas_thread
 
 LARGEST_VALUE = 1e100
 

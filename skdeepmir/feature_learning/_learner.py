@@ -23,6 +23,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
+from skdeepmir._threads import limit_threads, one_blas_thread
 from skdeepmir._training._device import choose_device
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
@@ -31,9 +32,7 @@ from skdeepmir.feature_learning._labels import encode_labels
 from skdeepmir.feature_learning._plan import make_plan
 from skdeepmir.feature_learning._pretraining import Pretraining
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet
-from skdeepmir.feature_learning._threads import one_thread
 from skdeepmir.frames import list_clips, pack_clips
-from skdeepmir.framewise import one_blas_thread
 
 LARGEST_INPUT = 1e30  # deviations; products with weights stay finite in float32
 
@@ -312,7 +311,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         n_epochs = plan.n_epochs + (self.finetune_epochs if targets else 0)
         epoch = EpochWatch(self, n_epochs, X, y)
         rng = self._generator()
-        with one_thread():
+        with one_blas_thread(), limit_threads(1):
             self._pretrain(None, clips, layout, plan, rng, epoch)
             if targets:
                 self._fine_tune(clips, *targets, rng, epoch)
@@ -371,7 +370,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if isinstance(earlier, DeepBoltzmannMachine):
             plan = replace(plan, rates=[[] for _ in plan.sizes])
         epoch = EpochWatch(self, plan.n_epochs, X, y)
-        with one_thread():
+        with one_blas_thread(), limit_threads(1):
             self._pretrain(earlier, clips, layout, plan, self._generator(), epoch)
         epoch.finish()
         return self

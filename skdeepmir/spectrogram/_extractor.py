@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from contextlib import nullcontext
-from functools import lru_cache
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from skdeepmir._sklearn import (
     _fit_context,
     check_clip_labels,
 )
+from skdeepmir._threads import one_blas_thread
 from skdeepmir.audio import AudioError, AudioWarning
 from skdeepmir.feature_store import FeatureStore
 from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
@@ -403,7 +403,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         store = self._store()
         # Clips share the cores, so matrix products must not; and one thread makes the
         # result the same for any n_jobs.
-        limit = _blas().limit(limits=1) if recipe.is_constant_q else nullcontext()
+        limit = one_blas_thread() if recipe.is_constant_q else nullcontext()
         with limit:
             frames = Parallel(
                 n_jobs=self.n_jobs, prefer="threads", return_as="generator"
@@ -470,11 +470,3 @@ def _extract_clip(clip, row, recipe, store, on_error):
         if on_error == "nan":
             return located
         raise located from error.__cause__
-
-
-@lru_cache(maxsize=1)
-def _blas():
-    """Return what limits the threads of matrix products; looking for it takes long."""
-    import threadpoolctl
-
-    return threadpoolctl.ThreadpoolController().select(user_api="blas")

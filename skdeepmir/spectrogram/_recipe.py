@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import scipy.fft
 from skdeepmir import audio
 from skdeepmir.audio import AudioError
 
+version = cache(metadata.version)  # reading it takes milliseconds
 C1 = 440 * 2 ** (-45 / 12)  # 32.70 Hz, the lowest C of a piano
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 MEL_KINDS = ("mel", "log_mel", "mfcc")

@@ -21,7 +21,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
     validate_clips,
 )
-from skdeepmir.framewise import one_blas_thread
+from skdeepmir._threads import one_blas_thread
 from skdeepmir.tagging._targets import Coding, label_array
 
 SMALLEST = 1e-12  # probability in a geometric mean

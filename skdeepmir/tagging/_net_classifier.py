@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
-from skdeepmir._training._device import limit_threads
+from skdeepmir._threads import limit_threads
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._state import map_arrays
 from skdeepmir.tagging._targets import Coding

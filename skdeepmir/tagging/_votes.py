@@ -25,8 +25,8 @@ from skdeepmir._sklearn import (
     fit_inside,
     validate_clips,
 )
+from skdeepmir._threads import one_blas_thread
 from skdeepmir.frames import mean_of_clips
-from skdeepmir.framewise import one_blas_thread
 
 
 class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):

@@ -1,0 +1,83 @@
+"""How many threads NumPy and torch use, set for a while and put back.
+
+Sums are taken in another order by each number of threads, so that results would differ
+between the workers of a search and the process that began it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import threadpoolctl
+
+_LOCK = threading.Lock()
+_BLAS: dict[str, Any] = {"n_inside": 0, "found": []}  # of one_blas_thread
+_TORCH: dict[str, int] = {"n_inside": 0, "found": 0}  # of limit_threads
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Return a context in which NumPy multiplies matrices on one thread.
+
+    BLAS has one number for all threads of a process: the first that comes in sets it,
+    the last puts it back.
+    """
+    with _LOCK:
+        if _BLAS["n_inside"] == 0:
+            libraries = threadpoolctl.ThreadpoolController().select(user_api="blas")
+            _BLAS["found"] = [
+                (library, library.get_num_threads())
+                for library in libraries.lib_controllers
+            ]
+            for library, _ in _BLAS["found"]:
+                _set_threads(library, 1)
+        _BLAS["n_inside"] += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _BLAS["n_inside"] -= 1
+            if _BLAS["n_inside"] == 0:
+                for library, n_threads in _BLAS["found"]:
+                    _set_threads(library, n_threads)
+
+
+def _set_threads(library: Any, n_threads: int) -> None:
+    # From 3.8 on, threadpoolctl does nothing while another thread limits OpenBLAS.
+    set_threads = getattr(library, "_real_set_num_threads", library.set_num_threads)
+    set_threads(n_threads)
+
+
+@contextmanager
+def limit_threads(n_threads: int | None) -> Iterator[None]:
+    """Return a context in which torch uses so many threads (None: as it would).
+
+    torch has to be told besides OpenMP: the number that a user set once reaches its
+    matrix products past that limit, and is set again when a thread first uses torch.
+    """
+    if n_threads is None:
+        yield
+        return
+    import torch
+
+    with _LOCK:
+        # Asked in every thread, because that sets what the user once set.
+        found = torch.get_num_threads()
+        if _TORCH["n_inside"] == 0:
+            _TORCH["found"] = found
+        _TORCH["n_inside"] += 1
+    # Selected, so that BLAS is not put back as well, with others inside.
+    openmp = threadpoolctl.ThreadpoolController().select(user_api="openmp")
+    try:
+        with openmp.limit(limits=n_threads):
+            torch.set_num_threads(n_threads)
+            yield
+    finally:
+        with _LOCK:
+            _TORCH["n_inside"] -= 1
+            torch.set_num_threads(_TORCH["found"])
+            if _TORCH["n_inside"]:  # others go on with theirs
+                torch.set_num_threads(n_threads)

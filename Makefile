@@ -6,11 +6,14 @@ BIN = .venv/bin
 demo: .venv/installed  ## compare pipelines on synthesised music
 	$(BIN)/python examples/compare_pipelines.py --out results
 
+# Two processes of tests, one thread each.
+PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2
+
 test: .venv/installed lint  ## everything but the slow tests
-	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: .venv/installed  ## all tests
-	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -m ""
+	$(PYTEST) -m ""
 
 lint: .venv/installed
 	$(BIN)/ruff check .

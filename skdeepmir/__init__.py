@@ -10,6 +10,8 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "AudioError": "skdeepmir.audio",
+    "AudioWarning": "skdeepmir.audio",
     "AugmentedClassifier": "skdeepmir.tagging",
     "BLSTMChordRecognizer": "skdeepmir.chord_recognition",
     "BandShifter": "skdeepmir.preparation",
@@ -18,12 +20,14 @@ _HOMES = {
     "ConvRegressor": "skdeepmir.tagging",
     "ConvTagger": "skdeepmir.tagging",
     "DBNFeatureLearner": "skdeepmir.feature_learning",
+    "DivergenceError": "skdeepmir._errors",
     "DropoutMLPClassifier": "skdeepmir.tagging",
     "FeatureStore": "skdeepmir.feature_store",
     "FrameStacker": "skdeepmir.preparation",
     "FrameTransformer": "skdeepmir.framewise",
     "GaussianChordRecognizer": "skdeepmir.chord_recognition",
     "GroupBaggingClassifier": "skdeepmir.tagging",
+    "ModelFileError": "skdeepmir.persistence",
     "MultiTimescalePooler": "skdeepmir.pooling",
     "MultiTimescaleTagger": "skdeepmir.tagging",
     "SpectrogramExtractor": "skdeepmir.spectrogram",
@@ -53,6 +57,8 @@ _MODULES = {
 }
 
 __all__ = [
+    "AudioError",
+    "AudioWarning",
     "AugmentedClassifier",
     "BLSTMChordRecognizer",
     "BandShifter",
@@ -61,12 +67,14 @@ __all__ = [
     "ConvRegressor",
     "ConvTagger",
     "DBNFeatureLearner",
+    "DivergenceError",
     "DropoutMLPClassifier",
     "FeatureStore",
     "FrameStacker",
     "FrameTransformer",
     "GaussianChordRecognizer",
     "GroupBaggingClassifier",
+    "ModelFileError",
     "MultiTimescalePooler",
     "MultiTimescaleTagger",
     "MultilabelStratifiedGroupKFold",

@@ -142,6 +142,7 @@ SEQUENCE_LABELLERS = [
         verbose=False,
     ),
 ]
+PLAIN_ERRORS = {"DivergenceError", "ModelFileError"}  # of a message only
 ESTIMATORS = TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS
 TABLES = [e for e in TRANSFORMERS if not isinstance(e, SpectrogramExtractor)]
 # Those that check_estimator leaves out, for transformers whose output is 2-D.
@@ -223,7 +224,7 @@ def test_clip_checks_notice_an_estimator_that_mixes_clips():
         check_clip_estimator(Sorter())
 
 
-@pytest.mark.parametrize("name", skdeepmir.__all__)
+@pytest.mark.parametrize("name", sorted({*skdeepmir.__all__} - PLAIN_ERRORS))
 def test_docstring_lists_the_parameters_of_the_signature(name):
     from numpydoc.docscrape import FunctionDoc
 

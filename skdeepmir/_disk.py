@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import time
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 TEMPORARY = ".part"  # the last suffix of files that are not finished
 STRAY_SECONDS = 24 * 3600
+_REPORTED: set[tuple[Path, str]] = set()  # of warn_unusable
 
 
 @contextlib.contextmanager
@@ -47,6 +49,24 @@ def written_whole(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def warn_unusable(folder: Path, error: Exception, message: str) -> None:
+    """Warn of a folder that cannot be used, once in each process.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    error : Exception
+        What happened.
+    message : str
+        What is done about it, and what the user can do.
+    """
+    reason = getattr(error, "strerror", None) or str(error)
+    if (folder, reason) not in _REPORTED:
+        _REPORTED.add((folder, reason))
+        warnings.warn(f"{message} ({reason})", UserWarning, stacklevel=4)
 
 
 def is_stray(status: os.stat_result) -> bool:

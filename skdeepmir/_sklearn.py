@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import _fit_context, is_classifier, is_regressor
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skdeepmir._labels import check_each_label
 from skdeepmir._progress import progress
-from skdeepmir.frames import ClipLayout, list_clips, object_array, stack_clips
+from skdeepmir.frames import ClipLayout, list_clips, stack_clips
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -61,7 +61,6 @@ __all__ = [
     "check_clip_labels",
     "check_consistent_length",
     "fit_inside",
-    "refuse_label_lists",
     "validate_clips",
     "validate_frames",
 ]
@@ -244,7 +243,7 @@ def check_clip_labels(y: Any, n_clips: int, needed_by: Any = None) -> None:
     if n_labels == n_clips:
         needs_numbers = needed_by is not None and is_regressor(needed_by)
         if needs_numbers or (needed_by is not None and is_classifier(needed_by)):
-            _check_each_label(y, needs_numbers)
+            check_each_label(y, needs_numbers)
         return
     try:
         check_consistent_length(np.empty(n_clips), y)
@@ -253,82 +252,3 @@ def check_clip_labels(y: Any, n_clips: int, needed_by: Any = None) -> None:
             f"y has {n_labels} labels, but X has {n_clips} clips; expected one label "
             f"for each clip, in the same order. ({error})"
         ) from error
-
-
-def _check_each_label(y: Any, needs_numbers: bool) -> None:
-    """Raise a ``ValueError`` that names the first row whose label is none.
-
-    scikit-learn says what is wrong with y, but not where.
-    """
-    if issparse(y):
-        return
-    if isinstance(y, list | tuple):
-        refuse_label_lists(y)
-        # At once, NumPy would spell numbers and None out where others are strings.
-        has_rows = any(isinstance(label, list | tuple | np.ndarray) for label in y)
-        y = np.asarray(y) if has_rows else object_array(y)
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.dtype == object and y.ndim == 1:
-        _check_each_object(y, needs_numbers)
-        if isinstance(y[0], str):
-            return
-        y = np.array(y.tolist())
-    if needs_numbers and y.dtype.kind in "US":
-        raise ValueError(f"y: row 0 is {y.flat[0].item()!r}; expected a number.")
-    if y.ndim not in (1, 2) or y.dtype.kind not in "fiub":
-        return
-    rows = y.reshape(len(y), -1)
-    _refuse_values(
-        rows, ~np.isfinite(rows), "Input y contains NaN or infinity", "a number"
-    )
-    if needs_numbers:
-        return
-    if y.ndim == 2:
-        strange = "Unknown label type: y has several classes in several columns"
-        wanted = "0 or 1 for each tag, or one label a clip"
-        _refuse_values(rows, (rows != 0) & (rows != 1), strange, wanted)
-    strange, wanted = "Unknown label type: y is continuous", "a class"
-    _refuse_values(rows, rows != np.rint(rows), strange, wanted)
-
-
-def refuse_label_lists(y: Any) -> None:
-    """Raise a ``ValueError`` if labels are lists of tags rather than 0 and 1."""
-    rows = {i: row for i, row in enumerate(y) if isinstance(row, list | tuple | set)}
-    for i, row in rows.items():
-        if len(row) != len(y[0]) or any(isinstance(tag, str) for tag in row):
-            raise ValueError(
-                f"y: row {i} is {row!r}, a list of tags; expected 0 or 1 for each tag. "
-                "Convert y: sklearn.preprocessing.MultiLabelBinarizer()"
-                ".fit_transform(y)."
-            )
-
-
-def _check_each_object(y: np.ndarray, needs_numbers: bool) -> None:
-    import pandas as pd
-
-    for i, label in enumerate(y):
-        if not isinstance(label, str) and pd.api.types.is_scalar(label):
-            if pd.isna(label):
-                raise ValueError(
-                    f"Unknown label type: y has missing values: row {i} is {label!r}. "
-                    "Leave clips without a label out."
-                )
-        elif needs_numbers:
-            raise ValueError(f"y: row {i} is {label!r}; expected a number.")
-        if isinstance(label, str) != isinstance(y[0], str):
-            raise ValueError(
-                f"Unknown label type: y: row {i} is {label!r}, but row 0 is {y[0]!r}; "
-                "expected strings or numbers for all."
-            )
-
-
-def _refuse_values(
-    rows: np.ndarray, is_bad: np.ndarray, problem: str, wanted: str
-) -> None:
-    if is_bad.any():
-        row, column = np.argwhere(is_bad)[0]
-        raise ValueError(
-            f"{problem}: row {row} has {rows[row, column].item()!r}; expected {wanted}."
-        )

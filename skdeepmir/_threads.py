@@ -16,6 +16,7 @@ import threadpoolctl
 _LOCK = threading.Lock()
 _BLAS: dict[str, Any] = {"n_inside": 0, "found": []}  # of one_blas_thread
 _TORCH: dict[str, int] = {"n_inside": 0, "found": 0}  # of limit_threads
+_HERE = threading.local()  # how deep this thread is inside limit_threads
 
 
 @contextmanager
@@ -63,21 +64,24 @@ def limit_threads(n_threads: int | None) -> Iterator[None]:
         return
     import torch
 
-    with _LOCK:
-        # Asked in every thread, because that sets what the user once set.
-        found = torch.get_num_threads()
-        if _TORCH["n_inside"] == 0:
-            _TORCH["found"] = found
-        _TORCH["n_inside"] += 1
     # Selected, so that BLAS is not put back as well, with others inside.
     openmp = threadpoolctl.ThreadpoolController().select(user_api="openmp")
+    depth = getattr(_HERE, "depth", 0)
+    with _LOCK:
+        # Asked in every thread, because that sets what the user once set.
+        before = torch.get_num_threads()
+        if _TORCH["n_inside"] == 0:
+            _TORCH["found"] = before
+        elif depth == 0:  # what another thread set is not what was found
+            before = _TORCH["found"]
+        _TORCH["n_inside"] += 1
+    _HERE.depth = depth + 1
     try:
         with openmp.limit(limits=n_threads):
             torch.set_num_threads(n_threads)
             yield
     finally:
+        _HERE.depth = depth
         with _LOCK:
             _TORCH["n_inside"] -= 1
-            torch.set_num_threads(_TORCH["found"])
-            if _TORCH["n_inside"]:  # others go on with theirs
-                torch.set_num_threads(n_threads)
+            torch.set_num_threads(before)

@@ -19,7 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir._disk import TEMPORARY, is_stray, leave_if_abandoned, written_whole
+from skdeepmir._disk import (
+    TEMPORARY,
+    is_stray,
+    leave_if_abandoned,
+    warn_unusable,
+    written_whole,
+)
 from skdeepmir.audio import AudioError, join_blocks, path_name, read_header
 
 # An entry: this, the frames as little-endian float32, a JSON description, its length in
@@ -411,12 +417,12 @@ class FeatureStore:
         if not self._is_usable:
             return
         self._is_usable = False
-        warnings.warn(
-            f"The feature store {str(self.folder)!r} cannot be used ({error}); "
-            "features are computed without it from here on. Free some space, or choose "
-            "another cache_dir.",
-            stacklevel=2,
+        message = (
+            f"The feature store {str(self.folder)!a} cannot be used; features are "
+            "computed without it from here on. Make it writable, free some space, or "
+            "choose another cache_dir."
         )
+        warn_unusable(self.folder, error, message)
 
     def _limit_size(self):
         """Remove the entries that were not used for the longest time."""

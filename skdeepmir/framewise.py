@@ -294,6 +294,8 @@ def _silence_weak_components(transformer, floor):
         ratio, variance = (
             getattr(transformer, f"explained_variance{end}") for end in ("_ratio_", "_")
         )
+        if getattr(transformer, "n_samples_", 2) == 1:  # 0 / 0, too
+            variance[np.isnan(variance)] = 0
         if not np.isfinite(variance).all():
             raise np.linalg.LinAlgError("variances are not finite")
         ratio[np.isnan(ratio)] = 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Real
 from typing import Any
 
 from skdeepmir import audio
+from skdeepmir._errors import check_choice
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import _safe_indexing, check_consistent_length
 from skdeepmir.audio import AudioError, AudioWarning
@@ -85,11 +87,17 @@ def drop_bad_audio(
         bad = {error.row for error in problems}
         good = [row for row in range(len(X)) if row not in bad]
         if not good:
-            first = problems[0]
-            raise first.at_row(0, tuple(range(len(X)))) from first.__cause__
+            raise problems[0].at_row(0, tuple(range(len(X))))
         warnings.warn(AudioWarning("removed", problems), stacklevel=2)
-        kept = [a if a is None else _safe_indexing(a, good) for a in kept]
+        kept = [_rows(array, good) for array in kept]
     return kept if arrays else kept[0]
+
+
+def _rows(array: Any, rows: list[int]) -> Any:
+    if array is None:
+        return None
+    kept = _safe_indexing(array, rows)
+    return tuple(kept) if isinstance(array, tuple) else kept
 
 
 def check_audio(
@@ -150,6 +158,13 @@ def find_bad_audio(
     X: Any, *, n_jobs: int | None, verbose: bool, **limits: Any
 ) -> list[AudioError]:
     """Return an error with its row for each clip that cannot be used."""
+    check_choice("truncated", limits["truncated"], ("raise", "accept"))
+    duration = limits["max_duration"]
+    is_number = isinstance(duration, Real) and float(duration) > 0
+    if duration is not None and not is_number:
+        raise ValueError(
+            f"max_duration={duration!r} must be a number of seconds above 0, or None."
+        )
     from joblib import Parallel, delayed
     from sklearn.utils import check_array
 
@@ -172,11 +187,11 @@ def find_bad_audio(
 
 def _problem(clip: Any, row: int, limits: dict[str, Any]) -> AudioError | None:
     try:
-        clip = audio.check_clip(clip, **limits)
-        if audio.is_path(clip):
-            sample_rate = audio.read_header(clip, **limits).sample_rate
-            for _ in audio.stream_audio(clip, sample_rate=sample_rate, **limits):
-                pass
+        if not audio.is_path(clip):
+            audio.check_waveform(clip)
+            return None
+        for _ in audio.stream_audio(clip, **limits):
+            pass
     except AudioError as error:
         return error.at_row(row)
     return None

@@ -25,6 +25,7 @@ ORDER = [
     "audio",
     "feature_store",
     "datasets",
+    "_labels",
     "_sklearn",
     "screening",
     "spectrogram",

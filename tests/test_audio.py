@@ -146,6 +146,9 @@ def test_integer_samples_are_scaled_by_their_type():
     np.testing.assert_allclose(
         audio.check_waveform((y * 128 + 128).astype(np.uint8)), y, atol=1e-6
     )
+    np.testing.assert_allclose(
+        audio.check_waveform((y * 32768).astype(">i2")), y, atol=1e-6
+    )
 
 
 def bad_files(folder, music):

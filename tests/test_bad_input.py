@@ -1,16 +1,15 @@
 """Every public estimator on every bad and odd input of ``make_bad_audio``."""
 
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
-import threading
 import warnings
 
 import numpy as np
 import pytest
 import soundfile as sf
+from bad_input_checks import check_error, check_row, outcome, raised, set_all, within
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from test_common import CLASSIFIERS, REGRESSORS, SEQUENCE_LABELLERS, TRANSFORMERS
@@ -19,13 +18,11 @@ from skdeepmir import (
     BLSTMChordRecognizer,
     ConvRegressor,
     ConvTagger,
-    DBNFeatureLearner,
     DropoutMLPClassifier,
     FrameTransformer,
     MultiTimescalePooler,
     MultiTimescaleTagger,
     SpectrogramExtractor,
-    TemplateChordRecognizer,
     check_audio,
     drop_bad_audio,
 )
@@ -86,67 +83,6 @@ def good(tmp_path_factory):
         y = 0.3 * np.sin(np.arange(11025) * (0.03 * (i + 1)))
         sf.write(path, y + 0.01 * rng.standard_normal(11025), 22050)
     return paths
-
-
-def set_all(estimator, **values):
-    """Return a copy in which parameters of these names are set, also inside."""
-    estimator = clone(estimator)
-    names = estimator.get_params()
-    for name in names:
-        if name.split("__")[-1] in values:
-            estimator.set_params(**{name: values[name.split("__")[-1]]})
-    return estimator
-
-
-def outcome(estimator, X):
-    if hasattr(estimator, "transform"):
-        return estimator.transform(X)
-    if hasattr(estimator, "predict_proba"):
-        return estimator.predict_proba(X)
-    return estimator.predict(X)
-
-
-def within(seconds, call):
-    """Return what a call returns or raises, or fail if it takes longer."""
-    result = []
-
-    def run():
-        try:
-            result.append(call())
-        except (AudioError, AssertionError) as error:
-            result.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    assert result, f"no answer within {seconds} s"
-    return result[0]
-
-
-def check_error(error, case, row):
-    """Assert that an error says of a bad item what it owes."""
-    assert isinstance(error, AudioError), f"{case.name}: {error!r} is no AudioError"
-    assert (error.code, error.row) == (case.code, row), f"{case.name}: {error}"
-    message = str(error)
-    assert message.startswith(f"row {row}: "), f"{case.name}: {message}"
-    assert f"({case.code})" in message and error.fix, f"{case.name}: {message}"
-    if isinstance(case.value, str):
-        assert ascii(case.value) in message, f"{case.name}: {message}"
-    assert message.isprintable(), case.name
-    assert str(pickle.loads(pickle.dumps(error))) == message
-
-
-def raised(call):
-    try:
-        return call()
-    except AudioError as error:
-        return error
-
-
-def check_row(row, name):
-    row = np.asarray(row)
-    assert row.size, f"{name}: empty"
-    assert row.dtype.kind not in "fc" or np.isfinite(row).all(), f"{name}: not finite"
 
 
 # What reads audio itself.
@@ -438,125 +374,6 @@ def check_refused(call, case, match=""):
     wanted += ("required", "not supported", "convert string to float: 'a'")
     assert any(word in message for word in wanted), f"{case.name}: {message}"
     assert "inhomogeneous" not in message, f"{case.name}: {message}"
-
-
-# Labels.
-
-# The row, and the label or what it should be.
-OWED = {
-    "y_missing": "requires y to be passed",
-    "y_short": "y has 7 labels, but X has 8 clips",
-    "y_nan": r"row 2 has nan",
-    "y_none": r"row 0 is None",
-    "y_mixed_types": r"row 1 is 'jazz'",
-    "y_one_class": r"class",
-    "y_continuous": r"row 1 has 0\.142",
-    "y_tags_not_binary": r"row 0 has 3; expected 0 or 1",
-    "y_tag_lists": r"row 0 is \['rock'\].*MultiLabelBinarizer",
-}
-TAKES_NO_TAGS = r"y should be a 1d array, got an array of shape \(8, \d\)"
-
-
-@pytest.fixture(scope="module")
-def labels(corpus):
-    return {case.name: case.value for case in corpus if case.scope == "labels"}
-
-
-@pytest.fixture(scope="module")
-def clips():
-    rng = np.random.default_rng(1)
-    return [rng.random((9 + i, 5), dtype=np.float32) for i in range(8)]
-
-
-@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=str)
-def test_labels_of_classifiers(classifier, labels, clips):
-    classifier = set_all(classifier, max_epochs=1, verbose=False)
-    only_rows = "RidgeClassifier" in str(classifier)
-    X = np.array([clip.mean(axis=0) for clip in clips]) if only_rows else clips
-    for name, y in labels.items():
-        owed = OWED.get(name)
-        if name == "y_one_class" and only_rows:
-            owed = None  # scikit-learn's learns that there is nothing to tell apart
-        if np.ndim(y) == 2 if name != "y_tag_lists" else False:
-            takes_tags = hasattr(classifier, "pos_weight")
-            owed = owed if takes_tags or owed else TAKES_NO_TAGS
-        if owed is None:
-            assert len(clone(classifier).fit(X, y).predict(X)) == 8, name
-        else:
-            with pytest.raises(ValueError, match=owed):
-                clone(classifier).fit(X, y)
-
-
-@pytest.mark.parametrize("regressor", REGRESSORS, ids=["batches", "whole"])
-def test_labels_of_regressors(regressor, labels, clips):
-    regressor = set_all(regressor, max_epochs=1, verbose=False)
-    owed = {name: OWED[name] for name in ("y_missing", "y_short", "y_nan", "y_none")}
-    owed["y_tag_lists"] = OWED["y_tag_lists"]
-    owed["y_mixed_types"] = "row 1 is 'jazz'; expected a number"
-    for name, y in labels.items():
-        if name not in owed and np.asarray(y).dtype.kind == "U":
-            owed[name] = "row 0 is '.*'; expected a number"
-        if name in owed:
-            with pytest.raises(ValueError, match=owed[name]):
-                clone(regressor).fit(clips, y)
-        else:
-            predicted = clone(regressor).fit(clips, y).predict(clips)
-            assert predicted.shape == np.shape(y) and np.isfinite(predicted).all()
-
-
-@pytest.mark.parametrize("learner", [DBNFeatureLearner((4,), max_epochs=1)], ids=str)
-def test_labels_of_feature_learners(learner, labels, clips):
-    owed = {
-        "y_short": "7 labels, but X has 8",
-        "y_mixed_types": "1 in row 0 and 'jazz' in row 1",
-        "y_one_class": "1 class, 'rock'",
-        "y_continuous": r"such as 0\.142\d* in row 1",
-        "y_tags_not_binary": r"row 0 is \[3, 0, 0\]",
-        "y_tag_lists": OWED["y_tag_lists"],
-    }
-    learner = set_all(learner, finetune_epochs=1, verbose=False, random_state=0)
-    for name, y in labels.items():  # None and NaN stand for no label
-        if name in owed:
-            with pytest.raises(ValueError, match=owed[name]):
-                clone(learner).fit(clips, y)
-        else:
-            assert len(clone(learner).fit(clips, y).transform(clips)) == 8, name
-
-
-@pytest.mark.parametrize("recognizer", SEQUENCE_LABELLERS[1:], ids=str)
-def test_labels_of_chord_recognizers(recognizer, labels, clips):
-    recognizer = set_all(recognizer, max_epochs=1, verbose=False)
-    of_frames = {
-        "y_short": "7 labels, but X has 8",
-        "y_nan": "clip 2 holds numbers such as nan",
-        "y_none": "clip 0 has None",
-        "y_empty_string": "clip 0: '' is not in Harte's grammar",
-        "y_mixed_types": r"such as clip 0, but clip 1 has \['jazz'\]",
-        "y_continuous": r"clip 1 holds numbers such as 0\.142",
-        "y_chord_unknown": r"clip 1: 'H:dur' is not in .*did you mean 'B:maj'",
-        "y_chord_n_and_x": None,
-    }
-    for name, owed in of_frames.items():
-        y = [
-            np.array([label] * len(clip), dtype=None if owed else object)
-            for clip, label in zip(clips, labels[name], strict=False)
-        ]
-        if owed is None:
-            predicted = clone(recognizer).fit(clips, y).predict(clips)
-            assert [len(p) for p in predicted] == [len(clip) for clip in clips]
-            continue
-        with pytest.raises(ValueError, match=owed):
-            clone(recognizer).fit(clips, y)
-    for y in labels.values():  # a label a clip is too few
-        with pytest.raises(ValueError, match=r"clip \d|7 labels|y to be passed"):
-            clone(recognizer).fit(clips, y)
-
-
-def test_templates_have_no_use_for_labels(labels, clips):
-    predicted = TemplateChordRecognizer().fit(clips).predict(clips)
-    assert len(predicted) == 8
-    with pytest.raises(ValueError, match="7 labels, but X has 8"):
-        TemplateChordRecognizer().fit(clips, labels["y_short"])
 
 
 # What removes bad clips beforehand.

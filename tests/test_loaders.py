@@ -1,3 +1,6 @@
+import os
+import types
+
 import numpy as np
 import pytest
 
@@ -45,6 +48,20 @@ def test_bad_folders_and_groups_are_named(tmp_path):
         load_audio_folder(tmp_path, groups=r"(\d+)")
     with pytest.raises(ValueError, match="needs a parenthesis"):
         load_audio_folder(tmp_path, groups="rock")
+
+
+@pytest.mark.parametrize("system", ["posix", "nt"])
+def test_names_of_devices_are_refused_on_windows_only(system, tmp_path, monkeypatch):
+    touch(tmp_path, "stems/aux.wav")
+    path = manifest(tmp_path, "path,label\nstems/aux.wav,x\n")
+    there = types.SimpleNamespace(**{**vars(os), "name": system})
+    monkeypatch.setattr("skdeepmir.datasets._loaders.os", there)
+    if system == "nt":
+        with pytest.raises(ValueError, match="aux.wav', which is a device on Windows"):
+            load_manifest(path, root=tmp_path)
+    else:
+        (name,) = load_manifest(path, root=tmp_path).data
+        assert name == str(tmp_path / "stems" / "aux.wav")
 
 
 def manifest(folder, text):

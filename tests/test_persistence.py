@@ -1,3 +1,4 @@
+import copy
 import hashlib
 import io
 import json
@@ -14,11 +15,14 @@ import pytest
 import sklearn
 import skops.io
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
@@ -36,7 +40,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
 from test_common import (
     CLASSIFIERS,
     REGRESSORS,
@@ -633,6 +637,118 @@ def test_load_refuses_trees_that_read_beyond_rows(is_forest, tmp_path):
     changed = model if is_forest else model.estimators_[1]
     changed.n_features_in_ = 2  # rows of two would be taken, and three read
     with pytest.raises(ValueError, match="reads 3 features, but rows have 2"):
+        save(model, tmp_path / "a")
+
+
+def make_rows(n_rows=40):
+    rng = np.random.RandomState(0)
+    X = rng.rand(n_rows, 3)
+    return X, {2: X[:, 0] > 0.5, 3: rng.randint(3, size=n_rows), None: X[:, 0]}
+
+
+@pytest.mark.parametrize(
+    "model, n_classes",
+    [
+        (SVC(), 2),
+        (SVC(), 3),
+        (SVC(kernel="linear"), 3),
+        (SVC(kernel="precomputed"), 2),
+        (SVC(kernel="precomputed"), 3),
+        (SVC(probability=True, random_state=0), 2),
+        (SVC(probability=True, random_state=0), 3),
+        (NuSVC(nu=0.3), 3),
+        (SVR(), None),
+        (SVR(epsilon=5.0), None),  # no support vectors
+        (SVR(kernel="precomputed"), None),
+        (OneClassSVM(), None),
+        (GradientBoostingClassifier(n_estimators=3), 2),
+        (GradientBoostingClassifier(n_estimators=3), 3),
+        (GradientBoostingClassifier(n_estimators=3, init="zero"), 3),
+        (GradientBoostingClassifier(n_estimators=3, init=LogisticRegression()), 3),
+        (GradientBoostingRegressor(n_estimators=3), None),
+        (GradientBoostingRegressor(n_estimators=3, init=SVR()), None),
+        (KMeans(3, n_init=1), None),
+        (MiniBatchKMeans(3, n_init=1), None),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:The `probability` parameter")
+def test_estimators_whose_arrays_are_checked_give_the_same_bits(
+    model, n_classes, tmp_path
+):
+    X, targets = make_rows()
+    if "precomputed" in str(model):
+        X = X @ X.T
+    model.fit(X, targets[n_classes])
+    save(model, tmp_path / "a")
+    assert_same_outputs(model, load(tmp_path / "a"), X)
+
+
+@pytest.mark.parametrize(
+    "model, attribute, change",
+    [
+        (SVC(), "_n_support", lambda n: n + np.array([99, 0, -99], n.dtype)),
+        (SVC(), "_n_support", lambda n: n[:2].copy()),
+        (SVC(), "_dual_coef_", lambda a: a[:1].copy()),
+        (SVC(), "_dual_coef_", lambda a: a[:, :1].copy()),
+        (SVC(), "_intercept_", lambda a: a[:1].copy()),
+        (SVC(), "_probA", lambda a: np.ones(1)),
+        (SVC(), "support_vectors_", lambda a: a[:, :2].copy()),
+        (SVC(), "shape_fit_", lambda shape: (1, shape[1])),
+        (SVC(), "kernel", lambda _: "precomputed"),
+        (SVC(), "_impl", lambda _: "epsilon_svr"),
+        (SVC(kernel="precomputed"), "support_", lambda a: a + a.dtype.type(40)),
+        (SVC(kernel="precomputed"), "kernel", lambda _: "rbf"),
+        (SVR(), "_n_support", lambda n: n + n.dtype.type(1)),
+        (OneClassSVM(), "_dual_coef_", lambda a: a[:, 1:].copy()),
+        (KMeans(3, n_init=1), "cluster_centers_", lambda a: a[:, :2].copy()),
+        (KMeans(3, n_init=1), "_n_threads", lambda _: 10**9),
+    ],
+    ids=str,
+)
+def test_load_refuses_arrays_that_do_not_fit(model, attribute, change, tmp_path):
+    X, targets = make_rows()
+    if model.get_params().get("kernel") == "precomputed":
+        X = X @ X.T
+    model = clone(model).fit(X, targets[None if isinstance(model, SVR) else 3])
+    setattr(model, attribute, change(getattr(model, attribute)))
+    with pytest.raises(ValueError, match="do not fit: it was forged"):
+        save(model, tmp_path / "a")  # which reads what it wrote
+
+
+def without_trees(stages):
+    stages = copy.deepcopy(stages)
+    stages[0, 0].tree_ = None
+    return stages
+
+
+@pytest.mark.parametrize(
+    "attribute, change",
+    [
+        ("estimators_", lambda stages: stages.repeat(60, axis=1)),
+        ("estimators_", without_trees),
+        ("n_trees_per_iteration_", lambda n: n + 1),
+        ("init_", lambda _: DummyClassifier().fit([[0], [0]], [0, 1])),
+        ("classes_", lambda classes: classes[:2]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_load_refuses_boosting_that_writes_beyond_its_columns(
+    attribute, change, tmp_path
+):
+    X, targets = make_rows()
+    model = GradientBoostingClassifier(n_estimators=3).fit(X, targets[3])
+    setattr(model, attribute, change(getattr(model, attribute)))
+    with pytest.raises(ValueError, match="boosting in it do not fit"):
+        save(model, tmp_path / "a")
+
+
+def test_load_refuses_boosting_with_trees_of_classes(tmp_path):
+    X, targets = make_rows()
+    model = GradientBoostingClassifier(n_estimators=1).fit(X, targets[2])
+    forest = RandomForestClassifier(1, random_state=0).fit(X, targets[2])
+    model.estimators_[0, 0].tree_ = forest.estimators_[0].tree_
+    with pytest.raises(ValueError, match="boosting in it do not fit"):
         save(model, tmp_path / "a")
 
 

@@ -1,3 +1,5 @@
+import errno
+import os
 import warnings
 
 import numpy as np
@@ -27,7 +29,9 @@ def paths(tmp_path):
 def test_bad_rows_go_with_their_labels_and_are_told(paths):
     groups = pd.Series(list("aabbccd"), index=range(10, 17))
     weights = np.arange(7.0)
-    with pytest.warns(AudioWarning, match="3 rows are bad: 1, 2, 5, removed") as caught:
+    with pytest.warns(
+        AudioWarning, match=r"3 rows are bad: 1, 2, 5 \(removed"
+    ) as caught:
         X, y, kept_groups, kept_weights, nothing = drop_bad_audio(
             paths, list("ABCDEFG"), groups, weights, None, n_jobs=2, verbose=False
         )
@@ -111,3 +115,27 @@ def test_errors_and_warnings_survive_pickling(paths):
     copied = pickle.loads(pickle.dumps(caught[0].message))
     assert str(copied) == str(caught[0].message)
     assert [e.row for e in copied.problems] == [1, 2, 5]
+
+
+def test_tuples_stay_tuples(paths):
+    with pytest.warns(AudioWarning):
+        X, y = drop_bad_audio(tuple(paths), tuple("ABCDEFG"))
+    assert isinstance(X, tuple) and y == tuple("ADEG")
+
+
+def test_a_fault_of_the_system_is_no_fault_of_the_clip(paths, monkeypatch):
+    def no_more(*args):
+        raise OSError(errno.EMFILE, "Too many open files", paths[0])
+
+    monkeypatch.setattr(os, "open", no_more)
+    with pytest.raises(OSError, match="Too many open files"):
+        check_audio(paths[:1])
+
+
+@pytest.mark.parametrize(
+    "bad", [{"truncated": "acept"}, {"max_duration": np.nan}, {"max_duration": "10"}]
+)
+def test_parameters_are_checked(paths, bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=f"{name}="):
+        check_audio(paths, **bad)

@@ -30,7 +30,9 @@ def test_hostile_models_run_nothing_and_raise_one_kind_of_error(tmp_path):
     assert found["others"] == []
     assert found["counts"]["payloads"] > 100
     assert found["counts"]["damaged"] > 10 and found["counts"]["forged"] > 10
-    assert found["loaded"]["payloads"] == found["loaded"]["damaged"] == 0
+    assert found["counts"]["misfits"] == 5 and found["n_predicted"] > 0
+    kinds = ("payloads", "misfits", "damaged")
+    assert [found["loaded"][kind] for kind in kinds] == [0, 0, 0]
 
 
 def test_stores_and_checkpoints_unpickle_nothing(tmp_path):

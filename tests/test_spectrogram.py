@@ -148,10 +148,13 @@ def test_bad_clips_become_nan_and_the_others_stay_as_they_are(paths, clips, tmp_
     cut.write_bytes(Path(paths[0]).read_bytes()[:-1001])
     extractor = SpectrogramExtractor("mfcc", on_error="nan", n_jobs=2)
     X = [paths[0], tmp_path / "none.wav", clips[1], cut, clips[2] * np.nan]
-    with pytest.warns(AudioWarning, match="3 rows are bad: 1, 3, 4, .*NaN") as caught:
+    with pytest.warns(
+        AudioWarning, match=r"3 rows are bad: 1, 3, 4 \(made NaN"
+    ) as caught:
         frames = extractor.fit(X).transform(X)
     found = [(error.row, error.code) for error in caught[0].message.problems]
     assert found == [(1, "missing"), (3, "truncated"), (4, "not_finite")]
+    assert caught[0].filename == __file__
     for row in (1, 3, 4):
         assert frames[row].shape == (1, 20) and np.isnan(frames[row]).all()
     for row in (0, 2):

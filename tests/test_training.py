@@ -549,6 +549,8 @@ def test_a_worker_whose_parent_is_gone_stops_training(monkeypatch):
     ended.wait()
     parents, exits = [os.getppid(), os.getpid(), ended.pid], []
     monkeypatch.setattr(os, "_exit", exits.append)
+    worker = SimpleNamespace(name="LokyProcess-1")
+    monkeypatch.setattr(multiprocessing, "current_process", lambda: worker)
     for pid in parents:
         parent = SimpleNamespace(pid=pid)
         monkeypatch.setattr(multiprocessing, "parent_process", lambda p=parent: p)

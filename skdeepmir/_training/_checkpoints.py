@@ -17,13 +17,15 @@ import joblib
 import torch
 
 import skdeepmir
-from skdeepmir._disk import TEMPORARY, is_stray, written_whole
+from skdeepmir._disk import TEMPORARY, is_stray, warn_unusable, written_whole
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
 FORMAT = 2
 CHECKSUM = 32
 # What may differ between the fit that was killed and the one that goes on.
 IMMATERIAL = ("callbacks", "checkpoint_dir", "verbose")
+FINISHED_KEYS = {"module", "n_epochs", "loss_curve", "validation_scores"}
+STATE_KEYS = {"kept", "progress", "best", "module", "optimizer", "generator"}
 UNFINISHED_FILE = re.compile(
     rf"\w+-[0-9a-f]{{32}}(-finished)?\.pt\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}"
 )
@@ -87,8 +89,11 @@ class Checkpoint:
         with self._reporting():
             self._make_folder()
             self._remove_strays()
-        self.finished = self._load(self._finished_path) if self._is_repeatable else None
-        self.state = None if self.finished else self._load(self._path)
+        self.finished = self.state = None
+        if self._is_repeatable:
+            self.finished = self._load(self._finished_path, FINISHED_KEYS)
+        if not self.finished:
+            self.state = self._load(self._path, STATE_KEYS)
         self._kept = {} if self.state is None else self.state["kept"]
 
     def keep(self, name: str, value: Any) -> Any:
@@ -129,7 +134,7 @@ class Checkpoint:
                 if UNFINISHED_FILE.fullmatch(path.name) and is_stray(path.stat()):
                     path.unlink()
 
-    def _load(self, path: Path) -> dict[str, Any] | None:
+    def _load(self, path: Path, keys: set[str]) -> dict[str, Any] | None:
         content = None
         with self._reporting(), contextlib.suppress(FileNotFoundError):
             content = path.read_bytes()
@@ -138,12 +143,16 @@ class Checkpoint:
         body = content[CHECKSUM:]
         problem = "its checksum differs"
         if content[:CHECKSUM] == _checksum(path, body):
+            problem = "it is of another format"
             try:
-                return torch.load(
+                state = torch.load(
                     io.BytesIO(body), map_location="cpu", weights_only=True
                 )
             except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
                 problem = str(error)  # it was forged
+            else:
+                if isinstance(state, dict) and keys <= state.keys():
+                    return state
         warnings.warn(
             f"The checkpoint {str(path)!a} is damaged: {problem}. Training begins "
             "anew.",
@@ -168,13 +177,12 @@ class Checkpoint:
             yield
         except OSError as error:
             if self._is_usable:
-                warnings.warn(
-                    f"checkpoint_dir={str(self.folder)!a} cannot be used ({error}); "
-                    "training goes on without it from here on. Free some space, or "
-                    "choose another folder.",
-                    UserWarning,
-                    stacklevel=4,
+                message = (
+                    f"checkpoint_dir={str(self.folder)!a} cannot be used; training "
+                    "goes on without it from here on. Make it writable, free some "
+                    "space, or choose another folder."
                 )
+                warn_unusable(self.folder, error, message)
             self._is_usable = False
 
 

@@ -47,8 +47,10 @@ def list_audio(X: Any) -> list[Any] | None:
         )
     is_array = hasattr(X, "shape") or hasattr(X, "__array__")
     if not is_array and (isinstance(X, dict | set) or not hasattr(X, "__len__")):
-        found = "None" if X is None else f"a {type(X).__name__}, which has no order"
-        if hasattr(X, "__next__"):
+        found = ascii(X)[:40]
+        if isinstance(X, dict | set):
+            found = f"a {type(X).__name__}, which has no order"
+        elif hasattr(X, "__next__"):
             found = f"a {type(X).__name__}, which can be read only once"
         raise AudioError("bad_x", f"is {found}", EXPECTED)
     clips = _column(as_sequence(X))

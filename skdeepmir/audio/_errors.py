@@ -47,7 +47,7 @@ class AudioError(ValueError):
         if row is not None:
             message = f"row {row}: {message}"
         if len(bad_rows) > 1:
-            message += f" [{_listed(bad_rows)}; skdeepmir.drop_bad_audio removes them]"
+            message += f" [{_listed(bad_rows)}]"
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -66,7 +66,7 @@ class AudioWarning(UserWarning):
     Parameters
     ----------
     done : str
-        What was done with them.
+        What was done with them, such as "removed".
     problems : iterable of AudioError
         One for each, with its row.
     """
@@ -76,7 +76,7 @@ class AudioWarning(UserWarning):
         rows = tuple(error.row for error in self.problems)
         text = "; ".join(str(error) for error in self.problems[:3])
         more = "" if len(rows) <= 3 else f"; and {len(rows) - 3} more"
-        super().__init__(f"{_listed(rows)}, {done}: {text}{more}")
+        super().__init__(f"{_listed(rows)} ({done}): {text}{more}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.done, self.problems)

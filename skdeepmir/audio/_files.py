@@ -21,6 +21,7 @@ ACCEPTED_BLOCK = 1 << 12  # a frame of FLAC, of files that may break off
 SAMPLE_RATES = (1_000, 768_000)  # Hz; outside of it a header is taken for broken
 MAX_CHANNELS = 64
 ARRAY_CHANNELS = 8  # of a waveform in memory; more rows are taken for frames
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 LOUDEST = 1e12  # samples beyond it would have a power beyond float32
 
 # What the first bytes of a file that is not decodable audio give away.
@@ -124,7 +125,7 @@ def read_audio(
 def stream_audio(
     path: str | bytes | os.PathLike[Any],
     *,
-    sample_rate: float,
+    sample_rate: float | None = None,
     truncated: str = "raise",
     max_duration: float | None = None,
 ) -> Iterator[np.ndarray]:
@@ -134,8 +135,8 @@ def stream_audio(
     ----------
     path : str, bytes or PathLike
         A file that libsndfile reads.
-    sample_rate : float
-        Sample rate of the result in Hz.
+    sample_rate : float, optional
+        Sample rate of the result in Hz; by default that of the file.
     truncated, max_duration : optional
         See :func:`read_audio`.
 
@@ -153,7 +154,7 @@ def stream_audio(
     is_strict = truncated == "raise"
     with _opened(path, truncated, max_duration) as sound:
         is_strict &= knows_length(sound, sound.name)
-        resampler = Resampler(sound.samplerate, sample_rate)
+        resampler = Resampler(sound.samplerate, sample_rate or sound.samplerate)
         n_read = 0
         for block, is_last in mark_last(_decoded(sound, name, truncated)):
             check_finite(block, name, n_read)
@@ -292,6 +293,7 @@ def check_waveform(y: Any) -> np.ndarray:
 
 def pcm_to_float(y: np.ndarray) -> np.ndarray:
     """Scale integer PCM samples to -1 ... 1; return anything else as float32."""
+    y = y.astype(y.dtype.newbyteorder("="), copy=False)
     if y.dtype == np.uint8:
         return (y.astype(np.float32) - 128) / 128
     if y.dtype in (np.int8, np.int16, np.int32):
@@ -383,7 +385,7 @@ def _first_bytes(path: Any, name: str) -> bytes:
 
 
 def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
-    if error.errno == errno.EACCES:
+    if error.errno in (errno.EACCES, errno.EPERM):
         return AudioError(
             "denied",
             "may not be read",
@@ -392,6 +394,8 @@ def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
         )
     if error.errno == errno.EISDIR:
         return AudioError("not_a_file", "is a directory", "Expected a file.", name)
+    if error.errno not in NOT_THERE:
+        raise error  # of the system, not of this clip: too many open files, a lost disk
     found = "does not exist"
     if os.path.islink(path):
         found = "is a link that leads nowhere"
@@ -405,7 +409,10 @@ def _undecodable(name: str, start: bytes, error: Exception) -> AudioError:
     if start[:4] == b"RIFF" and start[8:16] == b"WAVEfmt " and len(start) >= 28:
         channels, sample_rate = struct.unpack_from("<HI", start, 22)
         _check_header(sample_rate, channels, 1, name)
-    reason = f"libsndfile says: {error}"
+    says = getattr(error, "error_string", str(error))
+    reason = f"libsndfile says: {says}"
+    if "does not exist" in says:  # it was opened a moment ago
+        reason = "it holds none of the formats that are read"
     for signature, meaning in SIGNATURES:
         if start.lower().lstrip().startswith(signature.lower()):
             reason = meaning

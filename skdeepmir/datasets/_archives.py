@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from skdeepmir._disk import TEMPORARY
+from skdeepmir.datasets._collections import RESERVED
 
 SCHEMES = ("https",)
 COMPRESSIONS: dict[bytes, Any] = {
@@ -34,8 +35,6 @@ BOMB = "It may be a bomb that fills the disk: raise the limit if you trust it."
 READ_AT_ONCE = 1 << 20
 LONGEST_HEADER = 1 << 20  # of a tar: longer names and attributes are no honest ones
 LONGEST_NAME = 1000  # bytes, 255 between two slashes
-# What Windows opens as a device, with any extension.
-RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.I)
 # bz2 and LZMA inside a ZIP are decompressed without a limit by the standard library.
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGE = (
@@ -342,10 +341,14 @@ def _fault(name: str) -> str:
         return "has a backslash in its name"
     if name.startswith("/") or re.match("[A-Za-z]:", name):
         return "has an absolute name"
+    if ":" in name:  # of a drive, or of a stream of a file
+        return "has a colon in its name"
     if ".." in parts:
         return "would lie outside the folder"
     if "" in parts:
         return "has an empty name, or an empty one between slashes"
+    if any(part != "." and part[-1] in ". " for part in parts):
+        return "ends with a dot or a space, which Windows drops"
     if any(RESERVED.fullmatch(p.partition(".")[0].rstrip()) for p in parts):
         return "has a name that is a device on Windows"
     sizes = [len(os.fsencode(part)) for part in parts]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ import numpy as np
 from skdeepmir._errors import check_choice
 
 PARTS = ("train", "valid", "test")
+# What Windows opens as a device, with any extension.
+RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.I)
 
 
 @contextlib.contextmanager

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdeepmir.datasets._archives import RESERVED
-from skdeepmir.datasets._collections import reading
+from skdeepmir.datasets._collections import RESERVED, reading
 from skdeepmir.frames import object_array
 
 AUDIO_EXTENSIONS = (
@@ -246,7 +245,8 @@ def _fault(root, name):
         path = os.path.abspath(os.path.join(inside, name.replace("\\", "/")))
         if not Path(path).is_relative_to(inside):
             return "leads out of the folder"
-    if any(RESERVED.fullmatch(part.partition(".")[0].rstrip()) for part in parts):
+    devices = [RESERVED.fullmatch(part.partition(".")[0].rstrip()) for part in parts]
+    if any(devices) and os.name == "nt":  # elsewhere they are names like others
         return "is a device on Windows"
     return ""
 

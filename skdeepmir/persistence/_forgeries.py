@@ -11,6 +11,9 @@ SKOPS_PROTOCOL = 2  # older ones are never written; skops checks them less stric
 # What has a member of its own, and how that ends. Sparse matrices are compressed.
 SUFFIXES = {"NdArrayNode": ".npy", "BytesNode": ".bin", "BytearrayNode": ".bin"}
 
+MAX_FEATURES = 10**6  # of a boosting: rows of so many are predicted
+MAX_THREADS = 1024  # of the clusters: a process with too many ends
+
 
 def check_schema(schema: dict[str, Any]) -> None:
     """Refuse schemas that skops would check less strictly, or that have no end."""
@@ -82,28 +85,33 @@ def _count(part: Any, counts: dict[Any, int]) -> int:
     return n
 
 
-def check_trees(estimator: Any) -> None:
-    """Refuse decision trees that would be read beyond their end, or without end."""
+def check_parts(value: Any, seen: set[int] | None = None) -> None:
+    """Refuse estimators whose compiled code would read or write beyond their arrays.
+
+    What is inside is checked first: the start of a boosting is predicted here.
+    """
     import numpy as np
     from sklearn.tree._tree import Tree
 
-    inside, seen = [estimator], set()
-    while inside:
-        value = inside.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, dict):
-            inside += value.values()
-        elif isinstance(value, list | tuple | set):
-            inside += value
-        elif isinstance(value, np.ndarray):
-            inside += value.ravel().tolist() if value.dtype.hasobject else []
-        elif isinstance(value, Tree):
-            _check_nodes(value)
-        else:
-            _check_width(value)
-            inside += getattr(value, "__dict__", {}).values()
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    inside: Any = ()
+    if isinstance(value, dict):
+        inside = value.values()
+    elif isinstance(value, list | tuple | set):
+        inside = value
+    elif isinstance(value, np.ndarray):
+        inside = value.ravel().tolist() if value.dtype.hasobject else ()
+    else:
+        inside = getattr(value, "__dict__", {}).values()
+    for part in inside:
+        check_parts(part, seen)
+    if isinstance(value, Tree):
+        _check_nodes(value)
+    else:
+        _check_estimator(value)
 
 
 def _check_nodes(tree: Any) -> None:
@@ -117,6 +125,24 @@ def _check_nodes(tree: Any) -> None:
     is_good &= (tree.feature >= 0) & (tree.feature < tree.n_features)
     if not len(place) or not (is_good | is_leaf).all():
         raise ValueError("A decision tree in it has no end: it was forged.")
+
+
+def _check_estimator(value: Any) -> None:
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+    from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
+
+    _check_width(value)
+    boosting = GradientBoostingClassifier | GradientBoostingRegressor
+    if isinstance(value, boosting) and hasattr(value, "estimators_"):
+        _check_boosting(value)
+    vectors = SVC | NuSVC | SVR | NuSVR | OneClassSVM
+    if isinstance(value, vectors) and hasattr(value, "support_"):
+        _check_vectors(value)
+    if isinstance(value, KMeans | MiniBatchKMeans) and hasattr(
+        value, "cluster_centers_"
+    ):
+        _check_centres(value)
 
 
 def _check_width(value: Any) -> None:
@@ -143,3 +169,63 @@ def _check_width(value: Any) -> None:
                 f"A decision tree in it reads {tree.n_features} features, but rows "
                 f"have {width!a}: it was forged."
             )
+
+
+def _check_boosting(boosting: Any) -> None:
+    """Refuse trees that would add to columns or read values that there are not."""
+    import numpy as np
+    from sklearn.base import is_classifier
+    from sklearn.tree._tree import Tree
+
+    n_classes = len(boosting.classes_) if is_classifier(boosting) else 2
+    n_columns = 1 if n_classes == 2 else n_classes
+    stages = np.asarray(boosting.estimators_, dtype=object)
+    trees = [getattr(member, "tree_", None) for member in stages.ravel()]
+    is_good = stages.shape[1:] == (n_columns,) and len(stages) > 0
+    is_good &= boosting.n_trees_per_iteration_ == n_columns
+    is_good &= all(isinstance(t, Tree) and t.value.shape[1:] == (1, 1) for t in trees)
+    is_good &= boosting.n_features_in_ <= MAX_FEATURES  # else what follows is too large
+    if is_good:
+        rows = np.zeros((2, boosting.n_features_in_), dtype=np.float32)
+        is_good = boosting._raw_predict_init(rows).shape == (2, n_columns)
+    if not is_good:
+        raise ValueError("The trees of a boosting in it do not fit: it was forged.")
+
+
+def _check_vectors(machine: Any) -> None:
+    """Refuse support vectors, and what belongs to each, of other numbers."""
+    import numpy as np
+    from sklearn.base import is_classifier
+
+    support, vectors = machine.support_, machine.support_vectors_
+    counts, n = np.asarray(machine._n_support), len(support)
+    if is_classifier(machine):
+        n_classes = len(machine.classes_)
+        n_rows, n_pairs = n_classes - 1, n_classes * (n_classes - 1) // 2
+        is_good = n_rows > 0 and counts.shape == (n_classes,) and counts.sum() == n
+    else:
+        n_rows, n_pairs = 1, 1
+        is_good = counts.tolist() == [n, n]
+    n_seen, width = machine.shape_fit_
+    is_good &= bool((counts >= 0).all() and (support >= 0).all())
+    is_good &= bool((support < n_seen).all())
+    is_good &= machine._dual_coef_.shape == (n_rows, n)
+    is_good &= machine._intercept_.shape == (n_pairs,)
+    n_scales = len(machine._probA)
+    is_good &= n_scales in (0, n_pairs) and len(machine._probB) == n_scales
+    is_good &= machine.n_features_in_ == width
+    if machine.kernel == "precomputed":
+        is_good &= vectors.size == 0 and n_seen == width
+    else:
+        is_good &= vectors.shape == (n, width)
+    # A function as the kernel, sparse vectors and another solver are never written.
+    is_plain = isinstance(machine.kernel, str) and not machine._sparse
+    if not is_good or not is_plain or "_impl" in vars(machine):
+        raise ValueError("The support vectors in it do not fit: it was forged.")
+
+
+def _check_centres(clusters: Any) -> None:
+    expected = (clusters.n_clusters, clusters.n_features_in_)
+    is_good = clusters.cluster_centers_.shape == expected
+    if not is_good or not 1 <= clusters._n_threads <= MAX_THREADS:
+        raise ValueError("The cluster centres in it do not fit: it was forged.")

@@ -18,8 +18,8 @@ from skdeepmir._errors import ModelFileError, printable
 from skdeepmir.persistence._forgeries import (
     check_arrays,
     check_files,
+    check_parts,
     check_schema,
-    check_trees,
 )
 
 # A file is the ZIP that skops writes (schema.json, one .npy for each array), with a
@@ -161,7 +161,7 @@ def unsealed(sealed: bytes) -> tuple[Any, str]:
     with warnings.catch_warnings():  # load gives one warning for all
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         estimator = skops.io.loads(sealed, trusted=sorted(trusted_names()))
-    check_trees(estimator)
+    check_parts(estimator)
     if type(estimator).__name__ != manifest["class"]:
         raise ValueError(f"It holds a {type(estimator).__name__}: it was forged.")
     return estimator, manifest["versions"]["sklearn"]

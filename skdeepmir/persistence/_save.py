@@ -57,8 +57,11 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Histogram gradient boosting and the search trees of nearest neighbours
     (``algorithm="brute"`` has none) cannot be saved: scikit-learn does not check the
-    indices inside, so that a forged file could crash the process. Those of decision
-    trees and forests are checked here.
+    indices inside, so that a forged file could crash the process. Checked here are the
+    indices of decision trees and forests, and that the arrays of gradient boosting, of
+    support vector machines (SVC, NuSVC, SVR, NuSVR, OneClassSVM) and of KMeans and
+    MiniBatchKMeans fit together. Other estimators with compiled code are checked by
+    scikit-learn only, when it loads them and predicts.
 
     Examples
     --------

@@ -396,7 +396,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         }
         if errors and self.on_error == "raise":
             row, error = next(iter(errors.items()))
-            raise error.at_row(row, tuple(errors)) from error.__cause__
+            located = error.at_row(row, tuple(errors))
+            located.add_note("skdeepmir.drop_bad_audio(X, y) leaves such clips out.")
+            raise located from error.__cause__
         return Clips(checked, clips.shape[1] if is_array else None)
 
     def _extract(self, clips, recipe):
@@ -428,8 +430,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             for error in problems:
                 frames[error.row] = np.full(shape, np.nan, dtype=np.float32)
             # A worker process could not: its warnings don't reach the user.
-            warning = AudioWarning("their frames are NaN", problems)
-            warnings.warn(warning, stacklevel=3)
+            warning = AudioWarning("made NaN", problems)
+            warnings.warn(warning, stacklevel=4)
         return frames if clips.n_samples is None else np.stack(frames)
 
 

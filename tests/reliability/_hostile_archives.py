@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import lzma
+import os
 import stat
 import tarfile
 import zipfile
@@ -39,6 +40,10 @@ def _zips():
         "zip, absolute": (make_zip({"/tmp/out.txt": b""}), "absolute name"),
         "zip, drive": (make_zip({"C:/out.txt": b""}), "absolute name"),
         "zip, drive only": (make_zip({"C:out.txt": b""}), "absolute name"),
+        "zip, colon": (make_zip({"sub/C:evil.txt": b""}), "colon in its name"),
+        "zip, colon and ..": (make_zip({"x/c:../y": b""}), "colon in its name"),
+        "zip, dot": (make_zip({"a./b": b""}), "ends with a dot or a space"),
+        "zip, space": (make_zip({"a/.. /b": b""}), "ends with a dot or a space"),
         "zip, backslash": (make_zip({"..\\out.txt": b""}), "backslash"),
         "zip, NUL": (plain.replace(b"b?.txt", b"b\0.txt"), r"b\\x00.*control char"),
         "zip, escape": (make_zip({"red\x1b[31m": b""}), r"red\\x1b.*control char"),
@@ -187,9 +192,10 @@ def hostile_tables(folder):
         "share": ("\\\\host\\a.wav", "absolute path of Windows"),
         "backslashes": ("..\\a.wav", "leads out"),
         "NUL": ("a\0.wav", "holds a NUL"),
-        "device": ("aux.wav", "device on Windows"),
         "none": ("", "gives no path in row 1 of 1"),
     }
+    if os.name == "nt":
+        names["device"] = ("stems/aux.wav", "device on Windows")
     for kind, (name, message) in names.items():
         table = _write_table(folder / f"{len(kind)}{kind}.csv", name)
         yield f"table, {kind}", lambda t=table: load_manifest(t, root=root), message

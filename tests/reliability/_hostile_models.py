@@ -9,13 +9,15 @@ import zipfile
 
 import joblib
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
+import skops.io
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from skdeepmir import MultiTimescalePooler
-from skdeepmir.persistence import DIGITS, MANIFEST, SEAL, save
+from skdeepmir.persistence import DIGITS, MANIFEST, SEAL, load, save
 
 
 class Payload:
@@ -36,7 +38,10 @@ def save_models(folder):
     forest = RandomForestClassifier(2, random_state=0).fit(X, y)
     named = LogisticRegression().fit(X, y.astype(object))
     paths = []
-    for name, model in {"pooled": pooled, "forest": forest, "named": named}.items():
+    models = {"pooled": pooled, "forest": forest, "named": named}
+    models["vectors"] = SVC().fit(X, y)
+    models["boosting"] = GradientBoostingClassifier(n_estimators=2).fit(X, y)
+    for name, model in models.items():
         paths.append(folder / f"{name}.skdeepmir")
         save(model, paths[-1])
     return paths
@@ -101,6 +106,38 @@ def hostile_models(data):
                 text = json.dumps(other).encode()
                 file = forged({**members, "schema.json": text})
                 yield f"{module}.{name} as {loader} {place}", file
+
+
+def misfits(path):
+    """Yield (name, file): models of a file whose arrays do not fit together."""
+    manifest = members_of(path.read_bytes())[MANIFEST]
+    for name, change in MISFITS.get(path.stem, {}).items():
+        model = load(path)
+        change(model)
+        members = members_of(skops.io.dumps(model))
+        yield f"{path.stem}: {name}", forged({**members, MANIFEST: manifest})
+
+
+def _replaced(attribute, change):
+    def apply(model):
+        setattr(model, attribute, change(getattr(model, attribute)))
+
+    return apply
+
+
+MISFITS = {
+    "boosting": {
+        "60 trees in a stage": _replaced("estimators_", lambda a: a.repeat(60, axis=1)),
+        "60 columns": _replaced("n_trees_per_iteration_", lambda n: 60 * n),
+    },
+    "vectors": {
+        "impossible counts": _replaced(
+            "_n_support", lambda n: n + np.array([10**6, -(10**6)], dtype=n.dtype)
+        ),
+        "few coefficients": _replaced("_dual_coef_", lambda a: a[:, :1].copy()),
+        "no intercepts": _replaced("_intercept_", lambda a: a[:0].copy()),
+    },
+}
 
 
 def payloads():

@@ -13,7 +13,7 @@ import sys
 import time
 import warnings
 from contextlib import redirect_stdout
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -62,17 +62,26 @@ def watch_models(folder, seed, n_mutants, seconds):
     paths = _hostile_models.save_models(folder)
     models = [path.read_bytes() for path in paths]
     path = folder / "a.skdeepmir"
-    counts = {"payloads": 0, "damaged": 0, "forged": 0}
-    loaded = dict.fromkeys(counts, 0)
+    counts = dict.fromkeys(["payloads", "misfits", "damaged", "forged"], 0)
+    loaded, failed = dict.fromkeys(counts, 0), []
     others = []
     watch = Watch()
+    rows = np.random.RandomState(seed).rand(2000, 4)
+    clips = [rows[i : i + 3] for i in range(0, 30, 3)]
+
+    def predict(model):
+        """Only a crash of the process is wrong: other numbers may mean anything."""
+        try:
+            model.predict(clips if hasattr(model, "steps") else rows)
+        except Exception:  # which is counted
+            failed.append(type(model))
 
     def attempt(kind, name, data):
         path.write_bytes(data)
         counts[kind] += 1
         try:
             with watch:
-                load(path)
+                model = load(path)
         except ModelFileError:
             return
         except BaseException as error:
@@ -81,6 +90,7 @@ def watch_models(folder, seed, n_mutants, seconds):
             loaded[kind] += 1
             if kind != "forged":
                 others.append(f"{name} was loaded")
+            predict(model)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -94,6 +104,8 @@ def watch_models(folder, seed, n_mutants, seconds):
                 pass
         for name, data in _hostile_models.hostile_models(models[0]):
             attempt("payloads", name, data)
+        for name, data in chain.from_iterable(map(_hostile_models.misfits, paths)):
+            attempt("misfits", name, data)
         end = time.monotonic() + seconds
         mutants = _hostile_models.mutants(models, np.random.RandomState(seed))
         for number, (kind, data) in enumerate(mutants):
@@ -103,6 +115,7 @@ def watch_models(folder, seed, n_mutants, seconds):
     return {
         "counts": counts,
         "loaded": loaded,
+        "n_predicted": sum(loaded.values()) - len(failed),
         "others": others,
         "events": watch.events[:20],
         "n_events": len(watch.events),

@@ -113,7 +113,7 @@ def _denied(case, good):
         folder.chmod(0o755)
     command = [sys.executable, "-c", DENIED, good[0], case.value]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    starts = {"raise": "row 1: ", "nan": "nan 1 row is bad: 1, "}
+    starts = {"raise": "row 1: ", "nan": "nan 1 row is bad: 1 ("}
     return {
         way: line.startswith(starts[way[1]])
         and f"row 1: {case.value!a}" in line

@@ -41,9 +41,11 @@ def measure_models(effort):
     wrong = len(found["others"])
     text = (
         f"{found['n_events']} events, {wrong} other errors or loads of "
-        f"{sum(counts.values())} files: {counts['payloads']} with payloads and "
-        f"{counts['damaged']} damaged, none loaded; of {counts['forged']} mutants with "
-        f"forged checksums {loaded['forged']} loaded as other numbers"
+        f"{sum(counts.values())} files: of {counts['payloads']} with payloads, "
+        f"{counts['misfits']} with arrays that do not fit and {counts['damaged']} "
+        f"damaged {sum(loaded.values()) - loaded['forged']} loaded; of "
+        f"{counts['forged']} mutants with forged checksums {loaded['forged']} loaded "
+        f"as other numbers, {found['n_predicted']} predicted"
     )
     if wrong or found["n_events"]:
         text += f"; such as {(found['others'] + found['events'])[0]}"

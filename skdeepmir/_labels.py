@@ -1,0 +1,147 @@
+"""Which label of y is none: scikit-learn says what is wrong, but not in which row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skdeepmir.frames import object_array
+
+__all__ = ["check_each_label", "refuse_label_lists"]
+
+
+def check_each_label(y: Any, needs_numbers: bool) -> None:
+    """Raise a ``ValueError`` that names the first row whose label is none.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_clips,) or (n_clips, n_tags)
+        Labels of a classifier or a regressor.
+    needs_numbers : bool
+        Whether any numbers will do, and only numbers, as for a regressor.
+    """
+    if issparse(y):
+        return
+    refuse_label_lists(y)
+    if isinstance(y, list | tuple) and not any(map(_is_row, y)):
+        y = object_array(y)  # NumPy would spell numbers and None out beside strings
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.dtype == object and y.ndim == 1:
+        _check_each_object(y, needs_numbers)
+        if isinstance(y[0], str):
+            return
+        y = np.array(y.tolist())
+    elif y.dtype == object and y.ndim == 2:
+        _check_each_tag(y, needs_numbers)
+        y = np.array(y.tolist())
+    if needs_numbers and y.dtype.kind in "US":
+        raise ValueError(f"y: row 0 is {y.flat[0].item()!r}; expected a number.")
+    if y.ndim not in (1, 2) or y.dtype.kind not in "fiub":
+        return
+    rows = y.reshape(len(y), -1)
+    _refuse_values(
+        rows, ~np.isfinite(rows), "Input y contains NaN or infinity", "a number"
+    )
+    if needs_numbers:
+        return
+    if y.ndim == 2:
+        strange = "Unknown label type: y has several classes in several columns"
+        wanted = "0 or 1 for each tag, or one label a clip"
+        _refuse_values(rows, (rows != 0) & (rows != 1), strange, wanted)
+    strange, wanted = "Unknown label type: y is continuous", "a class"
+    _refuse_values(rows, rows != np.rint(rows), strange, wanted)
+
+
+def refuse_label_lists(y: Any) -> None:
+    """Raise a ``ValueError`` if labels are lists that make no matrix of 0 and 1.
+
+    Lists of tags, labels and lists side by side, and a column of lists make none.
+    """
+    is_column = not isinstance(y, list | tuple)
+    if is_column:
+        y = np.asarray(y)
+        if y.dtype != object or y.ndim != 1:
+            return
+    rows = {i: _values(row) for i, row in enumerate(y) if _is_row(row)}
+    if not rows:
+        return
+    for i, row in rows.items():
+        if isinstance(row, set | frozenset) or any(isinstance(t, str) for t in row):
+            raise _tag_list(i, row)
+        if any(map(_is_row, row)):
+            raise ValueError(f"y: row {i} is {row!r}; expected 0 or 1 for each tag.")
+    for i, label in enumerate(y):
+        if (i in rows) != (0 in rows):
+            raise ValueError(
+                f"y: row {i} is {_values(label)!r}, but row 0 is {_values(y[0])!r}; "
+                "expected a label for all, or 0 or 1 for each tag for all."
+            )
+    for i, row in rows.items():
+        if not row or len(row) != len(rows[0]):
+            raise _tag_list(i, row)
+    if is_column:
+        raise ValueError(
+            f"y: row 0 is {rows[0]!r}, in a column of lists; expected a matrix. "
+            "Convert y: np.array(list(y))."
+        )
+
+
+def _is_row(label: Any) -> bool:
+    if isinstance(label, np.ndarray):
+        return label.ndim > 0
+    return isinstance(label, list | tuple | set | frozenset)
+
+
+def _values(label: Any) -> Any:
+    return label.tolist() if isinstance(label, np.ndarray) else label
+
+
+def _tag_list(i: int, row: Any) -> ValueError:
+    return ValueError(
+        f"y: row {i} is {row!r}, a list of tags; expected 0 or 1 for each tag. "
+        "Convert y: sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
+    )
+
+
+def _check_each_object(y: np.ndarray, needs_numbers: bool) -> None:
+    import pandas as pd
+
+    for i, label in enumerate(y):
+        is_scalar = pd.api.types.is_scalar(label)
+        if needs_numbers and (isinstance(label, str) or not is_scalar):
+            raise ValueError(f"y: row {i} is {label!r}; expected a number.")
+        if is_scalar and pd.isna(label):
+            raise ValueError(
+                f"Unknown label type: y has missing values: row {i} is {label!r}. "
+                "Leave clips without a label out."
+            )
+        if isinstance(label, str) != isinstance(y[0], str):
+            raise ValueError(
+                f"Unknown label type: y: row {i} is {label!r}, but row 0 is {y[0]!r}; "
+                "expected strings or numbers for all."
+            )
+
+
+def _check_each_tag(y: np.ndarray, needs_numbers: bool) -> None:
+    import pandas as pd
+
+    wanted = "a number" if needs_numbers else "0 or 1 for each tag"
+    for i, row in enumerate(y):
+        for tag in row:
+            is_scalar = pd.api.types.is_scalar(tag)
+            if isinstance(tag, str) or not is_scalar or pd.isna(tag):
+                raise ValueError(f"y: row {i} has {tag!r}; expected {wanted}.")
+
+
+def _refuse_values(
+    rows: np.ndarray, is_bad: np.ndarray, problem: str, wanted: str
+) -> None:
+    if is_bad.any():
+        row, column = np.argwhere(is_bad)[0]
+        raise ValueError(
+            f"{problem}: row {row} has {rows[row, column].item()!r}; expected {wanted}."
+        )

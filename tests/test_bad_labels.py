@@ -1,0 +1,220 @@
+"""Every estimator that learns from labels, on labels that it cannot use."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from bad_input_checks import set_all
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from test_common import CLASSIFIERS, REGRESSORS, SEQUENCE_LABELLERS
+
+from skdeepmir import (
+    ClipVotingClassifier,
+    ConvRegressor,
+    ConvTagger,
+    DBNFeatureLearner,
+    DropoutMLPClassifier,
+    MultiTimescaleTagger,
+    TemplateChordRecognizer,
+)
+from skdeepmir.frames import object_array
+from skdeepmir.testing import make_bad_audio
+
+pytestmark = pytest.mark.faults
+
+# The row, and the label or what it should be.
+OWED = {
+    "y_missing": "requires y to be passed",
+    "y_short": "y has 7 labels, but X has 8 clips",
+    "y_nan": r"row 2 has nan",
+    "y_none": r"row 0 is None",
+    "y_mixed_types": r"row 1 is 'jazz'",
+    "y_one_class": r"class",
+    "y_continuous": r"row 1 has 0\.142",
+    "y_tags_not_binary": r"row 0 has 3; expected 0 or 1",
+    "y_tag_lists": r"row 0 is \['rock'\].*MultiLabelBinarizer",
+}
+TAKES_NO_TAGS = r"y should be a 1d array, got an array of shape \(8, \d\)"
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    corpus = make_bad_audio(tmp_path_factory.mktemp("bad"), hours=0)
+    return {case.name: case.value for case in corpus if case.scope == "labels"}
+
+
+@pytest.fixture(scope="module")
+def clips():
+    rng = np.random.default_rng(1)
+    return [rng.random((9 + i, 5), dtype=np.float32) for i in range(8)]
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=str)
+def test_labels_of_classifiers(classifier, labels, clips):
+    classifier = set_all(classifier, max_epochs=1, verbose=False)
+    only_rows = "RidgeClassifier" in str(classifier)
+    X = np.array([clip.mean(axis=0) for clip in clips]) if only_rows else clips
+    for name, y in labels.items():
+        owed = OWED.get(name)
+        if name == "y_one_class" and only_rows:
+            owed = None  # scikit-learn's learns that there is nothing to tell apart
+        if np.ndim(y) == 2 if name != "y_tag_lists" else False:
+            takes_tags = hasattr(classifier, "pos_weight")
+            owed = owed if takes_tags or owed else TAKES_NO_TAGS
+        if owed is None:
+            assert len(clone(classifier).fit(X, y).predict(X)) == 8, name
+        else:
+            with pytest.raises(ValueError, match=owed):
+                clone(classifier).fit(X, y)
+
+
+@pytest.mark.parametrize("regressor", REGRESSORS, ids=["batches", "whole"])
+def test_labels_of_regressors(regressor, labels, clips):
+    regressor = set_all(regressor, max_epochs=1, verbose=False)
+    owed = {name: OWED[name] for name in ("y_missing", "y_short", "y_nan", "y_none")}
+    owed["y_tag_lists"] = OWED["y_tag_lists"]
+    owed["y_mixed_types"] = "row 1 is 'jazz'; expected a number"
+    for name, y in labels.items():
+        if name not in owed and np.asarray(y).dtype.kind == "U":
+            owed[name] = "row 0 is '.*'; expected a number"
+        if name in owed:
+            with pytest.raises(ValueError, match=owed[name]):
+                clone(regressor).fit(clips, y)
+        else:
+            predicted = clone(regressor).fit(clips, y).predict(clips)
+            assert predicted.shape == np.shape(y) and np.isfinite(predicted).all()
+
+
+@pytest.mark.parametrize("learner", [DBNFeatureLearner((4,), max_epochs=1)], ids=str)
+def test_labels_of_feature_learners(learner, labels, clips):
+    owed = {
+        "y_short": "7 labels, but X has 8",
+        "y_mixed_types": "1 in row 0 and 'jazz' in row 1",
+        "y_one_class": "1 class, 'rock'",
+        "y_continuous": r"such as 0\.142\d* in row 1",
+        "y_tags_not_binary": r"row 0 is \[3, 0, 0\]",
+        "y_tag_lists": OWED["y_tag_lists"],
+    }
+    learner = set_all(learner, finetune_epochs=1, verbose=False, random_state=0)
+    for name, y in labels.items():  # None and NaN stand for no label
+        if name in owed:
+            with pytest.raises(ValueError, match=owed[name]):
+                clone(learner).fit(clips, y)
+        else:
+            assert len(clone(learner).fit(clips, y).transform(clips)) == 8, name
+
+
+@pytest.mark.parametrize("recognizer", SEQUENCE_LABELLERS[1:], ids=str)
+def test_labels_of_chord_recognizers(recognizer, labels, clips):
+    recognizer = set_all(recognizer, max_epochs=1, verbose=False)
+    of_frames = {
+        "y_short": "7 labels, but X has 8",
+        "y_nan": "clip 2 holds numbers such as nan",
+        "y_none": "clip 0 has None",
+        "y_empty_string": "clip 0: '' is not in Harte's grammar",
+        "y_mixed_types": r"such as clip 0, but clip 1 has \['jazz'\]",
+        "y_continuous": r"clip 1 holds numbers such as 0\.142",
+        "y_chord_unknown": r"clip 1: 'H:dur' is not in .*did you mean 'B:maj'",
+        "y_chord_n_and_x": None,
+    }
+    for name, owed in of_frames.items():
+        y = [
+            np.array([label] * len(clip), dtype=None if owed else object)
+            for clip, label in zip(clips, labels[name], strict=False)
+        ]
+        if owed is None:
+            predicted = clone(recognizer).fit(clips, y).predict(clips)
+            assert [len(p) for p in predicted] == [len(clip) for clip in clips]
+            continue
+        with pytest.raises(ValueError, match=owed):
+            clone(recognizer).fit(clips, y)
+    for y in labels.values():  # a label a clip is too few
+        with pytest.raises(ValueError, match=r"clip \d|7 labels|y to be passed"):
+            clone(recognizer).fit(clips, y)
+
+
+def test_templates_have_no_use_for_labels(labels, clips):
+    predicted = TemplateChordRecognizer().fit(clips).predict(clips)
+    assert len(predicted) == 8
+    with pytest.raises(ValueError, match="7 labels, but X has 8"):
+        TemplateChordRecognizer().fit(clips, labels["y_short"])
+
+
+# Lists of tags and of numbers, in what may hold them.
+
+TAG_LISTS = [["rock"], ["rock", "live"], [], ["jazz"]] * 2
+OF_ONE_TAG = [["rock"], ["jazz"]] * 4
+ROWS = [[0, 1], [1, 0]] * 4
+WITH_LABELS = [DropoutMLPClassifier(), ConvRegressor(), DBNFeatureLearner((4,))]
+WITH_LABELS += [
+    ClipVotingClassifier(LogisticRegression()),
+    ConvTagger(),
+    MultiTimescaleTagger(),
+]
+
+
+@pytest.fixture(params=WITH_LABELS, ids=lambda estimator: type(estimator).__name__)
+def estimator(request):
+    return set_all(request.param, max_epochs=1, finetune_epochs=1, verbose=False)
+
+
+def as_sets(rows):
+    return [set(row) for row in rows]
+
+
+def as_series_of_arrays(rows):
+    return pd.Series([np.array(row) for row in rows])
+
+
+@pytest.mark.parametrize("rows", [TAG_LISTS, OF_ONE_TAG], ids=["unequal", "equal"])
+@pytest.mark.parametrize(
+    "container",
+    [list, tuple, object_array, pd.Series, as_sets, as_series_of_arrays],
+    ids=lambda container: container.__name__,
+)
+def test_lists_of_tags_are_refused(estimator, container, rows, clips):
+    owed = r"row 0 is .'rock'., a list of tags; .*MultiLabelBinarizer"
+    with pytest.raises(ValueError, match=owed):
+        estimator.fit(clips, container(rows))
+
+
+@pytest.mark.parametrize("container", [list, object_array, pd.Series])
+@pytest.mark.parametrize(
+    "first, second, owed",
+    [
+        (1, [0, 1], r"row 1 is \[0, 1\], but row 0 is 1; expected a label for all"),
+        ([0, 1], 1, r"row 1 is 1, but row 0 is \[0, 1\]; expected a label for all"),
+        ([0, 1], None, r"row 1 is None, but row 0 is \[0, 1\]"),
+        (1, np.array([0, 1]), r"row 1 is \[0, 1\], but row 0 is 1"),
+        ([0, 1], [0, [1]], r"row 1 is \[0, \[1\]\]; expected 0 or 1 for each tag"),
+        ([0, 1], [0], r"row 1 is \[0\], a list of tags; .*MultiLabelBinarizer"),
+        ([], [], r"row 0 is \[\], a list of tags; .*MultiLabelBinarizer"),
+    ],
+)
+def test_rows_that_make_no_matrix(estimator, container, first, second, owed, clips):
+    with pytest.raises(ValueError, match=owed):
+        estimator.fit(clips, container([first, second] * 4))
+
+
+@pytest.mark.parametrize("container", [object_array, pd.Series, as_series_of_arrays])
+def test_column_of_lists_is_refused(estimator, container, clips):
+    owed = r"row 0 is \[0, 1\], in a column of lists; .*np\.array\(list\(y\)\)"
+    with pytest.raises(ValueError, match=owed):
+        estimator.fit(clips, container(ROWS))
+
+
+@pytest.mark.parametrize("bad", [None, np.nan, pd.NA, "live", {}], ids=repr)
+@pytest.mark.parametrize("container", [np.array, pd.DataFrame, list])
+def test_matrix_of_objects_with_a_bad_tag(estimator, container, bad, clips):
+    y = np.array(ROWS, dtype=object)
+    y[3, 1] = bad
+    y = y.tolist() if container is list else container(y, dtype=object)
+    with pytest.raises(ValueError, match=r"row 3 (has|is) "):
+        estimator.fit(clips, y)
+
+
+@pytest.mark.parametrize("container", [list, np.array, pd.DataFrame])
+def test_rows_of_numbers_are_tags(container, clips):
+    for kind in (DropoutMLPClassifier, ConvTagger, ConvRegressor):
+        fitted = kind(max_epochs=1, verbose=False).fit(clips, container(ROWS))
+        assert np.shape(fitted.predict(clips)) == (8, 2)

@@ -388,7 +388,8 @@ def test_a_clip_is_the_mean_of_its_excerpts():
     logits = [np.log(a[:, 1] / a[:, 0]).mean() for a in activations]
     np.testing.assert_allclose(fitted.decision_function(clips), logits)
     alone = fitted.predict_activations([clips[0][14:]])[0]
-    np.testing.assert_allclose(alone[-1], activations[0][-1])
+    # Another number of excerpts at once is added up in another order.
+    np.testing.assert_allclose(alone[-1], activations[0][-1], rtol=1e-6)
 
 
 def test_tags_over_time_follow_the_clip():

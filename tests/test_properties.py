@@ -9,7 +9,7 @@ import mir_eval
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.exceptions import UndefinedMetricWarning
@@ -268,6 +268,9 @@ def _edges(steps, first):
 
 @given(annotations(), annotations())
 def test_chord_metrics_equal_mir_eval(reference, estimate):
+    (a, _), (b, _) = reference, estimate
+    # mir_eval raises where they only touch.
+    assume(a[0, 0] + 1e-6 < b[-1, 1] and b[0, 0] + 1e-6 < a[-1, 1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = mir_eval.chord.evaluate(*reference, *estimate)

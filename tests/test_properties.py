@@ -270,8 +270,8 @@ def _edges(steps, first):
 @given(annotations(), annotations())
 def test_chord_metrics_equal_mir_eval(reference, estimate):
     (a, _), (b, _) = reference, estimate
-    # mir_eval raises where they only touch.
-    assume(a[0, 0] + 1e-6 < b[-1, 1] and b[0, 0] + 1e-6 < a[-1, 1])
+    # mir_eval raises where an estimated chord begins when the reference ends.
+    assume(a[-1, 1] not in b[:, 0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = mir_eval.chord.evaluate(*reference, *estimate)

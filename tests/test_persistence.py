@@ -704,7 +704,6 @@ def test_estimators_whose_arrays_are_checked_give_the_same_bits(
         (KMeans(3, n_init=1), "cluster_centers_", lambda a: a[:, :2].copy()),
         (KMeans(3, n_init=1), "_n_threads", lambda _: 10**9),
     ],
-    ids=str,
 )
 def test_load_refuses_arrays_that_do_not_fit(model, attribute, change, tmp_path):
     X, targets = make_rows()

@@ -6,6 +6,7 @@
 
 import json
 import os
+import re
 import resource
 import sys
 import time
@@ -105,9 +106,12 @@ def peak(folder, *paths):
         cache_dir=folder / f"store-{os.getpid()}", max_duration=None, verbose=False
     )
     extractor.transform([np.zeros(30_000, np.float32)])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not ru_maxrss: it begins with that of the process that started this one.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident()
     extractor.transform(list(paths))
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
+    (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return (1024 * int(line) - before) / 1e6
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,19 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim == 2:
+        given = y
+        if y.dtype == object:  # what is no number does not even compare to one
+            numbers = [
+                [tag if isinstance(tag, Real) else np.nan for tag in row] for row in y
+            ]
+            y = np.array(numbers, dtype=np.float64)
         known = ~(y == -1).all(axis=1)
         strange = known & ~np.isin(y, (0, 1)).all(axis=1)
         if strange.any():
             row = int(np.argmax(strange))
             raise ValueError(
                 "y of two dimensions must hold rows of 0 and 1, or of -1 where "
-                f"there is no label; row {row} is {y[row].tolist()}."
+                f"there is no label; row {row} is {given[row].tolist()}."
             )
         if not known.any():
             return None

@@ -7,7 +7,7 @@ demo: .venv/installed  ## compare pipelines on synthesised music
 	$(BIN)/python examples/compare_pipelines.py --out results
 
 # Two processes of tests, one thread each.
-PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2
+PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: .venv/installed lint  ## everything but the slow tests
 	$(PYTEST)

@@ -1,12 +1,6 @@
-"""Errors that need a name, a check whose error is the same everywhere, and names."""
+"""Errors that need a name, and a check whose error is the same everywhere."""
 
-import re
 from collections.abc import Collection
-
-# Control characters, surrogates, and what ends lines or turns their direction.
-UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 
 class DivergenceError(ValueError):
@@ -23,8 +17,3 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
         raise ValueError(
             f"{name}={value!r} must be one of {', '.join(map(repr, choices))}."
         )
-
-
-def printable(name: object) -> str:
-    """Return a name with what a terminal or a picture cannot show escaped."""
-    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(name))

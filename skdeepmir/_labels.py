@@ -114,6 +114,11 @@ def _check_each_object(y: np.ndarray, needs_numbers: bool) -> None:
         is_scalar = pd.api.types.is_scalar(label)
         if needs_numbers and (isinstance(label, str) or not is_scalar):
             raise ValueError(f"y: row {i} is {label!r}; expected a number.")
+        if not is_scalar and getattr(label, "ndim", None) != 0:
+            raise ValueError(
+                f"Unknown label type: y: row {i} is {label!r}; expected a string or a "
+                "number."
+            )
         if is_scalar and pd.isna(label):
             raise ValueError(
                 f"Unknown label type: y has missing values: row {i} is {label!r}. "

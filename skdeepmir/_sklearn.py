@@ -18,6 +18,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skdeepmir._disk import leave_if_abandoned
 from skdeepmir._labels import check_each_label
 from skdeepmir._progress import progress
 from skdeepmir.frames import ClipLayout, list_clips, stack_clips
@@ -110,7 +111,8 @@ class EpochWatch:
         next(self.ticks)
 
     def begin(self) -> None:
-        """Begin an epoch."""
+        """Begin an epoch, unless nobody waits for it any more."""
+        leave_if_abandoned()
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(**self.data)
 

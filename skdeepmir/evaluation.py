@@ -26,7 +26,7 @@ from sklearn.model_selection import (
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
-from skdeepmir._errors import printable
+from skdeepmir._printable import printable
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import check_clip_labels
 from skdeepmir.frames import as_sequence, object_array

@@ -187,16 +187,24 @@ class FeatureStore:
         blocks = _unchanged(path, status, compute)
         if not self._is_usable:
             return join_blocks(blocks())
-        with self._lock(entry):
-            # Another process may have computed it while this one waited.
-            features = self._read(entry, damaged=path)
-            if features is None and self._is_usable:
-                self._write(entry, path, key, blocks())
-                features = self._read(entry)
+        try:
+            features = self._fetch_new(entry, path, key, blocks)
+        except _SourceError as error:
+            raise error.__cause__ from None
         if features is None:  # it could not be stored
             features = join_blocks(blocks())
         with self._reporting():
             self._limit_size()
+        return features
+
+    def _fetch_new(self, entry, path, key, blocks):
+        """Store features and return them; None where they cannot be stored."""
+        with self._lock(entry):
+            # Another process may have computed it while this one waited.
+            features = self._read(entry, damaged=path)
+            if features is None and self._is_usable:
+                self._write(entry, path, key, _of_source(blocks()))
+                features = self._read(entry)
         return features
 
     def holds(self, path, key):
@@ -463,6 +471,18 @@ def _checked(blocks):
         yield np.ascontiguousarray(block, dtype="<f4")
     if is_empty:
         raise ValueError("compute gave no block of features; expected at least one.")
+
+
+class _SourceError(Exception):
+    """An OSError of the audio file, which says nothing about the store."""
+
+
+def _of_source(blocks):
+    """Yield blocks; what the system says of their file is marked as such."""
+    try:
+        yield from blocks
+    except OSError as error:
+        raise _SourceError from error
 
 
 def _unchanged(path, status, compute):

@@ -105,7 +105,8 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
         If there is no clip, or a clip has no frames, other dimensions or features than
         the rest, or values that are not finite. The message names the clip.
     """
-    _refuse_no_set(X, owner)
+    if found := what_is_no_set(X):
+        raise ValueError(_not_frames(f"X is {found}", owner))
     if not holds_clips(X):
         _refuse_audio(X, owner)
         if isinstance(as_sequence(X), list) and len(X) == 0:
@@ -134,20 +135,19 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
     return clips, ClipLayout(container, n_frames)
 
 
-def _refuse_no_set(X: Any, owner: str) -> None:
-    """Raise a ``ValueError`` where X is no set of clips at all."""
+def what_is_no_set(X: Any) -> str:
+    """Return what X is if it is no set of clips at all, as the end of "X is"; or ""."""
     if isinstance(X, np.ndarray) and X.shape == () and X.dtype.kind in "OUS":
         X = X.item()
     if isinstance(X, PATH_TYPES):
-        name = str(os.fsdecode(X))
-        raise ValueError(_not_frames(f"X is a single path, {name!a}", owner))
-    if X is None or isinstance(X, Iterator):
-        what = "None" if X is None else f"a {type(X).__name__}, which is read only once"
-        raise ValueError(f"X is {what}; pass a list of clips.")
+        return f"a single path, {str(os.fsdecode(X))!a}"
+    if isinstance(X, Iterator):
+        return f"a {type(X).__name__}, which can be read only once"
     if isinstance(X, dict | set) and not hasattr(X, "shape"):  # DOK is a dict
-        raise ValueError(
-            f"X is a {type(X).__name__}, which has no rows; pass a list of clips."
-        )
+        return f"a {type(X).__name__}, which has no order"
+    if X is None or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
+        return ascii(X)[:40]
+    return ""
 
 
 def _refuse_audio(X: Any, owner: str) -> None:

@@ -1,4 +1,4 @@
-"""Seeds of the tests.
+"""Seeds of the tests, and a saved model.
 
 ``SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED`` is what the fixture ``global_random_seed`` gives
 to tests that must hold under any seed: a number, "any" (one of 0 to 99, drawn for the
@@ -12,6 +12,12 @@ import random
 
 import hypothesis
 import pytest
+from saved_files import make_clips
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdeepmir import MultiTimescalePooler, save
 
 VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 DEFAULT_SEED = 42
@@ -48,6 +54,18 @@ SEEDS = _asked_seeds()
 def global_random_seed(request):
     """Return a seed under which the test must hold, as under any other."""
     return request.param
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return the path of a saved pipeline."""
+    clips, labels = make_clips()
+    model = make_pipeline(
+        MultiTimescalePooler(), StandardScaler(), LogisticRegression()
+    ).fit(clips, labels)
+    path = tmp_path / "model.skdeepmir"
+    save(model, path)
+    return path
 
 
 def pytest_report_header():

@@ -218,3 +218,14 @@ def test_rows_of_numbers_are_tags(container, clips):
     for kind in (DropoutMLPClassifier, ConvTagger, ConvRegressor):
         fitted = kind(max_epochs=1, verbose=False).fit(clips, container(ROWS))
         assert np.shape(fitted.predict(clips)) == (8, 2)
+
+
+def test_dicts_are_no_labels(estimator, clips):
+    with pytest.raises(ValueError, match=r"(row \d is \{|in row \d)"):
+        estimator.fit(clips, [{"genre": "jazz"}] * 8)
+
+
+@pytest.mark.parametrize("kind", [DropoutMLPClassifier, ConvTagger, ConvRegressor])
+def test_tags_may_be_objects(kind, clips):
+    net = kind(max_epochs=1, verbose=False).fit(clips, np.array(ROWS, dtype=object))
+    assert net.predict(clips).shape == (8, 2)

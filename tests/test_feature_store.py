@@ -1,3 +1,4 @@
+import errno
 import os
 import pickle
 import subprocess
@@ -382,3 +383,17 @@ def test_any_key_and_blocks_of_any_numbers_will_do(paths, tmp_path):
             store.fetch(paths[0], {"a": 2}, lambda bad=bad: bad)
     with pytest.raises(AudioError, match="not_a_file"):
         store.fetch(tmp_path, {"a": 1}, lambda: 1 / 0)
+
+
+def test_a_fault_of_the_audio_file_is_not_one_of_the_store(paths, tmp_path):
+    def compute():
+        yield np.zeros((3, 3), np.float32)
+        raise OSError(errno.EIO, "Input/output error", str(paths[0]))
+
+    store = FeatureStore(tmp_path / "store")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(OSError, match=r"Input/output error: .*0\.wav"):
+            store.fetch(paths[0], KEY, compute)
+        store.fetch(paths[1], KEY, lambda: [np.ones((3, 3), np.float32)])
+    assert len(store.entries()) == 1

@@ -9,7 +9,7 @@ from reliability._hostile_names import NAMES, faults_of, render_all
 from reliability.hostile_files import watched
 
 from skdeepmir import compare
-from skdeepmir._errors import printable
+from skdeepmir._printable import printable
 from skdeepmir.metrics import chord_report
 from skdeepmir.plotting import ProjectionDisplay
 

@@ -1,53 +1,22 @@
-"""The loop that trains nets: optimisers, seeds, callbacks, checkpoints."""
+"""The loop that trains nets: optimisers, seeds, callbacks."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import skorch.callbacks
 import torch
 from joblib import parallel_config
-from sklearn.base import clone
-from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small_nets import Stop, assert_same_weights, net, problem
 
-from skdeepmir import DropoutMLPClassifier
 from skdeepmir._errors import DivergenceError
-from skdeepmir._sklearn import EpochWatch
-from skdeepmir._training import _loop
 from skdeepmir._training._optimizers import NesterovSGD, nesterov_momentum
-
-
-def problem(n=120, n_classes=3, seed=0):
-    X, y = make_classification(
-        n, 10, n_informative=6, n_classes=n_classes, random_state=seed
-    )
-    return X.astype(np.float32), y
-
-
-def net(**parameters):
-    defaults = {
-        "max_epochs": 4,
-        "batch_size": 16,
-        "learning_rate_schedule": "constant",
-        "random_state": 0,
-        "verbose": False,
-    }
-    sizes = parameters.pop("hidden_layer_sizes", (12, 8))
-    return DropoutMLPClassifier(sizes, **{**defaults, **parameters})
-
-
-def assert_same_weights(a, b):
-    assert a.weights_.keys() == b.weights_.keys()
-    for name, weights in a.weights_.items():
-        np.testing.assert_array_equal(weights, b.weights_[name])
 
 
 def test_nesterov_momentum_has_the_values_of_the_paper():
@@ -248,18 +217,6 @@ def test_the_first_fit_of_a_process_is_limited_as_well():
     subprocess.run([sys.executable, "-c", FIRST_FIT], check=True, env=environment)
 
 
-class Stop(skorch.callbacks.Callback):
-    def __init__(self, epoch, error=None):
-        self.epoch, self.error = epoch, error
-
-    def on_epoch_end(self, net, **kwargs):
-        if len(net.history) < self.epoch:
-            return False
-        if self.error is not None:
-            raise self.error
-        return True
-
-
 def test_a_callback_that_returns_true_stops():
     X, y = problem()
     assert net(callbacks=[Stop(2)]).fit(X, y).n_iter_ == 2
@@ -399,264 +356,3 @@ def test_scikit_learn_callbacks_see_every_epoch_of_a_search():
     logs = monitor.get_logs()
     logs = logs if isinstance(logs, list) else [logs]
     assert sum(len(log.data_as_pandas) for log in logs) == 4 * (2 * 2 + 1)
-
-
-SETTINGS = [
-    {},
-    {"early_stopping": True, "n_iter_no_change": 2, "optimizer": "sgd"},
-    {"learning_rate_schedule": "adaptive", "n_iter_no_change": 1, "tol": 0.05},
-    {"activation": "logistic", "pretraining": "rbm", "pretraining_epochs": 1},
-    {"pretraining": "denoising_autoencoder", "pretraining_epochs": 1},
-]
-
-
-def assert_same_fit(a, b):
-    assert_same_weights(a, b)
-    assert vars(a).keys() == vars(b).keys() and a.n_iter_ == b.n_iter_
-    for name in ("loss_curve_", "validation_scores_", "thresholds_"):
-        if hasattr(a, name):
-            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-
-
-@pytest.fixture
-def trained(monkeypatch):
-    """Return a list with an item for each training that begins."""
-    begun = []
-    train = _loop.train
-
-    def counting(*args, **options):
-        if "checkpoint" in options:  # no pre-training
-            begun.append(options["checkpoint"] and options["checkpoint"].state)
-        return train(*args, **options)
-
-    monkeypatch.setattr(_loop, "train", counting)
-    return begun
-
-
-@pytest.mark.parametrize("options", SETTINGS, ids=str)
-def test_a_broken_fit_goes_on_to_the_same_weights(options, tmp_path):
-    X, y = problem()
-    unbroken = net(max_epochs=6, **options).fit(X, y)
-    for last in (1, 3, 5):
-        folder = tmp_path / str(last)
-        broken = net(
-            max_epochs=6,
-            checkpoint_dir=folder,
-            callbacks=[Stop(last, RuntimeError("killed"))],
-            **options,
-        )
-        with pytest.raises(RuntimeError, match="killed"):
-            broken.fit(X, y)
-        n_files = len(list(folder.iterdir()))
-        assert n_files == (last > 1)  # the callback raises before the last save
-        resumed = net(max_epochs=6, checkpoint_dir=folder, **options).fit(X, y)
-        assert_same_fit(unbroken, resumed)
-        (file,) = folder.iterdir()
-        assert "-finished" in file.name
-
-
-@pytest.mark.parametrize("options", SETTINGS, ids=str)
-def test_a_finished_fit_is_taken_by_the_next(options, tmp_path, trained):
-    X, y = problem()
-    first, second = (
-        net(checkpoint_dir=tmp_path, **options).fit(X, y) for _ in range(2)
-    )
-    assert len(trained) == 1
-    assert_same_fit(first, second)
-    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
-    (file,) = tmp_path.iterdir()
-    n_weights = sum(weights.size for weights in first.weights_.values())
-    assert file.stat().st_size < 4 * n_weights + 6000
-
-
-def test_finished_fits_know_memory_maps_and_names_of_labels(tmp_path, trained):
-    X, y = problem()
-    np.save(tmp_path / "X.npy", X)
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    (tmp_path / "fits").mkdir()
-    kinds = []
-    for inputs, labels in ((X, y), (mapped, y), (X, np.array(["a", "b", "c"])[y])):
-        classifier = net(checkpoint_dir=tmp_path / "fits").fit(inputs, labels)
-        kinds.append(classifier.predict(X).dtype.kind)
-    assert len(trained) == 2 and kinds == ["i", "i", "U"]
-
-
-def test_tuned_thresholds_are_those_of_the_finished_fit(tmp_path, trained):
-    X, y = problem()
-    tags = (y[:, None] == range(3)).astype(int)
-    options = {"tune_thresholds": True, "checkpoint_dir": tmp_path}
-    first, second = (net(**options).fit(X, tags) for _ in range(2))
-    assert len(trained) == 1 and first.thresholds_.std() > 0
-    assert_same_fit(first, second)
-
-
-def test_warm_starts_take_their_own_finished_fit(tmp_path, trained):
-    X, y = problem()
-    chains = []
-    for _ in range(2):
-        chain = net(warm_start=True, checkpoint_dir=tmp_path).fit(X, y)
-        chains.append([chain.weights_, chain.fit(X, y).weights_])
-    assert len(trained) == 2 and len(list(tmp_path.iterdir())) == 2
-    for first, second in zip(*chains, strict=True):
-        for name, weights in first.items():
-            np.testing.assert_array_equal(weights, second[name])
-    before, after = chains[0]
-    assert any((before[name] != after[name]).any() for name in before)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"random_state": None},
-        {"random_state": np.random.RandomState(0)},
-        {"callbacks": [skorch.callbacks.EarlyStopping("train_loss", patience=1)]},
-    ],
-    ids=["None", "RandomState", "callbacks"],
-)
-def test_fits_that_may_differ_are_not_kept(options, tmp_path, trained):
-    X, y = problem()
-    net(checkpoint_dir=tmp_path, **options).fit(X, y)
-    assert not list(tmp_path.iterdir())
-    net(checkpoint_dir=tmp_path).fit(X, y)
-    net(checkpoint_dir=tmp_path, **options).fit(X, y)
-    assert len(trained) == 3 and len(list(tmp_path.iterdir())) == 1
-
-
-def test_epochs_of_a_finished_fit_are_not_repeated_for_callbacks(tmp_path):
-    callback = pytest.importorskip("sklearn.callback")
-    X, y = problem()
-    first, second = (callback.ScoringMonitor(scoring="accuracy") for _ in range(2))
-    net(checkpoint_dir=tmp_path).set_callbacks(first).fit(X, y)
-    first.get_logs()
-    net(checkpoint_dir=tmp_path).set_callbacks(second).fit(X, y)
-    with pytest.raises(ValueError, match="No logs"):
-        second.get_logs()
-
-
-def test_a_fit_that_a_callback_stopped_is_not_kept(tmp_path):
-    X, y = problem()
-    for _ in range(2):
-        classifier = net(checkpoint_dir=tmp_path)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(EpochWatch, "end", lambda watch, state: True)
-            assert classifier.fit(X, y).n_iter_ == 1
-        assert not list(tmp_path.iterdir())
-
-
-def test_a_worker_whose_parent_is_gone_stops_training(monkeypatch):
-    X, y = problem()
-    ended = subprocess.Popen([sys.executable, "--version"], stdout=subprocess.DEVNULL)
-    ended.wait()
-    parents, exits = [os.getppid(), os.getpid(), ended.pid], []
-    monkeypatch.setattr(os, "_exit", exits.append)
-    worker = SimpleNamespace(name="LokyProcess-1")
-    monkeypatch.setattr(multiprocessing, "current_process", lambda: worker)
-    for pid in parents:
-        parent = SimpleNamespace(pid=pid)
-        monkeypatch.setattr(multiprocessing, "parent_process", lambda p=parent: p)
-        assert not exits
-        net().fit(X, y)
-    assert exits == [1] * 4  # in each epoch
-
-
-def test_unfinished_files_go_after_a_day(tmp_path):
-    X, y = problem()
-    net(checkpoint_dir=tmp_path).fit(X, y)
-    (file,) = tmp_path.iterdir()
-    strays = [tmp_path / f"{file.name}.0123456789a{k}.part" for k in (0, 1)]
-    mine = tmp_path / "mine.part"
-    for path in (*strays, mine):
-        path.write_bytes(b"half")
-    for path in (strays[0], mine):
-        os.utime(path, (1e9, 1e9))
-    net(checkpoint_dir=tmp_path).fit(X, y)
-    assert set(tmp_path.iterdir()) == {file, strays[1], mine}
-
-
-def test_a_fit_without_seed_goes_on_as_well(tmp_path):
-    X, y = problem()
-    first = []
-
-    class Look(skorch.callbacks.Callback):
-        def on_train_begin(self, net, **kwargs):
-            first.append(net.module_.output.weight.detach().clone())
-
-    for callbacks in ([Stop(3, RuntimeError("killed")), Look()], [Look()]):
-        classifier = net(
-            random_state=None, checkpoint_dir=tmp_path, callbacks=callbacks
-        )
-        if len(callbacks) == 2:
-            with pytest.raises(RuntimeError):
-                classifier.fit(X, y)
-    classifier.fit(X, y)
-    assert classifier.n_iter_ == 4
-    assert not torch.equal(*first)  # the second began where the first ended
-
-
-def test_no_fit_goes_on_from_another(tmp_path):
-    X, y = problem()
-    stop = [Stop(3, RuntimeError("killed"))]
-    with pytest.raises(RuntimeError):
-        net(checkpoint_dir=tmp_path, callbacks=stop).fit(X, y)
-    others = [
-        (net(checkpoint_dir=tmp_path, dropout=0.2), X, y),
-        (net(checkpoint_dir=tmp_path), X[:-1], y[:-1]),
-        (net(checkpoint_dir=tmp_path), X, (y + 1) % 3),
-    ]
-    for classifier, other_X, other_y in others:
-        plain = clone(classifier).set_params(checkpoint_dir=None).fit(other_X, other_y)
-        assert_same_weights(plain, classifier.fit(other_X, other_y))
-    names = [path.stem for path in tmp_path.iterdir()]
-    assert sum("-finished" in name for name in names) == 3
-    assert len(names) == 4  # the fit that was killed may still go on
-
-
-def test_a_file_is_no_checkpoint_folder(tmp_path):
-    X, y = problem()
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file", tmp_path / "file" / "inside"):
-        with pytest.raises(ValueError, match="checkpoint_dir=.*is a file"):
-            net(checkpoint_dir=path).fit(X, y)
-
-
-def damages(content):
-    yield b""
-    yield content[: len(content) // 2]
-    yield content + b"\0"
-    yield b"not a checkpoint"
-    for position in np.random.RandomState(0).randint(8 * len(content), size=8):
-        flipped = bytearray(content)
-        flipped[position // 8] ^= 1 << position % 8
-        yield bytes(flipped)
-
-
-@pytest.mark.parametrize("is_finished", [False, True])
-def test_a_damaged_checkpoint_is_reported_and_not_used(is_finished, tmp_path, trained):
-    X, y = problem()
-    if is_finished:
-        net(checkpoint_dir=tmp_path).fit(X, y)
-    else:
-        with pytest.raises(RuntimeError):
-            stop = [Stop(3, RuntimeError("killed"))]
-            net(checkpoint_dir=tmp_path, callbacks=stop).fit(X, y)
-    (file,) = tmp_path.iterdir()
-    content, expected = file.read_bytes(), net(checkpoint_dir=None).fit(X, y)
-    for damaged in damages(content):
-        for path in tmp_path.iterdir():
-            path.unlink()
-        file.write_bytes(damaged)
-        with pytest.warns(UserWarning, match="is damaged: its checksum differs"):
-            resumed = net(checkpoint_dir=tmp_path).fit(X, y)
-        assert_same_weights(expected, resumed)
-        assert trained[-1] is None
-
-
-def test_a_checkpoint_under_the_name_of_another_is_not_used(tmp_path):
-    X, y = problem()
-    net(checkpoint_dir=tmp_path).fit(X, y)
-    (other,) = tmp_path.iterdir()
-    other = other.rename(tmp_path / "other")
-    net(checkpoint_dir=tmp_path, dropout=0.1).fit(X, y)
-    other.rename(next(tmp_path.glob("*-finished.pt")))
-    with pytest.warns(UserWarning, match="is damaged"):
-        net(checkpoint_dir=tmp_path, dropout=0.1).fit(X, y)

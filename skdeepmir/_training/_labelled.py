@@ -9,6 +9,8 @@ import numpy as np
 
 from skdeepmir.frames import ClipLayout
 
+LARGEST_INPUT = 1e30  # deviations; products with weights stay finite in float32
+
 
 @dataclass(frozen=True)
 class LabelledClips:
@@ -146,6 +148,42 @@ class LabelledClips:
 
     def _repeated(self, of_clips: np.ndarray) -> np.ndarray:
         return np.repeat(of_clips, self.layout.n_frames, axis=0)
+
+
+def standardized(
+    rows: np.ndarray, mean: np.ndarray, scale: np.ndarray, dtype: Any
+) -> np.ndarray:
+    """Return rows on the scale of what was learned from.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Frames.
+    mean, scale : ndarray of shape (n_features,)
+        Of what was learned from.
+    dtype : dtype
+        Of the result.
+
+    Returns
+    -------
+    standardized : ndarray of shape (n_rows, n_features)
+        The rows.
+
+    Raises
+    ------
+    ValueError
+        If values are so far away that sums over them would not be finite.
+    """
+    with np.errstate(over="ignore"):  # noticed below
+        inputs = (rows - mean.astype(dtype)) / scale.astype(dtype)
+    largest = np.abs(inputs).max()
+    if not largest <= LARGEST_INPUT:
+        raise ValueError(
+            f"X has values {largest:.3g} deviations away from the mean of what was "
+            f"learned from; expected at most {LARGEST_INPUT:g}, of which sums are "
+            "finite. Scale X as it was for fit."
+        )
+    return inputs
 
 
 def scale_of(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:

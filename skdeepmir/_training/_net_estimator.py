@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skdeepmir._disk import leave_if_abandoned
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     EpochWatch,
@@ -369,7 +368,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
 
 
 class _Epochs(EpochWatch):
-    """Epochs that end if nobody waits for them any more, and tell a checkpoint.
+    """Epochs of a net that may have a checkpoint.
 
     Parameters
     ----------
@@ -382,10 +381,6 @@ class _Epochs(EpochWatch):
     def __init__(self, estimator, n_epochs, X, y, checkpoint):
         super().__init__(estimator, n_epochs, X, y)
         self.checkpoint = checkpoint
-
-    def begin(self):
-        leave_if_abandoned()
-        super().begin()
 
     def end(self, state):
         stops = super().end(state)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 
 from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._files import check_waveform, read_header
-from skdeepmir.frames import as_sequence
+from skdeepmir.frames import PATH_TYPES, as_sequence, what_is_no_set
 
 EXPECTED = "Expected a list of paths or waveforms."
+FOLDER = "skdeepmir.datasets.load_audio_folder."
 
 
 def is_path(clip: Any) -> bool:
     """Tell whether a clip is the name of a file."""
-    return isinstance(clip, str | bytes | os.PathLike)
+    return isinstance(clip, PATH_TYPES)
 
 
 def list_audio(X: Any) -> list[Any] | None:
@@ -38,21 +38,11 @@ def list_audio(X: Any) -> list[Any] | None:
     AudioError
         With the code "bad_x" if X is no set of clips.
     """
-    if is_path(X):
-        raise AudioError(
-            "bad_x",
-            f"is a single path, {os.fsdecode(X)!a}",
-            f"{EXPECTED} For one file pass [path], for a folder see "
-            "skdeepmir.datasets.load_audio_folder.",
-        )
-    is_array = hasattr(X, "shape") or hasattr(X, "__array__")
-    if not is_array and (isinstance(X, dict | set) or not hasattr(X, "__len__")):
-        found = ascii(X)[:40]
-        if isinstance(X, dict | set):
-            found = f"a {type(X).__name__}, which has no order"
-        elif hasattr(X, "__next__"):
-            found = f"a {type(X).__name__}, which can be read only once"
-        raise AudioError("bad_x", f"is {found}", EXPECTED)
+    if found := what_is_no_set(X):
+        hint = ""
+        if is_path(X):
+            hint = " For one file pass [path], for a folder see " + FOLDER
+        raise AudioError("bad_x", f"is {found}", EXPECTED + hint)
     clips = _column(as_sequence(X))
     if isinstance(clips, list):
         if not clips:

@@ -12,7 +12,7 @@ from skdeepmir import decoding
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._device import torch_dtype
-from skdeepmir._training._labelled import scale_of
+from skdeepmir._training._labelled import scale_of, standardized
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes
 from skdeepmir.chord_recognition._coding import (
@@ -26,7 +26,6 @@ from skdeepmir.chord_recognition._recognizer import (
 )
 from skdeepmir.frames import length_buckets
 
-LARGEST_INPUT = 1e30  # deviations; products with weights stay finite in float32
 SHARE = [Interval(Real, 0, 1, closed="left")]
 
 
@@ -405,15 +404,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
 
     def _standardized(self, clip):
         dtype = self._predicting_dtype()
-        with np.errstate(over="ignore"):  # noticed below
-            inputs = (clip - self.mean_.astype(dtype)) / self.scale_.astype(dtype)
-        if not np.abs(inputs).max() <= LARGEST_INPUT:
-            raise ValueError(
-                f"X has values up to {np.abs(clip).max():.3g}, more than "
-                f"{LARGEST_INPUT:g} deviations away from the mean of what was learned "
-                "from. Scale X as it was for fit."
-            )
-        return inputs
+        return standardized(clip, self.mean_, self.scale_, dtype)
 
     def _scores_of_clips(self, clips):
         if self.sees_previous:

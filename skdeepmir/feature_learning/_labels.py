@@ -82,9 +82,10 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         row = 0
         if kind == "continuous":
             row = int(np.argmax(values != np.rint(values)))
+        (label,) = values[row : row + 1].tolist()
         raise ValueError(
-            f"Unknown label type: y is {kind}, such as {values[row].item()!r} in row "
-            f"{rows[row]}; expected classes."
+            f"Unknown label type: y is {kind}, such as {label!r} in row {rows[row]}; "
+            "expected classes."
         )
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import make_scorer
 
-from skdeepmir._errors import printable
+from skdeepmir._printable import printable
 from skdeepmir.metrics._areas import auc_clip, auc_tag, roc_areas
 from skdeepmir.metrics._checks import (
     check_scores,

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import skdeepmir
-from skdeepmir._errors import ModelFileError, printable
+from skdeepmir._errors import ModelFileError
+from skdeepmir._printable import printable
 from skdeepmir.persistence._forgeries import (
     check_arrays,
     check_files,

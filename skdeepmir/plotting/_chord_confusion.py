@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skdeepmir._errors import printable
+from skdeepmir._printable import printable
 from skdeepmir.metrics import chord_confusion
 from skdeepmir.metrics._chord_scorers import frame_rate_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skdeepmir._errors import printable
+from skdeepmir._printable import printable
 
 
 class ComparisonDisplay:

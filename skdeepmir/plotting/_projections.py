@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skdeepmir._errors import printable
+from skdeepmir._printable import printable
 
 LARGEST_LEGEND = 20
 

@@ -311,6 +311,8 @@ def _value_array(y: Any, name: str) -> np.ndarray:
 
 def label_array(y: Any) -> np.ndarray:
     """Return labels as a vector, or tags as a matrix."""
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.dtype == object:
+        y = np.array(y.tolist())  # numbers as objects
     kind = type_of_target(y, input_name="y")
     if kind == "unknown":
         raise ValueError(

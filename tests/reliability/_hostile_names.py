@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skdeepmir import compare
-from skdeepmir._errors import printable
+from skdeepmir._printable import printable
 from skdeepmir.evaluation import Comparison
 from skdeepmir.metrics import tag_report
 from skdeepmir.plotting import (

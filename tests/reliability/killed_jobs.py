@@ -180,8 +180,8 @@ def survive(effort):
                 for backend in ("loky", "dask"):
                     searches.kill_worker(dies_in, backend)
     else:
-        searches.send(signal.SIGKILL, 4)
-        searches.send(signal.SIGINT, 2)
+        searches.send(signal.SIGKILL, 2)
+        searches.send(signal.SIGINT, 1)
         searches.damage(1)
         searches.fill_disk(1)
     return searches.tally.outcome("faults")

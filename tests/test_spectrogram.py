@@ -1,5 +1,7 @@
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -292,3 +294,16 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, frames.nbytes
     growth, n_bytes = map(int, result.stdout.split())
     assert n_bytes > 16_000_000
     assert growth * 1024 < 60_000_000  # the waveform alone takes 106 MB
+
+
+def test_a_bad_clip_keeps_nothing_alive(paths):
+    extractor = SpectrogramExtractor("mfcc", on_error="nan")
+    gc.disable()
+    try:
+        with pytest.warns(AudioWarning):
+            frames = extractor.transform([paths[0], "none.wav", __file__])
+        is_alive = weakref.ref(frames[0])
+        del frames
+        assert is_alive() is None
+    finally:
+        gc.enable()

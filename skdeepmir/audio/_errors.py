@@ -56,8 +56,15 @@ class AudioError(ValueError):
         return type(self), args
 
     def at_row(self, row: int, bad_rows: tuple[int, ...] = ()) -> AudioError:
-        """Return the same error with the position of the clip in X."""
-        return type(self)(self.code, self.found, self.fix, self.path, row, bad_rows)
+        """Return the same error with the position of the clip in X.
+
+        It has no traceback, nor has its cause: errors that are kept as values would
+        keep all frames, and what is in them, until the garbage collector comes by.
+        """
+        located = type(self)(self.code, self.found, self.fix, self.path, row, bad_rows)
+        if self.__cause__ is not None:
+            located.__cause__ = self.__cause__.with_traceback(None)
+        return located
 
 
 class AudioWarning(UserWarning):

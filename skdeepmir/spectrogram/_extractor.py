@@ -388,17 +388,13 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             store = self._store()
             if reset and hasattr(self, "n_features_in_"):
                 del self.n_features_in_
-        checked = [_checked(clip, recipe, store) for clip in clips]
-        errors = {
-            row: error
-            for row, error in enumerate(checked)
-            if isinstance(error, AudioError)
-        }
+        checked = [_checked(clip, row, recipe, store) for row, clip in enumerate(clips)]
+        errors = [error for error in checked if isinstance(error, AudioError)]
         if errors and self.on_error == "raise":
-            row, error = next(iter(errors.items()))
-            located = error.at_row(row, tuple(errors))
-            located.add_note("skdeepmir.drop_bad_audio(X, y) leaves such clips out.")
-            raise located from error.__cause__
+            rows = tuple(error.row for error in errors)
+            first = errors[0].at_row(rows[0], rows)
+            first.add_note("skdeepmir.drop_bad_audio(X, y) leaves such clips out.")
+            raise first
         return Clips(checked, clips.shape[1] if is_array else None)
 
     def _extract(self, clips, recipe):
@@ -442,7 +438,7 @@ class Clips(NamedTuple):
     n_samples: int | None  # of each clip, where X was one array
 
 
-def _checked(clip, recipe, store):
+def _checked(clip, row, recipe, store):
     """Return a path, or a waveform as float32, or the error that says why not.
 
     Files whose features are in the store are not opened.
@@ -453,14 +449,14 @@ def _checked(clip, recipe, store):
     try:
         return audio.check_clip(clip, **recipe.limits)
     except AudioError as error:
-        return error
+        return error.at_row(row)
 
 
 def _extract_clip(clip, row, recipe, store, on_error):
     """Return the frames of one clip, or say which row is bad."""
+    if isinstance(clip, AudioError):  # found before
+        return clip
     try:
-        if isinstance(clip, AudioError):
-            raise clip
         with np.errstate(over="ignore", invalid="ignore"):  # the recipe reports them
             if store is None or isinstance(clip, np.ndarray):
                 return audio.join_blocks(recipe.frame_blocks(clip))
@@ -471,4 +467,4 @@ def _extract_clip(clip, row, recipe, store, on_error):
         located = error.at_row(row)
         if on_error == "nan":
             return located
-        raise located from error.__cause__
+        raise located from located.__cause__

@@ -139,3 +139,12 @@ def test_parameters_are_checked(paths, bad):
     (name,) = bad
     with pytest.raises(ValueError, match=f"{name}="):
         check_audio(paths, **bad)
+
+
+def test_a_short_ogg_file_that_was_cut_is_not_called_empty(tmp_path):
+    whole = tmp_path / "whole.ogg"
+    soundfile.write(whole, np.sin(np.arange(22050)), 22050)
+    cut = tmp_path / "cut.ogg"
+    data = whole.read_bytes()  # three pages: two of headers, one of samples
+    cut.write_bytes(data[: len(data) * 9 // 10])
+    assert check_audio([cut])["code"].tolist() == ["truncated"]

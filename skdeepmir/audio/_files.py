@@ -347,6 +347,13 @@ def _opened(path: Any, truncated: str, max_duration: float | None) -> Iterator[A
         check_duration(sound.frames, sound.samplerate, max_duration, name)
         if truncated == "raise" and (found := missing_end(sound, sound.name)):
             raise _cut(found, name)
+        if sound.frames == 0:
+            raise AudioError(
+                "empty",
+                "has no samples by its header",
+                "Fetch it again, repair it, or leave it out.",
+                name,
+            )
         yield sound
 
 
@@ -439,11 +446,4 @@ def _check_header(sample_rate: int, channels: int, n_samples: int, name: str) ->
     if problem:
         raise AudioError(
             "bad_header", f"claims {problem}", "Export or fetch it again.", name
-        )
-    if n_samples == 0:
-        raise AudioError(
-            "empty",
-            "has no samples by its header",
-            "Fetch it again, repair it, or leave it out.",
-            name,
         )

@@ -80,7 +80,12 @@ FULL_BATCH = {
 }
 REGRESSORS = [
     ConvRegressor(
-        (8,), filters="time", learning_rate=0.01, random_state=0, verbose=False
+        (8,),
+        filters="time",
+        learning_rate=0.01,
+        max_epochs=40,
+        random_state=0,
+        verbose=False,
     ),
     ConvRegressor(**{**FULL_BATCH, "max_epochs": 100}, filters="time"),
 ]

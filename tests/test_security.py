@@ -1,11 +1,12 @@
-"""Files and names from elsewhere run nothing and are escaped; see SECURITY.md."""
+"""Files and names from elsewhere run nothing and are escaped; see SECURITY.md.
 
-import warnings
+Hostile models, archives and names in reports are figures 16 to 18 of the table.
+"""
 
 import matplotlib
 import numpy as np
 import pytest
-from reliability._hostile_names import NAMES, faults_of, render_all
+from reliability._hostile_names import NAMES, faults_of
 from reliability.hostile_files import watched
 
 from skdeepmir import compare
@@ -24,30 +25,11 @@ def without_windows():
     matplotlib.use(before)
 
 
-def test_hostile_models_run_nothing_and_raise_one_kind_of_error(tmp_path):
-    found = watched("models", tmp_path, 0, 100, 10)
-    assert found["events"] == [] and found["is_awake"]
-    assert found["others"] == []
-    assert found["counts"]["payloads"] > 100
-    assert found["counts"]["damaged"] > 10 and found["counts"]["forged"] > 10
-    assert found["counts"]["misfits"] == 5 and found["n_predicted"] > 0
-    kinds = ("payloads", "misfits", "damaged")
-    assert [found["loaded"][kind] for kind in kinds] == [0, 0, 0]
-
-
 def test_stores_and_checkpoints_unpickle_nothing(tmp_path):
     found = watched("stores", tmp_path)
     assert found["events"] == [] and found["is_awake"]
     assert found["others"] == []
     assert sum(found["outcomes"].values()) == 2 * (1 + found["n_payloads"])
-
-
-def test_hostile_names_are_escaped_in_every_report_and_picture():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fonts without a letter, too long labels
-        rendered = list(render_all())
-    assert [fault for item in rendered if (fault := faults_of(*item))] == []
-    assert len(rendered) >= 12
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def measure_models(effort):
     if wrong or found["n_events"]:
         text += f"; such as {(found['others'] + found['events'])[0]}"
     is_safe = not wrong and not found["n_events"] and found["is_awake"]
-    return Outcome(text, is_safe and counts["damaged"] > 0)
+    was_tried = min(counts.values()) > 0 and found["n_predicted"] > 0
+    return Outcome(text, is_safe and was_tried)
 
 
 def measure_archives(effort):

@@ -193,7 +193,7 @@ def survive(effort):
 def share(effort):
     """Measure figure 8."""
     rng = np.random.RandomState(effort.seed)
-    n_keys, n_kills, pause = (3000, 100, 0.3) if effort.is_full else (300, 6, 0.2)
+    n_keys, n_kills, pause = (3000, 100, 0.3) if effort.is_full else (150, 4, 0.1)
     audio = effort.folder / "a.wav"
     audio.write_bytes(b"any")
     os.utime(audio, (1e9, 1e9))
@@ -325,7 +325,7 @@ SETTINGS = [
 def resume(effort):
     """Measure figure 11."""
     rng = np.random.RandomState(effort.seed)
-    n_seeds, n_breaks = (10, 10) if effort.is_full else (5, 2)
+    n_seeds, n_breaks = (10, 10) if effort.is_full else (5, 1)
     tally = Tally()
     for seed in range(n_seeds):
         name = _jobs.NETS[seed % 5]

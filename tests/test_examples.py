@@ -116,7 +116,7 @@ def test_activations_with_and_without_pretraining():
     table = done.stdout.splitlines()
     assert len(table) == 2 + 3
     errors = [float(cell.split("±")[0]) for cell in table[2].split("|")[2:4]]
-    assert all(0 < error < 80 for error in errors)
+    assert all(0 < error < 60 for error in errors)
 
 
 @pytest.mark.slow

@@ -50,7 +50,8 @@ def measure_models(effort):
     if wrong or found["n_events"]:
         text += f"; such as {(found['others'] + found['events'])[0]}"
     is_safe = not wrong and not found["n_events"] and found["is_awake"]
-    was_tried = min(counts.values()) > 0 and found["n_predicted"] > 0
+    was_tried = counts["payloads"] > 100 and counts["misfits"] == 5
+    was_tried &= min(counts["damaged"], counts["forged"], found["n_predicted"]) > 10
     return Outcome(text, is_safe and was_tried)
 
 
@@ -125,7 +126,9 @@ def measure_names(effort):
                 faults.append(fault)
     plt.switch_backend(backend)
     text = f"{len(faults)} of {n_rendered} renderings of {len(NAMES)} names each"
-    return Outcome(f"{text}; such as {faults[0]}" if faults else text, not faults)
+    if faults:
+        text += f"; such as {faults[0]}"
+    return Outcome(text, not faults and n_rendered >= 12)
 
 
 FIGURES = [

@@ -21,7 +21,7 @@ def run(*arguments):
 
 def soak(effort):
     """Work through two hours of audio in 1,000 files, 2 % broken, again and again."""
-    n_files, duration, n_rounds = (1000, 7.2, 50) if effort.is_full else (200, 2, 3)
+    n_files, duration, n_rounds = (1000, 7.2, 50) if effort.is_full else (200, 2, 5)
     found = run("soak", effort.folder, n_files, duration, n_rounds, effort.seed)
     size = found["megabytes"]
     text = (

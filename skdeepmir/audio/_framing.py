@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+Item = TypeVar("Item")
 CHUNK_BYTES = 40_000_000  # more than what C libraries keep for later when it is freed
 
 
-def mark_last(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-    """Yield each block with whether it is the last."""
+def mark_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
+    """Yield each item, such as a block, with whether it is the last."""
     waiting = None
-    for block in blocks:
+    for item in items:
         if waiting is not None:
             yield waiting, False
-        waiting = block
+        waiting = item
     if waiting is not None:
         yield waiting, True
 

@@ -21,7 +21,7 @@ MEL_KINDS = ("mel", "log_mel", "mfcc")
 FOURIER_KINDS = ("magnitude", "power", *MEL_KINDS)
 CONSTANT_Q_KINDS = ("cqt", "chroma")
 # Counts changes of what is computed: stored features of other versions are not used.
-VERSION = 2
+VERSION = 3
 # Waveforms in memory are taken whole up to this length (48 s at 22,050 Hz), else in
 # blocks that stay in the processor's cache.
 WHOLE, BLOCK = 1 << 20, 1 << 18
@@ -130,7 +130,7 @@ class Recipe:
         """Raise an error for stored features of a file that is too long."""
         n_samples = (n_frames - 1) * self.hop_length  # at least
         name = audio.path_name(path)
-        audio.check_duration(n_samples, self.sample_rate, self.max_duration, name)
+        audio.check_duration(n_samples / self.sample_rate, self.max_duration, name)
 
     def count_frames(self, n_samples: int) -> int:
         """Return the frames of a waveform."""

@@ -372,17 +372,13 @@ def _opened(
     with _open(path, name) as file:
         for stream in find_streams(file):
             with _decoder(stream, file, path, name) as sound:
-                n_samples = stream.n_samples
-                if n_samples is None:
-                    n_samples = sound.frames
-                is_guess = stream.is_guessed and stream.n_samples is None
-                if is_guess and sound.format == "MP3":  # of a free bit rate
-                    n_samples = 0
+                if truncated == "raise" and stream.fault:
+                    raise _cut(stream.fault, name)
+                n_samples = _count_samples(stream, sound)
                 _check_header(sound.samplerate, sound.channels, n_samples, name)
                 seconds += n_samples / sound.samplerate
                 check_duration(seconds, max_duration, name)
-                found = stream.fault or missing_end(sound)
-                if truncated == "raise" and found:
+                if truncated == "raise" and (found := missing_end(sound)):
                     raise _cut(found, name)
                 if sound.frames > 0:
                     n_opened += 1
@@ -394,6 +390,14 @@ def _opened(
             "Fetch it again, repair it, or leave it out.",
             name,
         )
+
+
+def _count_samples(stream: Stream, sound: Any) -> int:
+    """Return the samples per channel of a stream that is open; 0 if nobody knows."""
+    if stream.n_samples is not None:
+        return stream.n_samples
+    is_guess = stream.is_guessed and sound.format == "MP3"  # of a free bit rate
+    return 0 if is_guess else sound.frames
 
 
 def _decoder(stream: Stream, file: BinaryIO, path: Any, name: str) -> Any:
@@ -408,14 +412,16 @@ def _decoder(stream: Stream, file: BinaryIO, path: Any, name: str) -> Any:
             file.seek(0)
             raise _undecodable(name, file.read(64), error) from error
 
-    if stream.is_file or not stream.pieces:
+    pieces = stream.pieces or (range(os.fstat(file.fileno()).st_size),)
+    is_raw = name.lower().endswith(".raw")  # soundfile would ask for the format
+    if (stream.is_file or not stream.pieces) and not is_raw:
         # Absolute bytes: any name works, also "-" and those that are not UTF-8.
         sound = opened(os.fsencode(os.path.abspath(path)))
         if stream.n_samples is None or sound.frames >= stream.n_samples:
             return sound
         sound.close()
     is_endless = stream.is_guessed and stream.n_samples is not None
-    return opened(Pieces(file, stream.pieces, is_endless))
+    return opened(Pieces(file, pieces, is_endless))
 
 
 def _open(path: Any, name: str) -> BinaryIO:

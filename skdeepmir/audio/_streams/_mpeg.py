@@ -75,7 +75,7 @@ def mpeg_streams(file: BinaryIO, size: int) -> list[Stream]:
     """
     groups: list[list[Run]] = []
     for run in _runs(file, size):
-        if run.n_frames == 0:
+        if run.n_frames == 0 and not (run.info and run.info.n_frames):
             continue
         # What was spliced in between two frames, such as a tag, is left out.
         if groups and run.info is None and run.frame.kind == groups[-1][0].frame.kind:

@@ -108,7 +108,7 @@ def _find_samples(
         return Samples(begin, begin + n_bytes, start + 8, layout.size, 0)
     position, wide = start + layout.first, None
     for _ in range(MOST_CHUNKS):
-        chunk = _read_chunk(file, position, layout)
+        chunk = _read_chunk(file, position, layout) if position < size else None
         if chunk is None or chunk[1] > size:
             return None
         name, begin, stop = chunk

@@ -18,12 +18,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import written_whole
+from skdeepmir._disk import shown, target_path, user_path, written_whole
 
 PATH_TYPES = (str, bytes, os.PathLike)
 FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
@@ -350,13 +349,13 @@ def length_buckets(
     return [np.array(bucket) for bucket in buckets]
 
 
-def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
+def save_clips(path: str | bytes | os.PathLike[Any], clips: Any) -> None:
     """Write clips to one file, for :func:`load_clips`.
 
     Parameters
     ----------
-    path : str or PathLike
-        The file; one that exists is replaced.
+    path : str, bytes or PathLike
+        The file; one that exists is replaced. ``~`` is the home folder.
     clips : list of ndarray of shape (n_frames_i, n_features), or ndarray of shape \
             (n_clips, n_frames, n_features)
         Clips with the same features per frame and one dtype. A generator is listed
@@ -385,11 +384,7 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
     >>> [clip.shape for clip in load_clips(path)]
     [(3, 2), (5, 2)]
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
-        )
+    path = target_path(path)
     given = type(clips).__name__
     if isinstance(clips, Iterator):
         clips = list(clips)
@@ -420,7 +415,7 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
         np.save(file, layout.n_frames.astype(np.int64), allow_pickle=False)
 
 
-def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
+def load_clips(path: str | bytes | os.PathLike[Any]) -> list[np.ndarray]:
     """Return clips as views of a file that :func:`save_clips` wrote.
 
     Nothing is read until it is used, and worker processes (``n_jobs``) map the file
@@ -428,9 +423,9 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
 
     Parameters
     ----------
-    path : str or PathLike
-        The file. It must stay where it is, and not be replaced, while the clips are
-        used: worker processes look it up by its name.
+    path : str, bytes or PathLike
+        The file; ``~`` is the home folder. It must stay where it is, and not be
+        replaced, while the clips are used: worker processes look it up by its name.
 
     Returns
     -------
@@ -442,7 +437,12 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
     ValueError
         If the file was not written by :func:`save_clips` or is cut.
     """
-    with open(path, "rb") as file:
+    name = user_path(path)
+    if not os.path.isfile(name):
+        raise FileNotFoundError(
+            f"There is no file {shown(path)}. Expected one from skdeepmir.save_clips."
+        )
+    with open(name, "rb") as file:
         try:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
@@ -451,9 +451,9 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
             n_frames = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{os.fspath(path)!a} holds no complete set of clips ({error}). "
+                f"{os.fsdecode(path)!a} holds no complete set of clips ({error}). "
                 "Expected a file from skdeepmir.save_clips; write it again."
             ) from error
-    rows = np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+    rows = np.memmap(name, dtype=dtype, mode="r", offset=start, shape=shape)
     ends = np.cumsum(n_frames)
     return [rows[e - n : e] for e, n in zip(ends, n_frames, strict=True)]

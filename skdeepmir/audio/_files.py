@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skdeepmir._disk import user_path
 from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._framing import join_blocks, mark_last
 from skdeepmir.audio._truncation import knows_length, missing_end
@@ -335,7 +336,7 @@ def _opened(path: Any, truncated: str, max_duration: float | None) -> Iterator[A
     """Open a file for decoding after everything that can be told beforehand."""
     import soundfile
 
-    name = path_name(path)
+    name, path = path_name(path), user_path(path)
     start = _first_bytes(path, name)
     try:
         # Absolute bytes: any name works, also "-" and those that are not UTF-8.
@@ -407,7 +408,9 @@ def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
     if os.path.islink(path):
         found = "is a link that leads nowhere"
     fix = "Check the spelling."
-    if not os.path.isabs(path):
+    if path != name:
+        fix = f"It stands for {path!a}. {fix}"
+    elif not os.path.isabs(path):
         fix = f"Relative paths start from {os.getcwd()!a}; pass absolute ones."
     return AudioError("missing", f"{found}: {error.strerror}", fix, name)
 

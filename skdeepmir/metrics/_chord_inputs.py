@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from skdeepmir.chords import (
     holds_seconds,
     read_chords,
 )
-from skdeepmir.frames import as_sequence
+from skdeepmir.frames import PATH_TYPES, as_sequence
 
 _GAP = 1e-3  # seconds; shorter ones come from rounding
 
@@ -108,10 +107,6 @@ def _as_list(y: Any, name: str) -> list[Any]:
     return items
 
 
-def _is_path(item: Any) -> bool:
-    return isinstance(item, str | os.PathLike)
-
-
 def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
     """Check that without a frame rate, there are frames on both sides or on neither."""
     in_seconds = [holds_seconds(item) for item in (*truth, *estimates)]
@@ -135,7 +130,7 @@ def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
 def _annotation(
     item: Any, frame_rate: float | None, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    if _is_path(item):
+    if isinstance(item, PATH_TYPES):
         return read_chords(item)
     if holds_seconds(item):
         return check_intervals(item[0], item[1], name=name)

@@ -28,7 +28,8 @@ def drop_bad_audio(
     Parameters
     ----------
     X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
-        Clips, as for :class:`~skdeepmir.SpectrogramExtractor`.
+        Clips, as for :class:`~skdeepmir.SpectrogramExtractor`; also a Series, or a
+        data frame of pandas or polars with one column.
     *arrays : sequence of length n_clips
         What goes with them: y, groups, sample_weight. None stays None.
     truncated : {"raise", "accept"}, default="raise"

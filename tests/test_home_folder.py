@@ -36,7 +36,7 @@ from skdeepmir.datasets import (
 )
 from skdeepmir.evaluation import _content_ids
 from skdeepmir.metrics import wcsr
-from tests.small_nets import net, problem
+from small_nets import net, problem
 
 SONG = ([[0, 1], [1, 2]], ["C:maj", "G:7"])
 

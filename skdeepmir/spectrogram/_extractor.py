@@ -251,10 +251,11 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         ----------
         X : list of path, list of ndarray of shape (n_samples_i,), or array-like of \
                 shape (n_clips, n_samples)
-            Audio files (str, Path, or a Series or object array of them; their headers
-            are read, nothing is decoded), waveforms at ``sample_rate`` (of
-            ``(n_channels, n_samples)`` the mean over channels is taken), both mixed, or
-            mono waveforms of equal length.
+            Audio files (str or Path, ``~`` is the home folder; their headers are read,
+            nothing is decoded), waveforms at ``sample_rate`` (of ``(n_channels,
+            n_samples)`` the mean over channels is taken), both mixed, or mono waveforms
+            of equal length. A Series, a data frame of pandas or polars with one column
+            and an object array do as well as a list.
         y : array-like of shape (n_clips,), default=None
             Only its length is checked, before hours of extraction rather than after.
 

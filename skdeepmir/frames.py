@@ -82,7 +82,7 @@ def _is_column(shape: tuple[int, ...]) -> bool:
 
 
 def _is_clip(cell: Any) -> bool:
-    """Tell whether the cell of a table holds a clip, rather than a number or nothing."""
+    """Tell whether the cell of a table holds a clip, not a number or nothing."""
     is_array = isinstance(cell, list | tuple) or getattr(cell, "ndim", 0) > 0
     return is_array or isinstance(cell, PATH_TYPES)
 
@@ -92,7 +92,7 @@ def _as_matrix(cell: Any) -> Any:
     if isinstance(cell, np.ndarray) and cell.dtype == object and cell.ndim == 1:
         widths = {row.shape if isinstance(row, np.ndarray) else None for row in cell}
         if len(widths) == 1 and None not in widths:
-            return np.stack(cell)
+            return np.stack(list(cell))
     return cell
 
 

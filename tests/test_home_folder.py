@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+from small_nets import net, problem
 
 from skdeepmir import (
     FeatureStore,
@@ -36,7 +37,6 @@ from skdeepmir.datasets import (
 )
 from skdeepmir.evaluation import _content_ids
 from skdeepmir.metrics import wcsr
-from small_nets import net, problem
 
 SONG = ([[0, 1], [1, 2]], ["C:maj", "G:7"])
 

@@ -168,6 +168,8 @@ def scipy_spectra(
 @lru_cache(maxsize=32)
 def hann(n_fft: int) -> np.ndarray:
     """Return a periodic Hann window of ``n_fft`` samples, float32."""
+    if n_fft == 1:
+        return np.ones(1, dtype=np.float32)  # as in SciPy; the formula gives silence
     phase = 2 * np.pi * np.arange(n_fft) / n_fft
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 

@@ -150,3 +150,23 @@ def test_equal_clips_in_an_array_have_as_many_frames_as_in_a_list():
     made.set_params(on_error="nan")
     with pytest.warns(audio.AudioWarning):
         assert made.fit_transform(X).shape == (3, 10, 128)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("n_samples", [100, 500, 2000])
+def test_deltas_equal_librosa_with_the_mode_that_is_documented(order, n_samples):
+    """The default mode is another at four frames of either end, and nowhere else."""
+    y = noise(n_samples)
+    (frames,) = extractor("mfcc", 256, 100, True).fit_transform([y])
+    (extended,) = extractor("mfcc", 256, 100, True, deltas=order).fit_transform([y])
+    deltas = extended[:, 5 * order :]
+    nearest = librosa.feature.delta(frames, axis=0, order=order, mode="nearest")
+    assert_close(deltas, nearest)
+    if len(frames) < 9:
+        with pytest.raises(librosa.ParameterError, match="interp"):
+            librosa.feature.delta(frames, axis=0, order=order)
+        return
+    default = librosa.feature.delta(frames, axis=0, order=order)
+    assert_close(deltas[4:-4], default[4:-4])
+    differ = np.abs(deltas - default).max(axis=1) > 1e-3 * np.abs(default).max()
+    assert differ[:4].any() and differ[-4:].any()

@@ -241,7 +241,8 @@ def append_deltas(blocks: Iterable[np.ndarray], order: int) -> Iterator[np.ndarr
     extended : ndarray of shape (n_frames_j, n_features * (1 + order))
         Features, then derivatives over nine frames (a Savitzky-Golay filter, as
         ``librosa.feature.delta(mode="nearest")``). Beyond both ends the outermost
-        frame is repeated.
+        frame is repeated; librosa's default, ``mode="interp"``, fits a polynomial to
+        the outermost nine frames instead, so that the four at either end differ.
     """
     if order == 0:
         yield from blocks

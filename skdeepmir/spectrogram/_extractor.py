@@ -83,7 +83,12 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         -100 dB. There is no ``top_db``: a frame must not depend on the loudest of its
         clip.
     deltas : {0, 1, 2}, default=0
-        How many time derivatives (over nine frames) to append to each frame.
+        How many time derivatives (over nine frames) to append to each frame. They equal
+        ``librosa.feature.delta(..., mode="nearest")``: beyond both ends the outermost
+        frame is taken to go on. librosa's default, ``mode="interp"``, differs in the
+        first and the last four frames (it fits a polynomial to the outermost nine) and
+        refuses clips of fewer than nine. For that, transform with ``deltas=0`` and call
+        ``librosa.feature.delta(frames, axis=0, order=1)``.
     short : {"pad", "raise"}, default="pad"
         What to do with a clip that is shorter than the longest window: fill it up with
         silence (every clip has at least one frame) or raise an error.

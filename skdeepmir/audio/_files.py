@@ -129,6 +129,7 @@ def stream_audio(
     sample_rate: float | None = None,
     truncated: str = "raise",
     max_duration: float | None = None,
+    listener: Any = None,
 ) -> Iterator[np.ndarray]:
     """Decode a file block by block, mixed down to mono and resampled.
 
@@ -140,6 +141,8 @@ def stream_audio(
         Sample rate of the result in Hz; by default that of the file.
     truncated, max_duration : optional
         See :func:`read_audio`.
+    listener : Listener, optional
+        What looks at the channels before they are mixed down.
 
     Yields
     ------
@@ -157,7 +160,7 @@ def stream_audio(
         is_strict &= knows_length(sound, sound.name)
         resampler = Resampler(sound.samplerate, sample_rate or sound.samplerate)
         n_read = 0
-        for block, is_last in mark_last(_decoded(sound, name, truncated)):
+        for block, is_last in mark_last(_decoded(sound, name, truncated, listener)):
             check_finite(block, name, n_read)
             n_read += len(block)
             check_duration(n_read, sound.samplerate, max_duration, name)
@@ -171,7 +174,9 @@ def stream_audio(
         )
 
 
-def _decoded(sound: Any, name: str, truncated: str) -> Iterator[np.ndarray]:
+def _decoded(
+    sound: Any, name: str, truncated: str, listener: Any = None
+) -> Iterator[np.ndarray]:
     """Yield the mean of all channels, block by block.
 
     Never ``sound.frames`` at once: a header may promise anything.
@@ -187,9 +192,12 @@ def _decoded(sound: Any, name: str, truncated: str) -> Iterator[np.ndarray]:
         while len(block := sound.read(at_once, dtype=dtype, always_2d=True)):
             n_read += len(block)
             if sound.channels == 1:
-                yield block[:, 0] * share
+                mono = block[:, 0] * share
             else:  # a matrix product is 40 times faster than a mean over the channels
-                yield block.astype(np.float32, copy=False) @ weights
+                mono = block.astype(np.float32, copy=False) @ weights
+            if listener is not None:
+                listener.hear(block, mono)
+            yield mono
     except RuntimeError as error:  # soundfile.LibsndfileError
         if truncated == "raise":
             found = f"breaks off after {n_read} of {sound.frames} samples: {error}"
@@ -253,8 +261,9 @@ def check_waveform(y: Any) -> np.ndarray:
     ----------
     y : array-like of shape (n_samples,) or (n_channels, n_samples)
         A waveform; up to eight channels are mixed down. Integers of an audio format
-        (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type,
-        other numbers are kept.
+        (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type.
+        Other numbers are kept, integers of other types as well, whose range nobody
+        knows: see :func:`doubts_of_waveform`.
 
     Returns
     -------

@@ -141,13 +141,15 @@ class Recipe:
             center=self.center,
         )
 
-    def frame_blocks(self, clip: Any) -> Iterator[np.ndarray]:
+    def frame_blocks(self, clip: Any, listener: Any = None) -> Iterator[np.ndarray]:
         """Yield the frames of a file or a waveform, piece by piece.
 
         Parameters
         ----------
         clip : path or ndarray of shape (n_samples,)
             A file, or a waveform at ``sample_rate``.
+        listener : audio.Listener, optional
+            What looks at the samples of a file.
 
         Yields
         ------
@@ -163,7 +165,7 @@ class Recipe:
         if not isinstance(clip, np.ndarray):
             path = audio.path_name(clip)
             blocks = audio.stream_audio(
-                clip, sample_rate=self.sample_rate, **self.limits
+                clip, sample_rate=self.sample_rate, listener=listener, **self.limits
             )
         elif len(clip) <= WHOLE:
             blocks = iter([clip])

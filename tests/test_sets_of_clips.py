@@ -8,9 +8,13 @@ import soundfile
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import cross_val_score
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from skdeepmir import (
+    ClipVotingClassifier,
+    DBNFeatureLearner,
     FrameTransformer,
     MultiTimescalePooler,
     SpectrogramExtractor,
@@ -135,6 +139,17 @@ def test_frames_are_worked_on(hold, are_equal, frames, tmp_path):
     save_clips(tmp_path / "clips.npy", X)
     for clip, saved in zip(frames, load_clips(tmp_path / "clips.npy"), strict=True):
         np.testing.assert_array_equal(saved, clip)
+
+
+@pytest.mark.parametrize("hold", by_name(ANY))
+def test_learners_take_them_and_folds_are_drawn_of_them(hold, frames):
+    clips, y = frames * 4, [0, 1, 1] * 4
+    learner = DBNFeatureLearner((2,), max_epochs=1, random_state=0, verbose=False)
+    expected = learner.fit_transform(clips)
+    assert_equal_clips(learner.fit_transform(hold(clips)), expected)
+    classifier = ClipVotingClassifier(GaussianNB())
+    scores = cross_val_score(classifier, hold(clips), y, error_score="raise")
+    np.testing.assert_array_equal(scores, cross_val_score(classifier, clips, y))
 
 
 def test_arrays_of_one_shape_in_a_series_are_one_array(frames, waveforms):

@@ -198,6 +198,8 @@ def test_annotations_are_compared(hold, tmp_path):
         with open(path, "w") as file:
             file.write("0 1 C:maj\n1 2 N\n")
     assert wcsr(hold(paths), hold(paths)) == 1.0
+    labels = np.array([["C:maj"], ["N"]])  # of songs with one frame
+    assert wcsr(labels, labels) == wcsr(labels, labels.astype(object)) == 1.0
     songs = [([[0, 1], [1, 2]], ["C:maj", "N"])] * 2
     assert wcsr(hold(songs), hold(paths)) == 1.0
 

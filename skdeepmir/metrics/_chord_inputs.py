@@ -96,7 +96,8 @@ def overlay(songs: Sequence[Song]) -> Overlay:
 
 
 def _as_list(y: Any, name: str) -> list[Any]:
-    items = as_sequence(y)
+    is_of_frames = isinstance(y, np.ndarray) and y.ndim == 2 and not _holds_songs(y)
+    items = y if is_of_frames else as_sequence(y)
     if isinstance(items, np.ndarray) and items.ndim >= 1:
         items = list(items)
     if not isinstance(items, list) or not items:
@@ -105,6 +106,12 @@ def _as_list(y: Any, name: str) -> list[Any]:
             "(intervals, labels), a path, or an array of frame labels."
         )
     return items
+
+
+def _holds_songs(column: np.ndarray) -> bool:
+    """Tell whether the cells are annotations, rather than labels of single frames."""
+    cells = [cell for cell in column.flat if isinstance(cell, str)]
+    return all(cell.lower().endswith((".lab", ".jams")) for cell in cells)
 
 
 def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:

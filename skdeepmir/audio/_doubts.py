@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ class Listener:
 
     def __init__(self) -> None:
         self.n_seen, self.energy = 0, 0.0
-        # Of the mean of the channels, and mean of theirs; (n_segments,) each.
-        self.powers: list[tuple[np.ndarray, np.ndarray]] = []
+        # One of each segment: of the mean of the channels, and the mean of theirs.
+        self.power, self.of_channels = array("f"), array("f")
 
     def hear(self, channels: np.ndarray, mono: np.ndarray) -> None:
         """Look at some samples.
@@ -55,7 +56,8 @@ class Listener:
             if power.min() < CANCELLED:  # others cannot be so far below full scale
                 with np.errstate(over="ignore", invalid="ignore"):  # refused elsewhere
                     of_channels = np.square(pcm_to_float(channels)).mean(axis=(1, 2))
-            self.powers.append((power, of_channels))
+            self.power.frombytes(power.tobytes())
+            self.of_channels.frombytes(of_channels.tobytes())
 
     def doubts(self, path: str | None = None, dtype: Any = None) -> list[AudioError]:
         """Return what is doubtful, as errors that nobody raises.
@@ -106,9 +108,9 @@ class Listener:
 
     def _cancelled_share(self) -> float:
         """Return in which share of the segments that are not silent channels cancel."""
-        if not self.powers:
+        if not self.power:
             return 0.0
-        power, of_channels = map(np.concatenate, zip(*self.powers, strict=True))
+        power, of_channels = np.array(self.power), np.array(self.of_channels)
         sounds = of_channels > SILENT * of_channels.max()
         cancelled = power[sounds] <= CANCELLED * of_channels[sounds]
         return float(cancelled.mean()) if len(cancelled) else 0.0

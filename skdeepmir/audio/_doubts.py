@@ -10,9 +10,9 @@ import numpy as np
 from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._files import pcm_to_float
 
-# Of each segment of 1,024 samples, the first 64 are looked at, which takes less than a
+# Of each segment of 2,048 samples, the first 64 are looked at, which takes less than a
 # hundredth of the time of decoding FLAC; of a rest at the end, all.
-SEGMENT, GLIMPSE = 1 << 10, 1 << 6
+SEGMENT, GLIMPSE = 1 << 11, 1 << 6
 CANCELLED = 1e-4  # power of the mean of the channels over theirs: -40 dB
 SILENT = 1e-6  # power of a segment over that of the loudest: -60 dB
 UNSCALED = 100.0  # mean power, where 1 is the most that there can be

@@ -26,10 +26,11 @@ from sklearn.model_selection import (
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
+from skdeepmir._disk import user_path
 from skdeepmir._printable import printable
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import check_clip_labels
-from skdeepmir.frames import as_sequence, object_array
+from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
 from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
 from skdeepmir.plotting import ComparisonDisplay
 
@@ -335,7 +336,7 @@ def _warn_of_leaks(X, groups, splits):
     if groups is not None:
         _warn_of_shared(np.asarray(groups), splits, "clips of one group")
     items = as_sequence(X)
-    if isinstance(items, list) and isinstance(items[0], str | bytes | os.PathLike):
+    if isinstance(items, list) and all(isinstance(x, PATH_TYPES) for x in items):
         _warn_of_shared(_content_ids(items), splits, "files with the same bytes")
 
 
@@ -360,6 +361,7 @@ def _content_ids(paths):
     by_size = defaultdict(list)
     for i, path in enumerate(paths):
         # A file that is missing is the extractor's to report, with its row.
+        path = user_path(path)
         size = os.path.getsize(path) if os.path.isfile(path) else -1
         by_size[size].append(i)
     ids = np.array([os.fsdecode(path) for path in paths], dtype=object)
@@ -368,7 +370,7 @@ def _content_ids(paths):
             continue
         first_name = {}
         for i in rows:
-            with open(paths[i], "rb") as file:
+            with open(user_path(paths[i]), "rb") as file:
                 digest = hashlib.file_digest(file, "blake2b").digest()
             ids[i] = first_name.setdefault(digest, ids[i])
     return ids

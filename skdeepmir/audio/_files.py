@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from skdeepmir._disk import user_path
 from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._framing import join_blocks, mark_last
 from skdeepmir.audio._quiet import quiet_decoder
@@ -142,6 +143,7 @@ def stream_audio(
     sample_rate: float | None = None,
     truncated: str = "raise",
     max_duration: float | None = None,
+    listener: Any = None,
 ) -> Iterator[np.ndarray]:
     """Decode a file block by block, mixed down to mono and resampled.
 
@@ -153,6 +155,8 @@ def stream_audio(
         Sample rate of the result in Hz; by default that of the file.
     truncated, max_duration : optional
         See :func:`read_audio`.
+    listener : Listener, optional
+        What looks at the channels before they are mixed down.
 
     Yields
     ------
@@ -164,7 +168,7 @@ def stream_audio(
     AudioError
         As :func:`read_audio`, when the fault is reached.
     """
-    blocks = _mixed(path, truncated, max_duration)
+    blocks = _mixed(path, truncated, max_duration, listener)
     for rate, blocks_of_rate in groupby(blocks, key=itemgetter(0)):
         sample_rate = sample_rate or rate
         resampler = Resampler(rate, sample_rate)
@@ -173,14 +177,14 @@ def stream_audio(
 
 
 def _mixed(
-    path: Any, truncated: str, max_duration: float | None
+    path: Any, truncated: str, max_duration: float | None, listener: Any
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield sample rates and the mean of all channels, block by block."""
     name = path_name(path)
     n_read, seconds = 0, 0.0
     for sound, n_samples in _opened(path, truncated, max_duration):
         start = n_read
-        for block in _decoded(sound, n_samples, name, truncated):
+        for block in _decoded(sound, n_samples, name, truncated, listener):
             check_finite(block, name, n_read)
             n_read += len(block)
             lasts = seconds + (n_read - start) / sound.samplerate
@@ -194,7 +198,7 @@ def _mixed(
 
 
 def _decoded(
-    sound: Any, n_samples: int, name: str, truncated: str
+    sound: Any, n_samples: int, name: str, truncated: str, listener: Any
 ) -> Iterator[np.ndarray]:
     """Yield the mean of all channels, block by block.
 
@@ -211,9 +215,12 @@ def _decoded(
         while len(block := _read(sound, at_once, dtype)):
             n_read += len(block)
             if sound.channels == 1:
-                yield block[:, 0] * share
+                mono = block[:, 0] * share
             else:  # a matrix product is 40 times faster than a mean over the channels
-                yield block.astype(np.float32, copy=False) @ weights
+                mono = block.astype(np.float32, copy=False) @ weights
+            if listener is not None:
+                listener.hear(block, mono)
+            yield mono
     except RuntimeError as error:  # soundfile.LibsndfileError
         if truncated == "raise":
             found = f"breaks off after {n_read} of {n_samples} samples: {error}"
@@ -282,8 +289,9 @@ def check_waveform(y: Any) -> np.ndarray:
     ----------
     y : array-like of shape (n_samples,) or (n_channels, n_samples)
         A waveform; up to eight channels are mixed down. Integers of an audio format
-        (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type,
-        other numbers are kept.
+        (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type.
+        Other numbers are kept, integers of other types as well, whose range nobody
+        knows: see :func:`doubts_of_waveform`.
 
     Returns
     -------
@@ -367,7 +375,7 @@ def _opened(
 
     Yields its streams, as SoundFile, one after the other, with the samples of each.
     """
-    name = path_name(path)
+    name, path = path_name(path), user_path(path)
     seconds, n_opened = 0.0, 0
     with _open(path, name) as file:
         for stream in find_streams(file):
@@ -472,7 +480,9 @@ def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
     if os.path.islink(path):
         found = "is a link that leads nowhere"
     fix = "Check the spelling."
-    if not os.path.isabs(path):
+    if path != name:
+        fix = f"It stands for {path!a}. {fix}"
+    elif not os.path.isabs(path):
         fix = f"Relative paths start from {os.getcwd()!a}; pass absolute ones."
     return AudioError("missing", f"{found}: {error.strerror}", fix, name)
 

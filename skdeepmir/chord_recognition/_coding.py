@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from skdeepmir import chords
-from skdeepmir.frames import ClipLayout, object_array
+from skdeepmir._disk import user_path
+from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
 ANNOTATIONS = (
@@ -160,13 +161,13 @@ class FrameCoding:
                 "the same kind for all clips."
             )
         duration = n_frames / needed_rate(self.frame_rate)
-        if isinstance(item, str | os.PathLike):
+        if isinstance(item, PATH_TYPES):
             path = item
             try:
                 item = chords.read_chords(path)
             except (ValueError, FileNotFoundError) as error:
                 raise type(error)(f"{name}: {error}") from error
-            name = f"{name} ({os.fspath(path)!a})"
+            name = f"{name} ({os.fsdecode(path)!a})"
         intervals, labels = item
         checked = chords.check_intervals(
             intervals, labels, duration=duration, warn=False, name=name
@@ -319,14 +320,14 @@ def _whole_numbers(item: Any, i: int) -> np.ndarray:
 
 
 def _may_be_path(text: str) -> bool:
-    return bool(os.path.splitext(text)[1]) or os.path.exists(text)
+    return bool(os.path.splitext(text)[1]) or os.path.exists(user_path(text))
 
 
 def check_not_one_path(y: Any, name: str = "y") -> None:
     """Raise a ``ValueError`` if annotations are the path of a single one."""
-    if isinstance(y, str | os.PathLike):
+    if isinstance(y, PATH_TYPES):
         raise ValueError(
-            f"{name} is one path, {os.fspath(y)!a}; expected one for each clip. Wrap "
+            f"{name} is one path, {os.fsdecode(y)!a}; expected one for each clip. Wrap "
             "it in a list."
         )
 

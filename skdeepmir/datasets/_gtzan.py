@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
 from skdeepmir._errors import check_choice
 from skdeepmir.datasets._collections import (
     PARTS,
@@ -117,9 +118,10 @@ def load_gtzan(
     (array(['blues', 'blues', 'rock'], dtype='<U5'), array([1]))
     """
     check_choice("missing", missing, ("raise", "drop"))
-    root = _genre_folder(Path(folder))
+    folder = Path(user_path(folder))
+    root = _genre_folder(folder)
     if filtered:
-        names, parts = _filtered_names(Path(folder), root)
+        names, parts = _filtered_names(folder, root)
     else:
         listed = load_audio_folder(root).data
         names = [Path(path).relative_to(root).as_posix() for path in listed]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import literal_path, shown, user_path
 from skdeepmir.datasets._collections import RESERVED, reading
 from skdeepmir.frames import object_array
 
@@ -29,8 +30,8 @@ def load_audio_folder(folder, *, groups=None):
     Parameters
     ----------
     folder : str or PathLike
-        The folder. Sub-folders of a class folder belong to that class; hidden files and
-        files without an audio extension are passed over.
+        The folder; ``~`` is the home folder. Sub-folders of a class folder belong to
+        that class; hidden files and files without an audio extension are passed over.
     groups : str or mapping, default=None
         What belongs together (artist, album, speaker) and must not be split between
         training and test. A regular expression that is searched in each path relative
@@ -66,11 +67,11 @@ def load_audio_folder(folder, *, groups=None):
     (array([0, 0, 1]), array(['jazz', 'rock'], dtype='<U4'),
      array(['a', 'b', 'c'], dtype=object))
     """
-    root = Path(folder)
+    root = Path(user_path(folder))
     if not root.is_dir():
         raise ValueError(
-            f"folder={os.fspath(folder)!a} is no folder; expected one with a "
-            "sub-folder of recordings for each class."
+            f"folder={shown(folder)} is no folder; expected one with a sub-folder of "
+            "recordings for each class."
         )
     found, unreadable = [], []
     for path in sorted(root.rglob("*")):
@@ -89,7 +90,7 @@ def load_audio_folder(folder, *, groups=None):
         )
     if not found:
         raise ValueError(
-            f"{os.fspath(folder)!a} has no sub-folder with audio files "
+            f"{os.fsdecode(folder)!a} has no sub-folder with audio files "
             f"({', '.join(AUDIO_EXTENSIONS)}); expected CLASS/RECORDING.wav."
         )
     names = [relative.as_posix() for relative in found]
@@ -97,7 +98,7 @@ def load_audio_folder(folder, *, groups=None):
         [relative.parts[0] for relative in found], return_inverse=True
     )
     return Bunch(
-        data=object_array(str(root / name) for name in names),
+        data=object_array(literal_path(root / name) for name in names),
         target=target,
         target_names=target_names,
         groups=None if groups is None else _group_files(names, groups),
@@ -113,7 +114,8 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     ----------
     manifest : str or PathLike
         A CSV file with a header and the columns "path" and "label", and maybe "group"
-        and "fold". A label may be several tags joined by ``|``.
+        and "fold". A label may be several tags joined by ``|``. ``~`` is the home
+        folder, also in the paths of a table of your own.
     root : str or PathLike, default=None
         Where relative paths start. Paths that lead out of it are refused: pass it for a
         manifest from elsewhere. None is the folder of the manifest, and lets paths lead
@@ -156,7 +158,7 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     array([[1, 1],
            [0, 1]])
     """
-    manifest = Path(manifest)
+    manifest = Path(user_path(manifest))
     if where is not None and not isinstance(where, Mapping):
         raise ValueError(
             f"where={where!r} is a {type(where).__name__}; expected a dict from "
@@ -194,7 +196,7 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
             f"{paths[labels.index('')]!a}. For files that annotate recordings, pass "
             "the name of their column as annotations=."
         )
-    folder = manifest.parent if root is None else Path(root)
+    folder = manifest.parent if root is None else Path(user_path(root))
     rules = {"source": f"{str(manifest)!a}", "is_confined": root is not None}
     if annotations is None:
         target_names, target = _encode_labels(labels)
@@ -219,8 +221,11 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
 def _paths(root, names, *, source, is_confined=True):
     """Return paths below a folder; `source` says in errors what lists them.
 
-    Where they are confined they must stay inside, symbolic links not followed.
+    Where they are confined they must stay inside, symbolic links not followed, and
+    ``~`` is not the home folder.
     """
+    if not is_confined:
+        names = [user_path(name) for name in names]
     for name in names:
         fault = "holds a NUL" if "\0" in name else ""
         if is_confined and not fault:
@@ -231,7 +236,7 @@ def _paths(root, names, *, source, is_confined=True):
                 f"below {str(root)!a}. Correct it; if it is not your own, do not use "
                 "it."
             )
-    return object_array(str(root / name) for name in names)
+    return object_array(literal_path(root / name) for name in names)
 
 
 def _fault(root, name):
@@ -240,6 +245,8 @@ def _fault(root, name):
     is_windows = re.match(r"[A-Za-z]:[\\/]|\\", name)
     if is_windows and os.name != "nt":
         return "is an absolute path of Windows"
+    if user_path(name) != name:
+        return "leads out of the folder, into a home folder"
     if ".." in parts or os.path.isabs(name) or ":" in parts[0]:
         inside = os.path.abspath(root)
         path = os.path.abspath(os.path.join(inside, name.replace("\\", "/")))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
 from skdeepmir._errors import check_choice
 from skdeepmir.datasets._collections import (
     PARTS,
@@ -215,7 +216,7 @@ def load_magnatagatune(
     """
     check_choice("setting", setting, N_TAGS)
     check_choice("split", split, ("usual", "artist"))
-    root = Path(folder)
+    root = Path(user_path(folder))
     ids, tags, target, names = _read_annotations(root / "annotations_final.csv")
     artists = _read_artists(root / "clip_info_final.csv", ids)
     if merge_synonyms:
@@ -231,7 +232,7 @@ def load_magnatagatune(
         parts = _listed_parts(root, setting, names)
     keep = np.flatnonzero(parts != "")
     paths = _paths(
-        root if audio is None else Path(audio),
+        root if audio is None else Path(user_path(audio)),
         names,
         source=f"{str(root / 'annotations_final.csv')!a}",
     )

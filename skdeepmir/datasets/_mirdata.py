@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
 from skdeepmir.datasets._collections import PARTS, find_missing
 from skdeepmir.datasets._loaders import _encode_tags
 from skdeepmir.frames import object_array
@@ -150,7 +151,7 @@ def _initialize(name: str, data_home: Any, version: str) -> Any:
         raise ImportError(
             f"load_mirdata({name!r}) needs the package mirdata: pip install mirdata"
         ) from error
-    home = None if data_home is None else os.fspath(data_home)
+    home = None if data_home is None else user_path(data_home)
     return mirdata.initialize(name, data_home=home, version=version)
 
 

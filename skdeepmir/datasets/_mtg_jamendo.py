@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
 from skdeepmir._errors import check_choice
 from skdeepmir.datasets._collections import (
     PARTS,
@@ -113,14 +114,15 @@ def load_mtg_jamendo(
     check_choice("subset", subset, SUBSETS)
     check_choice("split", split, range(5))
     check_choice("quality", quality, SUFFIXES)
-    tables = Path(folder) / "data" / "splits" / f"split-{split}"
+    folder = Path(user_path(folder))
+    tables = folder / "data" / "splits" / f"split-{split}"
     rows, parts = [], []
     for part in PARTS:
         table = _read_tracks(tables / f"{SUBSETS[subset]}-{FILE_NAMES[part]}.tsv")
         rows += table
         parts += [part] * len(table)
     _check_once([row[0] for row in rows], tables)
-    root = Path(folder) / "audio" if audio is None else Path(audio)
+    root = folder / "audio" if audio is None else Path(user_path(audio))
     names = [row[3].removesuffix(".mp3") + SUFFIXES[quality] for row in rows]
     paths = _paths(root, names, source="The tables of MTG-Jamendo")
     other = "low" if quality == "full" else "full"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from skdeepmir.chords import (
     holds_seconds,
     read_chords,
 )
-from skdeepmir.frames import as_sequence
+from skdeepmir.frames import PATH_TYPES, as_sequence
 
 _GAP = 1e-3  # seconds; shorter ones come from rounding
 
@@ -97,7 +96,8 @@ def overlay(songs: Sequence[Song]) -> Overlay:
 
 
 def _as_list(y: Any, name: str) -> list[Any]:
-    items = as_sequence(y)
+    is_of_frames = isinstance(y, np.ndarray) and y.ndim == 2 and not _holds_songs(y)
+    items = y if is_of_frames else as_sequence(y)
     if isinstance(items, np.ndarray) and items.ndim >= 1:
         items = list(items)
     if not isinstance(items, list) or not items:
@@ -108,8 +108,10 @@ def _as_list(y: Any, name: str) -> list[Any]:
     return items
 
 
-def _is_path(item: Any) -> bool:
-    return isinstance(item, str | os.PathLike)
+def _holds_songs(column: np.ndarray) -> bool:
+    """Tell whether the cells are annotations, rather than labels of single frames."""
+    cells = [cell for cell in column.flat if isinstance(cell, str)]
+    return all(cell.lower().endswith((".lab", ".jams")) for cell in cells)
 
 
 def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
@@ -135,7 +137,7 @@ def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
 def _annotation(
     item: Any, frame_rate: float | None, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    if _is_path(item):
+    if isinstance(item, PATH_TYPES):
         return read_chords(item)
     if holds_seconds(item):
         return check_intervals(item[0], item[1], name=name)

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import shown, user_path
 from skdeepmir.datasets._collections import reading
 from skdeepmir.frames import object_array
 
 
 def existing_folder(folder: str | os.PathLike[str]) -> Path:
-    path = Path(folder)
+    path = Path(user_path(folder))
     if not path.is_dir():
         raise ValueError(
-            f"{str(path)!a} is no folder; expected that of the annotations, or of the "
-            "recordings as audio_folder."
+            f"{shown(folder)} is no folder; expected that of the annotations, or of "
+            "the recordings as audio_folder."
         )
     return path
 

@@ -6,6 +6,8 @@ import warnings
 from numbers import Real
 from typing import Any
 
+from scipy.sparse import issparse
+
 from skdeepmir import audio
 from skdeepmir._errors import check_choice
 from skdeepmir._progress import progress
@@ -30,7 +32,8 @@ def drop_bad_audio(
     X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
         Clips, as for :class:`~skdeepmir.SpectrogramExtractor`.
     *arrays : sequence of length n_clips
-        What goes with them: y, groups, sample_weight. None stays None.
+        What goes with them: y, groups, sample_weight. None stays None. Sparse tags come
+        back in the CSR format.
     truncated : {"raise", "accept"}, default="raise"
         Whether a file whose end is missing or damaged counts as bad. Set it as in the
         extractor, like ``max_duration``.
@@ -96,6 +99,8 @@ def drop_bad_audio(
 def _rows(array: Any, rows: list[int]) -> Any:
     if array is None:
         return None
+    if issparse(array):  # not every format can be indexed
+        array = array.tocsr()
     kept = _safe_indexing(array, rows)
     return tuple(kept) if isinstance(array, tuple) else kept
 

@@ -14,6 +14,8 @@ def check_scores(y_true: Any, y_score: Any) -> tuple[np.ndarray, np.ndarray]:
     truth = indicators(y_true, "y_true")
     if isinstance(y_score, list) and y_score and np.ndim(y_score[0]) == 2:
         y_score = _positive_columns(y_score)
+    if issparse(y_score):
+        y_score = y_score.toarray()
     scores = np.asarray(y_score, dtype=np.float64)
     check_shapes(truth, scores, "y_score")
     if np.isnan(scores).any():

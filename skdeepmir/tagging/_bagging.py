@@ -22,6 +22,7 @@ from skdeepmir._sklearn import (
     validate_clips,
 )
 from skdeepmir._threads import one_blas_thread
+from skdeepmir.metrics._checks import positive_columns
 from skdeepmir.tagging._targets import Coding, label_array
 
 SMALLEST = 1e-12  # probability in a geometric mean
@@ -247,6 +248,8 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         with one_blas_thread():
             found = member.predict_proba(clips)
         if self._kind == "tags":
+            if isinstance(found, list):  # as from scikit-learn's forests
+                return positive_columns(found, member.classes_)
             return found
         probabilities = np.zeros((len(found), len(self.classes_)))
         probabilities[:, np.searchsorted(self.classes_, member.classes_)] = found

@@ -1,6 +1,8 @@
 """Errors that need a name, and a check whose error is the same everywhere."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
+MOST_LISTED = 10  # of the errors that are raised together
 
 
 class DivergenceError(ValueError):
@@ -17,3 +19,22 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
         raise ValueError(
             f"{name}={value!r} must be one of {', '.join(map(repr, choices))}."
         )
+
+
+def raise_together(errors: Sequence[Exception], problem: str) -> None:
+    """Raise one error for those of several items, or none where there are none.
+
+    `problem` says what the items have in common; of different errors, the first are
+    listed.
+    """
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    if not texts:
+        return
+    if len(texts) == 1:
+        raise errors[0]
+    kinds = {type(error) for error in errors}
+    more = len(texts) - MOST_LISTED
+    if more > 0:
+        texts = [*texts[:MOST_LISTED], f"and {more} more"]
+    kind = kinds.pop() if len(kinds) == 1 else ValueError
+    raise kind("\n- ".join([f"{problem}:", *texts])) from errors[0]

@@ -78,7 +78,8 @@ def _as_column(groups: Any) -> np.ndarray:
             "one group for each clip."
         )
     if isinstance(groups, np.ma.MaskedArray):  # its data are there below the mask
-        groups = groups.astype(object).filled(None)
+        mask = np.ma.getmaskarray(groups)
+        groups = np.where(mask, None, groups.data.astype(object))
     # As an array, a list of strings and NaN would hold the string "nan".
     values = np.asarray(groups) if is_table else object_array(groups)
     if values.ndim == 2 and values.shape[1] == 1:

@@ -34,7 +34,8 @@ def raise_together(errors: Sequence[Exception], problem: str) -> None:
         raise errors[0]
     kinds = {type(error) for error in errors}
     more = len(texts) - MOST_LISTED
+    listed = [f"({n}) {text}" for n, text in enumerate(texts[:MOST_LISTED], start=1)]
     if more > 0:
-        texts = [*texts[:MOST_LISTED], f"and {more} more"]
+        listed.append(f"... and {more} more.")
     kind = kinds.pop() if len(kinds) == 1 else ValueError
-    raise kind("\n- ".join([f"{problem}:", *texts])) from errors[0]
+    raise kind(" ".join([f"{problem}:", *listed])) from errors[0]

@@ -321,6 +321,8 @@ def corrected_t_test(differences, test_train_ratio):
 
 
 def _refuse_missing_labels(y):
+    if y is None:
+        raise ValueError("y is None; expected a label for each clip.")
     # An array of a list of strings and NaN would hold the string "nan".
     for i, label in enumerate(y):
         if pd.api.types.is_scalar(label) and pd.isna(label):

@@ -466,7 +466,10 @@ def test_all_annotations_that_cannot_be_scored_are_named_at_once(tmp_path):
     y_pred = [tmp_path / "b.lab", ESTIMATE, ([[0, 1]], ["H"])]
     with pytest.raises(ValueError, match="^3 annotations cannot be scored") as caught:
         wcsr(y_true, y_pred)
-    first, second, third = str(caught.value).split("\n- ")[1:]
-    assert "y_true[1]" in first and "a.lab': row 1" in first
-    assert "y_pred[0]" in second and "b.lab': line 1" in second
-    assert "y_pred[2]" in third and "'H'" in third
+    message = str(caught.value)
+    first, second, third = (message.index(f"({n}) y_") for n in (1, 2, 3))
+    assert "y_true[1]: " in message[first:second]
+    assert "a.lab': row 1" in message[first:second]
+    assert "y_pred[0]: " in message[second:third]
+    assert "b.lab': line 1" in message[second:third]
+    assert "y_pred[2]" in message[third:] and "'H'" in message[third:]

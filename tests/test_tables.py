@@ -40,15 +40,18 @@ def write(folder, *names, text=""):
         ("path,label,label\na.wav,x,y\n", "line 1 names 2 columns 'label'"),
         ("path,label, label \na.wav,x,y\n", "line 1 names 2 columns 'label'"),
         (f"path,label,{NFC},{NFD}\na.wav,x,y,z\n", "line 1 names 2 columns"),
-        ('path,label\na.wav,x\n"b.wav,y\nc.wav,z\n', "line 3 has a quote"),
-        ('path,label\na.wav,"x\nb.wav,y\nc.wav,"z"\n', "line 2 has a quote"),
-        ('path,label\na.wav,x\nb.wav,"y', "line 3 has a quote"),
-        ('path,label\n"a"b.wav,x\n', "line 2 has a quote"),
-        ('path,"label\na.wav,x\n', "line 1 has a quote"),
+        ('path,label\na.wav,x\n"b.wav,y\nc.wav,z\n', "line 3 is no table row: a quote"),
+        (
+            'path,label\na.wav,"x\nb.wav,y\nc.wav,"z"\n',
+            "line 2 is no table row: a quote",
+        ),
+        ('path,label\na.wav,x\nb.wav,"y', "line 3 is no table row: a quote"),
+        ('path,label\n"a"b.wav,x\n', "line 2 is no table row: a quote"),
+        ('path,"label\na.wav,x\n', "line 1 is no table row: a quote"),
         ("path;label\na.wav;x\n", "no column 'path'.*semicolons"),
         ("path\tlabel\na.wav\tx\n", "no column 'path'.*tabs"),
         ("path;label\na,b.wav;x\n", "no column 'path'.*semicolons"),
-        ("path,label\na.wav,x\n ,y\n", "line 3 gives no path"),
+        ("path,label\na.wav,x\n ,y\n", "no path in row 2 of 2, line 3"),
         ("path,label\na.wav,x\nb.wav,  \n", "line 3 gives no label for 'b.wav'"),
         ("path,label\na.wav,x\n./b.wav,y\nb.wav,z\n", "'b.wav' more.*lines 3 and 4"),
         ("path,label\na.wav,x|y\nb.wav,x|\n", r"line 3 has the label 'x\|'"),
@@ -142,7 +145,10 @@ def jamendo(folder, row, header="TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\t
         (" \tartist_9\talbum_1\t14/0.mp3\t9.5\trock", "line 3 has the TRACK_ID ''"),
         ("track_9\tartist_9\talbum_1\t\t9.5\trock", "line 3 has the PATH ''"),
         ("track_9\tartist_9\ta\t14/0.mp3\t9.5\trock\t ", "empty.*'track_9' in line 3"),
-        ('track_9\t"artist_9\ta\t14/0.mp3\t9.5\trock', "line 3 has a quote"),
+        (
+            'track_9\t"artist_9\ta\t14/0.mp3\t9.5\trock',
+            "line 3 is no table row: a quote",
+        ),
     ],
 )
 def test_bad_rows_of_jamendo_are_named(tmp_path, row, facts):
@@ -177,7 +183,10 @@ def test_artists_of_magnatagatune_are_in_one_spelling_and_never_missing(tmp_path
     "clips, facts",
     [
         ([*CLIPS, "2\tc\tEve"], "line 5: the clip_id '2' is that of line 4 too"),
-        ([*CLIPS[:2], '1\t"b\tAnn', "2\tc\tBob", '3\td"\tBob'], "line 3 has a quote"),
+        (
+            [*CLIPS[:2], '1\t"b\tAnn', "2\tc\tBob", '3\td"\tBob'],
+            "line 3 is no table row: a quote",
+        ),
         ([*CLIPS[:3], "2\tc\td\tBob"], "line 4 has 4 cells"),
         (["clip_id\tartist\tartist", "0\ta\tb"], "line 1 names 2 columns 'artist'"),
     ],
@@ -193,7 +202,7 @@ def test_bad_tables_of_magnatagatune_are_named(tmp_path, clips, facts):
     [
         ("3,Mind,James Brown\n0003,Mine,Jim", "line 3: the id '3' is that of line 2"),
         ("3,I, Don't Mind,James Brown", "line 2 has 4 cells"),
-        ('3,"Mind,James Brown\n4,x,y', "line 2 has a quote"),
+        ('3,"Mind,James Brown\n4,x,y', "line 2 is no table row: a quote"),
         ("3,Mind,nan", "no title and artist for 3"),
         ("3, ,James Brown", "no title and artist for 3"),
     ],

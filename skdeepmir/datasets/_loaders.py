@@ -255,7 +255,10 @@ def _check_filled(table, column, cells):
         if cell.strip():
             continue
         if column == "path":
-            raise ValueError(f"{table.at(row)} gives no path; expected one in each.")
+            raise ValueError(
+                f"{str(table.path)!a} gives no path in row {row + 1} of {len(cells)}, "
+                f"line {table.lines[row]}; expected one in each."
+            )
         raise ValueError(
             f"{table.at(row)} gives no {column} for "
             f"{table.raw_column('path')[row]!a}. For files that annotate recordings, "

@@ -91,8 +91,8 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{str(path)!a}, line {line} is no text in UTF-8 ({error}). Save the file "
-            "as UTF-8, in Excel as 'CSV UTF-8'."
+            f"{str(path)!a}, line {line} is no table row or other text in UTF-8 "
+            f"({error}). Save the file as UTF-8, in Excel as 'CSV UTF-8'."
         ) from error
 
 
@@ -162,9 +162,9 @@ def _split(
             fault = f" ({error})"
         if fault or reader.line_num > line:
             raise ValueError(
-                f'{str(path)!a}, line {line} has a quote (") that is not closed on '
-                f"that line, or in the middle of a cell{fault}. Remove it, or put "
-                'the whole cell between quotes and double those inside: "7"" mix.wav".'
+                f'{str(path)!a}, line {line} is no table row: a quote (") in it is not '
+                f"closed on that line, or within a cell{fault}. Remove it, or put the "
+                'whole cell between quotes and double those inside: "7"" mix.wav".'
             )
         if len(row) > 1 or (row and row[0].strip()):
             rows.append(row)

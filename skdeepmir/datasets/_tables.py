@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skdeepmir._groups import clean_name
+from skdeepmir._printable import printable
 
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 SHOWN = 60  # characters of a cell in an error
@@ -180,9 +181,11 @@ def _check_cells(table: Table, delimiter: str) -> None:
     for number, row in enumerate(table.rows):
         if len(row) != len(table.header) or any(row[n_named:]):
             shown = [cell[:SHOWN] for cell in row[: len(table.header) + 1]]
+            absent = printable(", ".join(table.header[len(row) : n_named]))
             raise ValueError(
-                f"{table.at(number)} has {len(row)} cells, {shown}; expected "
-                f"{n_named}, as in the header: {table.header[:n_named]}. Put a cell "
-                f"that has {DELIMITERS.get(delimiter, delimiter)} in it between "
-                'quotes ("), and leave none out.'
+                f"{table.at(number)} has {len(row)} cells, {shown}"
+                f"{absent and ', and gives no '}{absent}; expected {n_named}, as in "
+                f"the header: {table.header[:n_named]}. Put a cell that has "
+                f"{DELIMITERS.get(delimiter, delimiter)} in it between quotes "
+                '("), and leave none out.'
             )

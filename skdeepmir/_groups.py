@@ -78,8 +78,9 @@ def _as_column(groups: Any) -> np.ndarray:
             "one group for each clip."
         )
     if isinstance(groups, np.ma.MaskedArray):  # its data are there below the mask
-        mask = np.ma.getmaskarray(groups)
-        groups = np.where(mask, None, groups.data.astype(object))
+        masked: Any = groups.astype(object)
+        masked[np.ma.getmaskarray(groups)] = None
+        groups = masked.data
     # As an array, a list of strings and NaN would hold the string "nan".
     values = np.asarray(groups) if is_table else object_array(groups)
     if values.ndim == 2 and values.shape[1] == 1:

@@ -151,9 +151,10 @@ def compare(
         if isinstance(result, Exception):
             n_failed += 1
             first_error = first_error or result
+            reason = printable(f"{type(result).__name__}: {result}")
             warnings.warn(
-                f"pipeline {printable(name)!a} failed in fold {i} of {len(splits)}, "
-                f"where its score is NaN ({type(result).__name__}: {result})",
+                f"pipeline {name!a} failed in fold {i} of {len(splits)}, where its "
+                f"score is NaN ({reason})",
                 FitFailedWarning,
                 stacklevel=2,
             )

@@ -32,8 +32,8 @@ def drop_bad_audio(
     X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
         Clips, as for :class:`~skdeepmir.SpectrogramExtractor`.
     *arrays : sequence of length n_clips
-        What goes with them: y, groups, sample_weight. None stays None. Sparse tags come
-        back in the CSR format.
+        What goes with them: y, groups, sample_weight. None stays None. Of sparse tags
+        the rows that stay are in CSR format.
     truncated : {"raise", "accept"}, default="raise"
         Whether a file whose end is missing or damaged counts as bad. Set it as in the
         extractor, like ``max_duration``.

@@ -114,7 +114,8 @@ def load_mirdata(
     name = getattr(dataset, "name", type(dataset).__name__)
     if not tracks:
         raise ValueError(f"The data set {name!r} of mirdata has no tracks.")
-    paths = object_array(_value(track, "audio_path", "") or "" for track in tracks)
+    known = [_value(track, "audio_path", "") for track in tracks]
+    paths = object_array("" if is_missing(path) else path for path in known)
     if not any(paths):
         raise ValueError(
             f"The tracks of {name!r} have no audio_path: it is a data set of several "

@@ -120,6 +120,8 @@ def compare(
         raise ValueError(
             f"pipelines={pipelines!r} must be a dict from names to estimators."
         )
+    for pipeline in pipelines.values():
+        clone(pipeline)  # what is no estimator is refused before anything is fitted
     baseline = next(iter(pipelines)) if baseline is None else baseline
     if baseline not in pipelines:
         raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")

@@ -130,6 +130,11 @@ def test_bad_arguments_are_named(pipelines, baseline, message):
         compare(pipelines, X, Y, baseline=baseline, verbose=False)
 
 
+def test_what_is_no_estimator_is_refused_before_anything_is_fitted():
+    with pytest.raises(TypeError, match="LogisticRegression|instance"):
+        compare({"a": Fails(always=True), "b": LogisticRegression}, X, Y)
+
+
 class Recorder(StratifiedGroupKFold):
     """Inner folds that remember which groups they were given."""
 

@@ -6,6 +6,8 @@ import warnings
 from numbers import Real
 from typing import Any
 
+from scipy.sparse import issparse
+
 from skdeepmir import audio
 from skdeepmir._errors import check_choice
 from skdeepmir._progress import progress
@@ -31,7 +33,8 @@ def drop_bad_audio(
         Clips, as for :class:`~skdeepmir.SpectrogramExtractor`; also a Series, or a
         data frame of pandas or polars with one column.
     *arrays : sequence of length n_clips
-        What goes with them: y, groups, sample_weight. None stays None.
+        What goes with them: y, groups, sample_weight. None stays None. Of sparse tags
+        the rows that stay are in CSR format.
     truncated : {"raise", "accept"}, default="raise"
         Whether a file whose end is missing or damaged counts as bad. Set it as in the
         extractor, like ``max_duration``.
@@ -97,6 +100,8 @@ def drop_bad_audio(
 def _rows(array: Any, rows: list[int]) -> Any:
     if array is None:
         return None
+    if issparse(array):  # not every format can be indexed
+        array = array.tocsr()
     kept = _safe_indexing(array, rows)
     return tuple(kept) if isinstance(array, tuple) else kept
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from skdeepmir import chords
 from skdeepmir._disk import user_path
+from skdeepmir._errors import raise_together
 from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
@@ -106,7 +107,9 @@ class FrameCoding:
         Raises
         ------
         ValueError
-            If an annotation does not fit its clip, naming the clip.
+            If annotations cannot be read or do not fit their clips, naming the clips.
+        FileNotFoundError
+            If there are no such files, naming the clips.
 
         Warns
         -----
@@ -116,10 +119,7 @@ class FrameCoding:
         """
         if layout.has_clips:
             ends = np.zeros(len(layout.n_frames))  # of annotations, in seconds
-            parts = [
-                self._encode_clip(item, i, layout.n_frames[i], name, ends)
-                for i, item in enumerate(y)
-            ]
+            parts = self._encode_clips(y, layout, name, ends)
             self._warn_of_ends(ends, layout.n_frames, name)
         else:
             codes = self._encode_labels(_labels_of_rows(y, name), name)
@@ -131,6 +131,21 @@ class FrameCoding:
                 "skdeepmir.chords.simplify shows what becomes of labels."
             )
         return object_array(parts)
+
+    def _encode_clips(
+        self, y: Any, layout: ClipLayout, name: str, ends: np.ndarray
+    ) -> list[np.ndarray]:
+        parts: list[np.ndarray] = []
+        errors: list[Exception] = []
+        for i, item in enumerate(y):
+            try:
+                parts.append(self._encode_clip(item, i, layout.n_frames[i], name, ends))
+            except (ValueError, FileNotFoundError) as error:
+                errors.append(error)
+        raise_together(
+            errors, f"{name}: {len(errors)} of {len(y)} annotations cannot be used"
+        )
+        return parts
 
     def _encode_clip(
         self, item: Any, i: int, n_frames: int, name: str, ends: np.ndarray

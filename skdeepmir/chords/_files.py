@@ -26,8 +26,8 @@ def read_chords(
     path : str, bytes or PathLike
         A ``.lab`` file, with lines of start, end and label between spaces or tabs, or a
         ``.jams`` file [1]_, of which the first annotation in the namespace "chord" or
-        "chord_harte" is read. In a ``.lab``, empty lines and those that begin with "#"
-        are skipped. ``~`` is the home folder.
+        "chord_harte" that has chords is read. In a ``.lab``, empty lines and those that
+        begin with "#" are skipped. ``~`` is the home folder.
 
     Returns
     -------
@@ -123,16 +123,21 @@ def _read_jams(text: str, name: str) -> tuple[Any, list[str]]:
             f"{name}: it has annotations in the namespaces {namespaces}; expected one "
             f"in {_listed(_NAMESPACES)}."
         )
-    try:
-        rows = _jams_rows(annotations[chords[0]]["data"])
-        intervals = [(float(time), float(time) + float(d)) for time, d, _ in rows]
-        labels = [value.strip() for _, _, value in rows]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{name}: the data of its annotation {chords[0]} are malformed "
-            f"({type(error).__name__}: {error}); expected 'time', 'duration' and "
-            "'value' of each chord."
-        ) from error
+    intervals: list[tuple[float, float]] = []
+    labels: list[str] = []
+    for i in chords:
+        try:
+            rows = _jams_rows(annotations[i]["data"])
+            intervals = [(float(time), float(time) + float(d)) for time, d, _ in rows]
+            labels = [value.strip() for _, _, value in rows]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{name}: the data of its annotation {i} are malformed "
+                f"({type(error).__name__}: {error}); expected 'time', 'duration' and "
+                "'value' of each chord."
+            ) from error
+        if labels:
+            break
     return intervals, labels
 
 

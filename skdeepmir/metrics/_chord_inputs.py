@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import raise_together
 from skdeepmir.chords import (
     NO_CHORD,
     UNSCORED,
@@ -71,13 +72,16 @@ def list_songs(y_true: Any, y_pred: Any, frame_rate: float | None) -> list[Song]
         )
     if frame_rate is None:
         _check_frames_only(truth, estimates)
-    return [
-        _align(
-            _annotation(reference, frame_rate, f"y_true[{i}]"),
-            _annotation(estimate, frame_rate, f"y_pred[{i}]"),
-        )
-        for i, (reference, estimate) in enumerate(zip(truth, estimates, strict=True))
-    ]
+    sides: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"y_true": [], "y_pred": []}
+    errors: list[Exception] = []
+    for side, items in (("y_true", truth), ("y_pred", estimates)):
+        for i, item in enumerate(items):
+            try:
+                sides[side].append(_annotation(item, frame_rate, f"{side}[{i}]"))
+            except (ValueError, FileNotFoundError) as error:
+                errors.append(error)
+    raise_together(errors, f"{len(errors)} annotations cannot be scored")
+    return [_align(*pair) for pair in zip(*sides.values(), strict=True)]
 
 
 def overlay(songs: Sequence[Song]) -> Overlay:
@@ -138,7 +142,10 @@ def _annotation(
     item: Any, frame_rate: float | None, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(item, PATH_TYPES):
-        return read_chords(item)
+        try:
+            return read_chords(item)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{name}: {error}") from error
     if holds_seconds(item):
         return check_intervals(item[0], item[1], name=name)
     frames = np.asarray(item)

@@ -14,11 +14,16 @@ from typing import BinaryIO, NamedTuple
 from skdeepmir.audio._streams._pieces import Stream
 
 FOUR_GIB = 1 << 32
-UNKNOWN = 1 << 63  # bytes; what such sizes mean in 64 bits
+# What programs write that do not know a size beforehand, such as into a pipe.
+UNKNOWN_SIZES = {
+    "I": (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, FOUR_GIB)),
+    "Q": (range((1 << 63) - 1, 1 << 64),),
+}
 TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")
 # Chunks that are known behind the samples even if a size is wrong.
 NAMES = (b"LIST", b"bext", b"cue ", b"smpl", b"fact", b"id3 ", b"iXML", b"PEAK")
 KNOWN = re.compile(b"|".join(NAMES))
+ID3V1 = 128  # bytes
 TAIL = 1 << 16  # bytes in which they are looked for
 SHORTEST = 128  # bytes of sound; fewer that nothing explains are no recording
 MOST_CHUNKS = 10_000
@@ -66,6 +71,12 @@ class Samples(NamedTuple):
     size: str  # struct of it
     extra: int  # bytes that it counts besides
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether their size is what programs write that do not know it."""
+        n_bytes = self.stop - self.start + self.extra
+        return any(n_bytes in sizes for sizes in UNKNOWN_SIZES[self.size[1]])
+
 
 def chunked_streams(file: BinaryIO, size: int, layout: Layout) -> list[Stream]:
     """Return the streams of a file: one, unless files were joined."""
@@ -84,10 +95,13 @@ def _stream(
 ) -> tuple[Stream, int]:
     """Return the stream that begins at a position, and where the next begins."""
     samples = _find_samples(file, start, size, layout)
-    if samples is None or size <= samples.stop < UNKNOWN:  # broken, or cut
+    if samples is None:
         return Stream((range(start, size),)), size
-    end, stop = size, size
-    if samples.stop < UNKNOWN:
+    if samples.is_unknown:
+        end, stop = _start_of_metadata(file, start, samples.start, size, layout), size
+    elif samples.stop >= size:  # perhaps it was cut
+        return Stream((range(start, size),)), size
+    else:
         end, stop = _measure(file, start, samples.stop, size, layout)
     if end == samples.stop:
         return Stream((range(start, stop),)), stop
@@ -102,8 +116,6 @@ def _find_samples(
         offset, n_bytes = _numbers(file, start + 4, layout.size[0] + "II")
         if offset < AU_HEADER:
             return None
-        if n_bytes == FOUR_GIB - 1:
-            n_bytes = size - start - offset
         begin = start + offset
         return Samples(begin, begin + n_bytes, start + 8, layout.size, 0)
     position, wide = start + layout.first, None
@@ -156,15 +168,19 @@ def _measure(
             stop = _end_of_file(file, start, candidate + padding, size, layout)
             if stop is not None:
                 return candidate, stop
-    return _start_of_metadata(file, start, max(end, size - TAIL), size, layout), size
+    return _start_of_metadata(file, start, end, size, layout), size
 
 
 def _start_of_metadata(
     file: BinaryIO, start: int, position: int, size: int, layout: Layout
 ) -> int:
-    """Return where chunks begin after a position that fill the rest of a file."""
+    """Return where chunks or a tag begin after a position that fill up a file."""
+    position = max(position, size - TAIL)
     file.seek(position)
-    for match in KNOWN.finditer(file.read(size - position)):
+    rest = file.read(size - position)
+    if rest[-ID3V1:].startswith(b"TAG"):
+        return size - min(ID3V1, len(rest))
+    for match in KNOWN.finditer(rest):
         begin = stop = position + match.start()
         while (chunk := _read_chunk(file, stop, layout)) and chunk[2] <= size:
             stop = chunk[2] + (start - chunk[2]) % layout.align
@@ -202,14 +218,14 @@ def _resized(
 ) -> Stream:
     """Return a stream whose samples end elsewhere than it says."""
     n_bytes = end - samples.start
-    limit = FOUR_GIB - 1 if samples.size[1] == "I" else UNKNOWN
+    limit = UNKNOWN_SIZES[samples.size[1]][-1].start
     after = samples.size_at + struct.calcsize(samples.size)
     number = n_bytes + samples.extra
     if number < limit:
         written = struct.pack(samples.size, number)
         return Stream((range(start, samples.size_at), written, range(after, stop)))
     if layout in AU:
-        unknown = struct.pack(samples.size, limit)
+        unknown = struct.pack(samples.size, FOUR_GIB - 1)
         return Stream((range(start, samples.size_at), unknown, range(after, end)))
     if layout is WAV:
         head = b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack(

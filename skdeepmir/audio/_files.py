@@ -434,16 +434,19 @@ def _decoder(stream: Stream, file: BinaryIO, path: Any, name: str) -> Any:
 
 def _open(path: Any, name: str) -> BinaryIO:
     """Open a file that may be none."""
+    no_path = AudioError(
+        "bad_path",
+        "is not the name of a file",
+        "Expected a path on this machine; download URLs first.",
+        name,
+    )
     if name == "" or "\0" in name or "://" in name:
-        raise AudioError(
-            "bad_path",
-            "is not the name of a file",
-            "Expected a path on this machine; download URLs first.",
-            name,
-        )
+        raise no_path
     try:
         # Non-blocking: opening a pipe that nobody writes to would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except UnicodeEncodeError as error:  # half a character
+        raise no_path from error
     except OSError as error:
         raise _not_opened(path, name, error) from error
     status = os.fstat(descriptor)

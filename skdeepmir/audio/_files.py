@@ -80,7 +80,8 @@ def read_header(
     header : AudioHeader
         Sample rate in Hz, channels, samples per channel. Of files that were joined, or
         of chained streams, rate and channels are those of the first. 0 samples where
-        nothing tells (MP3 of a free bit rate).
+        nothing tells (MP3 of a free bit rate), those of the first where FLAC files of
+        one length were joined.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def read_header(
     """
     headers = [
         AudioHeader(sound.samplerate, sound.channels, n_samples)
-        for sound, n_samples in _opened(path, truncated, max_duration)
+        for sound, n_samples in _opened(path, truncated, max_duration, False)
     ]
     seconds = sum(header.n_samples / header.sample_rate for header in headers)
     n_samples = round(seconds * headers[0].sample_rate)
@@ -182,7 +183,7 @@ def _mixed(
     """Yield sample rates and the mean of all channels, block by block."""
     name = path_name(path)
     n_read, seconds = 0, 0.0
-    for sound, n_samples in _opened(path, truncated, max_duration):
+    for sound, n_samples in _opened(path, truncated, max_duration, True):
         start = n_read
         for block in _decoded(sound, n_samples, name, truncated, listener):
             check_finite(block, name, n_read)
@@ -369,7 +370,7 @@ def check_finite(y: np.ndarray, path: str | None, offset: int = 0) -> np.ndarray
 
 
 def _opened(
-    path: Any, truncated: str, max_duration: float | None
+    path: Any, truncated: str, max_duration: float | None, is_decoded: bool
 ) -> Iterator[tuple[Any, int]]:
     """Open a file for decoding after everything that can be told beforehand.
 
@@ -378,8 +379,8 @@ def _opened(
     name, path = path_name(path), user_path(path)
     seconds, n_opened = 0.0, 0
     with _open(path, name) as file:
-        for stream in find_streams(file):
-            with _decoder(stream, file, path, name) as sound:
+        for stream in find_streams(file, is_decoded=is_decoded):
+            with _decoder(stream, file, name) as sound:
                 if truncated == "raise" and stream.fault:
                     raise _cut(stream.fault, name)
                 n_samples = _count_samples(stream, sound)
@@ -408,7 +409,7 @@ def _count_samples(stream: Stream, sound: Any) -> int:
     return 0 if is_guess else sound.frames
 
 
-def _decoder(stream: Stream, file: BinaryIO, path: Any, name: str) -> Any:
+def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
     """Return a SoundFile that reads one stream of a file, and all of it."""
     import soundfile
 
@@ -420,16 +421,15 @@ def _decoder(stream: Stream, file: BinaryIO, path: Any, name: str) -> Any:
             file.seek(0)
             raise _undecodable(name, file.read(64), error) from error
 
-    pieces = stream.pieces or (range(os.fstat(file.fileno()).st_size),)
-    is_raw = name.lower().endswith(".raw")  # soundfile would ask for the format
-    if (stream.is_file or not stream.pieces) and not is_raw:
-        # Absolute bytes: any name works, also "-" and those that are not UTF-8.
-        sound = opened(os.fsencode(os.path.abspath(path)))
+    if stream.is_file or not stream.pieces:
+        file.seek(0)
+        # The same open file, without its name, which libsndfile would go by.
+        sound = opened(os.dup(file.fileno()))
         if stream.n_samples is None or sound.frames >= stream.n_samples:
             return sound
         sound.close()
     is_endless = stream.is_guessed and stream.n_samples is not None
-    return opened(Pieces(file, pieces, is_endless))
+    return opened(Pieces(file, stream.pieces, is_endless))
 
 
 def _open(path: Any, name: str) -> BinaryIO:

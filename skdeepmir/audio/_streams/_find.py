@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from skdeepmir.audio._streams._chunks import LAYOUTS, chunked_streams
@@ -12,17 +13,20 @@ from skdeepmir.audio._streams._ogg import ogg_streams
 from skdeepmir.audio._streams._pieces import Stream
 
 
-def find_streams(file: BinaryIO) -> list[Stream]:
+def find_streams(file: BinaryIO, *, is_decoded: bool) -> Iterable[Stream]:
     """Return the streams of an audio file.
 
     Parameters
     ----------
     file : binary file
-        Opened for reading.
+        Opened for reading. Each stream is read from it before the next is asked for.
+    is_decoded : bool
+        Whether streams are read to their ends. Otherwise FLAC streams of equal length
+        that were joined may be taken for one.
 
     Returns
     -------
-    streams : list of Stream
+    streams : iterable of Stream
         At least one, in their order.
     """
     size = file.seek(0, os.SEEK_END)
@@ -36,5 +40,5 @@ def find_streams(file: BinaryIO) -> list[Stream]:
     start = skip_id3(file, 0)
     file.seek(start)
     if file.read(4) == b"fLaC":
-        return flac_streams(file, start, size)
+        return flac_streams(file, start, size, is_decoded)
     return mpeg_streams(file, size)

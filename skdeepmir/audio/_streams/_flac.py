@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from skdeepmir.audio._streams._pieces import Piece, Stream, read_blocks
+from skdeepmir.audio._streams._pieces import Stream, read_blocks
 
 MARK = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # and the first block of metadata
 NUMBERS = 18  # bytes before rate, channels, bits and samples, 64 bits in all
 TAIL = 1 << 17  # bytes in which the last frames begin
+AHEAD = 1 << 17  # bytes, more than a decoder reads before it needs them
 SYNC = re.compile(rb"\xff[\xf8\xf9]")
 BITS = (None, 8, 12, None, 16, 20, 24, 32)  # of a sample, by code; None is as promised
 RATES = (None, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000,
@@ -33,25 +35,44 @@ class Info(NamedTuple):
     n_samples: int  # per channel; 0 is unknown
 
 
-def flac_streams(file: BinaryIO, start: int, size: int) -> list[Stream]:
-    """Return the streams of a FLAC file, the first of which begins at a position."""
-    starts = _starts(file, start, size)
-    streams = []
-    for first, stop in zip(starts, [*starts[1:], size], strict=True):
-        pieces: tuple[Piece, ...] = (range(first, stop),) if len(starts) > 1 else ()
-        file.seek(first)
+def flac_streams(
+    file: BinaryIO, start: int, size: int, is_decoded: bool
+) -> Iterator[Stream]:
+    """Yield the streams of a FLAC file, the first of which begins at a position.
+
+    Looking for another stream takes some hundredths of decoding. Where the last frame
+    of the file is also the last of the stream that begins it, the decoder is asked
+    instead how far it came; nobody asks, if it only opens each stream.
+    """
+    while True:
+        file.seek(start)
         head = file.read(NUMBERS + 8)
         if not MARK.match(head) or len(head) < NUMBERS + 8:  # the decoder says why not
-            return [Stream()]
+            yield Stream((range(start, size),))
+            return
         info = read_info(head)
-        n_samples = _count_samples(file, first, stop, info)
+        after, stop = None, size
+        n_samples = _count_samples(file, start, size, info)
+        is_exact = n_samples == info.n_samples
+        if not is_exact:
+            after = _next_start(file, start + NUMBERS, size)
+            stop = after or size
+            n_samples = _count_samples(file, start, stop, info)
         if n_samples > info.n_samples:
             (numbers,) = struct.unpack_from(">Q", head, NUMBERS)
             counted = struct.pack(">Q", numbers >> 36 << 36 | n_samples)
-            rest = range(first + NUMBERS + 8, stop)
-            pieces = (head[:NUMBERS], counted, rest)
-        streams.append(Stream(pieces))
-    return streams
+            rest = range(start + NUMBERS + 8, stop)
+            yield Stream((head[:NUMBERS], counted, rest))
+        elif start == 0 and stop == size:
+            yield Stream()
+        else:
+            yield Stream((range(start, stop),))
+        if is_exact and is_decoded:
+            reached = max(start + NUMBERS, file.tell() - AHEAD)
+            after = _next_start(file, reached, size)
+        if after is None:
+            return
+        start = after
 
 
 def read_info(head: bytes) -> Info:
@@ -67,15 +88,14 @@ def read_info(head: bytes) -> Info:
     )
 
 
-def _starts(file: BinaryIO, start: int, size: int) -> list[int]:
-    """Return where streams begin, the first at a given position."""
-    starts = {start}
+def _next_start(file: BinaryIO, start: int, size: int) -> int | None:
+    """Return where a stream begins at or after a position."""
     for base, block in read_blocks(file, start, size, overlap=NUMBERS + 8):
         for match in MARK.finditer(block):
             head = block[match.start() :][: NUMBERS + 8]
             if len(head) == NUMBERS + 8 and read_info(head).sample_rate > 0:
-                starts.add(base + match.start())
-    return sorted(starts)
+                return base + match.start()
+    return None
 
 
 def _count_samples(file: BinaryIO, start: int, stop: int, info: Info) -> int:

@@ -32,6 +32,7 @@ KBITS = {
 }
 RATES = (44100, 48000, 32000)  # Hz, halved in version 2 and again in 2.5
 COUNTED = (b"Xing", b"Info")
+INITIALS = b"XI"
 VBRI = 36  # bytes from the beginning of a frame to that word
 HEAD = 1 << 11  # bytes, more than a frame of layer III takes
 ID3V1 = 128  # bytes, at the end
@@ -183,7 +184,7 @@ def _follow(file: BinaryIO, start: int, size: int) -> Run:
     if info is not None:
         start += first.length
     position, n_frames, length = start, 0, 0
-    tag, tag_stop = first.count_at, first.count_at + 4
+    tag = first.count_at
     lengths: dict[bytes, int] = {}  # by header: there are few
     kbits: set[int] = set()
     is_done, n_read = False, FIRST_BLOCK
@@ -192,20 +193,23 @@ def _follow(file: BinaryIO, start: int, size: int) -> Run:
         block = file.read(n_read)
         n_read = min(2 * n_read, BLOCK)
         is_done = position + len(block) >= size or not block
-        i, stop = 0, len(block) - (4 if is_done else tag_stop)
+        if is_done:
+            block += bytes(tag)
+        i, stop = 0, len(block) - tag - 4
         while i <= stop:
-            header = block[i : i + 4]
-            if header not in lengths:
-                frame = parse_frame(header)
+            known = lengths.get(block[i : i + 4])
+            if known is None:
+                frame = parse_frame(block[i : i + 4])
                 if frame is None or frame.kind != first.kind:
                     is_done = True
                     break
-                lengths[header] = frame.length
+                known = lengths[block[i : i + 4]] = frame.length
                 kbits.add(frame.kbits)
-            if block[i + tag : i + tag_stop] in COUNTED and position + i > start:
-                is_done = True  # another file was joined
-                break
-            length = lengths[header]
+            if block[i + tag] in INITIALS and block[i + tag : i + tag + 4] in COUNTED:
+                if position + i > start:  # another file was joined
+                    is_done = True
+                    break
+            length = known
             i += length
             n_frames += 1
         position += i

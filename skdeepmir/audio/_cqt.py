@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir.audio._files import Resampler
 from skdeepmir.audio._framing import (
     FrameCutter,
     join_blocks,
     mark_last,
 )
+from skdeepmir.audio._waveforms import Resampler
 
 SPARSITY = 0.01  # share of each filter's magnitude that librosa drops by default
 

@@ -18,6 +18,7 @@ from skdeepmir._sklearn import (
     _fit_context,
     check_clip_labels,
     fit_inside,
+    plain,
     validate_clips,
 )
 from skdeepmir._threads import one_blas_thread
@@ -240,14 +241,15 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             try:
                 with one_blas_thread():
                     fit_inside(self, inner, lambda: inner.fit(sample, labels), X, y)
-                _silence_weak_components(inner, self.whitening_floor)
+                _silence_weak_components(inner, plain(self.whitening_floor))
             except np.linalg.LinAlgError as error:
                 raise ValueError(
                     f"{type(inner).__name__}.fit found no solution ({error}) for "
                     f"frames with values up to {np.abs(sample).max():.3g}. Scale them."
                 ) from error
         if hasattr(inner, "get_feature_names_out"):
-            self.feature_names_ = inner.get_feature_names_out()
+            names = _check_feature_names_in(self)
+            self.feature_names_ = inner.get_feature_names_out(names)
         return rows, layout
 
     def _draw_frames(self, rows, layout, y):

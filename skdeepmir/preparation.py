@@ -14,7 +14,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, validate_clips
+from skdeepmir._sklearn import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    plain,
+    validate_clips,
+)
 from skdeepmir.frames import pack_clips
 
 
@@ -170,8 +176,8 @@ class ClipNormalizer(_Preparation):
 
     def _apply(self, clips):
         if self.method == "peak":
-            levels = clips - clips.max(axis=(1, 2), keepdims=True)
-            return levels if self.floor is None else np.maximum(levels, self.floor)
+            levels, floor = clips - clips.max(axis=(1, 2), keepdims=True), self.floor
+            return levels if floor is None else np.maximum(levels, plain(floor))
         if self.method == "mean":
             mean = clips.mean(axis=1, keepdims=True, dtype=np.float64)
             return clips - mean.astype(clips.dtype)

@@ -18,6 +18,7 @@ import torch
 
 import skdeepmir
 from skdeepmir._disk import TEMPORARY, is_stray, warn_unusable, written_whole
+from skdeepmir._sklearn import parameters_of
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
 FORMAT = 2
@@ -66,7 +67,7 @@ class Checkpoint:
     def __init__(self, folder: Any, estimator: Any, *data: Any) -> None:
         self.folder = Path(folder).expanduser()
         self._is_usable = True
-        parameters = estimator.get_params(deep=False)
+        parameters = vars(parameters_of(estimator))
         self._is_repeatable = (
             isinstance(parameters["random_state"], Integral)
             and parameters["callbacks"] is None

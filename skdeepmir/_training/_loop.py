@@ -15,7 +15,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch import nn
 
 from skdeepmir._errors import DivergenceError
-from skdeepmir._sklearn import EpochWatch
+from skdeepmir._sklearn import EpochWatch, plain
 from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import Batches, Rows
 from skdeepmir._training._optimizers import (
@@ -50,7 +50,7 @@ class Settings:
     @classmethod
     def of(cls, estimator: Any) -> Settings:
         """Read them from an estimator."""
-        return cls(**{f.name: getattr(estimator, f.name) for f in fields(cls)})
+        return cls(**{f.name: plain(getattr(estimator, f.name)) for f in fields(cls)})
 
 
 @dataclass

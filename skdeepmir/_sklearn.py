@@ -224,10 +224,11 @@ def validate_clips(
         What puts them back into clips.
     """
     name = type(estimator).__name__
-    n_features = None if reset else estimator.n_features_in_
-    rows, layout = (stack_clips if stack else list_clips)(
-        X, n_features=n_features, owner=name
-    )
+    expected: dict[str, Any] = {"owner": name}
+    if not reset:
+        expected["n_features"] = estimator.n_features_in_
+        expected["names"] = getattr(estimator, "feature_names_in_", None)
+    rows, layout = (stack_clips if stack else list_clips)(X, **expected)
     if not reset and estimator._fitted_on_clips and not layout.has_clips:
         raise ValueError(
             f"X is one array of shape {np.shape(X)}, but {name} was fitted on clips. "
@@ -236,12 +237,14 @@ def validate_clips(
     if layout.has_clips and not stack:
         common = np.result_type(*{clip.dtype for clip in rows})
         first = rows[0].astype(common, copy=False)
+        first = _named(first, layout)
         first = validate_data(
             estimator, first, reset=reset, dtype=dtype, **check_params
         )
         rows = [_cast(clip, first.dtype, i) for i, clip in enumerate(rows)]
     else:
         with np.errstate(over="ignore"):  # noticed there
+            rows = _named(rows, layout)
             rows = validate_data(
                 estimator, rows, reset=reset, dtype=dtype, **check_params
             )
@@ -250,6 +253,15 @@ def validate_clips(
     if reset:
         estimator._fitted_on_clips = layout.has_clips
     return rows, layout
+
+
+def _named(rows: Any, layout: ClipLayout) -> Any:
+    """Return frames as a data frame if clips are, for scikit-learn to see names."""
+    if layout.names is None:
+        return rows
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=layout.names, copy=False)
 
 
 def _cast(clip: np.ndarray, dtype: Any, number: int) -> np.ndarray:

@@ -70,7 +70,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         What the columns are, if the transformer tells.
 

@@ -148,7 +148,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------

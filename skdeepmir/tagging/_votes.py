@@ -94,7 +94,7 @@ class ClipVotingClassifier(_ClipClassifier):
     n_features_in_ : int
         Features per row.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------
@@ -257,7 +257,7 @@ class AugmentedClassifier(_ClipClassifier):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------

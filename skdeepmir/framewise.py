@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skdeepmir._labels import dense_labels
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     HasMethods,
@@ -260,7 +261,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             drawn = rng.choice(len(rows), self.max_frames, replace=False)
             drawn.sort()  # in the order of memory
             rows, clip_of_row = rows[drawn], clip_of_row[drawn]
-        return rows, None if y is None else np.asarray(y)[clip_of_row]
+        return rows, None if y is None else np.asarray(dense_labels(y))[clip_of_row]
 
     def _apply(self, method, rows, layout):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

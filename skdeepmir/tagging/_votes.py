@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from skdeepmir._labels import dense_labels
 from skdeepmir._sklearn import (
     BaseSearchCV,
     CallbackSupportMixin,
@@ -50,7 +51,7 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         rows, layout = validate_clips(self, X, reset=True, **options)
         check_clip_labels(y, layout.n_clips, needed_by=self)
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(dense_labels(y), warn=True)
         check_classification_targets(y)
         return rows, layout, y
 

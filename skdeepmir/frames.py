@@ -292,9 +292,16 @@ def _common_names(
     have_names = True
     for i, clip in enumerate(clips):
         found = list(getattr(clip, "columns", ()))
-        if not found or not all(isinstance(name, str) for name in found):
+        is_name = [isinstance(name, str) for name in found]
+        if not any(is_name):
             have_names = False
             continue
+        if not all(is_name):
+            raise TypeError(
+                f"clip {i} has the column {found[is_name.index(False)]!r} besides "
+                "names; expected a string for each, or numbers alone. Convert them: "
+                "clip.columns = clip.columns.astype(str)."
+            )
         if expected is None:
             expected, source = found, f"clip {i} has"
         for k, (name, other) in enumerate(zip(found, expected, strict=True)):

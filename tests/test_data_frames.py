@@ -97,6 +97,15 @@ def test_numbers_are_no_names_as_in_scikit_learn():
     np.testing.assert_array_equal(normalizer.transform(moved), expected)
 
 
+def test_names_beside_numbers_are_refused_as_by_scikit_learn():
+    clips = [pd.DataFrame(np.ones((9, 2)), columns=list("ab")) for _ in range(2)]
+    clips[1].columns = ["a", 1]
+    with pytest.raises(TypeError, match="clip 1 has the column 1"):
+        ClipNormalizer().fit(clips)
+    with pytest.raises(TypeError):
+        ClipNormalizer().fit(clips[1])
+
+
 def test_tables_beside_arrays_have_no_names_but_one_order():
     clips = [np.random.RandomState(i).rand(9, 12) for i in range(3)]
     tables = in_frames(clips)

@@ -200,10 +200,11 @@ class DropoutMLPClassifier(NetClassifier):
     - On a full disk, or in a folder that may only be read, there is one warning, and
       training goes on without checkpoints. A damaged file gives a warning and is not
       used.
-    - Ctrl-C leaves ``fit`` as a KeyboardInterrupt, also in a search. A worker of joblib
-      stops training after the epoch in which its parent was killed. If a worker is
-      killed, joblib's search ends with a TerminatedWorkerError, and the same search
-      goes on from the checkpoints; dask runs the task again.
+    - Ctrl-C leaves ``fit`` as a KeyboardInterrupt, also in a search, and the net as it
+      was before. A worker of joblib stops training after the epoch in which its parent
+      was killed. If a worker is killed, joblib's search ends with a
+      TerminatedWorkerError, and the same search goes on from the checkpoints; dask runs
+      the task again.
 
     References
     ----------

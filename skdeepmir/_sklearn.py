@@ -108,7 +108,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, list | tuple):
-        return type(value)(map(plain, value))
+        return (list if isinstance(value, list) else tuple)(map(plain, value))
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
     return value

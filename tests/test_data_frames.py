@@ -45,8 +45,11 @@ def assert_same_outputs(found, expected):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-@pytest.mark.parametrize("name", TAKE_FRAMES)
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [(name, "pandas") for name in TAKE_FRAMES]
+    + [(name, "polars") for name in ("pooler", "pca", "rbm", "mlp", "gaussian")],
+)
 def test_columns_keep_their_order(name, library):
     estimator, clips, y = example(name, 0)
     expected = outputs(estimator.fit(clips, y), clips)

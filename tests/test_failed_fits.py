@@ -20,6 +20,7 @@ import skdeepmir
 from skdeepmir import ConvTagger, DivergenceError, FrameStacker
 
 PACKAGE = str(Path(skdeepmir.__file__).parent)
+ONE_OF_EACH = {type(e): name for name, e in reversed(ESTIMATORS.items())}.values()
 SHARES = (0.6, 1)  # of a fit, after which it is interrupted
 
 
@@ -82,7 +83,7 @@ def snapshot(estimator, clips):
     return joblib.hash(vars(estimator)), joblib.hash(outputs(estimator, clips))
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_ctrl_c_anywhere_leaves_what_was_fitted(name):
     estimator, clips, others, labels = fitted_example(name)
     before = snapshot(estimator, clips)

@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skdeepmir._sklearn import Interval, _fit_context, check_clip_labels
+from skdeepmir._sklearn import Interval, _fit_context, check_clip_labels, plain
 from skdeepmir._threads import one_blas_thread
 from skdeepmir.chord_recognition._coding import (
     NO_LABEL,
@@ -192,9 +192,10 @@ class GaussianChordRecognizer(ChordRecognizer):
 
     def _shrunk(self, covariance):
         """Return a covariance, made rounder."""
+        shrinkage = plain(self.shrinkage)
         variance = max(np.trace(covariance) / len(covariance), 0) or 1.0
         round_one = variance * np.eye(len(covariance))
-        return (1 - self.shrinkage) * covariance + self.shrinkage * round_one
+        return (1 - shrinkage) * covariance + shrinkage * round_one
 
     def _scores_of_clips(self, clips):
         n_frames = [len(clip) for clip in clips]

@@ -33,7 +33,7 @@ numpy.ones((64, 64)) @ numpy.ones((64, 64))
 blas = [i for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas"]
 simd = [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__[name]]
 cpu = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1]
-torch.conv2d(torch.ones(1, 8, 9, 9), torch.ones(8, 8, 3, 3))  # says what oneDNN uses
+torch.conv2d(torch.ones(8, 8, 32, 32), torch.ones(8, 8, 3, 3))  # says oneDNN's
 torch.ones(64, 64) @ torch.ones(64, 64)  # and MKL
 found = {
     "Python": platform.python_version(),
@@ -45,10 +45,11 @@ found = {
 }
 print("; ".join(f"{name} {value}" for name, value in found.items()))
 """
-DISPATCHED = (
-    "import numpy._core._multiarray_umath as m; "
-    "print(*(f for f in m.__cpu_dispatch__ if m.__cpu_features__[f]))"
-)
+# Prints what NumPy can be told not to use.
+DISPATCHED = """
+import numpy._core._multiarray_umath as umath
+print(*(name for name in umath.__cpu_dispatch__ if umath.__cpu_features__[name]))
+"""
 
 
 # Ends by itself where what began it was killed.
@@ -67,9 +68,25 @@ class Machine(NamedTuple):
     python: str | None = None  # None: the one that runs this
     n_spinning: int = 0  # processes that keep cores busy
     is_whole: bool = False  # all tests, not those of numbers alone
-    plain_numpy: bool = False  # without all that NumPy may be told not to use
+    not_in_numpy: str = "(?!)"  # which names of features it is told not to use
 
 
+AVX2 = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "AVX2",
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
+}
+SSE4 = {
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "MKL_CBWR": "COMPATIBLE",
+    "NUMBA_CPU_NAME": "generic",
+    "NUMBA_CPU_FEATURES": "",
+}
 TWO_THREADS = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
 MACHINES = {
     "as it is": Machine(),
@@ -91,7 +108,10 @@ MACHINES = {
         f"numba {name}": Machine({"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": ""})
         for name in ("generic", "haswell")
     },
-    "NumPy baseline": Machine(plain_numpy=True),
+    "NumPy baseline": Machine(not_in_numpy=""),
+    # All of it at once, as on processors of 2013 and of 2008.
+    "AVX2": Machine(AVX2, not_in_numpy="AVX512|X86_V4"),
+    "SSE4": Machine(SSE4, not_in_numpy=""),
     "two threads": Machine(TWO_THREADS),
     "load": Machine(n_spinning=os.cpu_count() or 1, is_whole=True),
     "Python 3.12": Machine(python="3.12", is_whole=True),
@@ -139,10 +159,9 @@ def environment(machine, python, folder):
         "SCIPY_ARRAY_API": "1",
         **machine.variables,
     }
-    if machine.plain_numpy:
-        names = [python, "-c", DISPATCHED]
-        found["NPY_DISABLE_CPU_FEATURES"] = subprocess.check_output(names, text=True)
-    return found
+    names = subprocess.check_output([python, "-c", DISPATCHED], text=True).split()
+    left_out = [name for name in names if re.match(machine.not_in_numpy, name)]
+    return {**found, "NPY_DISABLE_CPU_FEATURES": " ".join(left_out)}
 
 
 def in_use(python, variables):

@@ -50,8 +50,6 @@ DISPATCHED = """
 import numpy._core._multiarray_umath as umath
 print(*(name for name in umath.__cpu_dispatch__ if umath.__cpu_features__[name]))
 """
-
-
 # Ends by itself where what began it was killed.
 SPIN = """
 import os
@@ -187,6 +185,13 @@ def arguments(machine, n_workers):
     return chosen
 
 
+def counts(summary):
+    """Return the numbers of COUNTS in the last line of pytest; errors are failures."""
+    found = {word: int(n) for n, word in re.findall(r"(\d+) ([a-z]+?)s?\b", summary)}
+    found["failed"] = found.get("failed", 0) + found.get("error", 0)
+    return [found.get(word, 0) for word in COUNTS]
+
+
 def measure(name, machine, args):
     """Run the tests on one machine; print its row, and return whether all passed."""
     python = interpreter(machine.python, dict(args.python))
@@ -206,11 +211,7 @@ def measure(name, machine, args):
                 check=False,
             )
     said = report.read_text(encoding="utf-8").splitlines()
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) ([a-z]+)", said[-1])}
-    counts["failed"] = counts.get("failed", 0) + counts.get(
-        "errors", counts.get("error", 0)
-    )
-    cells = [name, used, *(counts.get(word, 0) for word in COUNTS)]
+    cells = [name, used, *counts(" ".join(said[-1:]))]
     cells.append(f"{time.perf_counter() - start:.0f}")
     print("|", " | ".join(map(str, cells)), "|", flush=True)
     for line in said:
@@ -243,6 +244,8 @@ def main():
         for name, machine in MACHINES.items()
         if any(part.lower() in name.lower() for part in args.only)
     }
+    if not chosen:
+        parser.error(f"no machine is called {' or '.join(args.only)}; try --list")
     if args.list:
         print(*chosen, sep="\n")
         return

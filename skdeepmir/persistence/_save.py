@@ -93,6 +93,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(
             f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
         )
+    _check_nesting(estimator, "estimator", {}, set())
     data = _dumped(estimator)
     _refuse_what_is_not_trusted(data)
     sealed = _sealed(data, type(estimator).__name__)
@@ -106,7 +107,6 @@ def _dumped(estimator: Any) -> bytes:
     import skops.io
 
     try:
-        _check_nesting(estimator, "estimator", {}, set())
         return skops.io.dumps(estimator)
     except RecursionError as error:  # of a caller that is deep inside
         raise TypeError("estimator is nested too deeply to be saved.") from error

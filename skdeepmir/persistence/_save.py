@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,6 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(
             f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
         )
-    _check_nesting(estimator, "estimator", {}, set())
     data = _dumped(estimator)
     _refuse_what_is_not_trusted(data)
     sealed = _sealed(data, type(estimator).__name__)
@@ -106,6 +105,7 @@ def _dumped(estimator: Any) -> bytes:
     """Return the ZIP that skops writes."""
     import skops.io
 
+    _check_nesting(estimator, "estimator", {}, set())
     try:
         return skops.io.dumps(estimator)
     except RecursionError as error:  # of a caller that is deep inside
@@ -118,18 +118,17 @@ def _dumped(estimator: Any) -> bytes:
         ) from error
 
 
-def _parts(value: Any) -> Iterable[tuple[Any, Any]]:
-    """Return what an estimator or a container holds, with names or numbers."""
+def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what an estimator or a container holds, with names or numbers."""
     import numpy as np
     from sklearn.base import BaseEstimator
 
-    if isinstance(value, dict):
-        return value.items()
-    if isinstance(value, BaseEstimator):
-        return vars(value).items()
-    if isinstance(value, np.ndarray) and value.dtype.hasobject:
-        return enumerate(value.ravel().tolist())
-    return enumerate(value) if isinstance(value, list | tuple) else ()
+    if isinstance(value, dict | BaseEstimator):
+        yield from (value if isinstance(value, dict) else vars(value)).items()
+    elif isinstance(value, np.ndarray) and value.dtype.hasobject:
+        yield from enumerate(value.ravel().tolist())
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
 
 
 def _check_nesting(value: Any, place: str, above: dict[int, str], done: set) -> None:

@@ -86,7 +86,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     ``set_output`` leaves them alone.
 
     NumPy multiplies matrices on one thread meanwhile, so that results are the same bits
-    wherever it runs.
+    wherever it runs on one machine.
 
     References
     ----------

@@ -159,7 +159,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
     -----
     Clips that do not fit in memory can be memory maps (:func:`~skdeepmir.load_clips`):
     they are read in groups of 64 MB. Training uses one thread, so that results are the
-    same wherever it runs.
+    same wherever it runs on one machine.
 
     References
     ----------

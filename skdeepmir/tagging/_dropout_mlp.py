@@ -121,7 +121,7 @@ class DropoutMLPClassifier(NetClassifier):
         processor.
     n_threads : int or None, default=1
         Threads of torch. One is fastest for small nets, and gives the same bits
-        wherever it runs; more help large ones. None leaves it to torch.
+        wherever it runs on one machine; more help large ones. None leaves it to torch.
     callbacks : list of skorch.callbacks.Callback, default=None
         Are told of training, with a ``skorch.NeuralNet`` as ``net`` that knows classes
         by number; its ``history`` ends with the fit. One whose ``on_epoch_end`` returns
@@ -131,10 +131,10 @@ class DropoutMLPClassifier(NetClassifier):
     checkpoint_dir : str or PathLike, default=None
         Folder in which the state is saved after each epoch. A fit that was killed or
         interrupted, called again with the same parameters and data, goes on from there
-        and ends with the same weights, bit for bit. With an int ``random_state`` and
-        ``callbacks=None`` what a fit ended with is kept as well, and the same fit takes
-        it without training: a search that was killed does only what is missing. Delete
-        the folder when the search is done; see the notes.
+        and ends with the same weights, bit for bit on the same machine. With an int
+        ``random_state`` and ``callbacks=None`` what a fit ended with is kept as well,
+        and the same fit takes it without training: a search that was killed does only
+        what is missing. Delete the folder when the search is done; see the notes.
     random_state : int, RandomState instance or None, default=None
         Draws first weights, order of clips, masks and validation clips.
     verbose : bool, default=True

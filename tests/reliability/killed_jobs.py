@@ -11,6 +11,7 @@ import numpy as np
 from skdeepmir import FeatureStore
 
 from . import _jobs
+from ._clock import pauses
 from ._figures import Figure, Outcome
 
 LONG = 300  # seconds
@@ -151,9 +152,10 @@ class BrokenSearches:
 
 def ends_soon(group, seconds=10):
     """Wait until no process of a group is left; return whether that comes."""
-    deadline = time.monotonic() + seconds
-    while _jobs.members(group) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    for pause in pauses(seconds, 0.5):
+        if not _jobs.members(group):
+            return True
+        time.sleep(pause)
     return not _jobs.members(group)
 
 

@@ -20,7 +20,8 @@ def leave_with_parent() -> None:
 
     When the parent is killed, a worker would do what it was given for nobody, and then
     wait minutes for more. It is ended as if it were killed, too, which files that are
-    written whole bear. Called where work begins; done once in each process.
+    written whole bear. Called where work begins; done once in each process. A worker
+    that was not given anything yet has not come here: it waits as long as joblib says.
     """
     pid, parent = os.getpid(), multiprocessing.parent_process()
     if os.name != "posix" or pid in _WATCHING or parent is None or parent.pid is None:

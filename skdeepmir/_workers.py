@@ -35,11 +35,14 @@ def leave_with_parent() -> None:
 def _watch(parent: int, found: int) -> None:
     """End this process once it has another parent than the one that was found.
 
-    Where that is not the one it works for (a fork server stands between, or that one
-    is gone already), both are watched.
+    That need not be the one that it works for, which is asked for as well then: a fork
+    server may stand between, or that one was killed before. Orphans have the parent 1,
+    and whom they lost may be there still, as a zombie.
     """
-    while os.getppid() == found and (found == parent or _exists(parent)):
+    is_orphan = found == 1 != parent
+    while not is_orphan and (found == parent or _exists(parent)):
         time.sleep(SECONDS)
+        is_orphan = os.getppid() != found
     os._exit(1)
 
 

@@ -11,12 +11,17 @@ from reliability import _jobs, killed_jobs
 
 pytestmark = pytest.mark.faults
 WORK = """
-import multiprocessing, os, sys, threading, time
+import multiprocessing, os, threading, time
 import numpy as np
 from joblib import Parallel, delayed
-from skdeepmir import ClipNormalizer
 
-def work(seconds):
+def work(seconds, is_late=False):
+    if is_late:
+        parent = os.getppid()
+        os.write(1, b"waits for its parent's end\\n")
+        while os.getppid() == parent:
+            time.sleep(0.01)
+    from skdeepmir import ClipNormalizer
     ClipNormalizer().fit_transform([np.ones((3, 2))])
     os.write(1, b"at work with %d threads\\n" % threading.active_count())
     time.sleep(seconds)
@@ -24,7 +29,7 @@ def work(seconds):
 """
 POOL = """
 with Parallel(n_jobs=2, backend={backend!r}) as parallel:
-    parallel(delayed(work)({seconds}) for _ in range(2))
+    parallel(delayed(work)({seconds}, {is_late}) for _ in range(2))
     os.write(1, b"idle\\n")
     time.sleep(1000)
 """
@@ -44,14 +49,18 @@ def start(script):
 
 
 @pytest.mark.parametrize(
-    "backend, is_idle",
-    [("loky", True), ("loky", False), ("multiprocessing", False)],
+    "backend, seconds, is_late, n_lines",
+    [
+        pytest.param("loky", 0.1, False, 3, id="idle"),
+        pytest.param("loky", 1000, True, 2, id="not yet begun"),
+        pytest.param("multiprocessing", 1000, False, 2, id="busy"),
+    ],
 )
-def test_workers_end_with_a_killed_parent(backend, is_idle):
-    parent = start(POOL.format(backend=backend, seconds=0.1 if is_idle else 1000))
+def test_workers_end_with_a_killed_parent(backend, seconds, is_late, n_lines):
+    parent = start(POOL.format(backend=backend, seconds=seconds, is_late=is_late))
     try:
-        lines = [parent.stdout.readline() for _ in range(3 if is_idle else 2)]
-        assert (b"idle\n" in lines) == is_idle and b"" not in lines
+        lines = [parent.stdout.readline() for _ in range(n_lines)]
+        assert (b"idle\n" in lines) == (n_lines == 3) and b"" not in lines
         assert len(_jobs.members(parent.pid)) >= 3
         parent.kill()  # nobody waits for it: until the test ends, it is a zombie
         assert killed_jobs.ends_soon(parent.pid, seconds=10)

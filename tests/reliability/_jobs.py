@@ -72,6 +72,8 @@ def start(job, *args, **options):
 def _run(job, *args, **options):
     try:
         os.setsid()
+        # What a shell starts in the background ignores it, with all its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         job(*args, **options)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is done
     except KeyboardInterrupt:

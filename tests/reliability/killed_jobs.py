@@ -78,8 +78,10 @@ class BrokenSearches:
 
     def send(self, number, n_faults, n_jobs=None):
         """Send a signal to searches at random moments, ``n_faults`` times."""
-        sent = 0
+        sent, before = 0, self.n_folders
         while sent < n_faults:
+            if self.n_folders > before + 10 * (n_faults + 1):
+                raise RuntimeError(f"Signal {number} does not reach searches.")
             folder = self.new_folder(f"signal-{number}-{n_jobs}")
             of_folder = 0
             while True:

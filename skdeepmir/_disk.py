@@ -9,11 +9,61 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 TEMPORARY = ".part"  # the last suffix of files that are not finished
 STRAY_SECONDS = 24 * 3600
 _REPORTED: set[tuple[Path, str]] = set()  # of warn_unusable
+
+
+def user_path(path: Any) -> str:
+    """Return the path that a user means, with the home folder in place of ``~``.
+
+    Every path that comes in from outside is read by this one rule, that of
+    ``os.path.expanduser``: ``~/a`` and ``~name/a`` begin in a home folder; where nobody
+    has that name, ``~name`` is a name like others.
+
+    Parameters
+    ----------
+    path : str, bytes or PathLike
+        The path, as it was given.
+
+    Returns
+    -------
+    path : str
+        What to open. Errors show what was given, see :func:`shown`.
+    """
+    name = os.fsdecode(path)
+    try:
+        return os.path.expanduser(name)
+    except ValueError:  # a NUL, or half a character: what opens it says so
+        return name
+
+
+def literal_path(path: str | os.PathLike[str]) -> str:
+    """Return the path of a file that was found, which :func:`user_path` leaves as is.
+
+    Relative paths may begin with a file or a folder that really has a ``~``.
+    """
+    name = os.fspath(path)
+    return os.path.join(os.curdir, name) if name.startswith("~") else name
+
+
+def shown(path: Any) -> str:
+    """Return a path for an error: as it was given, and what it stands for."""
+    name, meant = os.fsdecode(path), user_path(path)
+    return f"{name!a}" if name == meant else f"{name!a} (that is, {meant!a})"
+
+
+def target_path(path: str | bytes | os.PathLike[Any]) -> Path:
+    """Return where a user wants something to be written; its folder must exist."""
+    target = Path(user_path(path))
+    if not target.parent.is_dir():
+        folder = os.path.dirname(os.fsdecode(path).rstrip(os.sep)) or os.curdir
+        raise FileNotFoundError(
+            f"There is no folder {shown(folder)} for {target.name!a}. Create it."
+        )
+    return target
 
 
 @contextlib.contextmanager

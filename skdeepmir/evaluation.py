@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
+from scipy.sparse import issparse
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import (
     GroupKFold,
     StratifiedGroupKFold,
@@ -26,12 +28,17 @@ from sklearn.model_selection import (
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
+from skdeepmir._disk import user_path
+from skdeepmir._groups import check_groups
 from skdeepmir._printable import printable
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import check_clip_labels
-from skdeepmir.frames import as_sequence, object_array
+from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
 from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
 from skdeepmir.plotting import ComparisonDisplay
+
+# What cross_validate would return where a pipeline failed.
+FAILED = {key: [np.nan] for key in ("test_score", "fit_time", "score_time")}
 
 
 def compare(
@@ -54,12 +61,14 @@ def compare(
         Names and pipelines. They are cloned.
     X : list of path, list of ndarray, or ndarray
         Clips.
-    y : array-like of shape (n_clips,) or (n_clips, n_tags), or list of length n_clips
+    y : array-like or sparse matrix of shape (n_clips,) or (n_clips, n_tags), or list \
+            of length n_clips
         Labels; for recognisers of chords an annotation of each clip.
     groups : array-like of shape (n_clips,), default=None
         Artist, album, speaker or instrument of each clip. They also reach searches
         (``GridSearchCV(..., cv=StratifiedGroupKFold())``) among the pipelines, so that
-        inner folds keep them whole as well.
+        inner folds keep them whole as well. Names that differ only in spaces around
+        them, or in whether their accents are composed, are one group.
     cv : int, cross-validator or iterable of (train, test), default=5
         An int is the number of folds: of classifiers stratified, and with groups kept
         whole where ``groups`` are given (``StratifiedGroupKFold``, for tags
@@ -78,8 +87,19 @@ def compare(
     comparison : Comparison
         Scores, times and tests.
 
+    Raises
+    ------
+    ValueError
+        If a clip has no label or no group (None, NaN or an empty string); it names the
+        clip. If there are not as many of them as clips.
+    Exception
+        What the first fit raised, if every fit of every pipeline fails.
+
     Warns
     -----
+    FitFailedWarning
+        If a pipeline cannot be fitted or scored on a fold, with its name, the fold and
+        the reason. Its score there is NaN, and all others are kept.
     UserWarning
         If clips of one group, or files with the same bytes, are on both sides of a
         split: scores are then too good.
@@ -101,23 +121,22 @@ def compare(
         raise ValueError(
             f"pipelines={pipelines!r} must be a dict from names to estimators."
         )
+    for pipeline in pipelines.values():
+        clone(pipeline)  # what is no estimator is refused before anything is fitted
     baseline = next(iter(pipelines)) if baseline is None else baseline
     if baseline not in pipelines:
         raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
-    y = np.asarray(y) if are_classes else _targets(y)
+    y = y.toarray() if issparse(y) else y
+    if are_classes:
+        _refuse_missing_labels(y)
+        y = np.asarray(y)
+    else:
+        y = _targets(y)
     n_clips = _num_samples(X)
     check_clip_labels(y, n_clips)
-    if are_classes and y.ndim == 1 and pd.isna(y).any():
-        raise ValueError(
-            f"clip {int(np.argmax(pd.isna(y)))} has no label; expected one for each "
-            "clip. Leave such clips out."
-        )
-    if groups is not None and len(groups) != n_clips:
-        raise ValueError(
-            f"groups has {len(groups)} entries, but X has {n_clips} clips; expected "
-            "one for each clip, in the same order."
-        )
+    if groups is not None:
+        groups = check_groups(groups, n_clips)
     splits = _make_splits(cv, y, groups, are_classes)
     _warn_of_leaks(X, groups, splits)
 
@@ -130,8 +149,20 @@ def compare(
         results, total=len(tasks), label="Comparing", unit="fits", verbose=verbose
     )
     metric = scoring if isinstance(scoring, str) else "score"
-    rows = [
-        {
+    rows, first_error, n_failed = [], None, 0
+    for (name, i), result in zip(tasks, bar, strict=True):
+        if isinstance(result, Exception):
+            n_failed += 1
+            first_error = first_error or result
+            reason = printable(f"{type(result).__name__}: {result}")
+            warnings.warn(
+                f"pipeline {name!a} failed in fold {i} of {len(splits)}, where its "
+                f"score is NaN ({reason})",
+                FitFailedWarning,
+                stacklevel=2,
+            )
+            result = FAILED
+        row = {
             "pipeline": name,
             "fold": i,
             metric: _only_score(result),
@@ -140,8 +171,10 @@ def compare(
             "n_train": len(splits[i][0]),
             "n_test": len(splits[i][1]),
         }
-        for (name, i), result in zip(tasks, bar, strict=True)
-    ]
+        rows.append(row)
+    if n_failed == len(tasks):
+        first_error.add_note(f"All {n_failed} fits of {list(pipelines)} failed.")
+        raise first_error
     return Comparison(pd.DataFrame(rows), metric, baseline)
 
 
@@ -153,7 +186,8 @@ class Comparison:
     ----------
     folds : DataFrame
         One row for each pipeline and fold: its score, seconds to fit and to predict and
-        score the test clips, and numbers of clips.
+        score the test clips, and numbers of clips. Score and seconds are NaN where it
+        failed.
     metric : str
         The column with the scores.
     baseline : str
@@ -177,9 +211,12 @@ class Comparison:
         Returns
         -------
         summary : DataFrame
-            "mean" and "se" (standard error) of the score over the folds, "difference"
-            to the baseline, its two-sided "p_value" by the corrected resampled t-test,
-            and mean seconds per fold. Control characters in names are escaped.
+            "mean" and "se" (standard error) of the score over the folds that have one,
+            "difference" to the baseline and its two-sided "p_value" by the corrected
+            resampled t-test, both over the folds where both have a score, mean seconds
+            per fold, "n_scored", the number of folds that have a score, and "n_failed",
+            the number of those in which the pipeline failed; in others without a score
+            it is not defined. Control characters in names are escaped.
 
         Notes
         -----
@@ -188,22 +225,24 @@ class Comparison:
         test to training clips.
         """
         scores = self.folds.pivot(index="fold", columns="pipeline", values=self.metric)
-        n_folds = len(scores)
-        first = self.folds.drop_duplicates("fold")
-        ratio = float((first["n_test"] / first["n_train"]).mean())
+        first = self.folds.drop_duplicates("fold").set_index("fold")
+        ratios = first["n_test"] / first["n_train"]
         names, rows = [], []
         for name, folds in self.folds.groupby("pipeline", sort=False):
-            difference = scores[name] - scores[self.baseline]
+            difference = (scores[name] - scores[self.baseline]).dropna()
+            ratio = float(ratios[difference.index].mean())
             is_baseline = name == self.baseline
             row = {
                 "mean": scores[name].mean(),
-                "se": scores[name].std() / np.sqrt(n_folds),
+                "se": scores[name].std() / np.sqrt(scores[name].count()),
                 "difference": np.nan if is_baseline else difference.mean(),
                 "p_value": np.nan
                 if is_baseline
                 else corrected_t_test(difference.to_numpy(), ratio),
                 "fit_time": folds["fit_time"].mean(),
                 "predict_time": folds["predict_time"].mean(),
+                "n_scored": int(scores[name].count()),
+                "n_failed": int(folds["fit_time"].isna().sum()),
             }
             names.append(printable(name))
             rows.append(row)
@@ -215,20 +254,25 @@ class Comparison:
         Returns
         -------
         table : str
-            One line for each pipeline. What Markdown, HTML or a terminal would take
-            for their own in names is escaped.
+            One line for each pipeline. Where folds have no score, it says how many
+            have one. What Markdown, HTML or a terminal would take for their own in
+            names is escaped.
         """
         lines = [
             f"| pipeline | {_in_markdown(self.metric)} | to "
             f"{_in_markdown(self.baseline)} | p | fit (s) | predict (s) |",
             "| --- | --- | --- | --- | --- | --- |",
         ]
+        n_folds = self.folds["fold"].nunique()
         for name, row in self.summary().iterrows():
             change, p_value = "", ""
             if name != printable(self.baseline):
                 change, p_value = f"{row.difference:+.3f}", f"{row.p_value:.3f}"
+            score = f"{row['mean']:.3f} ± {row.se:.3f}"
+            if row.n_scored < n_folds:
+                score += f" ({row.n_scored:.0f} of {n_folds} folds)"
             lines.append(
-                f"| {_in_markdown(name)} | {row['mean']:.3f} ± {row.se:.3f} | {change} "
+                f"| {_in_markdown(name)} | {score} | {change} "
                 f"| {p_value} | {row.fit_time:.1f} | {row.predict_time:.1f} |"
             )
         return "\n".join(lines)
@@ -280,6 +324,18 @@ def corrected_t_test(differences, test_train_ratio):
     return float(2 * stats.t.sf(abs(t), n_folds - 1))
 
 
+def _refuse_missing_labels(y):
+    if y is None:
+        raise ValueError("y is None; expected a label for each clip.")
+    # An array of a list of strings and NaN would hold the string "nan".
+    for i, label in enumerate(y):
+        if pd.api.types.is_scalar(label) and pd.isna(label):
+            raise ValueError(
+                f"clip {i} has no label ({label!r}); expected one for each clip. Leave "
+                "such clips out."
+            )
+
+
 def _targets(y):
     """Return numbers as an array, anything else as one object for each clip."""
     if hasattr(y, "shape"):
@@ -315,6 +371,14 @@ def _make_splits(cv, y, groups, are_classes):
 
 
 def _run_fold(pipeline, X, y, groups, split, scoring):
+    """Return what cross_validate does, or the error of a pipeline that fails."""
+    try:
+        return _cross_validate(pipeline, X, y, groups, split, scoring)
+    except Exception as error:  # of any kind, as others' fits must not be lost
+        return error
+
+
+def _cross_validate(pipeline, X, y, groups, split, scoring):
     options = {"cv": [split], "scoring": scoring, "error_score": "raise"}
     if groups is None:
         return cross_validate(pipeline, X, y, **options)
@@ -335,7 +399,7 @@ def _warn_of_leaks(X, groups, splits):
     if groups is not None:
         _warn_of_shared(np.asarray(groups), splits, "clips of one group")
     items = as_sequence(X)
-    if isinstance(items, list) and isinstance(items[0], str | bytes | os.PathLike):
+    if isinstance(items, list) and all(isinstance(x, PATH_TYPES) for x in items):
         _warn_of_shared(_content_ids(items), splits, "files with the same bytes")
 
 
@@ -360,6 +424,7 @@ def _content_ids(paths):
     by_size = defaultdict(list)
     for i, path in enumerate(paths):
         # A file that is missing is the extractor's to report, with its row.
+        path = user_path(path)
         size = os.path.getsize(path) if os.path.isfile(path) else -1
         by_size[size].append(i)
     ids = np.array([os.fsdecode(path) for path in paths], dtype=object)
@@ -368,7 +433,7 @@ def _content_ids(paths):
             continue
         first_name = {}
         for i in rows:
-            with open(paths[i], "rb") as file:
+            with open(user_path(paths[i]), "rb") as file:
                 digest = hashlib.file_digest(file, "blake2b").digest()
             ids[i] = first_name.setdefault(digest, ids[i])
     return ids

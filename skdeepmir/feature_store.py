@@ -19,7 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir._disk import TEMPORARY, is_stray, warn_unusable, written_whole
+from skdeepmir._disk import (
+    TEMPORARY,
+    is_stray,
+    user_path,
+    warn_unusable,
+    written_whole,
+)
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, join_blocks, path_name, read_header
 
@@ -122,7 +128,7 @@ class FeatureStore:
                 f"cache_size={cache_size!r} must be a number of gigabytes above 0, or "
                 "None."
             )
-        self.folder = Path(name).expanduser()
+        self.folder = Path(user_path(name))
         self.cache_size = cache_size
         for part in (self.folder, *self.folder.parents):
             if part.exists():
@@ -311,13 +317,13 @@ class FeatureStore:
     def _digest(self, path, status):
         digest = self._known_digest(path, status)
         if digest is None:
-            with open(path, "rb") as file:
+            with open(user_path(path), "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             self._remember_digest(path, status, digest)
         return digest
 
     def _memo(self, path):
-        name = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()
+        name = hashlib.sha256(os.fsencode(os.path.abspath(user_path(path)))).hexdigest()
         return self._digests / name[:2] / name
 
     def _known_digest(self, path, status):
@@ -513,7 +519,7 @@ class FileStatus(NamedTuple):
 
 def _file_status(path):
     try:
-        status = os.stat(path)
+        status = os.stat(user_path(path))
     except (OSError, ValueError):
         read_header(path)  # raises the error that says why
         raise

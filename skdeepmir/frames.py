@@ -3,8 +3,8 @@
 A clip is a sample: the number and the order of clips never change. Three containers
 are understood, and every estimator returns the one it was given:
 
-- a ``list`` (tuple, 1-D object array, Series) of 2-D arrays ``(n_frames_i,
-  n_features)``: clips of unequal length;
+- a ``list`` (tuple, 1-D object array, Series, or a table whose only column holds them)
+  of 2-D arrays ``(n_frames_i, n_features)``: clips of unequal length;
 - a 3-D array ``(n_clips, n_frames, n_features)``: clips of equal length;
 - a 2-D array, or anything that NumPy reads as one: one-frame clips, that is, the rows
   of any scikit-learn estimator.
@@ -18,12 +18,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import written_whole
+from skdeepmir._disk import shown, target_path, user_path, written_whole
 
 PATH_TYPES = (str, bytes, os.PathLike)
 FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
@@ -48,15 +47,53 @@ class ClipLayout:
 
 
 def as_sequence(X: Any) -> Any:
-    """Return lists, tuples, Series and 1-D object arrays as a list; else X itself."""
+    """Return a set of clips as a list; a table, or an array of numbers, as it is.
+
+    Parameters
+    ----------
+    X : list, tuple, Series, ndarray or data frame
+        Of pandas, polars or pyarrow; what NumPy makes of it counts. An array or a frame
+        with one column is a set of clips if that holds paths or arrays, as
+        ``ColumnTransformer`` hands it over.
+
+    Returns
+    -------
+    X : list, ndarray or X
+        A list of clips; an array where X has one axis, or cells of one shape, of
+        numbers; anything else untouched.
+    """
     if isinstance(X, list | tuple):
         return list(X)
-    if getattr(X, "ndim", None) == 1 or (
-        type(X).__name__ == "Series" and hasattr(X, "to_list")  # polars has no ndim
-    ):
-        X = np.asarray(X)
-        return list(X) if X.dtype == object or X.dtype.kind in "US" else X
-    return X
+    shape = getattr(X, "shape", None)
+    if not hasattr(X, "__array__") or (shape is not None and not _is_column(shape)):
+        return X
+    cells = np.asarray(X)
+    if cells.dtype.kind not in "OUST":
+        return cells if len(shape or cells.shape) == 1 else X
+    if cells.ndim == 2:
+        if cells.shape[1] != 1 or not any(map(_is_clip, cells[:, 0])):
+            return X
+        cells = cells[:, 0]
+    return [_as_matrix(cell) for cell in cells] if cells.ndim == 1 else X
+
+
+def _is_column(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+
+
+def _is_clip(cell: Any) -> bool:
+    """Tell whether the cell of a table holds a clip, not a number or nothing."""
+    is_array = isinstance(cell, list | tuple) or getattr(cell, "ndim", 0) > 0
+    return is_array or isinstance(cell, PATH_TYPES)
+
+
+def _as_matrix(cell: Any) -> Any:
+    """Return rows of one width, which is how columns of lists hold frames, as one."""
+    if isinstance(cell, np.ndarray) and cell.dtype == object and cell.ndim == 1:
+        widths = {row.shape if isinstance(row, np.ndarray) else None for row in cell}
+        if len(widths) == 1 and None not in widths:
+            return np.stack(list(cell))
+    return cell
 
 
 def object_array(items: Iterable[Any]) -> np.ndarray:
@@ -70,9 +107,9 @@ def object_array(items: Iterable[Any]) -> np.ndarray:
 
 def holds_clips(X: Any) -> bool:
     """Tell whether X is a set of clips (a list of matrices or a 3-D array)."""
-    if getattr(X, "ndim", None) == 3:
-        return True
     items = as_sequence(X)
+    if getattr(items, "ndim", None) == 3:
+        return True
     return isinstance(items, list) and any(getattr(x, "ndim", 0) >= 2 for x in items)
 
 
@@ -107,24 +144,24 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
     """
     if found := what_is_no_set(X):
         raise ValueError(_not_frames(f"X is {found}", owner))
+    items = as_sequence(X)
     if not holds_clips(X):
-        _refuse_audio(X, owner)
-        if isinstance(as_sequence(X), list) and len(X) == 0:
+        _refuse_audio(items, owner)
+        if isinstance(items, list) and len(X) == 0:
             raise ValueError(
                 "X is empty: found 0 clips, expected at least 1. (Minimum of 1 is "
                 "required, 0 sample(s) given.)"
             )
         return X, ClipLayout("rows", np.array([], dtype=np.intp))
 
-    if getattr(X, "ndim", None) == 3:
-        X = np.asarray(X)
-        container, clips = "array", list(X)
+    if getattr(items, "ndim", None) == 3:
+        items = np.asarray(items)
+        container, clips = "array", list(items)
         if len(clips) == 0:
             raise ValueError(
-                f"X of shape {X.shape} holds 0 clips, expected at least 1."
+                f"X of shape {items.shape} holds 0 clips, expected at least 1."
             )
     else:
-        items = as_sequence(X)
         for i, item in enumerate(items):
             if _is_no_row(item):
                 raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
@@ -150,9 +187,8 @@ def what_is_no_set(X: Any) -> str:
     return ""
 
 
-def _refuse_audio(X: Any, owner: str) -> None:
+def _refuse_audio(items: Any, owner: str) -> None:
     """Raise a ``ValueError`` where paths or waveforms are given instead of frames."""
-    items = as_sequence(X)
     if isinstance(items, np.ndarray) and items.dtype.kind in "OUS" and items.ndim == 2:
         items = [row[0] for row in items if len(row)]
         items = items if any(isinstance(item, PATH_TYPES) for item in items) else []
@@ -219,7 +255,7 @@ def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
     if layout.container == "rows":
         return X, layout
     if layout.container == "array":
-        return np.asarray(X).reshape(-1, clips[0].shape[1]), layout
+        return np.asarray(as_sequence(X)).reshape(-1, clips[0].shape[1]), layout
     return np.concatenate(clips), layout
 
 
@@ -350,17 +386,17 @@ def length_buckets(
     return [np.array(bucket) for bucket in buckets]
 
 
-def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
+def save_clips(path: str | bytes | os.PathLike[Any], clips: Any) -> None:
     """Write clips to one file, for :func:`load_clips`.
 
     Parameters
     ----------
-    path : str or PathLike
-        The file; one that exists is replaced.
+    path : str, bytes or PathLike
+        The file; one that exists is replaced. ``~`` is the home folder.
     clips : list of ndarray of shape (n_frames_i, n_features), or ndarray of shape \
             (n_clips, n_frames, n_features)
-        Clips with the same features per frame and one dtype. A generator is listed
-        first.
+        Clips with the same features per frame and one dtype; a column of them does as
+        well. A generator is listed first.
 
     Raises
     ------
@@ -385,11 +421,7 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
     >>> [clip.shape for clip in load_clips(path)]
     [(3, 2), (5, 2)]
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
-        )
+    path = target_path(path)
     given = type(clips).__name__
     if isinstance(clips, Iterator):
         clips = list(clips)
@@ -420,7 +452,7 @@ def save_clips(path: str | os.PathLike[str], clips: Any) -> None:
         np.save(file, layout.n_frames.astype(np.int64), allow_pickle=False)
 
 
-def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
+def load_clips(path: str | bytes | os.PathLike[Any]) -> list[np.ndarray]:
     """Return clips as views of a file that :func:`save_clips` wrote.
 
     Nothing is read until it is used, and worker processes (``n_jobs``) map the file
@@ -428,9 +460,9 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
 
     Parameters
     ----------
-    path : str or PathLike
-        The file. It must stay where it is, and not be replaced, while the clips are
-        used: worker processes look it up by its name.
+    path : str, bytes or PathLike
+        The file; ``~`` is the home folder. It must stay where it is, and not be
+        replaced, while the clips are used: worker processes look it up by its name.
 
     Returns
     -------
@@ -442,7 +474,12 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
     ValueError
         If the file was not written by :func:`save_clips` or is cut.
     """
-    with open(path, "rb") as file:
+    name = user_path(path)
+    if not os.path.isfile(name):
+        raise FileNotFoundError(
+            f"There is no file {shown(path)}. Expected one from skdeepmir.save_clips."
+        )
+    with open(name, "rb") as file:
         try:
             np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
@@ -451,9 +488,9 @@ def load_clips(path: str | os.PathLike[str]) -> list[np.ndarray]:
             n_frames = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{os.fspath(path)!a} holds no complete set of clips ({error}). "
+                f"{os.fsdecode(path)!a} holds no complete set of clips ({error}). "
                 "Expected a file from skdeepmir.save_clips; write it again."
             ) from error
-    rows = np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape)
+    rows = np.memmap(name, dtype=dtype, mode="r", offset=start, shape=shape)
     ends = np.cumsum(n_frames)
     return [rows[e - n : e] for e, n in zip(ends, n_frames, strict=True)]

@@ -8,12 +8,12 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import issparse
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import column_or_1d
+
+from skdeepmir._groups import check_groups
 
 __all__ = ["MultilabelStratifiedGroupKFold", "tag_rate_errors"]
 
@@ -112,7 +112,7 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If there are fewer groups than folds.
+            If there are fewer groups than folds, or a clip has none.
 
         Warns
         -----
@@ -239,11 +239,4 @@ def _group_numbers(groups: Any, n_clips: int) -> np.ndarray:
     """Return numbers 0, 1, ... of the groups."""
     if groups is None:
         return np.arange(n_clips)
-    groups = column_or_1d(groups)
-    missing = pd.isna(groups)
-    if missing.any():
-        raise ValueError(
-            f"clip {int(np.argmax(missing))} has no group; expected one for each clip. "
-            "Give it one of its own, or leave it out."
-        )
-    return np.unique(groups, return_inverse=True)[1]
+    return np.unique(check_groups(groups, n_clips), return_inverse=True)[1]

@@ -6,6 +6,8 @@ import warnings
 from numbers import Real
 from typing import Any
 
+from scipy.sparse import issparse
+
 from skdeepmir import audio
 from skdeepmir._errors import check_choice
 from skdeepmir._progress import progress
@@ -28,9 +30,11 @@ def drop_bad_audio(
     Parameters
     ----------
     X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
-        Clips, as for :class:`~skdeepmir.SpectrogramExtractor`.
+        Clips, as for :class:`~skdeepmir.SpectrogramExtractor`; also a Series, or a
+        data frame of pandas or polars with one column.
     *arrays : sequence of length n_clips
-        What goes with them: y, groups, sample_weight. None stays None.
+        What goes with them: y, groups, sample_weight. None stays None. Of sparse tags
+        the rows that stay are in CSR format.
     truncated : {"raise", "accept"}, default="raise"
         Whether a file whose end is missing or damaged counts as bad. Set it as in the
         extractor, like ``max_duration``.
@@ -96,6 +100,8 @@ def drop_bad_audio(
 def _rows(array: Any, rows: list[int]) -> Any:
     if array is None:
         return None
+    if issparse(array):  # not every format can be indexed
+        array = array.tocsr()
     kept = _safe_indexing(array, rows)
     return tuple(kept) if isinstance(array, tuple) else kept
 
@@ -108,7 +114,7 @@ def check_audio(
     n_jobs: int | None = None,
     verbose: bool = True,
 ) -> Any:
-    """List the clips that cannot be used, and why.
+    """List the clips that cannot be used, or are doubtful, and why.
 
     Parameters
     ----------
@@ -122,7 +128,12 @@ def check_audio(
     problems : DataFrame
         A row for each bad clip: "row" in X, "path" (quoted and in ASCII, so that it can
         be printed, written and opened anywhere; None for waveforms), "code", "problem"
-        and "fix".
+        and "fix". Two codes are of clips that can be used, so that
+        :func:`drop_bad_audio` keeps them, but should be looked at. "cancelled": the
+        mean of the channels, which is what features are made of, is over 40 dB softer
+        than the channels, in most of what is not silent. "unscaled": samples are 20 dB
+        or more above full scale, as those of 16 bits are in an array of int64 or
+        float64.
 
     Raises
     ------
@@ -137,11 +148,15 @@ def check_audio(
     >>> problems[["row", "code", "problem"]]
        row   code         problem
     0    1  empty  has no samples
+    >>> left = np.sin(np.arange(22050) / 9)
+    >>> check_audio([np.stack([left, -left]), left])["code"].tolist()
+    ['cancelled']
     """
     import pandas as pd
 
     problems = find_bad_audio(
         X,
+        doubtful=True,
         truncated=truncated,
         max_duration=max_duration,
         n_jobs=n_jobs,
@@ -155,9 +170,14 @@ def check_audio(
 
 
 def find_bad_audio(
-    X: Any, *, n_jobs: int | None, verbose: bool, **limits: Any
+    X: Any,
+    *,
+    n_jobs: int | None,
+    verbose: bool,
+    doubtful: bool = False,
+    **limits: Any,
 ) -> list[AudioError]:
-    """Return an error with its row for each clip that cannot be used."""
+    """Return an error with its row for each clip that is bad; or doubtful, if asked."""
     check_choice("truncated", limits["truncated"], ("raise", "accept"))
     duration = limits["max_duration"]
     is_number = isinstance(duration, Real) and float(duration) > 0
@@ -173,7 +193,7 @@ def find_bad_audio(
         clips = check_array(X, ensure_all_finite=False)
         audio.check_waveform_table(clips)
     results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(_problem)(clip, row, limits) for row, clip in enumerate(clips)
+        delayed(_problems)(clip, row, limits) for row, clip in enumerate(clips)
     )
     watched = progress(
         results,
@@ -182,16 +202,21 @@ def find_bad_audio(
         unit="clips",
         verbose=verbose,
     )
-    return [error for error in watched if error is not None]
+    return [error for bad, odd in watched for error in bad + odd * doubtful]
 
 
-def _problem(clip: Any, row: int, limits: dict[str, Any]) -> AudioError | None:
+def _problems(
+    clip: Any, row: int, limits: dict[str, Any]
+) -> tuple[list[AudioError], list[AudioError]]:
+    """Return what is bad and what is doubtful about a clip."""
     try:
-        if not audio.is_path(clip):
-            audio.check_waveform(clip)
-            return None
-        for _ in audio.stream_audio(clip, **limits):
-            pass
+        if audio.is_path(clip):
+            listener = audio.Listener()
+            for _ in audio.stream_audio(clip, listener=listener, **limits):
+                pass
+            doubts = listener.doubts(audio.path_name(clip))
+        else:
+            doubts = audio.doubts_of_waveform(clip, audio.check_waveform(clip))
     except AudioError as error:
-        return error.at_row(row)
-    return None
+        return [error.at_row(row)], []
+    return [], [doubt.at_row(row) for doubt in doubts]

@@ -21,6 +21,7 @@ ORDER = [
     "_progress",
     "_threads",
     "_errors",
+    "_groups",
     "_printable",
     "metrics",
     "model_selection",

@@ -193,7 +193,9 @@ def test_every_bad_file_gets_its_code_and_is_named(tmp_path, music):
         assert name in str(caught.value)
 
 
-@pytest.mark.parametrize("path", ["", "a\0b.wav", "https://example.org/a.wav"])
+@pytest.mark.parametrize(
+    "path", ["", "a\0b.wav", "https://example.org/a.wav", "\ud800.wav"]
+)
 def test_what_is_no_path_is_refused(path):
     with pytest.raises(AudioError, match="bad_path"):
         audio.read_header(path)

@@ -1,5 +1,6 @@
 """Annotations of chords that are wrong, or say little."""
 
+import re
 import warnings
 
 import numpy as np
@@ -63,6 +64,53 @@ def test_files_that_are_wrong_are_named_with_their_clip(recognizer, tmp_path):
             clone(recognizer).fit(clips, [good, path])
     with pytest.raises(FileNotFoundError, match=r"^y: clip 1: .*missing\.lab"):
         clone(recognizer).fit(clips, [good, str(tmp_path / "missing.lab")])
+
+
+FAULTS = {
+    "overlap": ("0 3 C:maj\n2 4 A:min\n", "row 1 .* starts before row 0 ends"),
+    "typo": ("0 4 H:dur\n", "line 1: 'H:dur' is not in Harte"),
+    "order": ("2 4 A:min\n0 2 C:maj\n", "row 1 .* starts before row 0"),
+    "empty": ("", "it is empty"),
+}
+
+
+def write_faults(folder):
+    paths = []
+    for name, (text, _) in FAULTS.items():
+        paths.append(folder / f"{name}.lab")
+        paths[-1].write_text(text)
+    return paths
+
+
+@LEARNERS
+def test_all_files_that_are_wrong_are_named_at_once(recognizer, tmp_path):
+    clips, good = two_songs()
+    paths, recognizer = write_faults(tmp_path), clone(recognizer)
+    y = [good, *paths, good]
+    with pytest.raises(ValueError, match="^y: 4 of 6 annotations") as caught:
+        recognizer.fit([clips[0]] * 6, y)
+    lines = re.split(r" \(\d+\) (?=y: )", str(caught.value))[1:]
+    for i, (line, (name, (_, fault))) in enumerate(
+        zip(lines, FAULTS.items(), strict=True), start=1
+    ):
+        assert re.search(f"y: clip {i}: .*{name}.lab.*{fault}", line)
+    recognizer.fit(clips, [good, good])
+    with pytest.raises(ValueError, match=r"4 annotations cannot") as caught:
+        recognizer.score([clips[0]] * 6, y)
+    for i, (name, (_, fault)) in enumerate(FAULTS.items(), start=1):
+        assert re.search(rf"y_true\[{i}\]: .*{name}.lab.*{fault}", str(caught.value))
+
+
+def test_of_many_files_that_are_wrong_the_first_are_named_and_all_counted(tmp_path):
+    clips, good = two_songs()
+    y = [good] * 30
+    for i in range(5, 30):
+        y[i] = tmp_path / f"{i}.lab"
+    with pytest.raises(FileNotFoundError, match="^y: 25 of 30") as caught:
+        GaussianChordRecognizer(frame_rate=RATE).fit([clips[0]] * 30, y)
+    message = str(caught.value)
+    assert "(1) y: clip 5: " in message and "(10) y: clip 14: " in message
+    assert "15.lab" not in message and message.endswith("... and 15 more.")
 
 
 @LEARNERS

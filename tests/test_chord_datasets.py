@@ -167,10 +167,10 @@ def test_isophonics_artists_without_albums_are_their_own_album(tmp_path):
 def test_isophonics_folders_and_choices_are_checked(tmp_path):
     with pytest.raises(ValueError, match="no chord annotations; expected .*chordlab"):
         load_isophonics(tmp_path)
-    with pytest.raises(ValueError, match="'.*nowhere' is no folder"):
+    with pytest.raises(ValueError, match="'.*nowhere' is not a folder"):
         load_isophonics(tmp_path / "nowhere")
     write(tmp_path, "Queen/Jazz/Jealousy.lab", "Jealousy.wav")
-    with pytest.raises(ValueError, match="'.*nowhere' is no folder"):
+    with pytest.raises(ValueError, match="'.*nowhere' is not a folder"):
         load_isophonics(tmp_path, audio_folder=tmp_path / "nowhere")
     with pytest.raises(ValueError, match="groups='song' must be one of"):
         load_isophonics(tmp_path, groups="song")

@@ -457,3 +457,19 @@ def test_frame_labels_of_an_annotation_score_one():
     times, labels = random_annotation(np.random.RandomState(0), 30)
     frames = label_frames(times, labels, 3001, 100.0)
     assert wcsr([(times, labels)], [frames], frame_rate=100.0) > 0.98
+
+
+def test_all_annotations_that_cannot_be_scored_are_named_at_once(tmp_path):
+    (tmp_path / "a.lab").write_text("0 2 N\n1 3 C\n")
+    (tmp_path / "b.lab").write_text("0 2\n")
+    y_true = [REFERENCE, tmp_path / "a.lab", REFERENCE]
+    y_pred = [tmp_path / "b.lab", ESTIMATE, ([[0, 1]], ["H"])]
+    with pytest.raises(ValueError, match="^3 annotations cannot be scored") as caught:
+        wcsr(y_true, y_pred)
+    message = str(caught.value)
+    first, second, third = (message.index(f"({n}) y_") for n in (1, 2, 3))
+    assert "y_true[1]: " in message[first:second]
+    assert "a.lab': row 1" in message[first:second]
+    assert "y_pred[0]: " in message[second:third]
+    assert "b.lab': line 1" in message[second:third]
+    assert "y_pred[2]" in message[third:] and "'H'" in message[third:]

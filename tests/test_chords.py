@@ -525,6 +525,28 @@ def test_both_forms_of_jams(tmp_path, namespace, data):
     assert intervals.tolist() == TIMES and labels.tolist() == NAMES
 
 
+@pytest.mark.parametrize("empty", [[], {"time": [], "duration": [], "value": []}])
+def test_the_first_annotation_of_a_jams_file_that_has_chords_is_read(tmp_path, empty):
+    path = tmp_path / "song.jams"
+    content = jams("chord", empty)
+    content["annotations"] += [
+        {"namespace": "chord_harte", "data": empty},
+        {"namespace": "chord", "data": ROWS},
+        {"namespace": "chord", "data": ROWS[:1]},
+    ]
+    path.write_text(json.dumps(content))
+    intervals, labels = read_chords(path)
+    assert intervals.tolist() == TIMES and labels.tolist() == NAMES
+    content["annotations"][-2:] = []
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="song.jams': it is empty"):
+        read_chords(path)
+    content["annotations"].append({"namespace": "chord", "data": [{"time": 0}]})
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="song.jams': .*annotation 3 are malformed"):
+        read_chords(path)
+
+
 @pytest.mark.parametrize(
     "name, text, message",
     [

@@ -1,11 +1,16 @@
+import pickle
 import warnings
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from scipy import stats
+from scipy.sparse import coo_matrix, csr_array
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -15,15 +20,17 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     cross_val_score,
 )
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skdeepmir import compare
+from skdeepmir import DropoutMLPClassifier, GroupBaggingClassifier, compare
 from skdeepmir.baselines import chroma_hmm, chroma_templates
 from skdeepmir.datasets import make_chord_clips
 from skdeepmir.evaluation import corrected_t_test
-from skdeepmir.metrics import CHORD_SCORERS, score_chords
+from skdeepmir.metrics import CHORD_SCORERS, TAG_SCORERS, auc_clip, score_chords
 
 RNG = np.random.RandomState(0)
 Y = np.arange(60) % 3
@@ -101,6 +108,7 @@ def test_folds_of_tags_keep_groups_whole(recwarn):
     assert not [w for w in recwarn if "both sides" in str(w.message)]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 def test_a_failing_pipeline_raises():
     with pytest.raises(ValueError, match="0 clips|could not convert|Expected 2D"):
         compare({"a": LogisticRegression()}, np.array(["x"] * 60), Y, verbose=False)
@@ -120,6 +128,11 @@ def test_labels_and_groups_of_the_wrong_length_are_named():
 def test_bad_arguments_are_named(pipelines, baseline, message):
     with pytest.raises(ValueError, match=message):
         compare(pipelines, X, Y, baseline=baseline, verbose=False)
+
+
+def test_what_is_no_estimator_is_refused_before_anything_is_fitted():
+    with pytest.raises(TypeError, match="LogisticRegression|instance"):
+        compare({"a": Fails(always=True), "b": LogisticRegression}, X, Y)
 
 
 class Recorder(StratifiedGroupKFold):
@@ -162,3 +175,153 @@ def test_recognisers_of_chords_are_compared_on_annotations():
     assert (again.folds["score"] == result.folds["score"]).all()
     with pytest.raises(ValueError, match=r"several scores, .*majmin.*expected one"):
         compare(pipelines, songs.data, listed, scoring=score_chords, **options)
+
+
+FIRST = X[0]
+
+
+class Fails(LogisticRegression):
+    """Refuses training sets without clip 0, or all."""
+
+    def __init__(self, always=False):
+        super().__init__()
+        self.always = always
+
+    def fit(self, X, y):
+        if self.always or not (X == FIRST).all(axis=1).any():
+            raise RuntimeError("this solver wants clip 0")
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_fit_that_fails_costs_no_other_score(n_jobs):
+    pipelines = {**PIPELINES, "picky": Fails()}
+    options = {"cv": KFold(4), "verbose": False, "baseline": "linear"}
+    with pytest.warns(FitFailedWarning, match="'picky' .*fold 0 of 4.*clip 0") as told:
+        result = compare(pipelines, X, Y, n_jobs=n_jobs, **options)
+    assert len([w for w in told if w.category is FitFailedWarning]) == 1
+    scores = result.folds.pivot(index="fold", columns="pipeline", values="accuracy")
+    whole = compare(PIPELINES, X, Y, **options).folds["accuracy"]
+    np.testing.assert_array_equal(
+        scores[["guess", "linear"]].T.to_numpy().ravel(), whole
+    )
+    np.testing.assert_array_equal(scores["picky"][1:], scores["linear"][1:])
+    row = result.summary().loc["picky"]
+    assert (row.n_scored, row.n_failed) == (3, 1)
+    assert row["mean"] == pytest.approx(scores["linear"][1:].mean())
+    assert row.se == pytest.approx(stats.sem(scores["linear"][1:]))
+    assert (row.difference, row.p_value) == (0, 1)
+    assert "(3 of 4 folds)" in result.to_markdown()
+
+
+def test_differences_are_over_the_folds_that_both_pipelines_have():
+    with pytest.warns(FitFailedWarning):
+        result = compare(
+            {"picky": Fails(), "guess": DummyClassifier()},
+            *(X, Y),
+            cv=KFold(4),
+            verbose=False,
+        )
+    scores = result.folds.pivot(index="fold", columns="pipeline", values="accuracy")
+    difference = (scores["guess"] - scores["picky"])[1:].to_numpy()
+    row = result.summary().loc["guess"]
+    assert row.difference == pytest.approx(difference.mean())
+    assert row.p_value == pytest.approx(corrected_t_test(difference, 1 / 3))
+    assert (row.n_scored, row.n_failed) == (4, 0)
+
+
+def test_a_pipeline_that_always_fails_has_no_score_and_does_not_end_the_others():
+    import matplotlib
+
+    matplotlib.use("agg")
+    with pytest.warns(FitFailedWarning) as told:
+        result = compare(
+            {"never": Fails(always=True), **PIPELINES}, X, Y, cv=3, verbose=False
+        )
+    assert len([w for w in told if w.category is FitFailedWarning]) == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        summary = result.summary()
+        assert len(result.plot().ax_.get_yticklabels()) == 3
+    assert summary["n_failed"].tolist() == [3, 0, 0]
+    assert summary["mean"].isna().tolist() == [True, False, False]
+    assert summary["p_value"].isna().all()  # the baseline is the one that failed
+    with pytest.warns(FitFailedWarning), pytest.raises(RuntimeError, match="clip 0"):
+        compare({"never": Fails(always=True)}, X, Y, verbose=False)
+
+
+TAGGERS = {
+    "forest": RandomForestClassifier(5, random_state=0),
+    "neighbours": KNeighborsClassifier(3),
+    "linear": OneVsRestClassifier(LogisticRegression()),
+    "prior": DummyClassifier(),
+    "bag": GroupBaggingClassifier(
+        RandomForestClassifier(3), 2, random_state=0, verbose=False
+    ),
+    "net": DropoutMLPClassifier((4,), max_epochs=1, random_state=0, verbose=False),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.filterwarnings("ignore:Label not 1 is present", "ignore:Label .* is pres")
+@pytest.mark.parametrize("metric", ["auc_clip", "auc_tag"])
+def test_a_tag_that_a_training_fold_lacks_or_always_has_is_no_failure(metric):
+    rng = np.random.RandomState(0)
+    tags = rng.randint(0, 2, (60, 5))
+    tags[30:, 3], tags[30:, 4] = 0, 1  # fold 0 is trained on these
+    cv = PredefinedSplit(np.repeat([0, 1], 30))
+    scorer = TAG_SCORERS[metric]
+    result = compare(TAGGERS, X, tags, cv=cv, scoring=scorer, verbose=False)
+    assert result.folds["score"].between(0, 1).all()
+    assert not result.summary()["n_failed"].any()
+    options = {"cv": cv, "scoring": scorer, "verbose": False}
+    sparse = compare(TAGGERS, X, csr_array(tags), **options)
+    np.testing.assert_array_equal(sparse.folds["score"], result.folds["score"])
+
+
+def test_forests_give_tags_that_they_never_saw_no_probability():
+    tags = np.zeros((60, 3), dtype=int)
+    tags[:, 0], tags[:, 1] = Y == 0, 1
+    forest = RandomForestClassifier(5, random_state=0).fit(X, tags)
+    truth = np.tile([0, 1, 1], (60, 1))  # the second always, the third never seen
+    scorer = pickle.loads(pickle.dumps(TAG_SCORERS["precision_at_3"]))
+    assert scorer(forest, X, truth) == pytest.approx(2 / 3)
+    # Only a clip that the forest is sure of ranks the first tag as high as the second.
+    p = forest.predict_proba(X)[0][:, 1]
+    by_hand = auc_clip(truth, np.column_stack([p, np.ones(60), np.zeros(60)]))
+    assert TAG_SCORERS["auc_clip"](forest, X, truth) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("form", [csr_array, coo_matrix])
+def test_sparse_tags_give_the_scores_of_dense_ones(form):
+    tags = np.random.RandomState(0).randint(0, 2, (60, 3))
+    pipelines = {"a": OneVsRestClassifier(LogisticRegression())}
+    options = {"groups": GROUPS, "cv": 3, "verbose": False}
+    dense = compare(pipelines, X, tags, **options)
+    sparse = compare(pipelines, X, form(tags), **options)
+    np.testing.assert_array_equal(dense.folds["accuracy"], sparse.folds["accuracy"])
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, "", "  ", "nan"])
+@pytest.mark.parametrize("form", [list, pd.Series, lambda g: np.array(g, dtype=object)])
+def test_a_clip_without_a_group_is_named(missing, form):
+    groups = [f"artist {g}" for g in GROUPS]
+    groups[7] = missing
+    with pytest.raises(ValueError, match="groups has 1 missing .* clip 7 has no group"):
+        compare(PIPELINES, X, Y, groups=form(groups), verbose=False)
+
+
+def test_a_clip_without_a_label_is_named():
+    labels = [f"genre {label}" for label in Y]
+    labels[4] = np.nan
+    with pytest.raises(ValueError, match="clip 4 has no label"):
+        compare(PIPELINES, X, labels, verbose=False)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_an_artist_in_two_spellings_is_one_group():
+    names = np.array(["Bj\u00f6rk", "Bjo\u0308rk", "Abba", "Abba ", "Cher", "Cher"])
+    result = compare(PIPELINES, X, Y, groups=names[GROUPS % 6], cv=3, verbose=False)
+    assert set(result.folds["n_test"]) == {24, 20, 16}
+    with pytest.raises(ValueError, match="greater than the number of groups: 3"):
+        compare(PIPELINES, X, Y, groups=names[GROUPS % 6], cv=GroupKFold(4))

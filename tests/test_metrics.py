@@ -429,6 +429,7 @@ def test_probabilities_of_every_tag_in_a_list():
 )
 def test_tags_come_in_any_container(convert):
     assert auc_tag(convert(Y[:, :2]), S[:, :2].tolist()) == 0.75
+    assert auc_tag(convert(Y[:, :2]), csr_array(S[:, :2])) == 0.75
     np.testing.assert_array_equal(
         tag_report(convert(Y), convert(Y))["support"], Y.sum(axis=0)
     )

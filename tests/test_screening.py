@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from scipy.sparse import coo_matrix, csr_array, lil_matrix
 
 from skdeepmir import SpectrogramExtractor, check_audio, drop_bad_audio
 from skdeepmir.audio import AudioError, AudioWarning
@@ -43,6 +44,15 @@ def test_bad_rows_go_with_their_labels_and_are_told(paths):
     codes = {1: "empty", 2: "truncated", 5: "missing"}
     assert problems == [(row, code, paths[row]) for row, code in codes.items()]
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("form", [csr_array, coo_matrix, lil_matrix])
+def test_sparse_tags_go_with_their_clips(paths, form):
+    tags = np.arange(21).reshape(7, 3) % 2
+    with pytest.warns(AudioWarning):
+        X, y = drop_bad_audio(paths, form(tags), verbose=False)
+    assert len(X) == 4
+    np.testing.assert_array_equal(y.toarray(), tags[[0, 3, 4, 6]])
 
 
 def test_what_is_left_can_be_extracted(paths):

@@ -17,7 +17,13 @@ import joblib
 import torch
 
 import skdeepmir
-from skdeepmir._disk import TEMPORARY, is_stray, warn_unusable, written_whole
+from skdeepmir._disk import (
+    TEMPORARY,
+    is_stray,
+    user_path,
+    warn_unusable,
+    written_whole,
+)
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
 FORMAT = 2
@@ -64,7 +70,7 @@ class Checkpoint:
     state: dict[str, Any] | None
 
     def __init__(self, folder: Any, estimator: Any, *data: Any) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = Path(user_path(folder))
         self._is_usable = True
         parameters = estimator.get_params(deep=False)
         self._is_repeatable = (

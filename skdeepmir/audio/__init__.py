@@ -17,7 +17,8 @@ from skdeepmir.audio._cqt import (
     constant_q_blocks,
     constant_q_support,
 )
-from skdeepmir.audio._errors import AudioError, AudioWarning
+from skdeepmir.audio._doubts import Listener, doubts_of_waveform
+from skdeepmir.audio._errors import AudioError, AudioWarning, DoubtfulAudioWarning
 from skdeepmir.audio._files import (
     check_duration,
     check_waveform,
@@ -41,7 +42,9 @@ __all__ = [
     "AudioError",
     "AudioWarning",
     "BandedMatrix",
+    "DoubtfulAudioWarning",
     "Frames",
+    "Listener",
     "append_deltas",
     "check_clip",
     "check_constant_q",
@@ -54,6 +57,7 @@ __all__ = [
     "constant_q_support",
     "count_frames",
     "cut_frames",
+    "doubts_of_waveform",
     "hann_spectrogram",
     "is_path",
     "join_blocks",

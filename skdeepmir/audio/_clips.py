@@ -25,8 +25,8 @@ def list_audio(X: Any) -> list[Any] | None:
     Parameters
     ----------
     X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
-        Clips; tuples, Series, object arrays and a column of paths are understood, and
-        paths and waveforms may be mixed.
+        Clips; tuples, Series, object arrays and tables with one column are understood,
+        and paths and waveforms may be mixed.
 
     Returns
     -------
@@ -43,12 +43,14 @@ def list_audio(X: Any) -> list[Any] | None:
         if is_path(X):
             hint = " For one file pass [path], for a folder see " + FOLDER
         raise AudioError("bad_x", f"is {found}", EXPECTED + hint)
-    clips = _column(as_sequence(X))
+    clips = as_sequence(X)
     if isinstance(clips, list):
         if not clips:
             raise AudioError("bad_x", "holds 0 clips", "Expected at least 1.")
-        if _holds_audio(clips):
-            return clips
+        if _holds_audio(clips) or not isinstance(X, list | tuple):
+            return clips  # cells of a column are clips, lists of numbers as well
+    elif shape := _shape_of_paths(clips):
+        raise AudioError("bad_x", f"is an array of paths of shape {shape}", EXPECTED)
     return None
 
 
@@ -62,18 +64,13 @@ def check_waveform_table(X: np.ndarray) -> None:
         )
 
 
-def _column(X: Any) -> Any:
-    """Return a table of paths as a list, if it has one column."""
-    if getattr(X, "ndim", None) not in (0, 2) or not hasattr(X, "__array__"):
-        return X
-    array = np.asarray(X)
-    if array.dtype.kind not in "OUS" or not any(map(is_path, array.flat)):
-        return X
-    if array.ndim == 0 or array.shape[1] != 1:
-        raise AudioError(
-            "bad_x", f"is an array of paths of shape {array.shape}", EXPECTED
-        )
-    return list(array[:, 0])
+def _shape_of_paths(X: Any) -> tuple[int, ...]:
+    """Return the shape of a table with several columns if there are paths in it."""
+    if len(getattr(X, "shape", ())) != 2 or not hasattr(X, "__array__"):
+        return ()
+    table = np.asarray(X)
+    has_paths = table.dtype.kind in "OUST" and any(map(is_path, table.flat))
+    return table.shape if has_paths else ()
 
 
 def _holds_audio(clips: list[Any]) -> bool:

@@ -67,7 +67,23 @@ class AudioError(ValueError):
         return located
 
 
-class AudioWarning(UserWarning):
+class _ClipsWarning(UserWarning):
+    """What is said of several clips at once."""
+
+    what = ""  # they are
+
+    def __init__(self, done: str, problems: Iterable[AudioError]) -> None:
+        self.done, self.problems = done, tuple(problems)
+        rows = tuple(error.row for error in self.problems)
+        text = "; ".join(str(error) for error in self.problems[:3])
+        more = "" if len(rows) <= 3 else f"; and {len(rows) - 3} more"
+        super().__init__(f"{_listed(rows, self.what)} ({done}): {text}{more}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.done, self.problems)
+
+
+class AudioWarning(_ClipsWarning):
     """Clips that cannot be used, where that is no error.
 
     Parameters
@@ -78,19 +94,26 @@ class AudioWarning(UserWarning):
         One for each, with its row.
     """
 
-    def __init__(self, done: str, problems: Iterable[AudioError]) -> None:
-        self.done, self.problems = done, tuple(problems)
-        rows = tuple(error.row for error in self.problems)
-        text = "; ".join(str(error) for error in self.problems[:3])
-        more = "" if len(rows) <= 3 else f"; and {len(rows) - 3} more"
-        super().__init__(f"{_listed(rows)} ({done}): {text}{more}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.done, self.problems)
+    what = "bad"
 
 
-def _listed(rows: tuple[int | None, ...]) -> str:
+class DoubtfulAudioWarning(_ClipsWarning):
+    """Clips that can be used, but are hardly what was meant.
+
+    Parameters
+    ----------
+    done : str
+        What was done with them, such as "used as they are".
+    problems : iterable of AudioError
+        What is doubtful about each, with its row; with the code "cancelled" or
+        "unscaled", see :func:`skdeepmir.check_audio`.
+    """
+
+    what = "doubtful"
+
+
+def _listed(rows: tuple[int | None, ...], what: str = "bad") -> str:
     listed = ", ".join(str(row) for row in rows[:SHOWN])
     more = ", ..." if len(rows) > SHOWN else ""
     plural = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
-    return f"{plural} bad: {listed}{more}"
+    return f"{plural} {what}: {listed}{more}"

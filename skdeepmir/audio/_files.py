@@ -7,14 +7,19 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from contextlib import nullcontext
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from skdeepmir._disk import user_path
 from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._framing import join_blocks, mark_last
-from skdeepmir.audio._truncation import knows_length, missing_end
+from skdeepmir.audio._quiet import quiet_decoder
+from skdeepmir.audio._streams import Pieces, Stream, find_streams
+from skdeepmir.audio._truncation import missing_end
 
 BLOCK = 1 << 18  # frames decoded at a time: 6 to 12 s, 1 to 2 MB
 ACCEPTED_BLOCK = 1 << 12  # a frame of FLAC, of files that may break off
@@ -55,22 +60,28 @@ def read_header(
     truncated: str = "raise",
     max_duration: float | None = None,
 ) -> AudioHeader:
-    """Look at a file without decoding it (0.1 to 1 ms).
+    """Look at a file without decoding it.
+
+    Its frames, pages or chunks are counted, in about a hundredth of the time that
+    decoding takes: what a header promises, or libsndfile guesses, may be wrong.
 
     Parameters
     ----------
     path : str, bytes or PathLike
         The file.
     truncated : {"raise", "accept"}, default="raise"
-        What to do with a file whose end is missing. Most formats tell here, FLAC and
-        MP3 only when they are decoded.
+        What to do with a file whose end is missing. Most formats tell here, FLAC only
+        when it is decoded.
     max_duration : float, optional
         Longest duration in s that is accepted; by default any is.
 
     Returns
     -------
     header : AudioHeader
-        Sample rate in Hz, channels, samples per channel.
+        Sample rate in Hz, channels, samples per channel. Of files that were joined, or
+        of chained streams, rate and channels are those of the first. 0 samples where
+        nothing tells (MP3 of a free bit rate), those of the first where FLAC files of
+        one length were joined.
 
     Raises
     ------
@@ -78,8 +89,13 @@ def read_header(
         If the file is missing, not a file, not readable, empty, not audio, cut off,
         too long, or its header is impossible.
     """
-    with _opened(path, truncated, max_duration) as sound:
-        return AudioHeader(sound.samplerate, sound.channels, sound.frames)
+    headers = [
+        AudioHeader(sound.samplerate, sound.channels, n_samples)
+        for sound, n_samples in _opened(path, truncated, max_duration, False)
+    ]
+    seconds = sum(header.n_samples / header.sample_rate for header in headers)
+    n_samples = round(seconds * headers[0].sample_rate)
+    return headers[0]._replace(n_samples=n_samples)
 
 
 def read_audio(
@@ -128,6 +144,7 @@ def stream_audio(
     sample_rate: float | None = None,
     truncated: str = "raise",
     max_duration: float | None = None,
+    listener: Any = None,
 ) -> Iterator[np.ndarray]:
     """Decode a file block by block, mixed down to mono and resampled.
 
@@ -139,6 +156,8 @@ def stream_audio(
         Sample rate of the result in Hz; by default that of the file.
     truncated, max_duration : optional
         See :func:`read_audio`.
+    listener : Listener, optional
+        What looks at the channels before they are mixed down.
 
     Yields
     ------
@@ -150,30 +169,41 @@ def stream_audio(
     AudioError
         As :func:`read_audio`, when the fault is reached.
     """
+    blocks = _mixed(path, truncated, max_duration, listener)
+    for rate, blocks_of_rate in groupby(blocks, key=itemgetter(0)):
+        sample_rate = sample_rate or rate
+        resampler = Resampler(rate, sample_rate)
+        for (_, block), is_last in mark_last(blocks_of_rate):
+            yield resampler.push(block, is_last)
+
+
+def _mixed(
+    path: Any, truncated: str, max_duration: float | None, listener: Any
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield sample rates and the mean of all channels, block by block."""
     name = path_name(path)
-    is_strict = truncated == "raise"
-    with _opened(path, truncated, max_duration) as sound:
-        is_strict &= knows_length(sound, sound.name)
-        resampler = Resampler(sound.samplerate, sample_rate or sound.samplerate)
-        n_read = 0
-        for block, is_last in mark_last(_decoded(sound, name, truncated)):
+    n_read, seconds = 0, 0.0
+    for sound, n_samples in _opened(path, truncated, max_duration, True):
+        start = n_read
+        for block in _decoded(sound, n_samples, name, truncated, listener):
             check_finite(block, name, n_read)
             n_read += len(block)
-            check_duration(n_read, sound.samplerate, max_duration, name)
-            if is_last and is_strict and n_read < sound.frames:
-                found = f"has {n_read} of the {sound.frames} samples that it promises"
-                raise _cut(found, name)
-            yield resampler.push(block, is_last)
+            lasts = seconds + (n_read - start) / sound.samplerate
+            check_duration(lasts, max_duration, name)
+            yield sound.samplerate, block
+        seconds += (n_read - start) / sound.samplerate
     if n_read == 0:
         raise AudioError(
             "empty", "has no samples", "Fetch it again or leave it out.", name
         )
 
 
-def _decoded(sound: Any, name: str, truncated: str) -> Iterator[np.ndarray]:
+def _decoded(
+    sound: Any, n_samples: int, name: str, truncated: str, listener: Any
+) -> Iterator[np.ndarray]:
     """Yield the mean of all channels, block by block.
 
-    Never ``sound.frames`` at once: a header may promise anything.
+    Never ``n_samples`` at once: a header may promise anything.
     """
     # libsndfile takes four times as long to turn 16 bits into floats as NumPy does.
     dtype, scale = ("int16", 1 / 32768) if sound.subtype == "PCM_16" else ("float32", 1)
@@ -183,16 +213,26 @@ def _decoded(sound: Any, name: str, truncated: str) -> Iterator[np.ndarray]:
     at_once = BLOCK if truncated == "raise" else ACCEPTED_BLOCK
     n_read = 0
     try:
-        while len(block := sound.read(at_once, dtype=dtype, always_2d=True)):
+        while len(block := _read(sound, at_once, dtype)):
             n_read += len(block)
             if sound.channels == 1:
-                yield block[:, 0] * share
+                mono = block[:, 0] * share
             else:  # a matrix product is 40 times faster than a mean over the channels
-                yield block.astype(np.float32, copy=False) @ weights
+                mono = block.astype(np.float32, copy=False) @ weights
+            if listener is not None:
+                listener.hear(block, mono)
+            yield mono
     except RuntimeError as error:  # soundfile.LibsndfileError
         if truncated == "raise":
-            found = f"breaks off after {n_read} of {sound.frames} samples: {error}"
+            found = f"breaks off after {n_read} of {n_samples} samples: {error}"
             raise _cut(found, name) from error
+    if truncated == "raise" and n_read < n_samples:
+        raise _cut(f"has {n_read} of the {n_samples} samples that it promises", name)
+
+
+def _read(sound: Any, n_samples: int, dtype: str) -> np.ndarray:
+    with quiet_decoder() if sound.format == "MP3" else nullcontext():
+        return sound.read(n_samples, dtype=dtype, always_2d=True)
 
 
 def _cut(found: str, name: str) -> AudioError:
@@ -204,14 +244,12 @@ def _cut(found: str, name: str) -> AudioError:
     )
 
 
-def check_duration(
-    n_samples: int, sample_rate: float, max_duration: float | None, name: str
-) -> None:
+def check_duration(seconds: float, max_duration: float | None, name: str) -> None:
     """Raise an AudioError if a file is longer than is accepted."""
-    if max_duration is not None and n_samples > max_duration * sample_rate:
+    if max_duration is not None and seconds > max_duration:
         raise AudioError(
             "too_long",
-            f"lasts {n_samples / sample_rate:.0f} s or more",
+            f"lasts {seconds:.0f} s or more",
             f"At most {max_duration:g} s are accepted: raise max_duration (None sets "
             "no limit), or cut it up.",
             name,
@@ -252,8 +290,9 @@ def check_waveform(y: Any) -> np.ndarray:
     ----------
     y : array-like of shape (n_samples,) or (n_channels, n_samples)
         A waveform; up to eight channels are mixed down. Integers of an audio format
-        (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type,
-        other numbers are kept.
+        (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type.
+        Other numbers are kept, integers of other types as well, whose range nobody
+        knows: see :func:`doubts_of_waveform`.
 
     Returns
     -------
@@ -330,65 +369,102 @@ def check_finite(y: np.ndarray, path: str | None, offset: int = 0) -> np.ndarray
     return y
 
 
-@contextmanager
-def _opened(path: Any, truncated: str, max_duration: float | None) -> Iterator[Any]:
-    """Open a file for decoding after everything that can be told beforehand."""
-    import soundfile
+def _opened(
+    path: Any, truncated: str, max_duration: float | None, is_decoded: bool
+) -> Iterator[tuple[Any, int]]:
+    """Open a file for decoding after everything that can be told beforehand.
 
-    name = path_name(path)
-    start = _first_bytes(path, name)
-    try:
-        # Absolute bytes: any name works, also "-" and those that are not UTF-8.
-        sound = soundfile.SoundFile(os.fsencode(os.path.abspath(path)))
-    except RuntimeError as error:
-        raise _undecodable(name, start, error) from error
-    with sound:
-        _check_header(sound.samplerate, sound.channels, sound.frames, name)
-        check_duration(sound.frames, sound.samplerate, max_duration, name)
-        if truncated == "raise" and (found := missing_end(sound, sound.name)):
-            raise _cut(found, name)
-        if sound.frames == 0:
-            raise AudioError(
-                "empty",
-                "has no samples by its header",
-                "Fetch it again, repair it, or leave it out.",
-                name,
-            )
-        yield sound
-
-
-def _first_bytes(path: Any, name: str) -> bytes:
-    if name == "" or "\0" in name or "://" in name:
+    Yields its streams, as SoundFile, one after the other, with the samples of each.
+    """
+    name, path = path_name(path), user_path(path)
+    seconds, n_opened = 0.0, 0
+    with _open(path, name) as file:
+        for stream in find_streams(file, is_decoded=is_decoded):
+            with _decoder(stream, file, name) as sound:
+                if truncated == "raise" and stream.fault:
+                    raise _cut(stream.fault, name)
+                n_samples = _count_samples(stream, sound)
+                _check_header(sound.samplerate, sound.channels, n_samples, name)
+                seconds += n_samples / sound.samplerate
+                check_duration(seconds, max_duration, name)
+                if truncated == "raise" and (found := missing_end(sound)):
+                    raise _cut(found, name)
+                if sound.frames > 0:
+                    n_opened += 1
+                    yield sound, n_samples
+    if n_opened == 0:
         raise AudioError(
-            "bad_path",
-            "is not the name of a file",
-            "Expected a path on this machine; download URLs first.",
+            "empty",
+            "has no samples by its header",
+            "Fetch it again, repair it, or leave it out.",
             name,
         )
+
+
+def _count_samples(stream: Stream, sound: Any) -> int:
+    """Return the samples per channel of a stream that is open; 0 if nobody knows."""
+    if stream.n_samples is not None:
+        return stream.n_samples
+    is_guess = stream.is_guessed and sound.format == "MP3"  # of a free bit rate
+    return 0 if is_guess else sound.frames
+
+
+def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
+    """Return a SoundFile that reads one stream of a file, and all of it."""
+    import soundfile
+
+    def opened(source: Any) -> Any:
+        try:
+            with quiet_decoder():
+                return soundfile.SoundFile(source)
+        except RuntimeError as error:
+            file.seek(0)
+            raise _undecodable(name, file.read(64), error) from error
+
+    if stream.is_file or not stream.pieces:
+        file.seek(0)
+        # The same open file, without its name, which libsndfile would go by.
+        sound = opened(os.dup(file.fileno()))
+        if stream.n_samples is None or sound.frames >= stream.n_samples:
+            return sound
+        sound.close()
+    is_endless = stream.is_guessed and stream.n_samples is not None
+    return opened(Pieces(file, stream.pieces, is_endless))
+
+
+def _open(path: Any, name: str) -> BinaryIO:
+    """Open a file that may be none."""
+    no_path = AudioError(
+        "bad_path",
+        "is not the name of a file",
+        "Expected a path on this machine; download URLs first.",
+        name,
+    )
+    if name == "" or "\0" in name or "://" in name:
+        raise no_path
     try:
         # Non-blocking: opening a pipe that nobody writes to would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except UnicodeEncodeError as error:  # half a character
+        raise no_path from error
     except OSError as error:
         raise _not_opened(path, name, error) from error
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            what = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
-            raise AudioError(
-                "not_a_file",
-                f"is {what}",
-                "Expected an audio file; for a folder see "
-                "skdeepmir.datasets.load_audio_folder.",
-                name,
-            )
-        start = os.read(descriptor, 64)
-    finally:
-        os.close(descriptor)
-    if not start:
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size > 0:
+        return os.fdopen(descriptor, "rb", buffering=0)
+    os.close(descriptor)
+    if stat.S_ISREG(status.st_mode):
         raise AudioError(
             "empty", "has 0 bytes", "Fetch it again or leave it out.", name
         )
-    return start
+    what = "a directory" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+    raise AudioError(
+        "not_a_file",
+        f"is {what}",
+        "Expected an audio file; for a folder see "
+        "skdeepmir.datasets.load_audio_folder.",
+        name,
+    )
 
 
 def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
@@ -407,7 +483,9 @@ def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
     if os.path.islink(path):
         found = "is a link that leads nowhere"
     fix = "Check the spelling."
-    if not os.path.isabs(path):
+    if path != name:
+        fix = f"It stands for {path!a}. {fix}"
+    elif not os.path.isabs(path):
         fix = f"Relative paths start from {os.getcwd()!a}; pass absolute ones."
     return AudioError("missing", f"{found}: {error.strerror}", fix, name)
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+Item = TypeVar("Item")
 CHUNK_BYTES = 40_000_000  # more than what C libraries keep for later when it is freed
 
 
-def mark_last(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-    """Yield each block with whether it is the last."""
+def mark_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
+    """Yield each item, such as a block, with whether it is the last."""
     waiting = None
-    for block in blocks:
+    for item in items:
         if waiting is not None:
             yield waiting, False
-        waiting = block
+        waiting = item
     if waiting is not None:
         yield waiting, True
 
@@ -24,7 +25,11 @@ def mark_last(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]
 def count_frames(
     n_samples: int, *, n_fft: int, hop_length: int, center: bool = True
 ) -> int:
-    """Return how many frames a waveform has, at least one.
+    """Return how many frames a waveform has, at least one; as many as in librosa.
+
+    Centred windows reach ``n_fft // 2`` samples over both ends: those of an odd
+    ``n_fft`` have one sample less to stand on, so that there is no frame at the very
+    end of a waveform that is a multiple of the hop long.
 
     Parameters
     ----------
@@ -42,8 +47,8 @@ def count_frames(
     n_frames : int
         Frames.
     """
-    room = n_samples if center else max(n_samples - n_fft, 0)
-    return 1 + room // hop_length
+    room = n_samples - n_fft + (2 * (n_fft // 2) if center else 0)
+    return 1 + max(room, 0) // hop_length
 
 
 class Frames(NamedTuple):

@@ -168,6 +168,8 @@ def scipy_spectra(
 @lru_cache(maxsize=32)
 def hann(n_fft: int) -> np.ndarray:
     """Return a periodic Hann window of ``n_fft`` samples, float32."""
+    if n_fft == 1:
+        return np.ones(1, dtype=np.float32)  # as in SciPy; the formula gives silence
     phase = 2 * np.pi * np.arange(n_fft) / n_fft
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
@@ -239,7 +241,8 @@ def append_deltas(blocks: Iterable[np.ndarray], order: int) -> Iterator[np.ndarr
     extended : ndarray of shape (n_frames_j, n_features * (1 + order))
         Features, then derivatives over nine frames (a Savitzky-Golay filter, as
         ``librosa.feature.delta(mode="nearest")``). Beyond both ends the outermost
-        frame is repeated.
+        frame is repeated; librosa's default, ``mode="interp"``, fits a polynomial to
+        the outermost nine frames instead, so that the four at either end differ.
     """
     if order == 0:
         yield from blocks

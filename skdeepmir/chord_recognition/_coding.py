@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from skdeepmir import chords
-from skdeepmir.frames import ClipLayout, object_array
+from skdeepmir._disk import user_path
+from skdeepmir._errors import raise_together
+from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
 ANNOTATIONS = (
@@ -105,7 +107,9 @@ class FrameCoding:
         Raises
         ------
         ValueError
-            If an annotation does not fit its clip, naming the clip.
+            If annotations cannot be read or do not fit their clips, naming the clips.
+        FileNotFoundError
+            If there are no such files, naming the clips.
 
         Warns
         -----
@@ -115,10 +119,7 @@ class FrameCoding:
         """
         if layout.has_clips:
             ends = np.zeros(len(layout.n_frames))  # of annotations, in seconds
-            parts = [
-                self._encode_clip(item, i, layout.n_frames[i], name, ends)
-                for i, item in enumerate(y)
-            ]
+            parts = self._encode_clips(y, layout, name, ends)
             self._warn_of_ends(ends, layout.n_frames, name)
         else:
             codes = self._encode_labels(_labels_of_rows(y, name), name)
@@ -130,6 +131,21 @@ class FrameCoding:
                 "skdeepmir.chords.simplify shows what becomes of labels."
             )
         return object_array(parts)
+
+    def _encode_clips(
+        self, y: Any, layout: ClipLayout, name: str, ends: np.ndarray
+    ) -> list[np.ndarray]:
+        parts: list[np.ndarray] = []
+        errors: list[Exception] = []
+        for i, item in enumerate(y):
+            try:
+                parts.append(self._encode_clip(item, i, layout.n_frames[i], name, ends))
+            except (ValueError, FileNotFoundError) as error:
+                errors.append(error)
+        raise_together(
+            errors, f"{name}: {len(errors)} of {len(y)} annotations cannot be used"
+        )
+        return parts
 
     def _encode_clip(
         self, item: Any, i: int, n_frames: int, name: str, ends: np.ndarray
@@ -160,13 +176,13 @@ class FrameCoding:
                 "the same kind for all clips."
             )
         duration = n_frames / needed_rate(self.frame_rate)
-        if isinstance(item, str | os.PathLike):
+        if isinstance(item, PATH_TYPES):
             path = item
             try:
                 item = chords.read_chords(path)
             except (ValueError, FileNotFoundError) as error:
                 raise type(error)(f"{name}: {error}") from error
-            name = f"{name} ({os.fspath(path)!a})"
+            name = f"{name} ({os.fsdecode(path)!a})"
         intervals, labels = item
         checked = chords.check_intervals(
             intervals, labels, duration=duration, warn=False, name=name
@@ -319,14 +335,14 @@ def _whole_numbers(item: Any, i: int) -> np.ndarray:
 
 
 def _may_be_path(text: str) -> bool:
-    return bool(os.path.splitext(text)[1]) or os.path.exists(text)
+    return bool(os.path.splitext(text)[1]) or os.path.exists(user_path(text))
 
 
 def check_not_one_path(y: Any, name: str = "y") -> None:
     """Raise a ``ValueError`` if annotations are the path of a single one."""
-    if isinstance(y, str | os.PathLike):
+    if isinstance(y, PATH_TYPES):
         raise ValueError(
-            f"{name} is one path, {os.fspath(y)!a}; expected one for each clip. Wrap "
+            f"{name} is one path, {os.fsdecode(y)!a}; expected one for each clip. Wrap "
             "it in a list."
         )
 

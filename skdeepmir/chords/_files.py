@@ -9,23 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import written_whole
+from skdeepmir._disk import shown, target_path, user_path, written_whole
 from skdeepmir.chords._intervals import check_intervals
 from skdeepmir.chords._labels import parse
 
 _NAMESPACES = ("chord", "chord_harte")  # of JAMS, both with labels in Harte's grammar
 
 
-def read_chords(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
+def read_chords(
+    path: str | bytes | os.PathLike[Any],
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Read a chord annotation.
 
     Parameters
     ----------
-    path : str or PathLike
+    path : str, bytes or PathLike
         A ``.lab`` file, with lines of start, end and label between spaces or tabs, or a
         ``.jams`` file [1]_, of which the first annotation in the namespace "chord" or
-        "chord_harte" is read. In a ``.lab``, empty lines and those that begin with "#"
-        are skipped.
+        "chord_harte" that has chords is read. In a ``.lab``, empty lines and those that
+        begin with "#" are skipped. ``~`` is the home folder.
 
     Returns
     -------
@@ -58,27 +60,27 @@ def read_chords(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
     >>> intervals.tolist(), labels.tolist()
     ([[0.0, 0.8], [0.8, 2.5]], ['N', 'Bb:min7/b3'])
     """
-    path = Path(path)
     readers = {".lab": _read_lab, ".jams": _read_jams}
-    suffix = path.suffix.lower()
+    file, name = Path(user_path(path)), f"{os.fsdecode(path)!a}"
+    suffix = file.suffix.lower()
     if suffix not in readers:
         raise ValueError(
-            f"{str(path)!a} has the extension {suffix!r}; expected the path of an "
+            f"{name} has the extension {suffix!r}; expected the path of an "
             f"annotation that ends in {_listed(readers)}."
         )
-    if not path.is_file():
+    if not file.is_file():
         raise FileNotFoundError(
-            f"There is no file {str(path)!a}; expected a chord annotation. Check the "
+            f"There is no file {shown(path)}; expected a chord annotation. Check the "
             "path."
         )
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{str(path)!a} is no text in UTF-8 ({error}). Save it as UTF-8."
+            f"{name} is no text in UTF-8 ({error}). Save it as UTF-8."
         ) from error
-    intervals, labels = readers[suffix](text, f"{str(path)!a}")
-    return check_intervals(intervals, labels, name=f"{str(path)!a}")
+    intervals, labels = readers[suffix](text, name)
+    return check_intervals(intervals, labels, name=name)
 
 
 def _listed(suffixes: Any) -> str:
@@ -121,16 +123,21 @@ def _read_jams(text: str, name: str) -> tuple[Any, list[str]]:
             f"{name}: it has annotations in the namespaces {namespaces}; expected one "
             f"in {_listed(_NAMESPACES)}."
         )
-    try:
-        rows = _jams_rows(annotations[chords[0]]["data"])
-        intervals = [(float(time), float(time) + float(d)) for time, d, _ in rows]
-        labels = [value.strip() for _, _, value in rows]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{name}: the data of its annotation {chords[0]} are malformed "
-            f"({type(error).__name__}: {error}); expected 'time', 'duration' and "
-            "'value' of each chord."
-        ) from error
+    intervals: list[tuple[float, float]] = []
+    labels: list[str] = []
+    for i in chords:
+        try:
+            rows = _jams_rows(annotations[i]["data"])
+            intervals = [(float(time), float(time) + float(d)) for time, d, _ in rows]
+            labels = [value.strip() for _, _, value in rows]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{name}: the data of its annotation {i} are malformed "
+                f"({type(error).__name__}: {error}); expected 'time', 'duration' and "
+                "'value' of each chord."
+            ) from error
+        if labels:
+            break
     return intervals, labels
 
 
@@ -142,13 +149,15 @@ def _jams_rows(data: Any) -> list[tuple[Any, Any, Any]]:
     return [(entry["time"], entry["duration"], entry["value"]) for entry in data]
 
 
-def write_lab(path: str | os.PathLike[str], intervals: Any, labels: Any) -> None:
+def write_lab(
+    path: str | bytes | os.PathLike[Any], intervals: Any, labels: Any
+) -> None:
     """Write a chord annotation to a ``.lab`` file.
 
     Parameters
     ----------
-    path : str or PathLike
-        The file; one that exists is replaced.
+    path : str, bytes or PathLike
+        The file; one that exists is replaced. ``~`` is the home folder.
     intervals : array-like of shape (n_chords, 2)
         Start and end in seconds, as for :func:`check_intervals`; written with six
         decimals.
@@ -185,7 +194,7 @@ def write_lab(path: str | os.PathLike[str], intervals: Any, labels: Any) -> None
 
 
 def write_jams(
-    path: str | os.PathLike[str],
+    path: str | bytes | os.PathLike[Any],
     intervals: Any,
     labels: Any,
     *,
@@ -196,8 +205,8 @@ def write_jams(
 
     Parameters
     ----------
-    path : str or PathLike
-        The file; one that exists is replaced.
+    path : str, bytes or PathLike
+        The file; one that exists is replaced. ``~`` is the home folder.
     intervals : array-like of shape (n_chords, 2)
         Start and end in seconds, as for :func:`check_intervals`.
     labels : sequence of str of length n_chords
@@ -262,18 +271,14 @@ def write_jams(
         file.write(json.dumps(content, indent=2).encode())
 
 
-def _target(path: str | os.PathLike[str], suffix: str) -> Path:
-    path = Path(path)
-    if path.suffix.lower() != suffix:
+def _target(path: Any, suffix: str) -> Path:
+    found = Path(user_path(path)).suffix
+    if found.lower() != suffix:
         raise ValueError(
-            f"{str(path)!a} has the extension {path.suffix!r}; expected {suffix!r}, by "
-            "which read_chords knows it."
+            f"{os.fsdecode(path)!a} has the extension {found!r}; expected {suffix!r}, "
+            "by which read_chords knows it."
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
-        )
-    return path
+    return target_path(path)
 
 
 def _rounded(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import Any
 
 import numpy as np
 
 from skdeepmir.chords._labels import UNSCORED, label_list, parse
+from skdeepmir.frames import PATH_TYPES
 
 _TOLERANCE = 1e-3  # seconds of overlap or of a gap that come from rounding
 _LATEST = 30_000.0  # seconds; mir_eval's limit for times of events
@@ -35,7 +35,7 @@ def holds_seconds(item: Any) -> bool:
     >>> holds_seconds(([[0, 3]], ["C:maj"])), holds_seconds(["C:maj", "N"])
     (True, False)
     """
-    if isinstance(item, str | os.PathLike):
+    if isinstance(item, PATH_TYPES):
         return True
     return (
         isinstance(item, tuple | list | np.ndarray)

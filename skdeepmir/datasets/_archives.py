@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from skdeepmir._disk import TEMPORARY
+from skdeepmir._disk import TEMPORARY, shown, target_path, user_path
 from skdeepmir.datasets._collections import RESERVED
 
 SCHEMES = ("https",)
@@ -63,7 +63,7 @@ def extract_archive(
     ----------
     path : str or PathLike
         A ``.zip``, ``.tar``, ``.tar.gz``, ``.tar.bz2`` or ``.tar.xz``; which of them
-        is told from the content.
+        is told from the content. ``~`` is the home folder.
     folder : str or PathLike
         The folder for the files; it must not exist yet, or be empty. It appears when
         all files are in it: what failed or was interrupted leaves nothing.
@@ -114,12 +114,12 @@ def extract_archive(
     >>> (folder / "chords" / "0003.lab").read_text()
     '0.0 1.5 C:maj'
     """
-    path, folder = Path(path), Path(folder)
+    given, path = path, Path(user_path(path))
     limits = _Limits(max_bytes, max_files, max_ratio)
     _check_digits(sha256)
-    _check_target(folder)
+    folder = _free_target(folder)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no archive {str(path)!a}.")
+        raise FileNotFoundError(f"There is no archive {shown(given)}.")
     _check_sum(path, sha256)
     part = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}")
     part.mkdir()
@@ -180,7 +180,6 @@ def fetch_archive(
     """
     import pooch
 
-    folder = Path(folder)
     limits = _Limits(max_bytes, max_files, max_ratio)
     if not isinstance(sha256, str):
         raise TypeError(
@@ -188,7 +187,7 @@ def fetch_archive(
             "nobody knows what was downloaded."
         )
     _check_digits(sha256)
-    _check_target(folder)
+    folder = _free_target(folder)
     name = _archive_name(url)
     path = folder.with_name(name)
     if path == folder:
@@ -427,17 +426,16 @@ def _reporting_damage(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _check_target(folder: Path) -> None:
-    if not folder.parent.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {str(folder.parent)!a} for {folder.name!a}. Create it."
-        )
+def _free_target(folder: str | bytes | os.PathLike[Any]) -> Path:
+    """Return a folder that can be made, or is there and empty."""
+    folder = target_path(folder)
     if folder.is_symlink() or folder.exists():
         if folder.is_symlink() or not folder.is_dir() or any(folder.iterdir()):
             raise FileExistsError(
                 f"folder={str(folder)!a} exists and is no empty folder. Choose "
                 "another, or delete it."
             )
+    return folder
 
 
 def _check_digits(sha256: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What the loaders of published collections share: tables, missing files, parts.
+"""What the loaders of published collections share: missing files, parts.
 
 A collection is split into the parts "train", "valid" and "test". `parts` holds the name
 of the part of each clip, and "" where a clip belongs to none.
@@ -6,13 +6,9 @@ of the part of each clip, and "" where a clip belongs to none.
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import os
 import re
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -21,32 +17,6 @@ from skdeepmir._errors import check_choice
 PARTS = ("train", "valid", "test")
 # What Windows opens as a device, with any extension.
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.I)
-
-
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Name the file where it cannot be read as a table."""
-    try:
-        yield
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{str(path)!a} is no table ({error}); expected text in UTF-8, a line for "
-            "each row."
-        ) from error
-
-
-def read_table(path: Path, source: str) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a tab-separated file, rows of any length.
-
-    `source` says where the file comes from, for the error.
-    """
-    if not path.is_file():
-        raise ValueError(f"{str(path)!a} is missing; it comes from {source}.")
-    with reading(path), open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file, delimiter="\t") if row]
-    if len(rows) < 2:
-        raise ValueError(f"{str(path)!a} has no rows; expected a header and clips.")
-    return rows[0], rows[1:]
 
 
 def find_missing(paths: np.ndarray, missing: str, fix: str) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
 from skdeepmir._errors import check_choice
 from skdeepmir.datasets._collections import (
     PARTS,
@@ -19,7 +20,13 @@ from skdeepmir.datasets._collections import (
     find_missing,
     split_indices,
 )
-from skdeepmir.datasets._loaders import _group_files, _paths, load_audio_folder
+from skdeepmir.datasets._loaders import (
+    _group_files,
+    _paths,
+    encode_classes,
+    list_recordings,
+)
+from skdeepmir.datasets._tables import read_text
 
 CORRUPT = "jazz/jazz.00054"
 LISTS = (
@@ -117,12 +124,12 @@ def load_gtzan(
     (array(['blues', 'blues', 'rock'], dtype='<U5'), array([1]))
     """
     check_choice("missing", missing, ("raise", "drop"))
-    root = _genre_folder(Path(folder))
+    folder = Path(user_path(folder))
+    root = _genre_folder(folder)
     if filtered:
-        names, parts = _filtered_names(Path(folder), root)
+        names, parts = _filtered_names(folder, root)
     else:
-        listed = load_audio_folder(root).data
-        names = [Path(path).relative_to(root).as_posix() for path in listed]
+        names = [path.as_posix() for path in list_recordings(root, stacklevel=4)]
         parts = np.full(len(names), "")
     keep = np.array([not _is_corrupt(root, name) for name in names])
     if not keep.all():
@@ -138,7 +145,7 @@ def load_gtzan(
     found = find_missing(paths, missing, f"Check that {str(root)!a} is all of GTZAN.")
     names = [name for name, there in zip(names, found, strict=True) if there]
     parts = parts[found]
-    genres, target = np.unique([n.split("/")[0] for n in names], return_inverse=True)
+    genres, target = encode_classes(names)
     kind = f"fault-filtered: {describe_parts(parts)}" if filtered else "unfiltered"
     return Bunch(
         data=paths[found],
@@ -177,7 +184,7 @@ def _read_list(path: Path) -> list[str]:
             f"test_filtered.txt from {LISTS}, or pass filtered=False for all clips, "
             "faults included."
         )
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line.strip() for line in read_text(path).splitlines()]
     lines = [line for line in lines if line]
     for line in lines or [""]:
         if line.count("/") != 1:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
+import unicodedata
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdeepmir.datasets._collections import RESERVED, reading
-from skdeepmir.frames import object_array
-
-AUDIO_EXTENSIONS = (
-    ".wav .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .caf .w64 .rf64".split()
+from skdeepmir._disk import literal_path, shown, user_path
+from skdeepmir._groups import check_groups, clean_name, is_missing
+from skdeepmir.datasets._collections import RESERVED
+from skdeepmir.datasets._tables import Table, read_table
+from skdeepmir.datasets._walk import (
+    AUDIO_EXTENSIONS,
+    UNREADABLE_EXTENSIONS,
+    list_files,
 )
-UNREADABLE_EXTENSIONS = ".m4a .aac .mp4 .wma .ac3 .webm".split()
+from skdeepmir.frames import object_array
 
 
 def load_audio_folder(folder, *, groups=None):
@@ -29,28 +32,39 @@ def load_audio_folder(folder, *, groups=None):
     Parameters
     ----------
     folder : str or PathLike
-        The folder. Sub-folders of a class folder belong to that class; hidden files and
-        files without an audio extension are passed over.
+        The folder; ``~`` is the home folder. Sub-folders of a class folder belong to
+        that class, and symbolic links are followed; hidden files and files without an
+        audio extension are passed over.
     groups : str or mapping, default=None
         What belongs together (artist, album, speaker) and must not be split between
         training and test. A regular expression that is searched in each path relative
         to ``folder``, with ``/`` between folders; its first parenthesis is the group.
-        Or a mapping from such relative paths to groups.
+        Or a mapping from such relative paths to groups. Accents match whether they are
+        composed (NFC) or not, as on disks of macOS.
 
     Returns
     -------
     bunch : Bunch
         - data : ndarray of shape (n_clips,), dtype=object. Paths, sorted.
         - target : ndarray of shape (n_clips,), int. Index into ``target_names``.
-        - target_names : ndarray of str. The sub-folders' names.
-        - groups : ndarray of shape (n_clips,) or None.
+        - target_names : ndarray of str. The sub-folders' names, composed (NFC) and
+          without spaces around them: two that differ in nothing else are one class.
+        - groups : ndarray of shape (n_clips,), dtype=object, or None.
         - folds : None.
         - DESCR : str.
 
     Raises
     ------
     ValueError
-        If there is no class folder with audio, or a file has no group.
+        If there is no class folder with audio, or a file has no group, or an empty one.
+
+    Warns
+    -----
+    UserWarning
+        If files are left out, with their number: in formats that no decoder here knows,
+        in no class folder, in a folder that may not be read, or behind a link that
+        leads to nothing. If a link leads back to a folder that it lies in, which is
+        listed once only.
 
     Examples
     --------
@@ -66,38 +80,17 @@ def load_audio_folder(folder, *, groups=None):
     (array([0, 0, 1]), array(['jazz', 'rock'], dtype='<U4'),
      array(['a', 'b', 'c'], dtype=object))
     """
-    root = Path(folder)
+    root = Path(user_path(folder))
     if not root.is_dir():
         raise ValueError(
-            f"folder={os.fspath(folder)!a} is no folder; expected one with a "
-            "sub-folder of recordings for each class."
+            f"folder={shown(folder)} is no folder; expected one with a sub-folder of "
+            "recordings for each class."
         )
-    found, unreadable = [], []
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        if len(relative.parts) < 2 or any(p.startswith(".") for p in relative.parts):
-            continue
-        if path.suffix.lower() in AUDIO_EXTENSIONS and not path.is_dir():
-            found.append(relative)
-        elif path.suffix.lower() in UNREADABLE_EXTENSIONS:
-            unreadable.append(relative)
-    if unreadable:
-        warnings.warn(
-            f"{len(unreadable)} files such as {unreadable[0].as_posix()!a} are left "
-            "out: no decoder here knows them. Convert them to FLAC.",
-            stacklevel=2,
-        )
-    if not found:
-        raise ValueError(
-            f"{os.fspath(folder)!a} has no sub-folder with audio files "
-            f"({', '.join(AUDIO_EXTENSIONS)}); expected CLASS/RECORDING.wav."
-        )
+    found = list_recordings(root, stacklevel=4)
     names = [relative.as_posix() for relative in found]
-    target_names, target = np.unique(
-        [relative.parts[0] for relative in found], return_inverse=True
-    )
+    target_names, target = encode_classes(names)
     return Bunch(
-        data=object_array(str(root / name) for name in names),
+        data=object_array(literal_path(root / name) for name in names),
         target=target,
         target_names=target_names,
         groups=None if groups is None else _group_files(names, groups),
@@ -106,14 +99,62 @@ def load_audio_folder(folder, *, groups=None):
     )
 
 
+def list_recordings(root, stacklevel):
+    """Return the audio files in the class folders below a folder, relative to it."""
+    found, unreadable, stray = [], [], []
+    for path in list_files(root, stacklevel):
+        suffix = path.suffix.lower()
+        if suffix in UNREADABLE_EXTENSIONS:
+            unreadable.append(path)
+        elif suffix in AUDIO_EXTENSIONS:
+            (found if len(path.parts) > 1 else stray).append(path)
+    if unreadable:
+        warnings.warn(
+            f"{len(unreadable)} files such as {unreadable[0].as_posix()!a} are left "
+            "out: no decoder here knows them. Convert them to FLAC.",
+            stacklevel=stacklevel - 1,
+        )
+    outside = ""
+    if stray:
+        outside = (
+            f"{len(stray)} files such as {stray[0].as_posix()!a} lie in no class "
+            f"folder, but in {str(root)!a} itself"
+        )
+    if not found:
+        raise ValueError(
+            f"{os.fspath(root)!a} has no sub-folder with audio files "
+            f"({', '.join(AUDIO_EXTENSIONS)}); expected CLASS/RECORDING.wav. {outside}"
+        )
+    if stray:
+        warnings.warn(
+            f"{outside}, and are left out. Move them to the folders of their classes.",
+            stacklevel=stacklevel - 1,
+        )
+    return found
+
+
+def encode_classes(names):
+    """Return the names of the classes, and the number of each relative path."""
+    classes = [clean_name(name.split("/")[0]) for name in names]
+    if "" in classes:
+        raise ValueError(
+            f"{names[classes.index('')]!a} lies in a class folder whose name is only "
+            "spaces. Rename it."
+        )
+    return np.unique(classes, return_inverse=True)
+
+
 def load_manifest(manifest, *, root=None, where=None, annotations=None):
     r"""Read a CSV table of recordings.
 
     Parameters
     ----------
     manifest : str or PathLike
-        A CSV file with a header and the columns "path" and "label", and maybe "group"
-        and "fold". A label may be several tags joined by ``|``.
+        A CSV file in UTF-8, with commas, a header and the columns "path" and "label",
+        and maybe "group" and "fold"; others are passed over. A label may be several
+        tags joined by ``|``. Cells with a comma stand between quotes. Spaces around
+        cells don't matter, except in paths, nor whether accents are composed. ``~`` is
+        the home folder, also in the paths of a table of your own.
     root : str or PathLike, default=None
         Where relative paths start. Paths that lead out of it are refused: pass it for a
         manifest from elsewhere. None is the folder of the manifest, and lets paths lead
@@ -135,14 +176,21 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
         - target_names : ndarray of str. Labels or tags, sorted; None with
           ``annotations``.
         - groups, folds : ndarray of shape (n_clips,), dtype=object, or None where the
-          table has no such column or leaves it empty.
+          table has no such column or leaves it empty in every row.
         - DESCR : str.
 
     Raises
     ------
     ValueError
-        If a column is missing, no row is left, a row has no path, label or annotation,
-        a path comes twice, or one leads out of ``root``.
+        If a column is missing or named twice, a row has more or fewer cells than the
+        header, a quote is not closed on its line, no row is left, a row has no path,
+        label or annotation, an empty tag, or no group or fold where others have one, a
+        path comes twice, or one leads out of ``root``. The line is named.
+
+    Warns
+    -----
+    UserWarning
+        If there is no column "group" or "fold", but one with nearly that name.
 
     Examples
     --------
@@ -156,71 +204,91 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     array([[1, 1],
            [0, 1]])
     """
-    manifest = Path(manifest)
+    manifest = Path(user_path(manifest))
     if where is not None and not isinstance(where, Mapping):
         raise ValueError(
             f"where={where!r} is a {type(where).__name__}; expected a dict from "
             "columns to values, such as {'task': 'tagging'}."
         )
-    with reading(manifest), open(manifest, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        table = list(reader)
-        columns = reader.fieldnames or []
+    wanted = {clean_name(str(c)): clean_name(str(v)) for c, v in (where or {}).items()}
     target_column = "label" if annotations is None else annotations
-    for column in ("path", target_column, *(where or {})):
-        if column not in columns:
-            raise ValueError(
-                f"{str(manifest)!a} has no column {column!r}; found {columns}."
-            )
-    table = [r for r in table if all(r[c] == str(v) for c, v in (where or {}).items())]
-    if not table:
+    table = read_table(manifest, ("path", target_column, *wanted))
+    columns = {name: table.column(name) for name in wanted}
+    table = table.keep(
+        row
+        for row in range(len(table.rows))
+        if all(columns[name][row] == value for name, value in wanted.items())
+    )
+    if not table.rows:
         raise ValueError(f"{str(manifest)!a} has no rows with where={where!r}.")
-    paths = [row["path"] or "" for row in table]
-    if "" in paths:
-        raise ValueError(
-            f"{str(manifest)!a} gives no path in row {paths.index('') + 1} of "
-            f"{len(paths)}; expected one in each."
-        )
-    if len(set(paths)) < len(paths):
-        twice = next(path for path in paths if paths.count(path) > 1)
-        raise ValueError(
-            f"{str(manifest)!a} lists {twice!a} more than once. If the table holds "
-            "several tasks, choose one with where={'task': ...}."
-        )
-    labels = [row[target_column] or "" for row in table]
-    if "" in labels:
-        raise ValueError(
-            f"{str(manifest)!a} gives no {target_column} for "
-            f"{paths[labels.index('')]!a}. For files that annotate recordings, pass "
-            "the name of their column as annotations=."
-        )
-    folder = manifest.parent if root is None else Path(root)
+    names = table.raw_column("path")
+    _check_filled(table, "path", names)
+    folder = manifest.parent if root is None else Path(user_path(root))
     rules = {"source": f"{str(manifest)!a}", "is_confined": root is not None}
+    data = _paths(folder, names, **rules)
+    _check_once(table, data)
     if annotations is None:
-        target_names, target = _encode_labels(labels)
+        labels = table.column(target_column)
+        _check_filled(table, target_column, labels)
+        target_names, target = _encode_labels(table, labels)
     else:
+        labels = table.raw_column(target_column)
+        _check_filled(table, target_column, labels)
         target_names, target = None, _paths(folder, labels, **rules)
-        missing = [path for path in target if not os.path.isfile(path)]
+        missing = [i for i, path in enumerate(target) if not os.path.isfile(path)]
         if missing:
             raise ValueError(
                 f"{str(manifest)!a} lists {len(missing)} annotation files that do not "
-                f"exist, such as {missing[0]!a}. Correct the table, or pass root=."
+                f"exist, such as {target[missing[0]]!a} in line "
+                f"{table.lines[missing[0]]}. Correct the table, or pass root=."
             )
     return Bunch(
-        data=_paths(folder, paths, **rules),
+        data=data,
         target=target,
         target_names=target_names,
         groups=_column(table, "group"),
         folds=_column(table, "fold"),
-        DESCR=f"{len(table)} recordings listed in {manifest}.",
+        DESCR=f"{len(table.rows)} recordings listed in {manifest}.",
     )
+
+
+def _check_filled(table, column, cells):
+    for row, cell in enumerate(cells):
+        if cell.strip():
+            continue
+        if column == "path":
+            raise ValueError(
+                f"{str(table.path)!a} gives no path in row {row + 1} of {len(cells)}, "
+                f"line {table.lines[row]}; expected one in each."
+            )
+        raise ValueError(
+            f"{table.at(row)} gives no {column} for "
+            f"{table.raw_column('path')[row]!a}. For files that annotate recordings, "
+            "pass the name of their column as annotations=."
+        )
+
+
+def _check_once(table, paths):
+    lines = {}
+    for path, line in zip(paths, table.lines, strict=True):
+        other = lines.setdefault(os.path.normpath(path), line)
+        if other != line:
+            name = table.raw_column("path")[table.lines.index(line)]
+            raise ValueError(
+                f"{str(table.path)!a} lists {name!a} more than once, in lines {other} "
+                f"and {line}. If the table holds several tasks, choose one with "
+                "where={'task': ...}."
+            )
 
 
 def _paths(root, names, *, source, is_confined=True):
     """Return paths below a folder; `source` says in errors what lists them.
 
-    Where they are confined they must stay inside, symbolic links not followed.
+    Where they are confined they must stay inside, symbolic links not followed, and
+    ``~`` is not the home folder.
     """
+    if not is_confined:
+        names = [user_path(name) for name in names]
     for name in names:
         fault = "holds a NUL" if "\0" in name else ""
         if is_confined and not fault:
@@ -231,7 +299,7 @@ def _paths(root, names, *, source, is_confined=True):
                 f"below {str(root)!a}. Correct it; if it is not your own, do not use "
                 "it."
             )
-    return object_array(str(root / name) for name in names)
+    return object_array(literal_path(root / name) for name in names)
 
 
 def _fault(root, name):
@@ -240,6 +308,8 @@ def _fault(root, name):
     is_windows = re.match(r"[A-Za-z]:[\\/]|\\", name)
     if is_windows and os.name != "nt":
         return "is an absolute path of Windows"
+    if user_path(name) != name:
+        return "leads out of the folder, into a home folder"
     if ".." in parts or os.path.isabs(name) or ":" in parts[0]:
         inside = os.path.abspath(root)
         path = os.path.abspath(os.path.join(inside, name.replace("\\", "/")))
@@ -252,28 +322,47 @@ def _fault(root, name):
 
 
 def _group_files(names, groups):
+    composed = [unicodedata.normalize("NFC", name) for name in names]
     if isinstance(groups, Mapping):
-        missing = [name for name in names if name not in groups]
-        found = [groups.get(name) for name in names]
+        of = {
+            unicodedata.normalize("NFC", key): value
+            for key, value in groups.items()
+            if isinstance(key, str)
+        }
+        of = {**of, **groups}  # a path as it is on disk comes first
+        found = [
+            of[name] if name in of else of.get(other)
+            for name, other in zip(names, composed, strict=True)
+        ]
     else:
+        if isinstance(groups, str):
+            groups = unicodedata.normalize("NFC", groups)
         pattern = re.compile(groups)
         if pattern.groups < 1:
             raise ValueError(f"groups={groups!r} needs a parenthesis: the group.")
-        matches = [pattern.search(name) for name in names]
-        missing = [name for name, m in zip(names, matches, strict=True) if m is None]
+        matches = [pattern.search(name) for name in composed]
         found = [m and m.group(1) for m in matches]
+    missing = [i for i, group in enumerate(found) if is_missing(group)]
     if missing:
         raise ValueError(
             f"groups gives no group for {len(missing)} of {len(names)} files, such as "
-            f"{missing[0]!a}."
+            f"{names[missing[0]]!a} ({found[missing[0]]!r}). Give each file one, or "
+            "move those that have none away."
         )
-    return np.array(found, dtype=object)
+    return check_groups(found, len(names)).astype(object)
 
 
-def _encode_labels(labels):
+def _encode_labels(table, labels):
     if not any("|" in label for label in labels):
         return np.unique(labels, return_inverse=True)
-    return _encode_tags([label.split("|") for label in labels])
+    tags = [[tag.strip() for tag in label.split("|")] for label in labels]
+    for row, (label, clip) in enumerate(zip(labels, tags, strict=True)):
+        if "" in clip:
+            raise ValueError(
+                f"{table.at(row)} has the label {label!a}, in which a tag is empty; "
+                "expected tags joined by |, as in piano|drums."
+            )
+    return _encode_tags(tags)
 
 
 def _encode_tags(tags):
@@ -285,6 +374,27 @@ def _encode_tags(tags):
     return names, target
 
 
-def _column(table, name):
-    values = [row.get(name) or "" for row in table]
-    return None if "" in values else np.array(values, dtype=object)
+def _column(table: Table, name: str) -> np.ndarray | None:
+    if name not in table.header:
+        for other in table.header:
+            if other.casefold().rstrip("s") == name:
+                warnings.warn(
+                    f"{str(table.path)!a} has a column {other!a}, which is not read; "
+                    f"expected {name!a}. Rename it.",
+                    stacklevel=3,
+                )
+        return None
+    values = table.column(name)
+    if not any(values):
+        return None
+    missing = [row for row, value in enumerate(values) if is_missing(value)]
+    if missing:
+        lines = ", ".join(str(table.lines[row]) for row in missing[:10])
+        raise ValueError(
+            f"{table.at(missing[0])} gives no {name} for "
+            f"{table.raw_column('path')[missing[0]]!a} ({values[missing[0]]!r}); "
+            f"{len(missing)} of {len(values)} rows give none (lines {lines}"
+            f"{', ...' if len(missing) > 10 else ''}). Give each a {name}, if need be "
+            "a name of its own, or leave the column empty in all rows."
+        )
+    return object_array(values)

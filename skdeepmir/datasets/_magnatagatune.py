@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
 from skdeepmir._errors import check_choice
+from skdeepmir._groups import is_missing
 from skdeepmir.datasets._collections import (
     PARTS,
     describe_parts,
     find_missing,
-    read_table,
     split_indices,
 )
 from skdeepmir.datasets._loaders import _paths
+from skdeepmir.datasets._tables import read_table, read_text
 
 SOURCE = "https://mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
 N_TAGS = {"top50": 50, "all160": 160, "folders": 50}
@@ -215,7 +217,7 @@ def load_magnatagatune(
     """
     check_choice("setting", setting, N_TAGS)
     check_choice("split", split, ("usual", "artist"))
-    root = Path(folder)
+    root = Path(user_path(folder))
     ids, tags, target, names = _read_annotations(root / "annotations_final.csv")
     artists = _read_artists(root / "clip_info_final.csv", ids)
     if merge_synonyms:
@@ -231,7 +233,7 @@ def load_magnatagatune(
         parts = _listed_parts(root, setting, names)
     keep = np.flatnonzero(parts != "")
     paths = _paths(
-        root if audio is None else Path(audio),
+        root if audio is None else Path(user_path(audio)),
         names,
         source=f"{str(root / 'annotations_final.csv')!a}",
     )
@@ -260,20 +262,25 @@ def _read_annotations(
     path: Path,
 ) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
     """Return clip_ids, tags, 0 or 1 for each clip and tag, and paths of the mp3s."""
-    header, rows = read_table(path, SOURCE)
+    # The cells of a row are counted below, with the values of its tags.
+    table = read_table(path, delimiter="\t", source=SOURCE, is_ragged=True)
+    header, rows = table.header, table.rows
     if header[0] != "clip_id" or header[-1] != "mp3_path" or len(header) < 3:
         raise ValueError(
             f"{str(path)!a} has columns {header[:3]}...{header[-1:]}; expected "
             "clip_id, the tags and mp3_path, separated by tabs."
         )
-    for number, row in enumerate(rows, start=2):
+    for number, row in zip(table.lines, rows, strict=True):
         fault = _fault(row, len(header))
         if fault:
             raise ValueError(f"{str(path)!a}, row {number} {fault}.")
     # As bytes it takes a quarter of the memory.
     target = np.array([row[1:-1] for row in rows], dtype="S1").astype(int)
     tags = np.array(header[1:-1])
-    return [row[0] for row in rows], tags, target, [row[-1] for row in rows]
+    ids, names = table.column("clip_id"), table.raw_column("mp3_path")
+    table.rows_by(ids, "the clip_id")
+    table.rows_by(names, "the mp3_path")
+    return ids, tags, target, names
 
 
 def _fault(row: list[str], n_columns: int) -> str:
@@ -287,13 +294,18 @@ def _fault(row: list[str], n_columns: int) -> str:
 
 
 def _read_artists(path: Path, ids: list[str]) -> np.ndarray:
-    header, rows = read_table(path, SOURCE)
-    for column in ("clip_id", "artist"):
-        if column not in header:
-            raise ValueError(f"{str(path)!a} has no column {column!r}; found {header}.")
-    clip, artist = header.index("clip_id"), header.index("artist")
-    artist_of = {row[clip]: row[artist] for row in rows if len(row) > max(clip, artist)}
-    unknown = [key for key in ids if not artist_of.get(key)]
+    # Titles may have quotes in them.
+    table = read_table(
+        path,
+        ("clip_id", "artist"),
+        delimiter="\t",
+        source=SOURCE,
+        is_strict=False,
+    )
+    artists = table.column("artist")
+    row_of = table.rows_by(table.column("clip_id"), "the clip_id")
+    artist_of = {key: artists[row] for key, row in row_of.items()}
+    unknown = [key for key in ids if is_missing(artist_of.get(key))]
     if unknown:
         raise ValueError(
             f"{str(path)!a} has no artist for {len(unknown)} of {len(ids)} clips of "
@@ -354,7 +366,7 @@ def _read_list(path: Path) -> list[str]:
                 f"of that name from {LISTS['top50'][1]}."
             ) from error
     else:
-        entries = path.read_text(encoding="utf-8").split("\n")
+        entries = read_text(path).split("\n")
     entries = [str(entry).split("\t")[-1].strip() for entry in entries]
     return [entry for entry in entries if entry]
 

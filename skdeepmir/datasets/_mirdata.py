@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
+from skdeepmir._groups import check_groups, clean_name, is_missing
 from skdeepmir.datasets._collections import PARTS, find_missing
 from skdeepmir.datasets._loaders import _encode_tags
 from skdeepmir.frames import object_array
@@ -69,11 +71,12 @@ def load_mirdata(
     ImportError
         If mirdata is not installed.
     ValueError
-        If the data set has no tracks with audio files, a track has no such attribute
-        or no value in it, or no file.
+        If the data set has no tracks with audio files, a track has no such attribute,
+        no value in it (None, NaN or an empty string), an empty tag, or no file.
     TypeError
         If values of the target are neither strings, integers, lists, dicts nor
-        annotations, or only some are annotations.
+        annotations, or only some are annotations, or some are strings and others
+        integers.
 
     Warns
     -----
@@ -112,7 +115,8 @@ def load_mirdata(
     name = getattr(dataset, "name", type(dataset).__name__)
     if not tracks:
         raise ValueError(f"The data set {name!r} of mirdata has no tracks.")
-    paths = object_array(_value(track, "audio_path", "") or "" for track in tracks)
+    known = [_value(track, "audio_path", "") for track in tracks]
+    paths = object_array("" if is_missing(path) else path for path in known)
     if not any(paths):
         raise ValueError(
             f"The tracks of {name!r} have no audio_path: it is a data set of several "
@@ -150,7 +154,7 @@ def _initialize(name: str, data_home: Any, version: str) -> Any:
         raise ImportError(
             f"load_mirdata({name!r}) needs the package mirdata: pip install mirdata"
         ) from error
-    home = None if data_home is None else os.fspath(data_home)
+    home = None if data_home is None else user_path(data_home)
     return mirdata.initialize(name, data_home=home, version=version)
 
 
@@ -170,11 +174,8 @@ def _value(track: Any, attribute: str | Callable[[Any], Any], parameter: str) ->
 
 
 def _check_values(ids: list[Any], values: list[Any], parameter: str) -> None:
-    empty = [
-        key
-        for key, value in zip(ids, values, strict=True)
-        if value is None or (isinstance(value, str) and not value)
-    ]
+    is_empty = is_missing if parameter == "groups" else _is_blank
+    empty = [key for key, value in zip(ids, values, strict=True) if is_empty(value)]
     if empty:
         raise ValueError(
             f"{parameter} has no value for {len(empty)} of {len(ids)} tracks, such as "
@@ -182,12 +183,17 @@ def _check_values(ids: list[Any], values: list[Any], parameter: str) -> None:
         )
 
 
+def _is_blank(value: Any) -> bool:
+    """Tell whether a value is no label; "None" may be one."""
+    return not value.strip() if isinstance(value, str) else is_missing(value)
+
+
 def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray | None, np.ndarray]:
     if any(_is_annotation(value) for value in values):
         return None, _annotations(ids, values)
-    classes = [isinstance(v, str | int | np.integer) for v in values]
-    if all(classes):
-        return np.unique(values, return_inverse=True)
+    if all(isinstance(v, str | int | np.integer) for v in values):
+        _check_one_kind(ids, [[value] for value in values])
+        return np.unique([_clean(value) for value in values], return_inverse=True)
     tags = []
     for key, value in zip(ids, values, strict=True):
         if isinstance(value, Mapping):
@@ -198,8 +204,34 @@ def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray | None, np.nd
                 "for all tracks, or lists or dicts of tags for all. Pass a function "
                 "of a track that gives one of them."
             )
-        tags.append(list(value))
+        for tag in value:
+            if _is_blank(tag):
+                raise ValueError(
+                    f"target has the tag {tag!r} for track {key!r}; expected none that "
+                    "is empty. Pass a function of a track that leaves it out."
+                )
+        tags.append([_clean(tag) for tag in value])
+    _check_one_kind(ids, tags)
     return _encode_tags(tags)
+
+
+def _clean(label: Any) -> Any:
+    return clean_name(label) if isinstance(label, str) else label
+
+
+def _check_one_kind(ids: list[Any], labels: list[list[Any]]) -> None:
+    """Refuse labels that are neither strings nor integers, or strings and integers."""
+    listed = [
+        (key, label) for key, given in zip(ids, labels, strict=True) for label in given
+    ]
+    for key, label in listed:
+        is_label = isinstance(label, str | int | np.integer)
+        if not is_label or isinstance(label, str) != isinstance(listed[0][1], str):
+            raise TypeError(
+                f"target has {label!r} for track {key!r}, and {listed[0][1]!r} for "
+                f"track {listed[0][0]!r}; expected strings for all, or integers for "
+                "all. Pass a function of a track that gives one of them."
+            )
 
 
 def _is_annotation(value: Any) -> bool:
@@ -230,7 +262,7 @@ def _groups(
 ) -> np.ndarray:
     values = [_value(track, groups, "groups") for track in tracks]
     _check_values(ids, values, "groups")
-    return object_array(values)
+    return check_groups(values, len(ids)).astype(object)
 
 
 def _published_splits(dataset: Any, ids: list[Any]) -> dict[str, np.ndarray] | None:

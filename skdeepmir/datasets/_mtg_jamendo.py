@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._disk import user_path
 from skdeepmir._errors import check_choice
+from skdeepmir._groups import clean_name, is_missing
 from skdeepmir.datasets._collections import (
     PARTS,
     describe_parts,
     find_missing,
-    read_table,
     split_indices,
 )
 from skdeepmir.datasets._loaders import _encode_tags, _paths
+from skdeepmir.datasets._tables import read_table
 
 SUBSETS = {
     "top50tags": "autotagging_top50tags",
@@ -76,8 +78,8 @@ def load_mtg_jamendo(
     Raises
     ------
     ValueError
-        If a table is missing or has other columns, a track is in two parts, or a track
-        has no file.
+        If a table is missing or has other columns, a row has no artist, path or tag, a
+        track is in two parts, or a track has no file.
 
     Warns
     -----
@@ -113,14 +115,15 @@ def load_mtg_jamendo(
     check_choice("subset", subset, SUBSETS)
     check_choice("split", split, range(5))
     check_choice("quality", quality, SUFFIXES)
-    tables = Path(folder) / "data" / "splits" / f"split-{split}"
+    folder = Path(user_path(folder))
+    tables = folder / "data" / "splits" / f"split-{split}"
     rows, parts = [], []
     for part in PARTS:
         table = _read_tracks(tables / f"{SUBSETS[subset]}-{FILE_NAMES[part]}.tsv")
         rows += table
         parts += [part] * len(table)
     _check_once([row[0] for row in rows], tables)
-    root = Path(folder) / "audio" if audio is None else Path(audio)
+    root = folder / "audio" if audio is None else Path(user_path(audio))
     names = [row[3].removesuffix(".mp3") + SUFFIXES[quality] for row in rows]
     paths = _paths(root, names, source="The tables of MTG-Jamendo")
     other = "low" if quality == "full" else "full"
@@ -149,18 +152,28 @@ def load_mtg_jamendo(
 
 def _read_tracks(path: Path) -> list[list[str]]:
     """Return TRACK_ID, ARTIST_ID, ALBUM_ID, PATH, DURATION and the tags of tracks."""
-    header, rows = read_table(path, SOURCE)
-    if header != COLUMNS:
+    table = read_table(path, delimiter="\t", source=SOURCE, is_ragged=True)
+    if table.header != COLUMNS:
         raise ValueError(
-            f"{str(path)!a} has columns {header}; expected {COLUMNS}, separated by "
-            f"tabs, as in {SOURCE}."
+            f"{str(path)!a} has columns {table.header}; expected {COLUMNS}, separated "
+            f"by tabs, as in {SOURCE}."
         )
-    for row in rows:
+    rows = []
+    for number, cells in enumerate(table.rows):
+        row = [clean_name(cell) for cell in cells]
+        row[3:4] = cells[3:4]
         if len(row) < 6 or "" in row[5:]:
             raise ValueError(
-                f"{str(path)!a} has no tags, or an empty one, for {row[0]!a}; expected "
-                f"{COLUMNS} with one or more tags."
+                f"{str(path)!a} has no tags, or an empty one, for {row[0]!a} in line "
+                f"{table.lines[number]}; expected {COLUMNS} with one or more tags."
             )
+        for name, cell in zip(COLUMNS, row, strict=False):
+            if name in ("TRACK_ID", "ARTIST_ID", "PATH") and is_missing(cell):
+                raise ValueError(
+                    f"{table.at(number)} has the {name} {cell!a}; expected one in each "
+                    f"row. Get the tables anew from {SOURCE}."
+                )
+        rows.append(row)
     return rows
 
 

@@ -13,7 +13,9 @@ from sklearn.exceptions import UndefinedMetricWarning
 def check_scores(y_true: Any, y_score: Any) -> tuple[np.ndarray, np.ndarray]:
     truth = indicators(y_true, "y_true")
     if isinstance(y_score, list) and y_score and np.ndim(y_score[0]) == 2:
-        y_score = _positive_columns(y_score)
+        y_score = positive_columns(y_score)
+    if issparse(y_score):
+        y_score = y_score.toarray()
     scores = np.asarray(y_score, dtype=np.float64)
     check_shapes(truth, scores, "y_score")
     if np.isnan(scores).any():
@@ -26,8 +28,19 @@ def check_scores(y_true: Any, y_score: Any) -> tuple[np.ndarray, np.ndarray]:
     return truth, scores
 
 
-def _positive_columns(probabilities: list[Any]) -> np.ndarray:
-    """Return probabilities of 1 from a list of (n_clips, 2), one for each tag."""
+def positive_columns(probabilities: list[Any], classes: Any = None) -> np.ndarray:
+    """Return probabilities of 1 from a list of (n_clips, 2), one for each tag.
+
+    A tag that was all 0 or all 1 in the training set has a single column; `classes`, a
+    list with the classes of each tag, says which.
+    """
+    if classes is not None:
+        return np.column_stack(
+            [
+                np.asarray(columns) @ (np.asarray(known) == 1)
+                for columns, known in zip(probabilities, classes, strict=True)
+            ]
+        )
     for tag, columns in enumerate(probabilities):
         if np.ndim(columns) != 2 or np.shape(columns)[1] != 2:
             raise ValueError(

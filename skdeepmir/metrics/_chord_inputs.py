@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import raise_together
 from skdeepmir.chords import (
     NO_CHORD,
     UNSCORED,
@@ -17,7 +17,7 @@ from skdeepmir.chords import (
     holds_seconds,
     read_chords,
 )
-from skdeepmir.frames import as_sequence
+from skdeepmir.frames import PATH_TYPES, as_sequence
 
 _GAP = 1e-3  # seconds; shorter ones come from rounding
 
@@ -72,13 +72,16 @@ def list_songs(y_true: Any, y_pred: Any, frame_rate: float | None) -> list[Song]
         )
     if frame_rate is None:
         _check_frames_only(truth, estimates)
-    return [
-        _align(
-            _annotation(reference, frame_rate, f"y_true[{i}]"),
-            _annotation(estimate, frame_rate, f"y_pred[{i}]"),
-        )
-        for i, (reference, estimate) in enumerate(zip(truth, estimates, strict=True))
-    ]
+    sides: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"y_true": [], "y_pred": []}
+    errors: list[Exception] = []
+    for side, items in (("y_true", truth), ("y_pred", estimates)):
+        for i, item in enumerate(items):
+            try:
+                sides[side].append(_annotation(item, frame_rate, f"{side}[{i}]"))
+            except (ValueError, FileNotFoundError) as error:
+                errors.append(error)
+    raise_together(errors, f"{len(errors)} annotations cannot be scored")
+    return [_align(*pair) for pair in zip(*sides.values(), strict=True)]
 
 
 def overlay(songs: Sequence[Song]) -> Overlay:
@@ -97,7 +100,8 @@ def overlay(songs: Sequence[Song]) -> Overlay:
 
 
 def _as_list(y: Any, name: str) -> list[Any]:
-    items = as_sequence(y)
+    is_of_frames = isinstance(y, np.ndarray) and y.ndim == 2 and not _holds_songs(y)
+    items = y if is_of_frames else as_sequence(y)
     if isinstance(items, np.ndarray) and items.ndim >= 1:
         items = list(items)
     if not isinstance(items, list) or not items:
@@ -108,8 +112,10 @@ def _as_list(y: Any, name: str) -> list[Any]:
     return items
 
 
-def _is_path(item: Any) -> bool:
-    return isinstance(item, str | os.PathLike)
+def _holds_songs(column: np.ndarray) -> bool:
+    """Tell whether the cells are annotations, rather than labels of single frames."""
+    cells = [cell for cell in column.flat if isinstance(cell, str)]
+    return all(cell.lower().endswith((".lab", ".jams")) for cell in cells)
 
 
 def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
@@ -135,8 +141,11 @@ def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
 def _annotation(
     item: Any, frame_rate: float | None, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    if _is_path(item):
-        return read_chords(item)
+    if isinstance(item, PATH_TYPES):
+        try:
+            return read_chords(item)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{name}: {error}") from error
     if holds_seconds(item):
         return check_intervals(item[0], item[1], name=name)
     frames = np.asarray(item)

@@ -15,6 +15,7 @@ from skdeepmir.metrics._checks import (
     check_shapes,
     defined_mean,
     indicators,
+    positive_columns,
     undefined,
     warn,
 )
@@ -216,17 +217,40 @@ def mean_and_se(values: Any) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
+class _TagScorer(type(make_scorer(auc_tag))):  # type: ignore[misc]
+    """A scorer that knows which tags an estimator has never seen, or always.
+
+    scikit-learn's forests, trees and neighbours give a single column for those, and
+    only their ``classes_`` say of what.
+    """
+
+    def _score(
+        self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any
+    ) -> Any:
+        def call(estimator: Any, method: str, *args: Any, **options: Any) -> Any:
+            found = method_caller(estimator, method, *args, **options)
+            classes = getattr(estimator, "classes_", None)
+            if isinstance(found, list) and isinstance(classes, list):
+                return positive_columns(found, classes)
+            return found
+
+        return super()._score(call, estimator, X, y_true, **kwargs)
+
+
 def _scorer(function: Any, **parameters: Any) -> Any:
-    return make_scorer(
+    scorer = make_scorer(
         function,
         response_method=("decision_function", "predict_proba"),
         **parameters,
     )
+    scorer.__class__ = _TagScorer
+    return scorer
 
 
 #: Scorers for ``cross_validate(scoring=TAG_SCORERS)``, or one of them for a search:
 #: ``GridSearchCV(..., scoring=TAG_SCORERS["auc_tag"])``. They take
-#: ``decision_function`` where there is one, ``predict_proba`` otherwise.
+#: ``decision_function`` where there is one, ``predict_proba`` otherwise. A tag that the
+#: training set lacks has probability 0 by scikit-learn's forests, trees and neighbours.
 TAG_SCORERS = {
     "auc_tag": _scorer(auc_tag),
     "auc_clip": _scorer(auc_clip),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import skdeepmir
+from skdeepmir._disk import shown, user_path
 from skdeepmir._errors import ModelFileError
 from skdeepmir._printable import printable
 from skdeepmir.persistence._forgeries import (
@@ -91,10 +92,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     import sklearn
 
-    path = Path(path).expanduser()
+    given, path = path, Path(user_path(path))
     if not path.exists():
         raise FileNotFoundError(
-            f"There is no file {str(path)!a}. Expected one from skdeepmir.save."
+            f"There is no file {shown(given)}. Expected one from skdeepmir.save."
         )
     try:
         estimator, saved = unsealed(path.read_bytes())

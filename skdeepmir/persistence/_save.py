@@ -9,11 +9,10 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import skdeepmir
-from skdeepmir._disk import written_whole
+from skdeepmir._disk import target_path, written_whole
 from skdeepmir.persistence._load import (
     BAD_FILE,
     BAD_VALUES,
@@ -86,11 +85,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
             f"estimator is {_described(estimator)}; expected an estimator of "
             "scikit-learn or skdeepmir, before the path."
         )
-    path = Path(path).expanduser()
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {str(path.parent)!a} for {path.name!a}. Create it."
-        )
+    path = target_path(path)
     data = _dumped(estimator)
     _refuse_what_is_not_trusted(data)
     sealed = _sealed(data, type(estimator).__name__)

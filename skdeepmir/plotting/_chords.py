@@ -10,6 +10,7 @@ import mir_eval.chord
 import numpy as np
 
 from skdeepmir import chords
+from skdeepmir.frames import PATH_TYPES
 from skdeepmir.metrics._chord_inputs import list_songs
 from skdeepmir.metrics._chord_scorers import frame_rate_of
 
@@ -222,8 +223,8 @@ class _Strip:
 
     @classmethod
     def of(cls, name, annotation, duration):
-        if isinstance(annotation, str | os.PathLike):
-            name_in_errors = f"{name} ({os.fspath(annotation)!a})"
+        if isinstance(annotation, PATH_TYPES):
+            name_in_errors = f"{name} ({os.fsdecode(annotation)!a})"
             annotation = chords.read_chords(annotation)
         else:
             name_in_errors = name
@@ -291,7 +292,7 @@ def _seen_chromagram(estimator, clip):
 
 def _in_seconds(annotation, frame_rate):
     """Return (intervals, labels) or a path from chords in any form."""
-    is_path = isinstance(annotation, str | os.PathLike)
+    is_path = isinstance(annotation, PATH_TYPES)
     if is_path or (len(annotation) == 2 and np.ndim(annotation[0]) == 2):
         return annotation
     duration = len(annotation) / frame_rate

@@ -47,9 +47,11 @@ class ComparisonDisplay:
             height = 1.2 + 0.5 * len(names)
             _, ax = plt.subplots(figsize=(7, height), layout="constrained")
         for place, name in enumerate(names):
-            scores = self.folds.loc[self.folds["pipeline"] == name, self.metric]
+            scores = self.folds.loc[
+                self.folds["pipeline"] == name, self.metric
+            ].dropna()
             ax.plot(scores, [place] * len(scores), "o", color="0.7", ms=4)
-            error = scores.std() / len(scores) ** 0.5
+            error = scores.sem()
             ax.errorbar(
                 scores.mean(), place, xerr=error, fmt="D", color="C0", capsize=4
             )

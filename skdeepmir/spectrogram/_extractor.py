@@ -23,7 +23,7 @@ from skdeepmir._sklearn import (
 )
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._workers import leave_with_parent
-from skdeepmir.audio import AudioError, AudioWarning
+from skdeepmir.audio import AudioError, AudioWarning, DoubtfulAudioWarning
 from skdeepmir.feature_store import FeatureStore
 from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
 
@@ -84,7 +84,12 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         -100 dB. There is no ``top_db``: a frame must not depend on the loudest of its
         clip.
     deltas : {0, 1, 2}, default=0
-        How many time derivatives (over nine frames) to append to each frame.
+        How many time derivatives (over nine frames) to append to each frame. They equal
+        ``librosa.feature.delta(..., mode="nearest")``: beyond both ends the outermost
+        frame is taken to go on. librosa's default, ``mode="interp"``, differs in the
+        first and the last four frames (it fits a polynomial to the outermost nine) and
+        refuses clips of fewer than nine. For that, transform with ``deltas=0`` and call
+        ``librosa.feature.delta(frames, axis=0, order=1)``.
     short : {"pad", "raise"}, default="pad"
         What to do with a clip that is shorter than the longest window: fill it up with
         silence (every clip has at least one frame) or raise an error.
@@ -252,10 +257,11 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         ----------
         X : list of path, list of ndarray of shape (n_samples_i,), or array-like of \
                 shape (n_clips, n_samples)
-            Audio files (str, Path, or a Series or object array of them; their headers
-            are read, nothing is decoded), waveforms at ``sample_rate`` (of
-            ``(n_channels, n_samples)`` the mean over channels is taken), both mixed, or
-            mono waveforms of equal length.
+            Audio files (str or Path, ``~`` is the home folder; their headers are read,
+            nothing is decoded), waveforms at ``sample_rate`` (of ``(n_channels,
+            n_samples)`` the mean over channels is taken), both mixed, or mono waveforms
+            of equal length. A Series, a data frame of pandas or polars with one column
+            and an object array do as well as a list.
         y : array-like of shape (n_clips,), default=None
             Only its length is checked, before hours of extraction rather than after.
 
@@ -284,7 +290,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             See :meth:`transform`.
         """
         recipe = self._recipe()
-        return self._extract(self._fit(X, y, recipe), recipe)
+        return self._extract(self._fit(X, y, recipe), recipe, stacklevel=5)
 
     def transform(self, X):
         """Extract the frames of all clips.
@@ -307,10 +313,21 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             headers of all files are checked before the first is decoded.
         ValueError
             If X is no set of clips, or parameters contradict each other.
+
+        Warns
+        -----
+        AudioWarning
+            If ``on_error="nan"`` made clips NaN.
+        DoubtfulAudioWarning
+            If clips are doubtful, though they can be used: their channels cancel each
+            other, so that features are those of silence, or their samples are far
+            beyond -1 ... 1, as those of 16 bits are in an array of int64 or float64
+            (int16 would be scaled). Files whose features come from the store are not
+            looked at. :func:`~skdeepmir.check_audio` lists them all.
         """
         self._validate_params()
         recipe = self._recipe()
-        return self._extract(self._read(X, recipe, reset=False), recipe)
+        return self._extract(self._read(X, recipe, reset=False), recipe, stacklevel=4)
 
     def set_output(self, *, transform=None):
         """Accept and ignore a container for tables: frames are none.
@@ -389,36 +406,46 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             store = self._store()
             if reset and hasattr(self, "n_features_in_"):
                 del self.n_features_in_
-        checked = [_checked(clip, row, recipe, store) for row, clip in enumerate(clips)]
+        doubts = []
+        checked = [
+            _checked(clip, row, recipe, store, doubts) for row, clip in enumerate(clips)
+        ]
         errors = [error for error in checked if isinstance(error, AudioError)]
         if errors and self.on_error == "raise":
             rows = tuple(error.row for error in errors)
             first = errors[0].at_row(rows[0], rows)
             first.add_note("skdeepmir.drop_bad_audio(X, y) leaves such clips out.")
             raise first
-        return Clips(checked, clips.shape[1] if is_array else None)
+        return Clips(checked, clips.shape[1] if is_array else None, doubts)
 
-    def _extract(self, clips, recipe):
+    def _extract(self, clips, recipe, stacklevel):
         store = self._store()
         # Clips share the cores, so matrix products must not; and one thread makes the
         # result the same for any n_jobs.
         limit = one_blas_thread() if recipe.is_constant_q else nullcontext()
         with limit:
-            frames = Parallel(
+            results = Parallel(
                 n_jobs=self.n_jobs, prefer="threads", return_as="generator"
             )(
                 delayed(_extract_clip)(clip, row, recipe, store, self.on_error)
                 for row, clip in enumerate(clips.items)
             )
-            frames = list(
-                progress(
-                    frames,
-                    total=len(clips.items),
-                    label=f"Extracting {self.kind}",
-                    unit="clips",
-                    verbose=self.verbose,
-                )
+            watched = progress(
+                results,
+                total=len(clips.items),
+                label=f"Extracting {self.kind}",
+                unit="clips",
+                verbose=self.verbose,
             )
+            frames, doubts = [], list(clips.doubts)
+            for extracted, found in watched:
+                frames.append(extracted)
+                doubts += found
+        # A worker process could not warn: its warnings don't reach the user.
+        if doubts:
+            doubts.sort(key=lambda doubt: doubt.row)
+            warning = DoubtfulAudioWarning("used as they are", doubts)
+            warnings.warn(warning, stacklevel=stacklevel)
         problems = [error for error in frames if isinstance(error, AudioError)]
         if problems:
             is_array = clips.n_samples is not None
@@ -426,9 +453,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             shape = n_frames, len(recipe.feature_names())
             for error in problems:
                 frames[error.row] = np.full(shape, np.nan, dtype=np.float32)
-            # A worker process could not: its warnings don't reach the user.
             warning = AudioWarning("made NaN", problems)
-            warnings.warn(warning, stacklevel=4)
+            warnings.warn(warning, stacklevel=stacklevel)
         return frames if clips.n_samples is None else np.stack(frames)
 
 
@@ -437,36 +463,52 @@ class Clips(NamedTuple):
 
     items: list  # a path, a waveform or an AudioError each
     n_samples: int | None  # of each clip, where X was one array
+    doubts: list  # an AudioError for each that is odd about waveforms
 
 
-def _checked(clip, row, recipe, store):
+def _checked(clip, row, recipe, store, doubts):
     """Return a path, or a waveform as float32, or the error that says why not.
 
-    Files whose features are in the store are not opened.
+    Files whose features are in the store are not opened. What is odd about waveforms is
+    added to ``doubts``.
     """
     is_path = audio.is_path(clip)
     if is_path and store is not None and store.holds(clip, recipe.key()):
         return clip
     try:
-        return audio.check_clip(clip, **recipe.limits)
+        checked = audio.check_clip(clip, **recipe.limits)
     except AudioError as error:
         return error.at_row(row)
+    if not is_path:
+        doubts += [e.at_row(row) for e in audio.doubts_of_waveform(clip, checked)]
+    return checked
 
 
 def _extract_clip(clip, row, recipe, store, on_error):
-    """Return the frames of one clip, or say which row is bad."""
+    """Return the frames of one clip, or say which row is bad; and what is odd."""
     leave_with_parent()
     if isinstance(clip, AudioError):  # found before
-        return clip
+        return clip, []
+    listener = audio.Listener()
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # the recipe reports them
-            if store is None or isinstance(clip, np.ndarray):
-                return audio.join_blocks(recipe.frame_blocks(clip))
-            frames = store.fetch(clip, recipe.key(), lambda: recipe.frame_blocks(clip))
-            recipe.refuse_long(len(frames), clip)
-            return frames
+            frames = _frames(clip, recipe, store, listener)
     except AudioError as error:
         located = error.at_row(row)
         if on_error == "nan":
-            return located
+            return located, []
         raise located from located.__cause__
+    if isinstance(clip, np.ndarray):
+        return frames, []
+    doubts = listener.doubts(audio.path_name(clip))
+    return frames, [doubt.at_row(row) for doubt in doubts]
+
+
+def _frames(clip, recipe, store, listener):
+    if store is None or isinstance(clip, np.ndarray):
+        return audio.join_blocks(recipe.frame_blocks(clip, listener))
+    frames = store.fetch(
+        clip, recipe.key(), lambda: recipe.frame_blocks(clip, listener)
+    )
+    recipe.refuse_long(len(frames), clip)
+    return frames

@@ -21,7 +21,7 @@ MEL_KINDS = ("mel", "log_mel", "mfcc")
 FOURIER_KINDS = ("magnitude", "power", *MEL_KINDS)
 CONSTANT_Q_KINDS = ("cqt", "chroma")
 # Counts changes of what is computed: stored features of other versions are not used.
-VERSION = 2
+VERSION = 3
 # Waveforms in memory are taken whole up to this length (48 s at 22,050 Hz), else in
 # blocks that stay in the processor's cache.
 WHOLE, BLOCK = 1 << 20, 1 << 18
@@ -130,7 +130,7 @@ class Recipe:
         """Raise an error for stored features of a file that is too long."""
         n_samples = (n_frames - 1) * self.hop_length  # at least
         name = audio.path_name(path)
-        audio.check_duration(n_samples, self.sample_rate, self.max_duration, name)
+        audio.check_duration(n_samples / self.sample_rate, self.max_duration, name)
 
     def count_frames(self, n_samples: int) -> int:
         """Return the frames of a waveform."""
@@ -141,13 +141,15 @@ class Recipe:
             center=self.center,
         )
 
-    def frame_blocks(self, clip: Any) -> Iterator[np.ndarray]:
+    def frame_blocks(self, clip: Any, listener: Any = None) -> Iterator[np.ndarray]:
         """Yield the frames of a file or a waveform, piece by piece.
 
         Parameters
         ----------
         clip : path or ndarray of shape (n_samples,)
             A file, or a waveform at ``sample_rate``.
+        listener : audio.Listener, optional
+            What looks at the samples of a file.
 
         Yields
         ------
@@ -163,7 +165,7 @@ class Recipe:
         if not isinstance(clip, np.ndarray):
             path = audio.path_name(clip)
             blocks = audio.stream_audio(
-                clip, sample_rate=self.sample_rate, **self.limits
+                clip, sample_rate=self.sample_rate, listener=listener, **self.limits
             )
         elif len(clip) <= WHOLE:
             blocks = iter([clip])
@@ -259,9 +261,13 @@ class Recipe:
 
     def _bins(self, n_fft: int) -> slice:
         """Return the bins of the spectrum between fmin and fmax."""
-        freqs = np.arange(n_fft // 2 + 1) * (self.sample_rate / n_fft)
+        freqs = self._bin_frequencies(n_fft)
         start = int(np.searchsorted(freqs, self.fmin))
         return slice(start, int(np.searchsorted(freqs, self.fmax, "right")))
+
+    def _bin_frequencies(self, n_fft: int) -> np.ndarray:
+        freqs = np.arange(n_fft // 2 + 1) * self.sample_rate / n_fft
+        return np.minimum(freqs, self.sample_rate / 2)  # which rounding may exceed
 
     def _constant_q_parameters(self) -> dict[str, Any]:
         names = ("sample_rate", "fmin", "n_bins", "bins_per_octave")
@@ -285,7 +291,7 @@ class Recipe:
 
     def _fourier_names(self, n_fft: int) -> list[str]:
         if self.kind in ("magnitude", "power"):
-            freqs = np.arange(n_fft // 2 + 1) * (self.sample_rate / n_fft)
+            freqs = self._bin_frequencies(n_fft)
             return [f"{self.kind}_{f:.1f}hz" for f in freqs[self._bins(n_fft)]]
         count = self.n_mfcc if self.kind == "mfcc" else self.n_mels
         return [f"{self.kind}_{i}" for i in range(count)]

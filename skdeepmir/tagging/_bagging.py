@@ -5,13 +5,13 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._groups import check_groups
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import (
     HasMethods,
@@ -22,6 +22,7 @@ from skdeepmir._sklearn import (
     validate_clips,
 )
 from skdeepmir._threads import one_blas_thread
+from skdeepmir.metrics._checks import positive_columns
 from skdeepmir.tagging._targets import Coding, label_array
 
 SMALLEST = 1e-12  # probability in a geometric mean
@@ -146,6 +147,11 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         -------
         self : GroupBaggingClassifier
             The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a clip has no group (None, NaN or an empty string); it names the clip.
         """
         if not is_classifier(self.estimator):
             raise ValueError(
@@ -155,13 +161,9 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         check_clip_labels(y, layout.n_clips, needed_by=self)
         coding = Coding.of(y)
         y = label_array(y)
-        groups = np.arange(layout.n_clips) if groups is None else np.asarray(groups)
-        if pd.isna(groups).any():
-            raise ValueError(
-                f"groups has {pd.isna(groups).sum()} missing values; expected the "
-                "group of each clip."
-            )
-        check_consistent_length(y, groups)
+        if groups is None:
+            groups = np.arange(layout.n_clips)
+        groups = check_groups(groups, layout.n_clips)
         rng = check_random_state(self.random_state)
         draws = [self._draw(groups, y, rng) for _ in range(self.n_estimators)]
         members = [_seeded(clone(self.estimator), rng) for _ in draws]
@@ -246,6 +248,8 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         with one_blas_thread():
             found = member.predict_proba(clips)
         if self._kind == "tags":
+            if isinstance(found, list):  # as from scikit-learn's forests
+                return positive_columns(found, member.classes_)
             return found
         probabilities = np.zeros((len(found), len(self.classes_)))
         probabilities[:, np.searchsorted(self.classes_, member.classes_)] = found

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
+from skdeepmir._disk import user_path
 from skdeepmir.audio import AudioError, AudioWarning
 from skdeepmir.testing._clips import assert_same, output, set_seeds
 from skdeepmir.testing._files import CHECKS
@@ -68,7 +69,7 @@ def check_audio_estimator(estimator, folder=None):
     temporary = tempfile.TemporaryDirectory() if folder is None else nullcontext(folder)
     names = []
     with temporary as folder:
-        made = make_material(Path(folder))
+        made = make_material(Path(user_path(folder)))
         estimator = set_everywhere(estimator, max_duration=LIMIT)
         set_seeds(estimator)
         for check in _list_checks(estimator):

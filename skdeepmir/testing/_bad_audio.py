@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from skdeepmir._disk import user_path
 from skdeepmir.testing._bad_files import (
     RATE,
     add_broken_containers,
@@ -130,7 +131,7 @@ class _Corpus:
     """Collects cases while writing their files under ``root``."""
 
     def __init__(self, root: str | os.PathLike[str], seed: int) -> None:
-        self.root = Path(root)
+        self.root = Path(user_path(root))
         self.root.mkdir(parents=True, exist_ok=True)
         self.rng = np.random.default_rng(seed)
         self.cases: list[BadAudio] = []
@@ -264,7 +265,7 @@ def _add_odd_paths(c: _Corpus) -> None:
     c.item("as_relative", os.path.relpath(good), why=why)
     c.item("as_symlink", str(c.link("link.wav", Path(good).name)))
     c.bad_item("as_url", "file://" + good, "bad_path")
-    why = "never expanded behind one's back"
+    why = "the home folder has none"
     c.bad_item("as_tilde", "~/no_such_clip.wav", "missing", why)
     c.bad_item("as_empty_string", "", "bad_path")
     c.bad_item("as_dash", "-", "missing", "libsndfile takes it for standard input")

@@ -11,16 +11,16 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skdeepmir._errors import check_choice
+from skdeepmir._groups import is_missing
 from skdeepmir.datasets._chord_collections._files import (
+    Folder,
     chord_bunch,
-    existing_folder,
-    find_files,
     fold_name,
     only_file,
-    read_csv,
 )
 from skdeepmir.datasets._collections import find_missing
-from skdeepmir.datasets._loaders import AUDIO_EXTENSIONS
+from skdeepmir.datasets._tables import read_table
+from skdeepmir.datasets._walk import AUDIO_EXTENSIONS
 from skdeepmir.frames import object_array
 
 BILLBOARD_INDEX = "billboard-2.0-index.csv"
@@ -85,6 +85,8 @@ def load_billboard(
     -----
     UserWarning
         If ``missing="drop"`` leaves songs out, with their number.
+        If a link below a folder leads to nothing or back to a folder that it lies in,
+        or a folder may not be read.
 
     See Also
     --------
@@ -122,10 +124,10 @@ def load_billboard(
     check_choice("annotation", annotation, BILLBOARD_ANNOTATIONS)
     check_choice("duplicates", duplicates, ("drop", "keep"))
     check_choice("groups", groups, ("artist", "song"))
-    root = existing_folder(folder)
+    root, recordings = Folder.both(folder, audio_folder)
     targets = _billboard_annotations(root, annotation)
     index = _billboard_index(root, targets)
-    audio = _billboard_audio(existing_folder(audio_folder or folder), index)
+    audio = _billboard_audio(recordings, index)
     ids = sorted(targets)
     if duplicates == "drop":
         ids = _first_of_each(ids, index, audio)
@@ -154,15 +156,15 @@ def load_billboard(
     )
 
 
-def _billboard_annotations(root: Path, annotation: str) -> dict[int, Path]:
+def _billboard_annotations(root: Folder, annotation: str) -> dict[int, Path]:
     """Return the file of each number."""
     files: defaultdict[int, list[Path]] = defaultdict(list)
-    for path in find_files(root, [".lab"]):
+    for path in root.find([".lab"]):
         if path.stem == annotation and path.parent.name.isdecimal():
             files[int(path.parent.name)].append(path)
     if not files:
         raise ValueError(
-            f"{str(root)!a} has no annotations; expected files such as "
+            f"{str(root.path)!a} has no annotations; expected files such as "
             f"'0003/{annotation}.lab' below. Choose another annotation= if those are "
             "there."
         )
@@ -170,27 +172,28 @@ def _billboard_annotations(root: Path, annotation: str) -> dict[int, Path]:
 
 
 def _billboard_index(
-    root: Path, targets: dict[int, Path]
+    root: Folder, targets: dict[int, Path]
 ) -> dict[int, tuple[str, str]]:
     """Return title and artist of each annotated number."""
-    files = [
-        path for path in find_files(root, [".csv"]) if path.name == BILLBOARD_INDEX
-    ]
+    files = [path for path in root.find([".csv"]) if path.name == BILLBOARD_INDEX]
     if not files:
         raise ValueError(
-            f"{BILLBOARD_INDEX} is missing below {str(root)!a}; it is part of McGill "
-            "Billboard, https://ddmal.music.mcgill.ca/research/"
+            f"{BILLBOARD_INDEX} is missing below {str(root.path)!a}; it is part of "
+            "McGill Billboard, https://ddmal.music.mcgill.ca/research/"
             "The_McGill_Billboard_Project_(Chord_Analysis_Dataset)."
         )
     path = only_file(files, "index")
-    table = read_csv(path, ("id", "title", "artist"), ",")
-    index = {
-        int(row["id"]): (row["title"], row["artist"])
-        for row in table
-        if row["id"].isdecimal()
-    }
+    table = read_table(path, ("id", "title", "artist"))
+    numbers = table.column("id")
+    table = table.keep(r for r, number in enumerate(numbers) if number.isdecimal())
+    # Slots of the charts without a song have a number, but no title.
+    titles, artists = table.column("title"), table.column("artist")
+    numbers = [str(int(number)) for number in table.column("id")]
+    row_of = table.rows_by(numbers, "the id")
+    index = {int(i): (titles[row], artists[row]) for i, row in row_of.items()}
     for i in sorted(targets):
-        if not all(index.get(i, ("", ""))):
+        title, artist = index.get(i, ("", ""))
+        if not title or is_missing(artist):
             raise ValueError(
                 f"{str(path)!a} gives no title and artist for {i}, which "
                 f"{str(targets[i])!a} annotates. Add them to its row, or remove the "
@@ -199,10 +202,10 @@ def _billboard_index(
     return {i: index[i] for i in targets}
 
 
-def _billboard_audio(root: Path, index: dict[int, tuple[str, str]]) -> dict[int, str]:
+def _billboard_audio(root: Folder, index: dict[int, tuple[str, str]]) -> dict[int, str]:
     """Return the recording of each number that has one."""
     by_name: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in find_files(root, AUDIO_EXTENSIONS):
+    for path in root.find(AUDIO_EXTENSIONS):
         if path.stem.isdecimal():
             by_name[str(int(path.stem))].append(path)
         elif path.stem == "audio" and path.parent.name.isdecimal():

@@ -1,8 +1,7 @@
-"""What the loaders of chords share: files by name, tables, and what is returned."""
+"""What the loaders of chords share: files by name, and what is returned."""
 
 from __future__ import annotations
 
-import csv
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -12,29 +11,46 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdeepmir.datasets._collections import reading
+from skdeepmir._disk import shown, user_path
+from skdeepmir._groups import check_groups
+from skdeepmir.datasets._walk import list_files
 from skdeepmir.frames import object_array
 
 
-def existing_folder(folder: str | os.PathLike[str]) -> Path:
-    path = Path(folder)
-    if not path.is_dir():
-        raise ValueError(
-            f"{str(path)!a} is no folder; expected that of the annotations, or of the "
-            "recordings as audio_folder."
-        )
-    return path
+class Folder:
+    """A folder, and the files below it, sorted, without hidden ones."""
 
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        path = Path(user_path(folder))
+        if not path.is_dir():
+            raise ValueError(
+                f"{shown(folder)} is not a folder; expected that of the annotations, "
+                "or of the recordings as audio_folder."
+            )
+        self.path = path
+        self.files = [path / name for name in list_files(path, stacklevel=5)]
 
-def find_files(root: Path, extensions: Iterable[str]) -> list[Path]:
-    """Return the files below a folder, sorted, without hidden ones."""
-    return [
-        path
-        for path in sorted(root.rglob("*"))
-        if path.suffix.lower() in extensions
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.is_file()
-    ]
+    @classmethod
+    def both(
+        cls,
+        folder: str | os.PathLike[str],
+        audio_folder: str | os.PathLike[str] | None,
+    ) -> tuple[Folder, Folder]:
+        """Return the folders of annotations and of recordings, which may be one."""
+        root = cls(folder)
+        return root, cls(audio_folder) if audio_folder else root
+
+    def find(self, extensions: Iterable[str]) -> list[Path]:
+        """Return the files with these extensions, in whatever case.
+
+        Links that lead to nothing are among them.
+        """
+        return [
+            path
+            for path in self.files
+            if path.suffix.lower() in extensions
+            and (path.is_file() or not path.exists())
+        ]
 
 
 def fold_name(name: str) -> str:
@@ -64,10 +80,17 @@ def chord_bunch(
     **more: Any,
 ) -> Bunch:
     """Return what a loader of chords returns; `group` says what the groups are."""
+    missing = [p for p in target if isinstance(p, str) and not os.path.isfile(p)]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(target)} annotations are links that lead to "
+            f"nothing, such as {missing[0]!a}. Restore what they lead to, or remove "
+            "them."
+        )
     return Bunch(
         data=data,
         target=object_array(target),
-        groups=object_array(groups),
+        groups=check_groups(groups, len(data)),
         titles=object_array(titles),
         folds=None,
         DESCR=(
@@ -76,18 +99,3 @@ def chord_bunch(
         ),
         **more,
     )
-
-
-def read_csv(
-    path: Path, columns: tuple[str, ...], delimiter: str
-) -> list[dict[str, str]]:
-    """Return the rows of a table that has at least these columns."""
-    with reading(path), open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, delimiter=delimiter)
-        for column in columns:
-            if column not in (reader.fieldnames or []):
-                raise ValueError(
-                    f"{str(path)!a} has no column {column!r}; found "
-                    f"{reader.fieldnames or []}."
-                )
-        return list(reader)

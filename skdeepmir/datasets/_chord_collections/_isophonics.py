@@ -13,15 +13,15 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skdeepmir._errors import check_choice
+from skdeepmir._groups import clean_name
 from skdeepmir.datasets._chord_collections._files import (
+    Folder,
     chord_bunch,
-    existing_folder,
-    find_files,
     fold_name,
     only_file,
 )
 from skdeepmir.datasets._collections import find_missing
-from skdeepmir.datasets._loaders import AUDIO_EXTENSIONS
+from skdeepmir.datasets._walk import AUDIO_EXTENSIONS
 from skdeepmir.frames import object_array
 
 # What lies beside the chords in the archives of Isophonics, with the same file names.
@@ -94,6 +94,8 @@ def load_isophonics(
     -----
     UserWarning
         If ``missing="drop"`` leaves songs out, with their number.
+        If a link below a folder leads to nothing or back to a folder that it lies in,
+        or a folder may not be read.
 
     See Also
     --------
@@ -130,8 +132,9 @@ def load_isophonics(
      array(['The Beatles: Let It Be'], dtype=object))
     """
     check_choice("groups", groups, ("album", "artist"))
-    songs = _isophonics_songs(existing_folder(folder), artists)
-    recordings = _Recordings(existing_folder(audio_folder or folder), songs)
+    root, audio = Folder.both(folder, audio_folder)
+    songs = _isophonics_songs(root, artists)
+    recordings = _Recordings(audio, songs)
     paths = object_array([recordings.find(song) or f"{song.path}.*" for song in songs])
     found = find_missing(
         paths,
@@ -153,14 +156,14 @@ def load_isophonics(
     )
 
 
-def _isophonics_songs(root: Path, artists: Iterable[str] | None) -> list[Song]:
+def _isophonics_songs(root: Folder, artists: Iterable[str] | None) -> list[Song]:
     songs = []
-    for path in find_files(root, [".lab"]):
-        if not set(OTHER_ANNOTATIONS).intersection(path.relative_to(root).parts):
+    for path in root.find([".lab"]):
+        if not set(OTHER_ANNOTATIONS).intersection(path.relative_to(root.path).parts):
             songs.append(_isophonics_song(path))
     if not songs:
         raise ValueError(
-            f"{str(root)!a} has no chord annotations; expected files such as "
+            f"{str(root.path)!a} has no chord annotations; expected files such as "
             "'chordlab/ARTIST/ALBUM/01_-_SONG.lab' below."
         )
     if artists is None:
@@ -189,8 +192,8 @@ def _isophonics_song(path: Path) -> Song:
 
 
 def _plain(name: str) -> str:
-    """Return a title, without underscores and numbers of discs and tracks."""
-    return " - ".join(_without_numbers(_segments(name)))
+    """Return a title, composed, without underscores and numbers of discs and tracks."""
+    return clean_name(" - ".join(_without_numbers(_segments(name))))
 
 
 def _segments(name: str) -> list[str]:
@@ -217,14 +220,14 @@ def _track_number(name: str) -> int | None:
 class _Recordings:
     """The recordings below a folder, found by the title of a song."""
 
-    def __init__(self, root: Path, songs: list[Song]) -> None:
+    def __init__(self, root: Folder, songs: list[Song]) -> None:
         self.artists = {fold_name(song.artist) for song in songs}
         names = self.artists | {fold_name(song.album) for song in songs}
         self.folders: dict[Path, set[str]] = {}
         self.of_title: defaultdict[str, list[Path]] = defaultdict(list)
-        for path in find_files(root, AUDIO_EXTENSIONS):
+        for path in root.find(AUDIO_EXTENSIONS):
             segments = _without_numbers(_segments(path.stem))
-            folders = path.relative_to(root).parent.parts
+            folders = path.relative_to(root.path).parent.parts
             self.folders[path] = {fold_name(_plain(part)) for part in folders}
             # The name may begin with artist and album: "Queen - 01 - Innuendo".
             while len(segments) > 1 and fold_name(segments[0]) in names:

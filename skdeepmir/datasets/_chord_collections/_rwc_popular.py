@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
+from skdeepmir._groups import is_missing
 from skdeepmir.datasets._chord_collections._files import (
+    Folder,
     chord_bunch,
-    existing_folder,
-    find_files,
     only_file,
-    read_csv,
 )
 from skdeepmir.datasets._collections import find_missing
-from skdeepmir.datasets._loaders import AUDIO_EXTENSIONS
+from skdeepmir.datasets._tables import read_table
+from skdeepmir.datasets._walk import AUDIO_EXTENSIONS
 from skdeepmir.frames import object_array
 
 RWC_INFORMATION = "rwc-p.csv"
@@ -72,6 +72,8 @@ def load_rwc_popular(
     -----
     UserWarning
         If ``missing="drop"`` leaves songs out, with their number.
+        If a link below a folder leads to nothing or back to a folder that it lies in,
+        or a folder may not be read.
 
     See Also
     --------
@@ -99,9 +101,9 @@ def load_rwc_popular(
     >>> bunch.titles, bunch.groups
     (array(['RM-P001'], dtype=object), array(['RM-P001'], dtype=object))
     """
-    root = existing_folder(folder)
+    root, recordings = Folder.both(folder, audio_folder)
     targets = _rwc_annotations(root)
-    audio = _rwc_audio(existing_folder(audio_folder or folder), targets)
+    audio = _rwc_audio(recordings, targets)
     singers, titles = _rwc_information(root, targets)
     pieces = sorted(targets)
     paths = object_array(
@@ -135,20 +137,20 @@ def _rwc_name(piece: int) -> str:
     return f"RM-P{piece:03d}"
 
 
-def _rwc_annotations(root: Path) -> dict[int, _RWCAnnotation]:
+def _rwc_annotations(root: Folder) -> dict[int, _RWCAnnotation]:
     """Return the annotation of each piece: all ``.lab``, or else all ``.csv``."""
     files: defaultdict[int, list[Path]] = defaultdict(list)
-    for path in find_files(root, [".lab"]):
+    for path in root.find([".lab"]):
         if match := re.fullmatch(r"N(\d{3})-M\d\d-T\d\d", path.stem):
             files[int(match[1])].append(path)
-    for path in [] if files else find_files(root, [".csv"]):
+    for path in [] if files else root.find([".csv"]):
         match = re.fullmatch(r"RWC_P(\d{3})", path.stem)
-        if match and "chords" in path.relative_to(root).parts:
+        if match and "chords" in path.relative_to(root.path).parts:
             files[int(match[1])].append(path)
     if not files:
         raise ValueError(
-            f"{str(root)!a} has no chord annotations; expected 'N001-M01-T01.lab' or "
-            "'chords/RWC-P/RWC_P001.csv' below."
+            f"{str(root.path)!a} has no chord annotations; expected "
+            "'N001-M01-T01.lab' or 'chords/RWC-P/RWC_P001.csv' below."
         )
     return {
         piece: _rwc_annotation(only_file(paths, f"annotation of {_rwc_name(piece)}"))
@@ -163,11 +165,11 @@ def _rwc_annotation(path: Path) -> _RWCAnnotation:
     return _RWCAnnotation(path, int(match[1]), int(match[2]))
 
 
-def _rwc_audio(root: Path, targets: dict[int, _RWCAnnotation]) -> dict[int, str]:
+def _rwc_audio(root: Folder, targets: dict[int, _RWCAnnotation]) -> dict[int, str]:
     """Return the recording of each piece that has one."""
     piece_on = {(t.disc, t.track): piece for piece, t in targets.items()}
     files: defaultdict[int, list[Path]] = defaultdict(list)
-    for path in find_files(root, AUDIO_EXTENSIONS):
+    for path in root.find(AUDIO_EXTENSIONS):
         named = re.match(r"(?:RM-?P|RWC[_-]?P|N)(\d{3})(?!\d)", path.stem, re.I)
         disc = re.fullmatch(r"rwc-p-m(\d\d)", path.parent.name, re.I)
         if named:
@@ -183,44 +185,48 @@ def _rwc_audio(root: Path, targets: dict[int, _RWCAnnotation]) -> dict[int, str]
 
 
 def _rwc_information(
-    root: Path, targets: dict[int, _RWCAnnotation]
+    root: Folder, targets: dict[int, _RWCAnnotation]
 ) -> tuple[dict[int, str], dict[int, str]]:
     """Return singers and titles of the pieces, both empty where no table is there."""
-    files = [
-        path for path in find_files(root, [".csv"]) if path.name == RWC_INFORMATION
-    ]
+    files = [path for path in root.find([".csv"]) if path.name == RWC_INFORMATION]
     if not files:
         return {}, {}
     path = only_file(files, "table of the pieces")
     columns = ("Piece No.", "Title", "Artist (Vocal)")
-    rows = {}
-    for row in read_csv(path, columns, ","):
-        match = re.fullmatch(r"No\. ?(\d+)", row["Piece No."].strip())
-        if match:
-            rows[int(match[1])] = row
+    table = read_table(path, columns)
+    numbers = [re.fullmatch(r"No\. ?(\d+)", c) for c in table.column("Piece No.")]
+    table = table.keep(row for row, number in enumerate(numbers) if number)
+    pieces = [str(int(number[1])) for number in numbers if number]
+    row_of = table.rows_by(pieces, "the piece")
+    titles, singers = table.column("Title"), table.column("Artist (Vocal)")
+    rows = {int(piece): (titles[r], singers[r]) for piece, r in row_of.items()}
     for piece in sorted(targets):
-        if not all(rows.get(piece, {}).get(column) for column in columns):
+        title, singer = rows.get(piece, ("", ""))
+        if not title or is_missing(singer):
             raise ValueError(
                 f"{str(path)!a} gives no title and singer for piece {piece}, which "
                 f"{str(targets[piece].path)!a} annotates. Complete it, or move it away "
                 "to make each song its own group."
             )
-    singers = {piece: rows[piece]["Artist (Vocal)"].strip() for piece in targets}
-    return singers, {piece: rows[piece]["Title"].strip() for piece in targets}
+    return (
+        {piece: rows[piece][1] for piece in targets},
+        {piece: rows[piece][0] for piece in targets},
+    )
 
 
 def _rwc_target(annotation: _RWCAnnotation) -> str | tuple[np.ndarray, np.ndarray]:
     path = annotation.path
     if path.suffix.lower() == ".lab":
         return str(path)
-    rows = read_csv(path, ("t_start", "t_end", "chord"), ";")
-    try:
-        intervals = [(float(row["t_start"]), float(row["t_end"])) for row in rows]
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{str(path)!a} has a row without times ({error}); expected lines such as "
-            "'0.104;1.858;Ab:min', in seconds."
-        ) from error
-    return np.array(intervals).reshape(-1, 2), object_array(
-        row["chord"] for row in rows
-    )
+    table = read_table(path, ("t_start", "t_end", "chord"), delimiter=";")
+    intervals = []
+    times = zip(table.column("t_start"), table.column("t_end"), strict=True)
+    for row, (start, end) in enumerate(times):
+        try:
+            intervals.append((float(start), float(end)))
+        except ValueError as error:
+            raise ValueError(
+                f"{str(path)!a} has a row without times, line {table.lines[row]} "
+                f"({error}); expected lines such as '0.104;1.858;Ab:min', in seconds."
+            ) from error
+    return np.array(intervals).reshape(-1, 2), object_array(table.column("chord"))

@@ -1,0 +1,142 @@
+"""What is no error but hardly meant: channels that cancel, samples out of scale."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import numpy as np
+
+from skdeepmir.audio._errors import AudioError
+from skdeepmir.audio._files import pcm_to_float
+
+# Of each segment of 2,048 samples, the first 64 are looked at, which takes less than a
+# hundredth of the time of decoding FLAC; of a rest at the end, all.
+SEGMENT, GLIMPSE = 1 << 11, 1 << 6
+CANCELLED = 1e-4  # power of the mean of the channels over theirs: -40 dB
+SILENT = 1e-6  # power of a segment over that of the loudest: -60 dB
+UNSCALED = 100.0  # mean power, where 1 is the most that there can be
+
+
+class Listener:
+    """Look at samples as they pass, and say afterwards what is doubtful about them.
+
+    The mean of two channels is as loud as they are where they are the same, 3 dB softer
+    where they have nothing in common, and silent where one is the other with its sign
+    turned. Encoders leave a rest, so that 40 dB count as silent.
+    """
+
+    def __init__(self) -> None:
+        self.n_seen, self.energy = 0, 0.0
+        # One of each segment: of the mean of the channels, and the mean of theirs.
+        self.power, self.of_channels = array("f"), array("f")
+
+    def hear(self, channels: np.ndarray, mono: np.ndarray) -> None:
+        """Look at some samples.
+
+        Parameters
+        ----------
+        channels : ndarray of shape (n_samples, n_channels)
+            As they are decoded: floats or PCM integers.
+        mono : ndarray of shape (n_samples,), float32
+            Their mean, between about -1 and 1.
+        """
+        whole = len(mono) - len(mono) % SEGMENT
+        if whole:
+            self._look(_glimpses(channels[:whole]), _glimpses(mono[:whole]))
+        if whole < len(mono):
+            self._look(channels[np.newaxis, whole:], mono[np.newaxis, whole:])
+
+    def _look(self, channels: np.ndarray, mono: np.ndarray) -> None:
+        power = np.einsum("ij,ij->i", mono, mono) / mono.shape[1]
+        self.n_seen += len(power)
+        self.energy += float(power.sum())
+        if channels.shape[2] > 1:
+            of_channels = power  # or more
+            if power.min() < CANCELLED:  # others cannot be so far below full scale
+                with np.errstate(over="ignore", invalid="ignore"):  # refused elsewhere
+                    of_channels = np.square(pcm_to_float(channels)).mean(axis=(1, 2))
+            self.power.frombytes(power.tobytes())
+            self.of_channels.frombytes(of_channels.tobytes())
+
+    def doubts(self, path: str | None = None, dtype: Any = None) -> list[AudioError]:
+        """Return what is doubtful, as errors that nobody raises.
+
+        Parameters
+        ----------
+        path : str, optional
+            The file.
+        dtype : dtype, optional
+            Of a waveform.
+
+        Returns
+        -------
+        doubts : list of AudioError
+            With the codes "cancelled" and "unscaled".
+        """
+        found = []
+        share = self._cancelled_share()
+        if share > 0.5:
+            found.append(
+                AudioError(
+                    "cancelled",
+                    "has channels that cancel each other: their mean is over 40 dB "
+                    f"softer than they are in {100 * share:.0f} % of what sounds, and "
+                    "that is what features are made of",
+                    "One channel may be turned over. Use one alone, y[0], or turn it "
+                    "back.",
+                    path,
+                )
+            )
+        power = self.energy / max(self.n_seen, 1)
+        if power > UNSCALED:
+            kind = "" if dtype is None else f" ({dtype})"
+            fix = "If they are of 16 bits, divide by 32768."
+            if dtype is not None and np.dtype(dtype).kind in "iu":
+                fix = "If they are of 16 bits, pass y.astype('int16')."
+            found.append(
+                AudioError(
+                    "unscaled",
+                    f"has samples{kind} whose root mean square is "
+                    f"{np.sqrt(power):.3g}, {10 * np.log10(power):.0f} dB above full "
+                    "scale, which is 1",
+                    f"Expected samples between about -1 and 1. {fix}",
+                    path,
+                )
+            )
+        return found
+
+    def _cancelled_share(self) -> float:
+        """Return in which share of the segments that are not silent channels cancel."""
+        if not self.power:
+            return 0.0
+        power, of_channels = np.array(self.power), np.array(self.of_channels)
+        sounds = of_channels > SILENT * of_channels.max()
+        cancelled = power[sounds] <= CANCELLED * of_channels[sounds]
+        return float(cancelled.mean()) if len(cancelled) else 0.0
+
+
+def _glimpses(x: np.ndarray) -> np.ndarray:
+    """Return the beginning of each segment; (n_segments, GLIMPSE, ...)."""
+    return x.reshape(-1, SEGMENT, *x.shape[1:])[:, :GLIMPSE]
+
+
+def doubts_of_waveform(given: Any, mono: np.ndarray) -> list[AudioError]:
+    """Return what is doubtful about a waveform.
+
+    Parameters
+    ----------
+    given : array-like of shape (n_samples,) or (n_channels, n_samples)
+        As it was given.
+    mono : ndarray of shape (n_samples,), float32
+        What :func:`check_waveform` made of it.
+
+    Returns
+    -------
+    doubts : list of AudioError
+        See :meth:`Listener.doubts`.
+    """
+    y = np.asarray(given)
+    listener = Listener()
+    listener.hear(y.T if y.ndim == 2 else mono[:, np.newaxis], mono)
+    return listener.doubts(dtype=y.dtype)

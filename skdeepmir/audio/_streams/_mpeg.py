@@ -1,0 +1,257 @@
+"""MPEG audio (MP3 and its elder sisters): frames are counted, one by one.
+
+There is no header of the file. A first frame may hold a count ("Xing", "Info" or
+"VBRI") instead of sound; without one libsndfile guesses from the first bit rate.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import BinaryIO, NamedTuple
+
+from skdeepmir.audio._streams._pieces import (
+    BLOCK,
+    FIRST_BLOCK,
+    Piece,
+    Stream,
+    read_blocks,
+)
+
+SYNC = re.compile(rb"\xff[\xe2-\xff]")
+LEADING_JUNK = 1 << 20  # bytes that may come before the first frame
+N_IN_A_ROW = 3  # frames by which MPEG audio is known from what looks like it
+# kbit/s by version (1 or else), layer and four bits.
+KBITS = {
+    (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (1, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (1, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+RATES = (44100, 48000, 32000)  # Hz, halved in version 2 and again in 2.5
+COUNTED = (b"Xing", b"Info")
+INITIALS = b"XI"
+VBRI = 36  # bytes from the beginning of a frame to that word
+HEAD = 1 << 11  # bytes, more than a frame of layer III takes
+ID3V1 = 128  # bytes, at the end
+
+
+class Frame(NamedTuple):
+    """What the four bytes in front of a frame say."""
+
+    kind: tuple[int, int, int, bool]  # version (3 is 2.5), layer, Hz, whether mono
+    n_samples: int  # per channel
+    length: int  # bytes, these four included
+    kbits: int
+    count_at: int  # where "Xing" or "Info" would stand
+
+
+class InfoFrame(NamedTuple):
+    """What the first frame says of all that follow."""
+
+    head: bytes  # that frame
+    at: int  # where "Xing", "Info" or "VBRI" stands in it
+    n_frames: int  # 0 where it does not say
+    n_bytes: int  # this frame included; 0 where it does not say
+    is_believed: bool  # whether libsndfile reads it
+
+
+class Run(NamedTuple):
+    """Frames of one kind that follow each other without a gap."""
+
+    start: int
+    stop: int  # of whole frames
+    n_frames: int
+    frame: Frame  # the first
+    is_constant: bool  # whether all have one bit rate
+    info: InfoFrame | None  # in a frame before the first
+
+
+def mpeg_streams(file: BinaryIO, size: int) -> list[Stream]:
+    """Return the streams of MPEG audio, or all of a file that is something else.
+
+    Without its name: libsndfile would take it for MPEG audio if that says so.
+    """
+    groups: list[list[Run]] = []
+    for run in _runs(file, size):
+        if run.n_frames == 0 and not (run.info and run.info.n_frames):
+            continue
+        # What was spliced in between two frames, such as a tag, is left out.
+        if groups and run.info is None and run.frame.kind == groups[-1][0].frame.kind:
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+    is_only = len(groups) == 1
+    streams = [_stream(file, runs, size, is_only) for runs in groups]
+    return streams or [Stream((range(size),), is_guessed=True)]
+
+
+def skip_id3(file: BinaryIO, position: int) -> int:
+    """Return where an ID3v2 tag ends, which may stand in front of any format."""
+    file.seek(position)
+    head = file.read(10)
+    if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 127:
+        return position
+    a, b, c, d = head[6:10]  # seven bits each
+    has_footer = head[5] & 16
+    return position + (a << 21 | b << 14 | c << 7 | d) + (20 if has_footer else 10)
+
+
+def _stream(file: BinaryIO, runs: list[Run], size: int, is_only: bool) -> Stream:
+    first, info = runs[0], runs[0].info
+    n_frames = sum(run.n_frames for run in runs)
+    pieces: tuple[Piece, ...] = tuple(range(run.start, run.stop) for run in runs)
+    start, n_bytes, fault = first.start, sum(map(len, pieces)), ""
+    if info is not None:
+        start -= len(info.head)
+        n_bytes += len(info.head)
+        if info.n_frames > n_frames and not 0 < info.n_bytes <= n_bytes:
+            fault = f"has {n_frames} of the {info.n_frames} frames that it promises"
+    is_plain = is_only and len(runs) == 1 and start == skip_id3(file, 0)
+    if info is None or not info.is_believed:
+        is_plain &= info is None and first.is_constant
+        is_plain &= size - first.stop in (0, ID3V1)
+        n_samples = n_frames * first.frame.n_samples
+        return Stream(pieces, n_samples, fault, is_file=is_plain, is_guessed=True)
+    if info.n_frames != n_frames:
+        return Stream((_recounted(info, n_frames, n_bytes), *pieces), fault=fault)
+    # libmpg123 complains of other sizes.
+    is_plain &= abs(size - n_bytes) <= size / 200
+    return Stream() if is_plain else Stream((info.head, *pieces))
+
+
+def _recounted(info: InfoFrame, n_frames: int, n_bytes: int) -> bytes:
+    """Return the first frame with the numbers that are right."""
+    head = bytearray(info.head)
+    struct.pack_into(">I", head, info.at + 8, n_frames)
+    has_bytes = head[info.at + 7] & 2
+    if has_bytes:
+        struct.pack_into(">I", head, info.at + 12, n_bytes)
+        is_tagged = head[info.at + 7] & 15 == 15 and len(head) >= info.at + 144
+        if is_tagged and info.n_bytes < n_bytes:
+            # How many of the last samples are no sound was said of another end.
+            head[info.at + 142] &= 0xF0
+            head[info.at + 143] = 0
+    return bytes(head)
+
+
+def _runs(file: BinaryIO, size: int) -> list[Run]:
+    runs: list[Run] = []
+    position = skip_id3(file, 0)
+    while True:
+        stop = size if runs else min(size, position + LEADING_JUNK)
+        start = _next_frame(file, position, stop, size)
+        if start is None:
+            return runs
+        runs.append(_follow(file, start, size))
+        position = skip_id3(file, runs[-1].stop)
+
+
+def _next_frame(file: BinaryIO, position: int, stop: int, size: int) -> int | None:
+    """Return where the next frame begins."""
+    for base, block in read_blocks(file, position, stop, overlap=1):
+        for match in SYNC.finditer(block):
+            if _are_frames(file, base + match.start(), size):
+                return base + match.start()
+    return None
+
+
+def _are_frames(file: BinaryIO, position: int, size: int) -> bool:
+    """Tell whether some frames of one kind begin here, or fill the rest."""
+    kinds = set()
+    for _ in range(N_IN_A_ROW):
+        file.seek(position)
+        frame = parse_frame(file.read(4))
+        if frame is None:
+            return False
+        kinds.add(frame.kind)
+        position += frame.length
+        file.seek(position)
+        if position == size or file.read(3) in (b"TAG", b"ID3", b"APE"):
+            break
+    return len(kinds) == 1 and position <= size
+
+
+def _follow(file: BinaryIO, start: int, size: int) -> Run:
+    """Count frames until something else comes."""
+    file.seek(start)
+    head = file.read(HEAD)
+    first = parse_frame(head)
+    assert first is not None
+    info = _read_info(head[: first.length], first)
+    if info is not None:
+        start += first.length
+    position, n_frames, length = start, 0, 0
+    tag = first.count_at
+    lengths: dict[bytes, int] = {}  # by header: there are few
+    kbits: set[int] = set()
+    is_done, n_read = False, FIRST_BLOCK
+    while not is_done:
+        file.seek(position)
+        block = file.read(n_read)
+        n_read = min(2 * n_read, BLOCK)
+        is_done = position + len(block) >= size or not block
+        if is_done:
+            block += bytes(tag)
+        i, stop = 0, len(block) - tag - 4
+        while i <= stop:
+            known = lengths.get(block[i : i + 4])
+            if known is None:
+                frame = parse_frame(block[i : i + 4])
+                if frame is None or frame.kind != first.kind:
+                    is_done = True
+                    break
+                known = lengths[block[i : i + 4]] = frame.length
+                kbits.add(frame.kbits)
+            if block[i + tag] in INITIALS and block[i + tag : i + tag + 4] in COUNTED:
+                if position + i > start:  # another file was joined
+                    is_done = True
+                    break
+            length = known
+            i += length
+            n_frames += 1
+        position += i
+    if position > size:  # the last one is not whole
+        position -= length
+        n_frames -= 1
+    return Run(start, position, n_frames, first, len(kbits) == 1, info)
+
+
+def _read_info(head: bytes, frame: Frame) -> InfoFrame | None:
+    """Return what a first frame says of those that follow; None if it holds sound."""
+    for at in (frame.count_at, frame.count_at + 2):  # after a checksum
+        if head[at : at + 4] in COUNTED and len(head) >= at + 16:
+            flags, *numbers = struct.unpack_from(">III", head, at + 4)
+            n_frames = numbers.pop(0) if flags & 1 else 0
+            n_bytes = numbers.pop(0) if flags & 2 else 0
+            return InfoFrame(head, at, n_frames, n_bytes, bool(flags & 1))
+    if head[VBRI : VBRI + 4] == b"VBRI" and len(head) >= VBRI + 18:
+        n_bytes, n_frames = struct.unpack_from(">II", head, VBRI + 10)
+        return InfoFrame(head, VBRI, n_frames, n_bytes, False)
+    return None
+
+
+def parse_frame(header: bytes) -> Frame | None:
+    """Return what four bytes say of a frame; None if they begin none.
+
+    Frames of free bit rates do not say how long they are.
+    """
+    if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
+        return None
+    (bits,) = struct.unpack_from(">I", header)
+    version = {0: 3, 2: 2, 3: 1}.get(bits >> 19 & 3)
+    layer = 4 - (bits >> 17 & 3)
+    bit_rate, rate = bits >> 12 & 15, bits >> 10 & 3
+    if version is None or layer == 4 or bit_rate in (0, 15) or rate == 3:
+        return None
+    sample_rate = RATES[rate] >> version - 1
+    kbits = KBITS[min(version, 2), layer][bit_rate]
+    n_samples = 384 if layer == 1 else 1152 if layer == 2 or version == 1 else 576
+    slot = 4 if layer == 1 else 1  # bytes
+    n_slots = n_samples // 8 // slot * 1000 * kbits // sample_rate + (bits >> 9 & 1)
+    is_mono = bits >> 6 & 3 == 3
+    side = (17 if is_mono else 32) if version == 1 else (9 if is_mono else 17)
+    kind = version, layer, sample_rate, is_mono
+    return Frame(kind, n_samples, n_slots * slot, kbits, 4 + side)

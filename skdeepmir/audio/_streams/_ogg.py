@@ -1,0 +1,114 @@
+"""Ogg (Vorbis, Opus, FLAC): the pages of a file, and the streams that are chained.
+
+libsndfile reads the first stream only, and passes over pages that are missing or
+damaged. But pages have numbers and checksums, and the last of a stream is marked.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from skdeepmir.audio._streams._pieces import BLOCK, FIRST_BLOCK, Stream
+
+HEADER = struct.Struct("<4sBBqIIIB")
+CHECKSUM = 22  # bytes before the checksum in a header
+FIRST, LAST = 2, 4  # flags
+VORBIS = b"\1vorbis"
+PAGE = HEADER.size + 255 + 255 * 255  # bytes, at most
+ALL_ONES = 0xFFFFFFFF
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+class Page(NamedTuple):
+    """A page of an Ogg file."""
+
+    start: int
+    stop: int  # beyond the end of the file if it is not whole
+    flags: int
+    position: int  # of its last sample; 0 in headers
+    serial: int  # of its stream
+    number: int
+
+
+def ogg_streams(file: BinaryIO, size: int) -> list[Stream]:
+    """Return the streams of an Ogg file, in their order."""
+    links: list[list[Page]] = []
+    for page in _pages(file, size):
+        is_first = page.flags & FIRST
+        # Streams that are interleaved, as in a film, begin together.
+        if not links or (is_first and not links[-1][-1].flags & FIRST):
+            links.append([])
+        links[-1].append(page)
+    if len(links) < 2:
+        return [_stream(file, pages, size) for pages in links] or [Stream()]
+    starts = [pages[0].start for pages in links]
+    return [
+        _stream(file, pages, size)._replace(pieces=(range(start, stop),))
+        for pages, start, stop in zip(links, starts, [*starts[1:], size], strict=True)
+    ]
+
+
+def _stream(file: BinaryIO, pages: list[Page], size: int) -> Stream:
+    """Return what pages tell of the stream, or the interleaved streams, they are of."""
+    if pages[-1].stop > size:
+        return Stream(fault="ends within a page")
+    n_samples = None
+    last_of: dict[int, Page] = {}
+    for page in pages:
+        last = last_of.get(page.serial)
+        last_of[page.serial] = page
+        if last is None or page.number <= last.number + 1:
+            continue
+        if last.position != 0:
+            n_missing = page.number - last.number - 1
+            found = f"lacks {n_missing} pages after page {last.number}"
+            return Stream(fault=f"{found}, or they are damaged")
+        # A live stream that was joined in the middle: headers, then what was played.
+        file.seek(pages[0].start)
+        if VORBIS in file.read(PAGE):  # Opus is measured right
+            n_samples = max(p.position for p in pages) - page.position
+    if not any(page.flags & LAST for page in last_of.values()):
+        return Stream(n_samples=n_samples, fault="has no last page")
+    return Stream(n_samples=n_samples)
+
+
+def _pages(file: BinaryIO, size: int) -> Iterator[Page]:
+    """Yield the undamaged pages of a file, and the last one if it is not whole."""
+    position, n_bytes = 0, FIRST_BLOCK
+    while position < size:
+        file.seek(position)
+        block = file.read(n_bytes + PAGE)
+        if not block:  # the file was cut meanwhile
+            return
+        i = 0
+        while (found := block.find(b"OggS\0", i, n_bytes + 4)) >= 0:
+            i, start = found, position + found
+            if len(block) < i + HEADER.size:
+                yield Page(start, size + 1, 0, 0, 0, 0)
+                return
+            _, _, flags, last, serial, number, _, n_segments = HEADER.unpack_from(
+                block, i
+            )
+            length = HEADER.size + n_segments
+            length += sum(block[i + HEADER.size : i + length])
+            if i + length > len(block) or _is_undamaged(block[i : i + length]):
+                yield Page(start, start + length, flags, last, serial, number)
+                i += length
+            else:
+                i += 1
+        position += max(i, n_bytes)
+        n_bytes = min(2 * n_bytes, BLOCK)
+
+
+def _is_undamaged(page: bytes) -> bool:
+    """Tell whether the checksum of a page is right.
+
+    It is zlib's of mirrored bytes, itself mirrored, and begins and ends otherwise.
+    """
+    checked = page[:CHECKSUM] + bytes(4) + page[CHECKSUM + 4 :]
+    mirrored = zlib.crc32(checked.translate(MIRRORED), ALL_ONES) ^ ALL_ONES
+    expected = page[CHECKSUM : CHECKSUM + 4].translate(MIRRORED)
+    return mirrored == int.from_bytes(expected, "big")

@@ -1,0 +1,210 @@
+"""Folders with links, loops and names in two spellings: no file is lost in silence."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from skdeepmir import SpectrogramExtractor
+from skdeepmir.audio import AudioError
+from skdeepmir.datasets import (
+    load_audio_folder,
+    load_billboard,
+    load_gtzan,
+    load_isophonics,
+    load_rwc_popular,
+)
+
+NFC, NFD = "M\u00fasica", "Mu\u0301sica"
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def link(folder, name, target):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(target, folder / name)
+
+
+def relative(paths, folder):
+    return [Path(path).relative_to(folder).as_posix() for path in paths]
+
+
+@pytest.fixture
+def silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def test_links_to_classes_albums_and_files_are_followed(tmp_path, silent):
+    here, there = tmp_path / "here", tmp_path / "there"
+    touch(there, "jazz/a.wav", "album/deep/b.wav", "c.wav")
+    touch(here, "rock/d.wav")
+    link(here, "jazz", there / "jazz")
+    link(here, "rock/album", there / "album")
+    link(here, "rock/c.wav", there / "c.wav")
+    bunch = load_audio_folder(here, groups=r"(\w)\.wav")
+    assert relative(bunch.data, here) == [
+        "jazz/a.wav",
+        "rock/album/deep/b.wav",
+        "rock/c.wav",
+        "rock/d.wav",
+    ]
+    assert list(bunch.target) == [0, 1, 1, 1] and list(bunch.groups) == list("abcd")
+    link(tmp_path, "root", here)
+    assert len(load_audio_folder(tmp_path / "root").data) == 4
+
+
+@pytest.mark.parametrize("target", ["itself", "root", "above", "album"])
+def test_a_link_to_a_folder_above_is_told_and_not_walked_again(tmp_path, target):
+    root = tmp_path / "root"
+    touch(root, "jazz/album/a.wav")
+    targets = {"root": root, "above": tmp_path, "album": root / "jazz" / "album"}
+    loop = root / "jazz" / "album" / "again"
+    link(root, "jazz/album/again", targets.get(target, loop))
+    with pytest.warns(UserWarning, match="1 links .*jazz/album/again") as told:
+        bunch = load_audio_folder(root)
+    assert relative(bunch.data, root) == ["jazz/album/a.wav"]
+    assert len(told) == 1 and told[0].filename == __file__
+
+
+def test_two_folders_that_lead_to_each_other_end(tmp_path):
+    touch(tmp_path, "jazz/a.wav", "rock/b.wav")
+    link(tmp_path, "jazz/more", tmp_path / "rock")
+    link(tmp_path, "rock/more", tmp_path / "jazz")
+    with pytest.warns(UserWarning, match="2 links lead back"):
+        bunch = load_audio_folder(tmp_path)
+    found = ["jazz/a.wav", "jazz/more/b.wav", "rock/b.wav", "rock/more/a.wav"]
+    assert relative(bunch.data, tmp_path) == found
+
+
+def test_links_to_nothing_are_told_or_listed_for_the_extractor_to_name(tmp_path):
+    rng = np.random.RandomState(0)
+    for name in ("jazz/a.wav", "rock/b.wav"):
+        (tmp_path / name).parent.mkdir()
+        soundfile.write(tmp_path / name, rng.randn(4000) / 9, 22050)
+    link(tmp_path, "jazz/lost.wav", tmp_path / "nowhere.wav")
+    bunch = load_audio_folder(tmp_path)
+    row = relative(bunch.data, tmp_path).index("jazz/lost.wav")
+    with pytest.raises(AudioError) as caught:
+        SpectrogramExtractor().fit(bunch.data).transform(bunch.data)
+    assert (caught.value.code, caught.value.row) == ("missing", row)
+    link(tmp_path, "pop", tmp_path / "not mounted")
+    link(tmp_path, "rock/album", tmp_path / "not mounted")
+    with pytest.warns(UserWarning, match="2 links lead to nothing, such as '.*pop'"):
+        assert len(load_audio_folder(tmp_path).data) == 3
+
+
+def test_folders_that_may_not_be_read_are_told(tmp_path, monkeypatch):
+    touch(tmp_path, "jazz/a.wav", "jazz/secret/b.wav", "rock/c.wav")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if Path(folder).name == "secret":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
+    with pytest.warns(UserWarning, match="1 folders may not be .*jazz/secret"):
+        assert len(load_audio_folder(tmp_path).data) == 2
+    with pytest.raises(PermissionError, match="secret"):
+        load_audio_folder(tmp_path / "jazz" / "secret")
+
+
+def test_files_in_no_class_folder_are_told(tmp_path):
+    touch(tmp_path, "jazz/a.WAV", "b.wav", "c.Mp3", "notes.txt", ".d.wav")
+    with pytest.warns(UserWarning, match="2 files such as 'b.wav' lie in no class"):
+        assert relative(load_audio_folder(tmp_path).data, tmp_path) == ["jazz/a.WAV"]
+    with pytest.raises(ValueError, match="no sub-folder .*1 files such as 'a.WAV' lie"):
+        load_audio_folder(tmp_path / "jazz")
+
+
+@pytest.mark.parametrize("name", ["b.ape", "b.M4B", "b.wv"])
+def test_files_of_formats_that_no_decoder_knows_are_told(tmp_path, name):
+    touch(tmp_path, "jazz/a.wav", f"jazz/{name}", "jazz/video.mp4/c.wav")
+    with pytest.warns(UserWarning, match=f"1 files such as 'jazz/{name}'"):
+        assert len(load_audio_folder(tmp_path).data) == 2
+
+
+def test_a_class_in_two_spellings_is_one(tmp_path, silent):
+    touch(tmp_path, f"{NFC}/a.wav", f"{NFD}/b.wav", "Jazz/c.wav", "jazz/d.wav")
+    if len(os.listdir(tmp_path)) < 4:
+        pytest.skip("this file system joins spellings itself")
+    bunch = load_audio_folder(tmp_path)
+    assert bunch.target_names.tolist() == ["Jazz", NFC, "jazz"]
+    label = {
+        Path(path).name: name
+        for path, name in zip(bunch.data, bunch.target_names[bunch.target], strict=True)
+    }
+    assert label == {"a.wav": NFC, "b.wav": NFC, "c.wav": "Jazz", "d.wav": "jazz"}
+    assert all(os.path.isfile(path) for path in bunch.data)
+    gtzan = load_gtzan(tmp_path, filtered=False)
+    assert gtzan.target_names.tolist() == ["Jazz", NFC, "jazz"]
+
+
+@pytest.mark.parametrize("on_disk", [NFC, NFD])
+@pytest.mark.parametrize("asked", [NFC, NFD])
+def test_groups_match_names_in_either_spelling(tmp_path, on_disk, asked):
+    touch(tmp_path, f"jazz/{on_disk} 1.wav", "jazz/Abba 1.wav")
+    mapping = {f"jazz/{asked} 1.wav": asked, "jazz/Abba 1.wav": "Abba "}
+    for groups in (mapping, rf"/(Abba|{asked}) "):
+        assert list(load_audio_folder(tmp_path, groups=groups).groups) == ["Abba", NFC]
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        r"/(a)?",
+        r"/(a*)",
+        r"(?:(a)|b)\.wav",
+        {"jazz/a.wav": "a", "jazz/b.wav": None},
+        {"jazz/a.wav": "a", "jazz/b.wav": np.nan},
+        {"jazz/a.wav": "a", "jazz/b.wav": " "},
+        {"jazz/a.wav": "a"},
+    ],
+)
+def test_files_without_a_group_are_named(tmp_path, groups):
+    touch(tmp_path, "jazz/a.wav", "jazz/b.wav")
+    with pytest.raises(ValueError, match="no group for 1 of 2 files, .*'jazz/b.wav'"):
+        load_audio_folder(tmp_path, groups=groups)
+
+
+# Chords -------------------------------------------------------------------------------
+
+
+def test_collections_of_chords_follow_links_and_tell_of_loops(tmp_path):
+    store, root = tmp_path / "store", tmp_path / "root"
+    touch(store, "Jazz/01 Mustapha.lab", "audio/01 Mustapha.flac")
+    link(root, "chordlab/Queen/Jazz", store / "Jazz")
+    link(root, "audio", store / "audio")
+    bunch = load_isophonics(root)
+    assert relative(bunch.data, root) == ["audio/01 Mustapha.flac"]
+    assert list(bunch.groups) == ["Queen: Jazz"]
+    link(store, "Jazz/loop", root)
+    with pytest.warns(UserWarning, match="1 links lead back") as told:
+        assert len(load_isophonics(root).data) == 1
+    assert len(told) == 1 and told[0].filename == __file__
+
+
+def test_an_annotation_that_is_a_link_to_nothing_is_named(tmp_path):
+    touch(tmp_path, "audio/RM-P001.wav", "audio/RM-P002.wav", "N001-M01-T01.lab")
+    link(tmp_path, "N002-M01-T02.lab", tmp_path / "nowhere.lab")
+    with pytest.raises(ValueError, match="1 of 2 annotations .*N002-M01-T02.lab"):
+        load_rwc_popular(tmp_path)
+
+
+def test_a_recording_that_is_a_link_to_nothing_is_missing(tmp_path):
+    touch(tmp_path, "0003/full.lab", "0004/full.lab", "0004/audio.wav")
+    (tmp_path / "billboard-2.0-index.csv").write_text(
+        "id,title,artist\n3,I Don't Mind,James Brown\n4,You've Got a Friend,Tata\n"
+    )
+    link(tmp_path, "0003/audio.flac", tmp_path / "nowhere.flac")
+    with pytest.raises(ValueError, match="1 of 2 audio files .*0003/audio.flac"):
+        load_billboard(tmp_path)

@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN = .venv/bin
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow test-machines lint clean
 
 demo: .venv/installed  ## compare pipelines on synthesised music
 	$(BIN)/python examples/compare_pipelines.py --out results
@@ -15,6 +15,11 @@ test: .venv/installed lint  ## everything but the slow tests
 test-slow: .venv/installed  ## all tests
 	$(PYTEST) -m ""
 
+# The tests as on other processors, with a load and on newer Pythons: some hours. A part
+# by ONLY="Haswell load"; an environment that there is by PYTHONS="3.13=/path/bin/python".
+test-machines: .venv/installed $(if $(ONLY)$(PYTHONS),,.venv-3.12/installed .venv-3.13/installed)
+	$(BIN)/python -m tests.machines $(if $(ONLY),--only $(ONLY)) $(if $(PYTHONS),--python $(PYTHONS))
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -25,5 +30,10 @@ lint: .venv/installed
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[test]"
 	touch $@
 
+.venv-%/installed: pyproject.toml constraints-newest.txt
+	python$* -m venv .venv-$*
+	.venv-$*/bin/pip install -q --disable-pip-version-check -c constraints-newest.txt -e ".[test]"
+	touch $@
+
 clean:
-	rm -rf .venv results
+	rm -rf .venv .venv-3.* results

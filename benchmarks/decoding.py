@@ -11,7 +11,7 @@ import librosa
 import numpy as np
 import soundfile
 
-from skdeepmir.audio import _files, read_audio
+from skdeepmir.audio import _opening, read_audio
 from skdeepmir.audio._streams import Stream
 from skdeepmir.audio._streams._mpeg import parse_frame
 
@@ -69,7 +69,7 @@ def main():
     def believed(path, rate):
         """Decode as the header says, as before."""
         with mock.patch.object(
-            _files, "find_streams", lambda file, **_: [Stream(is_guessed=True)]
+            _opening, "find_streams", lambda file, **_: [Stream(is_guessed=True)]
         ):
             return read_audio(path, sample_rate=rate)
 

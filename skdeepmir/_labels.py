@@ -9,7 +9,15 @@ from scipy.sparse import issparse
 
 from skdeepmir.frames import object_array
 
-__all__ = ["check_each_label", "refuse_label_lists"]
+__all__ = ["check_each_label", "dense_labels", "refuse_label_lists"]
+
+
+def dense_labels(y: Any) -> Any:
+    """Return labels as they are, but a sparse matrix of tags as an array.
+
+    It is small beside the clips.
+    """
+    return y.toarray() if issparse(y) else y
 
 
 def check_each_label(y: Any, needs_numbers: bool) -> None:
@@ -22,8 +30,7 @@ def check_each_label(y: Any, needs_numbers: bool) -> None:
     needs_numbers : bool
         Whether any numbers will do, and only numbers, as for a regressor.
     """
-    if issparse(y):
-        return
+    y = dense_labels(y)
     refuse_label_lists(y)
     if isinstance(y, list | tuple) and not any(map(_is_row, y)):
         y = object_array(y)  # NumPy would spell numbers and None out beside strings

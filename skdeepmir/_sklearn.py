@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from sklearn.base import _fit_context, is_classifier, is_regressor
+import sklearn.base
+from sklearn.base import is_classifier, is_regressor
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -62,9 +65,59 @@ __all__ = [
     "check_clip_labels",
     "check_consistent_length",
     "fit_inside",
+    "parameters_of",
+    "plain",
     "validate_clips",
     "validate_frames",
 ]
+
+
+def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Any], Any]:
+    """Decorate ``fit`` and its kind as scikit-learn does; one that fails is undone.
+
+    Whatever ends it, also Ctrl-C, the estimator has the attributes from before. They
+    are not copied: a fit puts new values in the place of fitted ones, and does not
+    change these.
+    """
+    in_context = sklearn.base._fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+
+    def decorate(fit: Any) -> Any:
+        fit = in_context(fit)
+
+        @wraps(fit)
+        def fit_or_undo(estimator: Any, *args: Any, **options: Any) -> Any:
+            before = vars(estimator).copy()
+            try:
+                return fit(estimator, *args, **options)
+            except BaseException:
+                estimator.__dict__ = before
+                raise
+
+        return fit_or_undo
+
+    return decorate
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter with Python's scalars in place of NumPy's, also inside it.
+
+    torch and threadpoolctl know no other, and float32 would go on through sums.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return (list if isinstance(value, list) else tuple)(map(plain, value))
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return value
+
+
+def parameters_of(estimator: Any) -> SimpleNamespace:
+    """Return the parameters of an estimator, each :func:`plain`, to compute with."""
+    names = estimator.get_params(deep=False)
+    return SimpleNamespace(**{name: plain(value) for name, value in names.items()})
 
 
 def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) -> None:
@@ -171,10 +224,11 @@ def validate_clips(
     """
     leave_with_parent()
     name = type(estimator).__name__
-    n_features = None if reset else estimator.n_features_in_
-    rows, layout = (stack_clips if stack else list_clips)(
-        X, n_features=n_features, owner=name
-    )
+    expected: dict[str, Any] = {"owner": name}
+    if not reset:
+        expected["n_features"] = estimator.n_features_in_
+        expected["names"] = getattr(estimator, "feature_names_in_", None)
+    rows, layout = (stack_clips if stack else list_clips)(X, **expected)
     if not reset and estimator._fitted_on_clips and not layout.has_clips:
         raise ValueError(
             f"X is one array of shape {np.shape(X)}, but {name} was fitted on clips. "
@@ -183,12 +237,14 @@ def validate_clips(
     if layout.has_clips and not stack:
         common = np.result_type(*{clip.dtype for clip in rows})
         first = rows[0].astype(common, copy=False)
+        first = _named(first, layout)
         first = validate_data(
             estimator, first, reset=reset, dtype=dtype, **check_params
         )
         rows = [_cast(clip, first.dtype, i) for i, clip in enumerate(rows)]
     else:
         with np.errstate(over="ignore"):  # noticed there
+            rows = _named(rows, layout)
             rows = validate_data(
                 estimator, rows, reset=reset, dtype=dtype, **check_params
             )
@@ -197,6 +253,15 @@ def validate_clips(
     if reset:
         estimator._fitted_on_clips = layout.has_clips
     return rows, layout
+
+
+def _named(rows: Any, layout: ClipLayout) -> Any:
+    """Return frames as a data frame if clips are, for scikit-learn to see names."""
+    if layout.names is None:
+        return rows
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=layout.names, copy=False)
 
 
 def _cast(clip: np.ndarray, dtype: Any, number: int) -> np.ndarray:

@@ -64,6 +64,8 @@ def limit_threads(n_threads: int | None) -> Iterator[None]:
         return
     import torch
 
+    n_threads = int(n_threads)  # of NumPy's numbers they know none
+
     # Selected, so that BLAS is not put back as well, with others inside.
     openmp = threadpoolctl.ThreadpoolController().select(user_api="openmp")
     depth = getattr(_HERE, "depth", 0)

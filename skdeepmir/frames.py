@@ -34,6 +34,7 @@ class ClipLayout:
 
     container: str  # "rows" (2-D), "array" (3-D) or "list"
     n_frames: np.ndarray  # (n_clips,) int
+    names: list[str] | None = None  # of features, where clips are data frames
 
     @property
     def n_clips(self) -> int:
@@ -110,10 +111,28 @@ def holds_clips(X: Any) -> bool:
     items = as_sequence(X)
     if getattr(items, "ndim", None) == 3:
         return True
-    return isinstance(items, list) and any(getattr(x, "ndim", 0) >= 2 for x in items)
+    return isinstance(items, list) and any(map(_is_matrix, items))
 
 
-def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
+def _is_matrix(item: Any) -> bool:
+    return len(getattr(item, "shape", ())) >= 2  # data frames of polars have no ndim
+
+
+def _matrix(clip: Any) -> np.ndarray:
+    """Return a clip as an array; of a data frame, whose columns are contiguous, a copy.
+
+    In another order of memory sums would be other bits.
+    """
+    return np.asarray(clip, order=None if isinstance(clip, np.ndarray) else "C")
+
+
+def list_clips(
+    X: Any,
+    *,
+    n_features: int | None = None,
+    names: Sequence[str] | None = None,
+    owner: str = "this",
+):
     """Check a set of clips and return its matrices.
 
     Parameters
@@ -125,6 +144,8 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
         scikit-learn's ``validate_data``.
     n_features : int, optional
         Features per frame that are expected, where something was fitted before.
+    names : sequence of str, optional
+        Their names, likewise.
     owner : str, default="this"
         Who expects them, for the error message.
 
@@ -140,7 +161,8 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
     ------
     ValueError
         If there is no clip, or a clip has no frames, other dimensions or features than
-        the rest, or values that are not finite. The message names the clip.
+        the rest (as data frames, also in another order), or values that are not finite.
+        The message names the clip.
     """
     if found := what_is_no_set(X):
         raise ValueError(_not_frames(f"X is {found}", owner))
@@ -154,6 +176,7 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
             )
         return X, ClipLayout("rows", np.array([], dtype=np.intp))
 
+    shared = None
     if getattr(items, "ndim", None) == 3:
         items = np.asarray(items)
         container, clips = "array", list(items)
@@ -165,11 +188,13 @@ def list_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
         for i, item in enumerate(items):
             if _is_no_row(item):
                 raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
-        container, clips = "list", [np.asarray(clip) for clip in items]
+        container, clips = "list", [_matrix(clip) for clip in items]
 
     _check_each_clip(clips, n_features, owner)
+    if container == "list":
+        shared = _common_names(items, names, owner)
     n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
-    return clips, ClipLayout(container, n_frames)
+    return clips, ClipLayout(container, n_frames, shared)
 
 
 def what_is_no_set(X: Any) -> str:
@@ -232,17 +257,15 @@ def _not_frames(found: str, owner: str) -> str:
     )
 
 
-def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
+def stack_clips(X: Any, **expected: Any):
     """Put the frames of all clips below each other.
 
     Parameters
     ----------
     X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-        See :func:`list_clips`, as are ``n_features``, ``owner`` and the errors.
-    n_features : int, optional
-        Features per frame that are expected.
-    owner : str, default="this"
-        Who expects them.
+        See :func:`list_clips`, also for the errors.
+    **expected : dict
+        ``n_features``, ``names`` and ``owner``, likewise.
 
     Returns
     -------
@@ -251,7 +274,7 @@ def stack_clips(X: Any, *, n_features: int | None = None, owner: str = "this"):
     layout : ClipLayout
         What :func:`split_clips` needs to undo this.
     """
-    clips, layout = list_clips(X, n_features=n_features, owner=owner)
+    clips, layout = list_clips(X, **expected)
     if layout.container == "rows":
         return X, layout
     if layout.container == "array":
@@ -292,6 +315,39 @@ def _check_each_clip(
                 f"clip {i} contains NaN or infinity: {clip[frame, feature]} in frame "
                 f"{frame}, feature {feature}; expected finite values."
             )
+
+
+def _common_names(
+    clips: Sequence[Any], names: Sequence[str] | None, owner: str
+) -> list[str] | None:
+    """Return the columns of data frames, which must be the same; None if some has none.
+
+    As in scikit-learn, columns have names if these are strings.
+    """
+    expected, source = names, f"{owner} was fitted with"
+    have_names = True
+    for i, clip in enumerate(clips):
+        found = list(getattr(clip, "columns", ()))
+        is_name = [isinstance(name, str) for name in found]
+        if not any(is_name):
+            have_names = False
+            continue
+        if not all(is_name):
+            raise TypeError(
+                f"clip {i} has the column {found[is_name.index(False)]!r} besides "
+                "names; expected a string for each, or numbers alone. Convert them: "
+                "clip.columns = clip.columns.astype(str)."
+            )
+        if expected is None:
+            expected, source = found, f"clip {i} has"
+        for k, (name, other) in enumerate(zip(found, expected, strict=True)):
+            if name != other:
+                raise ValueError(
+                    f"clip {i} has the column {name!a} in place {k}, where {source} "
+                    f"{other!a}. The feature names should match, and must be in the "
+                    "same order: reorder the columns, as by clip[names]."
+                )
+    return list(found) if have_names else None
 
 
 def split_clips(rows: np.ndarray, layout: ClipLayout) -> Any:

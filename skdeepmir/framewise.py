@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skdeepmir._labels import dense_labels
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     HasMethods,
@@ -18,6 +19,7 @@ from skdeepmir._sklearn import (
     _fit_context,
     check_clip_labels,
     fit_inside,
+    plain,
     validate_clips,
 )
 from skdeepmir._threads import one_blas_thread
@@ -69,7 +71,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         What the columns are, if the transformer tells.
 
@@ -84,7 +86,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     ``set_output`` leaves them alone.
 
     NumPy multiplies matrices on one thread meanwhile, so that results are the same bits
-    wherever it runs.
+    wherever it runs on one machine.
 
     References
     ----------
@@ -240,14 +242,15 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             try:
                 with one_blas_thread():
                     fit_inside(self, inner, lambda: inner.fit(sample, labels), X, y)
-                _silence_weak_components(inner, self.whitening_floor)
+                _silence_weak_components(inner, plain(self.whitening_floor))
             except np.linalg.LinAlgError as error:
                 raise ValueError(
                     f"{type(inner).__name__}.fit found no solution ({error}) for "
                     f"frames with values up to {np.abs(sample).max():.3g}. Scale them."
                 ) from error
         if hasattr(inner, "get_feature_names_out"):
-            self.feature_names_ = inner.get_feature_names_out()
+            names = _check_feature_names_in(self)
+            self.feature_names_ = inner.get_feature_names_out(names)
         return rows, layout
 
     def _draw_frames(self, rows, layout, y):
@@ -258,7 +261,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             drawn = rng.choice(len(rows), self.max_frames, replace=False)
             drawn.sort()  # in the order of memory
             rows, clip_of_row = rows[drawn], clip_of_row[drawn]
-        return rows, None if y is None else np.asarray(y)[clip_of_row]
+        return rows, None if y is None else np.asarray(dense_labels(y))[clip_of_row]
 
     def _apply(self, method, rows, layout):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -14,6 +14,7 @@ from skdeepmir._sklearn import (
     StrOptions,
     _fit_context,
     check_clip_labels,
+    plain,
     validate_clips,
 )
 from skdeepmir.frames import pack_clips
@@ -69,7 +70,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         What the columns of a row are, such as "std_2.5s_x3": function, window, feature.
     window_frames_ : tuple of int or None
@@ -258,7 +259,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             return None
         if isinstance(window, Real) and window > 0:
             if self.frame_rate is not None:
-                return max(1, round(window * self.frame_rate))
+                return max(1, round(plain(window) * plain(self.frame_rate)))
             if isinstance(window, Integral):
                 return int(window)
         expected = (
@@ -327,7 +328,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         return np.concatenate(columns, axis=1)
 
     def _hop(self, length):
-        return max(1, round(length * (1 - self.overlap)))
+        return max(1, round(length * (1 - plain(self.overlap))))
 
     def _pool_scale(self, clip, length, mean=False):
         """Return the statistics of all windows of one length, or the mean over them."""

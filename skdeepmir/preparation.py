@@ -14,7 +14,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, validate_clips
+from skdeepmir._sklearn import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    plain,
+    validate_clips,
+)
 from skdeepmir.frames import pack_clips
 
 
@@ -135,7 +141,7 @@ class ClipNormalizer(_Preparation):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------
@@ -170,8 +176,8 @@ class ClipNormalizer(_Preparation):
 
     def _apply(self, clips):
         if self.method == "peak":
-            levels = clips - clips.max(axis=(1, 2), keepdims=True)
-            return levels if self.floor is None else np.maximum(levels, self.floor)
+            levels, floor = clips - clips.max(axis=(1, 2), keepdims=True), self.floor
+            return levels if floor is None else np.maximum(levels, plain(floor))
         if self.method == "mean":
             mean = clips.mean(axis=1, keepdims=True, dtype=np.float64)
             return clips - mean.astype(clips.dtype)
@@ -207,7 +213,7 @@ class FrameStacker(_Preparation):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------
@@ -270,7 +276,7 @@ class BandShifter(_Preparation):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     Examples
     --------

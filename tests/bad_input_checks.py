@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skdeepmir.audio import AudioError
+from skdeepmir.testing._material import patience
 
 
 def set_all(estimator, **values):
@@ -27,8 +28,8 @@ def outcome(estimator, X):
     return estimator.predict(X)
 
 
-def within(seconds, call):
-    """Return what a call returns or raises, or fail if it takes longer."""
+def answer(call):
+    """Return what a call returns or raises, or fail if it hangs."""
     result = []
 
     def run():
@@ -39,8 +40,8 @@ def within(seconds, call):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds)
-    assert result, f"no answer within {seconds} s"
+    thread.join(limit := patience())
+    assert result, f"no answer within {limit:.0f} s"
     return result[0]
 
 

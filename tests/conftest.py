@@ -23,7 +23,11 @@ VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 DEFAULT_SEED = 42
 
 hypothesis.settings.register_profile(
-    "default", derandomize=True, max_examples=25, deadline=None
+    "default",
+    derandomize=True,
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # a matter of the machine
 )
 hypothesis.settings.register_profile(
     "thorough", hypothesis.settings.get_profile("default"), max_examples=500

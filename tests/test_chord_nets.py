@@ -140,7 +140,7 @@ def test_a_net_that_sees_the_chord_before_is_decoded_in_three_ways():
             likelihoods[decoder].append(np.log(p[np.arange(len(p)), codes]).sum())
             if decoder == "argmax":  # greedy: the best label of each step
                 assert (p.argmax(axis=1) == codes).all()
-    assert np.sum(likelihoods["beam"]) >= np.sum(likelihoods["argmax"])
+    assert np.sum(likelihoods["beam"]) >= np.sum(likelihoods["argmax"]) - 1e-6
     del recognizer.transition_  # is not needed
     assert recognizer.score(clips, y) > 0.9
 

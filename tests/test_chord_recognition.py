@@ -167,6 +167,24 @@ def test_numbers_are_classes_of_another_kind(recognizer):
         recognizer.fit(clips, [numbers[0] + 0.5, *numbers[1:]])
 
 
+@pytest.mark.parametrize("transpose", [False, True])
+def test_covariances_are_right_far_from_zero_and_from_each_other(transpose):
+    rng = np.random.RandomState(0)
+    clips = [rng.randn(200, 12) + far for far in (0, 1e9)]
+    labels = [["N"] * 200, ["C:maj"] * 200]
+    recognizer = GaussianChordRecognizer(transpose=transpose, shrinkage=0.1)
+    recognizer.fit(clips, labels)
+    for clip, (label, *_) in zip(clips, labels, strict=True):
+        keys = [np.roll(clip, k, axis=1) for k in range(12)]
+        is_same_in_all_keys = transpose and label == "N"
+        frames = np.concatenate(keys) if is_same_in_all_keys else clip
+        covariance = np.cov(frames.T, bias=True)
+        expected = 0.9 * covariance + 0.1 * np.eye(12) * np.trace(covariance) / 12
+        found = recognizer.covariances_[list(recognizer.classes_).index(label)]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    assert (np.concatenate(recognizer.predict(clips)) == np.concatenate(labels)).all()
+
+
 # Decoding
 
 

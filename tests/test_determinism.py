@@ -24,6 +24,7 @@ from reliability.determinism import (
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from skdeepmir._threads import limit_threads, one_blas_thread
+from skdeepmir.testing._material import patience
 
 WIDE = {"n_features": 96, "longest": 200}  # so that BLAS would use several threads
 PREDICTORS = [
@@ -140,12 +141,12 @@ def test_blas_stays_on_one_thread_until_the_last_is_done():
     def hold():
         with one_blas_thread():
             entered.set()
-            go_on.wait(10)
+            go_on.wait(patience())
 
     with threadpoolctl.threadpool_limits(2):
         other = threading.Thread(target=hold)
         other.start()
-        assert entered.wait(10)
+        assert entered.wait(patience())
         with one_blas_thread():
             assert blas_threads() == {1}
         assert blas_threads() == {1}

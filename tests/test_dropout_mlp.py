@@ -317,7 +317,8 @@ def test_the_module_gives_the_logits():
     classifier = net(20, 10).fit(X, y)
     with torch.no_grad():
         logits = classifier.module_(torch.from_numpy(X)).numpy()
-    np.testing.assert_array_equal(classifier.decision_function(X), logits)
+    # Here torch may use other numbers of threads.
+    np.testing.assert_allclose(classifier.decision_function(X), logits, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["rbm", "dbm", "denoising_autoencoder"])
@@ -515,7 +516,7 @@ def test_predicting_before_fitting_is_refused():
 
 def test_a_pipeline_is_cross_validated_and_routes_weights():
     X, y = problem()
-    pipeline = make_pipeline(StandardScaler(), net(max_epochs=30))
+    pipeline = make_pipeline(StandardScaler(), net(max_epochs=30, learning_rate=0.01))
     assert cross_val_score(pipeline, X, y, n_jobs=2).mean() > 0.6
     pipeline.fit(X, y, dropoutmlpclassifier__sample_weight=1.0 + y)
 

@@ -395,14 +395,14 @@ def test_bad_parameters_are_named(parameters, message):
 
 def test_a_stream_of_clips_is_learned_pass_by_pass():
     clips, _ = make_clips(40)
-    learner = DBNFeatureLearner((10,), random_state=0)
+    learner = DBNFeatureLearner((10,), learning_rate=0.05, random_state=0)
     errors = []
-    for _ in range(5):
+    for _ in range(10):
         for start in range(0, 40, 10):
             assert learner.partial_fit(clips[start : start + 10]) is learner
         errors.append(learner.reconstruction_errors_[0][-1])
-    assert learner.n_passes_ == 20
-    assert errors[-1] < errors[0]
+    assert learner.n_passes_ == 40
+    assert errors[-1] < 0.9 * errors[0]  # 0.8, and a fiftieth of it is noise
     np.testing.assert_allclose(
         learner.mean_, np.concatenate(clips).mean(axis=0), rtol=1e-4
     )

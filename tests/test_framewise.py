@@ -46,10 +46,10 @@ def test_constant_bands_do_not_blow_up_on_new_clips(pca):
 
 def test_without_the_floor_they_do():
     train = clips_of()
-    for clip in train:
-        clip[:, 3] = -100 + 1e-7 * np.sin(np.arange(len(clip)))
+    for clip in train:  # weak, but far above the rounding errors of any eigensolver
+        clip[:, 3] = -100 + 1e-4 * np.sin(np.arange(len(clip)))
     pca = FrameTransformer(PCA(whiten=True), whitening_floor=0).fit(train)
-    assert max(np.abs(clip).max() for clip in pca.transform(clips_of(seed=1))) > 1e6
+    assert max(np.abs(clip).max() for clip in pca.transform(clips_of(seed=1))) > 1e4
 
 
 def test_frames_get_their_clips_labels():

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from reliability import _jobs, killed_jobs
 
+from skdeepmir.testing._material import patience
+
 pytestmark = pytest.mark.faults
 
 
@@ -34,7 +36,7 @@ def test_workers_of_a_killed_search_do_not_outlive_it(searches, tmp_path):
     wait_for_epochs(tmp_path, process)
     assert len(_jobs.members(process.pid)) >= 3
     assert _jobs.interrupt(process, 0)
-    assert killed_jobs.ends_soon(process.pid, seconds=10)
+    assert killed_jobs.ends_soon(process.pid, seconds=patience(60))
 
 
 def test_ctrl_c_ends_a_search_in_workers_and_the_next_goes_on(searches, tmp_path):
@@ -42,7 +44,7 @@ def test_ctrl_c_ends_a_search_in_workers_and_the_next_goes_on(searches, tmp_path
     wait_for_epochs(tmp_path, process)
     assert _jobs.interrupt(process, 0, signal.SIGINT, to_group=True)
     assert process.exitcode == _jobs.INTERRUPTED
-    assert killed_jobs.ends_soon(process.pid, seconds=10)
+    assert killed_jobs.ends_soon(process.pid, seconds=patience(60))
     assert _jobs.result_of(tmp_path) is None
     _jobs.finish(_jobs.search, tmp_path, *searches.job)
     searches.judge(tmp_path, 2)

@@ -288,10 +288,37 @@ def test_forests_give_the_same_bits(forest, tmp_path):
 
 
 def test_save_refuses_estimators_that_hold_themselves(tmp_path):
-    model = holding(None)
+    model, in_a_list = holding(None), []
     model.steps[1][1].extra_ = model
-    with pytest.raises(TypeError, match="refers to itself"):
-        save(model, tmp_path / "a")
+    in_a_list.append({"a": np.array([in_a_list, 1], dtype=object)})
+    for estimator, place in (
+        (model, r"steps\.1\.1\.extra_ is estimator again"),
+        (
+            holding(in_a_list),
+            r"extra_\.0\.a\.0 is estimator\.steps\.1\.1\.extra_ again",
+        ),
+    ):
+        with pytest.raises(TypeError, match=f"refers to itself: .*{place}"):
+            save(estimator, tmp_path / "a")
+
+
+def test_what_is_held_twice_does_not_refer_to_itself(tmp_path):
+    shared = np.arange(3.0)
+    save(holding([shared, shared, {"a": shared}]), tmp_path / "a")
+    assert load(tmp_path / "a").steps[1][1].extra_[2]["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("depth_of_caller", [0, 7, 50, 95])
+def test_save_refuses_what_is_nested_too_deeply(depth_of_caller, tmp_path):
+    nested = StandardScaler()
+    for _ in range(60):
+        nested = holding(nested)
+
+    def save_from(depth):
+        return save_from(depth - 1) if depth else save(nested, tmp_path / "a")
+
+    with pytest.raises(TypeError, match="nested too deeply to be saved"):
+        save_from(depth_of_caller)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from skdeepmir._disk import (
     warn_unusable,
     written_whole,
 )
+from skdeepmir._sklearn import parameters_of
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
 FORMAT = 2
@@ -72,7 +73,7 @@ class Checkpoint:
     def __init__(self, folder: Any, estimator: Any, *data: Any) -> None:
         self.folder = Path(user_path(folder))
         self._is_usable = True
-        parameters = estimator.get_params(deep=False)
+        parameters = vars(parameters_of(estimator))
         self._is_repeatable = (
             isinstance(parameters["random_state"], Integral)
             and parameters["callbacks"] is None

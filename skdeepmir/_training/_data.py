@@ -16,9 +16,11 @@ Batch = tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor | None]]
 
 
 def tensor_of(array: np.ndarray) -> torch.Tensor:
-    """Return a tensor of an array, which is copied only where torch needs it."""
-    array = np.ascontiguousarray(array)
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+    """Return a tensor of an array, which is copied only where torch needs it.
+
+    As it does of one that is read-only, such as a memory map in a worker of joblib.
+    """
+    return torch.from_numpy(np.require(array, requirements="CWE"))
 
 
 class Rows(skorch.dataset.Dataset):

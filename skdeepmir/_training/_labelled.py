@@ -82,7 +82,7 @@ class LabelledClips:
             If nothing would stay.
         """
         n_clips = len(self.targets)
-        n_held_out = int(np.ceil(fraction * n_clips))
+        n_held_out = int(np.ceil(float(fraction) * n_clips))
         if n_held_out >= n_clips:
             raise ValueError(
                 f"validation_fraction={fraction:g} of {n_clips} clips leaves none to "

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
 import skorch
 import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch import nn
 
 from skdeepmir._errors import DivergenceError
-from skdeepmir._sklearn import EpochWatch
+from skdeepmir._sklearn import EpochWatch, plain
 from skdeepmir._training._checkpoints import Checkpoint
-from skdeepmir._training._data import Batches, Rows
+from skdeepmir._training._data import Batches, Rows, tensor_of
 from skdeepmir._training._optimizers import (
     continue_optimizer,
     make_optimizer,
@@ -50,7 +51,7 @@ class Settings:
     @classmethod
     def of(cls, estimator: Any) -> Settings:
         """Read them from an estimator."""
-        return cls(**{f.name: getattr(estimator, f.name) for f in fields(cls)})
+        return cls(**{f.name: plain(getattr(estimator, f.name)) for f in fields(cls)})
 
 
 @dataclass
@@ -168,6 +169,7 @@ class TrainingNet(skorch.NeuralNet):
         if hasattr(X, "batch"):
             return X
         like = next(self.module_.parameters())
+        X = tensor_of(X) if isinstance(X, np.ndarray) else X
         X = torch.as_tensor(X, dtype=like.dtype, device=like.device)
         return Rows(X, torch.zeros(len(X), device=X.device) if y is None else y)
 

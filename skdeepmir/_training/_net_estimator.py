@@ -238,7 +238,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         return Job(coding, module, generator, fitted)
 
     def _load_weights(self, module, weights):
-        import torch
+        from skdeepmir._training._data import tensor_of
 
         found = {name: list(array.shape) for name, array in weights.items()}
         expected = {n: list(t.shape) for n, t in module.state_dict().items()}
@@ -248,7 +248,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
                 f"parameters now ask for {expected}. Set them back, or use "
                 "warm_start=False (a clone, for partial_fit)."
             )
-        module.load_state_dict({n: torch.from_numpy(w) for n, w in weights.items()})
+        module.load_state_dict({n: tensor_of(w) for n, w in weights.items()})
 
     def _run(
         self, job, X, y, data, watched=None, settings=None, finish=None, **options
@@ -317,12 +317,12 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _fitted_module(self, generator=None):
         """Return the net with its fitted weights, in float64."""
-        import torch
+        from skdeepmir._training._data import tensor_of
 
         module = self._make_module(
             self._coding().n_outputs, vars(self), generator, None
         ).double()
-        weights = {n: torch.from_numpy(w) for n, w in self.weights_.items()}
+        weights = {n: tensor_of(w) for n, w in self.weights_.items()}
         module.load_state_dict(weights)
         return module.eval()
 

@@ -19,16 +19,9 @@ from skdeepmir.audio._cqt import (
 )
 from skdeepmir.audio._doubts import Listener, doubts_of_waveform
 from skdeepmir.audio._errors import AudioError, AudioWarning, DoubtfulAudioWarning
-from skdeepmir.audio._files import (
-    check_duration,
-    check_waveform,
-    path_name,
-    pcm_to_float,
-    read_audio,
-    read_header,
-    stream_audio,
-)
+from skdeepmir.audio._files import read_audio, read_header, stream_audio
 from skdeepmir.audio._framing import Frames, count_frames, cut_frames, join_blocks
+from skdeepmir.audio._opening import check_duration, path_name
 from skdeepmir.audio._spectra import (
     BandedMatrix,
     append_deltas,
@@ -37,6 +30,7 @@ from skdeepmir.audio._spectra import (
     power_spectra,
     to_decibels,
 )
+from skdeepmir.audio._waveforms import check_waveform, pcm_to_float
 
 __all__ = [
     "AudioError",

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from skdeepmir.audio._errors import AudioError
-from skdeepmir.audio._files import check_waveform, read_header
+from skdeepmir.audio._files import read_header
+from skdeepmir.audio._waveforms import check_waveform
 from skdeepmir.frames import PATH_TYPES, as_sequence, what_is_no_set
 
 EXPECTED = "Expected a list of paths or waveforms."

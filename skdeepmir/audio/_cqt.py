@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir.audio._files import Resampler
 from skdeepmir.audio._framing import (
     FrameCutter,
     join_blocks,
     mark_last,
 )
+from skdeepmir.audio._waveforms import Resampler
 
 SPARSITY = 0.01  # share of each filter's magnitude that librosa drops by default
 
@@ -172,9 +172,8 @@ def _plan(
         kernels = _time_kernels(freqs[bins], octave_rate, alpha[bins])
         # librosa divides the response by sqrt(length) at the first octave's rate, and
         # keeps the energy of decimated waveforms.
-        scale = math.sqrt(sample_rate / octave_rate) * math.sqrt(rate / octave_rate)
-        scale = scale / np.sqrt(lengths[bins])
-        kernels = kernels * scale[:, np.newaxis]
+        gain = math.sqrt(sample_rate / octave_rate) * math.sqrt(rate / octave_rate)
+        kernels = kernels * (gain / np.sqrt(lengths[bins]))[:, np.newaxis]
         columns = np.concatenate([kernels.real, kernels.imag]).T
         halve = hop % 2 == 0
         octaves.append(

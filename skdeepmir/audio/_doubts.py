@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skdeepmir.audio._errors import AudioError
-from skdeepmir.audio._files import pcm_to_float
+from skdeepmir.audio._waveforms import pcm_to_float
 
 # Of each segment of 2,048 samples, the first 64 are looked at, which takes less than a
 # hundredth of the time of decoding FLAC; of a rest at the end, all.

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from skdeepmir import decoding
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context
+from skdeepmir._sklearn import Interval, StrOptions, _fit_context, parameters_of
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._labelled import scale_of, standardized
@@ -349,18 +349,19 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets
 
+        given = parameters_of(self)
         return nets.RecurrentNet(
             self.n_features_in_,
             n_outputs,
-            self.n_units,
-            self.n_layers,
-            cell=self.cell,
-            bidirectional=self.bidirectional,
-            sees_previous=self.sees_previous,
-            channels=check_sizes("channels", self.channels, "maps"),
-            dropout=self.dropout,
-            input_dropout=self.input_dropout,
-            weight_noise=self.weight_noise,
+            given.n_units,
+            given.n_layers,
+            cell=given.cell,
+            bidirectional=given.bidirectional,
+            sees_previous=given.sees_previous,
+            channels=check_sizes("channels", given.channels, "maps"),
+            dropout=given.dropout,
+            input_dropout=given.input_dropout,
+            weight_noise=given.weight_noise,
             initialization=initialization,
             generator=generator,
         )
@@ -375,6 +376,7 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
                 f"The clips to {part} on have no label that the vocabulary can say. "
                 "Pass clips that have (X_val and y_val), or a larger vocabulary."
             )
+        given = parameters_of(self)
         coding = self._coding_of(fitted["classes_"], fitted["_labels_are_chords"])
         return SequenceClips(
             data.rows,
@@ -382,13 +384,13 @@ class BLSTMChordRecognizer(ChordRecognizer, NetEstimator):
             mean=fitted["mean_"],
             scale=fitted["scale_"],
             n_classes=coding.n_outputs,
-            excerpt_length=self.excerpt_length,
-            batch_size=self.batch_size,
+            excerpt_length=given.excerpt_length,
+            batch_size=given.batch_size,
             transposition=self._transposition(coding),
             augmentation=Augmentation(
-                mask_bands=self.mask_bands, mask_frames=self.mask_frames
+                mask_bands=given.mask_bands, mask_frames=given.mask_frames
             ),
-            sees_previous=self.sees_previous,
+            sees_previous=given.sees_previous,
             generator=generator,
             training=training,
         )

@@ -354,7 +354,7 @@ def needed_rate(frame_rate: float | None) -> float:
             "frame_rate=None, but seconds are asked for. Pass the frames per second of "
             "the clips, such as frame_rate=extractor.frame_rate."
         )
-    return frame_rate
+    return float(frame_rate)
 
 
 def _labels_of_rows(y: Any, name: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skdeepmir._sklearn import Interval, _fit_context, check_clip_labels
+from skdeepmir._sklearn import Interval, _fit_context, check_clip_labels, plain
 from skdeepmir._threads import one_blas_thread
 from skdeepmir.chord_recognition._coding import (
     NO_LABEL,
@@ -165,36 +165,29 @@ class GaussianChordRecognizer(ChordRecognizer):
         """Set counts, means and covariances of classes, over all keys."""
         _check_size(frames)
         n_classes, n_features = coding.n_outputs, frames.shape[1]
-        # Squares of deviations from a mean that is the same in all keys.
-        center = frames.mean(axis=None if transposition else 0)
-        frames = frames - center
         counts = np.zeros(n_classes, dtype=int)
         sums = np.zeros((n_classes, n_features))
+        for i, of_class in _frames_of_classes(frames, numbers, transposition):
+            counts[i] += len(of_class)
+            sums[i] += of_class.sum(axis=0)
+        self.means_ = sums / np.maximum(counts, 1)[:, None]
+        # Of deviations: differences of large squares are but rounding errors.
         squares = np.zeros((n_classes, n_features, n_features))
-        for k in SEMITONES if transposition else [0]:
-            x, own = frames, numbers
-            if k:
-                x, own = transposition.shift(x, k), transposition.relabel(own, k)
-            for i in np.unique(own):
-                of_class = x[own == i]
-                counts[i] += len(of_class)
-                sums[i] += of_class.sum(axis=0)
-                squares[i] += of_class.T @ of_class
+        for i, of_class in _frames_of_classes(frames, numbers, transposition):
+            deviations = of_class - self.means_[i]
+            squares[i] += deviations.T @ deviations
         is_known = counts >= min(self.min_frames, counts.max())
         self.class_count_ = counts * is_known
-        deviations = sums / np.maximum(counts, 1)[:, None]
-        self.means_ = center + deviations
         self.covariances_ = np.tile(np.eye(n_features), (n_classes, 1, 1))
         for i in np.flatnonzero(is_known):
-            mean_of_products = squares[i] / counts[i]
-            covariance = mean_of_products - np.outer(deviations[i], deviations[i])
-            self.covariances_[i] = self._shrunk(covariance)
+            self.covariances_[i] = self._shrunk(squares[i] / counts[i])
 
     def _shrunk(self, covariance):
         """Return a covariance, made rounder."""
+        shrinkage = plain(self.shrinkage)
         variance = max(np.trace(covariance) / len(covariance), 0) or 1.0
         round_one = variance * np.eye(len(covariance))
-        return (1 - self.shrinkage) * covariance + self.shrinkage * round_one
+        return (1 - shrinkage) * covariance + shrinkage * round_one
 
     def _scores_of_clips(self, clips):
         n_frames = [len(clip) for clip in clips]
@@ -211,6 +204,16 @@ class GaussianChordRecognizer(ChordRecognizer):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "means_")
+
+
+def _frames_of_classes(frames, numbers, transposition):
+    """Yield the number and the frames of each class, in each key."""
+    for k in SEMITONES if transposition else [0]:
+        x, own = frames, numbers
+        if k:
+            x, own = transposition.shift(x, k), transposition.relabel(own, k)
+        for i in np.unique(own):
+            yield i, x[own == i]
 
 
 def _check_size(frames):

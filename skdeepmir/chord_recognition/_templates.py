@@ -7,7 +7,13 @@ from numbers import Real
 import numpy as np
 
 from skdeepmir import chords
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, check_clip_labels
+from skdeepmir._sklearn import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    check_clip_labels,
+    plain,
+)
 from skdeepmir.chord_recognition._coding import are_numbers, check_not_one_path
 from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,
@@ -173,9 +179,9 @@ class TemplateChordRecognizer(ChordRecognizer):
             templates = [_pitch_classes(label) for label in known]
         vars(self).update(coding.fitted())
         self.templates_ = _of_length_one(np.array(templates))
-        n = coding.n_outputs
-        self.transition_ = np.full((n, n), self.change / max(n - 1, 1))
-        np.fill_diagonal(self.transition_, 1 - self.change if n > 1 else 1)
+        n, change = coding.n_outputs, plain(self.change)
+        self.transition_ = np.full((n, n), change / max(n - 1, 1))
+        np.fill_diagonal(self.transition_, 1 - change if n > 1 else 1)
         return self
 
     def __sklearn_tags__(self):

@@ -101,8 +101,8 @@ def make_chord_clips(
         classes hold most of a frame's chroma is right in about 0.7 of the frames.
 
     random_state : int, RandomState instance or None, default=None
-        Determines songs, progressions and recordings. Pass an int for the same clips,
-        bit for bit, in each call.
+        Determines songs, progressions and recordings. Pass an int for the same clips
+        in each call: bit for bit on one machine and versions of libraries.
 
     Returns
     -------

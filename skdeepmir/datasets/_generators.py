@@ -63,7 +63,7 @@ def make_instrument_clips(
 
     random_state : int, RandomState instance or None, default=None
         Determines instruments, melodies and recordings. Pass an int for the same
-        clips, bit for bit, in each call.
+        clips in each call: bit for bit on one machine and versions of libraries.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def make_tag_clips(
 
     random_state : int, RandomState instance or None, default=None
         Determines songs, instruments, melodies and recordings. Pass an int for the
-        same clips, bit for bit, in each call.
+        same clips in each call: bit for bit on one machine and versions of libraries.
 
     Returns
     -------

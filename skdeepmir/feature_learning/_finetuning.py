@@ -109,11 +109,13 @@ def load_layers(module: Any, net: BeliefNet | UnrolledMachine) -> None:
     """Begin the hidden layers of a net (``nets.MLP``) with those that were learned."""
     import torch
 
+    from skdeepmir._training._data import tensor_of
+
     with torch.no_grad():
         for k, layer in enumerate(module.hidden):
             weights = np.concatenate([net.weights[k], *net.feedback[k : k + 1]])
-            layer.weight.copy_(torch.from_numpy(weights.T))
-            layer.bias.copy_(torch.from_numpy(net.biases[k]))
+            layer.weight.copy_(tensor_of(weights.T))
+            layer.bias.copy_(tensor_of(net.biases[k]))
 
 
 def _layers_of(module: Any, net: Net) -> Net:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
-from skdeepmir._labels import refuse_label_lists
+from skdeepmir._labels import dense_labels, refuse_label_lists
 
 
 def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -38,6 +38,7 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         return None
     import pandas as pd
 
+    y = dense_labels(y)
     refuse_label_lists(y)
     if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
         y = np.array([*y, None], dtype=object)[:-1]  # NumPy would spell NaN and -1 out

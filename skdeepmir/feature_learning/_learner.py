@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -21,6 +20,7 @@ from skdeepmir._sklearn import (
     StrOptions,
     _fit_context,
     check_clip_labels,
+    parameters_of,
 )
 from skdeepmir._threads import limit_threads, one_blas_thread
 from skdeepmir._training._device import choose_device
@@ -148,7 +148,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------
@@ -159,7 +159,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
     -----
     Clips that do not fit in memory can be memory maps (:func:`~skdeepmir.load_clips`):
     they are read in groups of 64 MB. Training uses one thread, so that results are the
-    same wherever it runs.
+    same wherever it runs on one machine.
 
     References
     ----------
@@ -295,11 +295,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
         DivergenceError
             A ``ValueError``, if training diverges.
         """
-        with self._undone_on_failure():
-            return self._fit(X, y)
-
-    def _fit(self, X, y):
-        plan = make_plan(self)
+        plan = make_plan(parameters_of(self))
         clips, layout = self._read(X, reset=True)
         check_clip_labels(y, layout.n_clips)
         targets = self._targets(y)
@@ -336,11 +332,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
         self : DBNFeatureLearner
             The learner.
         """
-        with self._undone_on_failure():
-            return self._partial_fit(X, y)
-
-    def _partial_fit(self, X, y):
-        plan = make_plan(self, n_epochs=1)
+        plan = make_plan(parameters_of(self), n_epochs=1)
         is_first = not hasattr(self, "weights_")
         clips, layout = self._read(X, reset=is_first)
         if is_first:
@@ -357,6 +349,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
                 "pass began; set it back, or begin with fit."
             )
         else:
+            vars(self).update(self._fitted_state())  # copies, which the pass changes
             self.n_passes_ += 1
             self._forget_labels()
         self._standardise(clips)
@@ -489,18 +482,6 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
             }
         )
 
-    @contextmanager
-    def _undone_on_failure(self):
-        """Leave the learner as it was where training breaks off, also by Ctrl-C."""
-        before = self._fitted_state()
-        try:
-            yield
-        except BaseException:
-            for name in self._fitted_state():
-                delattr(self, name)
-            vars(self).update(before)
-            raise
-
     def _targets(self, y):
         """Return a label for each clip and which have one, None if none has."""
         self._forget_labels()
@@ -538,7 +519,9 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
 
         Curves go on where those of the earlier pass end.
         """
-        training = Pretraining(self, plan, clips, layout, self._training_inputs, rng)
+        training = Pretraining(
+            parameters_of(self), plan, clips, layout, self._training_inputs, rng
+        )
 
         def after_epoch(net, place, error, gap):
             self._store(net)
@@ -553,6 +536,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
 
     def _fine_tune(self, clips, labels, known, rng, epoch):
         """Train the stack to tell labels from frames."""
+        parameters = parameters_of(self)
         if len(clips) == len(labels):  # clips of frames
             labels = [
                 np.broadcast_to(label, (len(clip), *np.shape(label)))
@@ -571,7 +555,7 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
         batches = FrameBatches(
             clips,
             lambda rows, net=net: np.hstack(net.inputs(self._training_inputs(rows))),
-            self.batch_size,
+            parameters.batch_size,
             rng,
             labels,
         )
@@ -587,10 +571,10 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
             batches,
             len(self.classes_),
             multilabel=labels[0].ndim == 2,
-            learning_rate=self.finetune_learning_rate,
-            momentum=self.momentum,
-            max_epochs=self.finetune_epochs,
-            device=choose_device(self.device),
+            learning_rate=parameters.finetune_learning_rate,
+            momentum=parameters.momentum,
+            max_epochs=parameters.finetune_epochs,
+            device=choose_device(parameters.device),
             rng=rng,
             watch=epoch,
             state=store,

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._sklearn import plain
+
 # Without noise a Gaussian layer is steeper than a binary one (Hinton 2010).
 RATES = {"gaussian": 0.005, "binary": 0.05}
 PERSISTENT_SHARE = 0.2  # of them, for chains that have to keep up with the weights
@@ -42,8 +44,8 @@ def make_plan(learner: Any, n_epochs: int | None = None) -> Plan:
 
     Parameters
     ----------
-    learner : DBNFeatureLearner
-        Its parameters are read.
+    learner : SimpleNamespace
+        Parameters of a ``DBNFeatureLearner``.
     n_epochs : int, optional
         Replaces the numbers of epochs.
 
@@ -111,7 +113,7 @@ def _spread(learner: Any, name: str, sizes: list[int]) -> list[Any]:
             f"{name}={values!r} must be one value, or one for each of the "
             f"{len(sizes)} layers."
         )
-    return list(values)
+    return [plain(value) for value in values]
 
 
 def _check_layers(layers: Any, n_layers: int) -> None:

@@ -36,8 +36,8 @@ class Pretraining:
 
     Parameters
     ----------
-    learner : DBNFeatureLearner
-        Its parameters say how.
+    learner : SimpleNamespace
+        Parameters of a ``DBNFeatureLearner``, which say how.
     plan : Plan
         What is trained how often at which rate.
     clips : list of ndarray of shape (n_frames_i, n_features)

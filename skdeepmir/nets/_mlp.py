@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -69,11 +70,11 @@ class MLP(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(hidden_layer_sizes, int):
-            hidden_layer_sizes = (hidden_layer_sizes,)
+        if isinstance(hidden_layer_sizes, int | np.integer):
+            hidden_layer_sizes = (int(hidden_layer_sizes),)
         check_activation(activation)
         self.activation, self.maxout_pieces = activation, maxout_pieces
-        self.widths = [n_features, *context_sizes]
+        self.widths = [int(n) for n in (n_features, *context_sizes)]
         pieces = maxout_pieces if activation == "maxout" else 1
         context = [*context_sizes, *[0] * len(hidden_layer_sizes)]
         sizes = [n_features, *hidden_layer_sizes]

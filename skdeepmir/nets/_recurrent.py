@@ -101,6 +101,7 @@ class RecurrentLayer(nn.Module):
         super().__init__()
         if cell not in CELLS:
             raise ValueError(f"cell={cell!r} is unknown; expected one of {[*CELLS]}.")
+        n_units = int(n_units)  # torch takes none of NumPy's where it splits
         self.n_units, self.cell, self.bidirectional = n_units, cell, bidirectional
         self.weight_noise, self.generator = weight_noise, generator
         n_directions, n_rows = 1 + bidirectional, CELLS[cell] * n_units
@@ -290,7 +291,7 @@ class RecurrentNet(nn.Module):
         self.dropout, self.weight_noise = dropout, weight_noise
         self.front = None
         n_inputs = n_features
-        if channels:
+        if len(channels):
             self.front = ConvFrontEnd(
                 n_features, channels, n_units, generator=generator
             )

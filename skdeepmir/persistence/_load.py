@@ -64,7 +64,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     estimator : estimator
-        It predicts and transforms as the one that was saved, bit for bit.
+        It predicts and transforms as the one that was saved: on one machine and with
+        the same versions of libraries bit for bit, elsewhere up to rounding errors.
 
     Raises
     ------

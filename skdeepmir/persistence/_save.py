@@ -25,6 +25,8 @@ from skdeepmir.persistence._load import (
     unsealed,
 )
 
+DEEPEST = 150  # levels that skops writes and reads without a RecursionError
+
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write an estimator to one file, for :func:`load`.
@@ -98,12 +100,11 @@ def _dumped(estimator: Any) -> bytes:
     """Return the ZIP that skops writes."""
     import skops.io
 
+    _check_nesting(estimator, "estimator", {}, set())
     try:
         return skops.io.dumps(estimator)
-    except RecursionError as error:
-        raise TypeError(
-            "estimator refers to itself, or is nested too deeply to be saved."
-        ) from error
+    except RecursionError as error:  # of a caller that is deep inside
+        raise TypeError("estimator is nested too deeply to be saved.") from error
     except BAD_VALUES as error:
         place, found = _unsaveable(estimator, "estimator")
         raise TypeError(
@@ -112,17 +113,47 @@ def _dumped(estimator: Any) -> bytes:
         ) from error
 
 
+def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what an estimator or a container holds, with names or numbers."""
+    import numpy as np
+    from sklearn.base import BaseEstimator
+
+    if isinstance(value, dict | BaseEstimator):
+        yield from (value if isinstance(value, dict) else vars(value)).items()
+    elif isinstance(value, np.ndarray) and value.dtype.hasobject:
+        yield from enumerate(value.ravel().tolist())
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
+
+
+def _check_nesting(value: Any, place: str, above: dict[int, str], done: set) -> None:
+    """Raise a TypeError where skops would come to no end, or stop half-way.
+
+    What it says then differs between versions of Python and depths of the caller.
+    """
+    if id(value) in above:
+        raise TypeError(
+            f"estimator refers to itself: {place} is {above[id(value)]} again. Leave "
+            "it out."
+        )
+    if len(above) > DEEPEST:
+        raise TypeError(
+            f"estimator is nested too deeply to be saved: {place[:80]}... is more than "
+            f"{DEEPEST} levels down."
+        )
+    if id(value) in done:
+        return
+    inside = {**above, id(value): place}
+    for key, child in _parts(value):
+        _check_nesting(child, f"{place}.{key}", inside, done)
+    done.add(id(value))
+
+
 def _unsaveable(value: Any, place: str) -> tuple[str, Any]:
     """Return where skops fails, and at what."""
     import skops.io
-    from sklearn.base import BaseEstimator
 
-    inside: Any = ()
-    if isinstance(value, dict | BaseEstimator):
-        inside = (value if isinstance(value, dict) else vars(value)).items()
-    elif isinstance(value, list | tuple):
-        inside = enumerate(value)
-    for key, child in inside:
+    for key, child in _parts(value):
         try:
             skops.io.dumps(child)
         except BAD_VALUES:

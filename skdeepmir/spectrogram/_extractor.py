@@ -247,7 +247,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     @property
     def frame_rate(self):
         """Frames per second (Hz): ``sample_rate / hop_length``."""
-        return self.sample_rate / self.hop_length
+        return float(self.sample_rate) / self.hop_length
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):

@@ -71,7 +71,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_ : int
         Features per row.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skdeepmir._sklearn import Interval, StrOptions, validate_frames
+from skdeepmir._sklearn import Interval, StrOptions, parameters_of, validate_frames
 from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._labelled import scale_of
 from skdeepmir._training._net_estimator import NetEstimator
@@ -128,17 +128,17 @@ class ConvEstimator(NetEstimator):
         return {
             "mean_": mean.astype(self._dtype()),
             "scale_": scale_of(mean, variance).astype(self._dtype()),
-            "excerpt_length_": min(self.excerpt_length, max(map(len, data.rows))),
+            "excerpt_length_": min(int(self.excerpt_length), max(map(len, data.rows))),
         }
 
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets
 
-        if self.contrast_size and (
-            self.contrast_size < 3 or self.contrast_size % 2 == 0
-        ):
+        given = parameters_of(self)
+        size = given.contrast_size
+        if size and (size < 3 or size % 2 == 0):
             raise ValueError(
-                f"contrast_size={self.contrast_size!r} must be 0, or odd (so that the "
+                f"contrast_size={size!r} must be 0, or odd (so that the "
                 "window has a middle) and over 1."
             )
         channels = check_sizes("channels", self.channels, "maps")
@@ -148,15 +148,15 @@ class ConvEstimator(NetEstimator):
             self.n_features_in_,
             n_outputs,
             channels,
-            filters=self.filters,
-            activation=self.activation,
-            maxout_pieces=self.maxout_pieces,
-            pooling=self.pooling,
-            lp_order=self.lp_order,
-            contrast_size=self.contrast_size,
-            dropout=self.dropout,
-            input_dropout=self.input_dropout,
-            output_dropout=self.output_dropout,
+            filters=given.filters,
+            activation=given.activation,
+            maxout_pieces=given.maxout_pieces,
+            pooling=given.pooling,
+            lp_order=given.lp_order,
+            contrast_size=size,
+            dropout=given.dropout,
+            input_dropout=given.input_dropout,
+            output_dropout=given.output_dropout,
             initialization=initialization,
             generator=generator,
         )
@@ -164,6 +164,7 @@ class ConvEstimator(NetEstimator):
     def _dataset(self, data, fitted, generator, *, training):
         from skdeepmir._training._data import Augmentation, Excerpts
 
+        given = parameters_of(self)
         targets, weight = self._loss_tensors(data, generator.device)
         return Excerpts(
             data.rows,
@@ -174,7 +175,7 @@ class ConvEstimator(NetEstimator):
             scale=fitted["scale_"],
             n_classes=len(fitted.get("classes_", ())),
             augmentation=Augmentation(
-                self.shift_bands, self.mask_bands, self.mask_frames, self.mixup
+                given.shift_bands, given.mask_bands, given.mask_frames, given.mixup
             ),
             generator=generator,
             training=training,

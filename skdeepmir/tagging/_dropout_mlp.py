@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._sklearn import HasMethods, Interval, StrOptions
+from skdeepmir._sklearn import HasMethods, Interval, StrOptions, parameters_of, plain
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.frames import mean_of_clips, split_clips
@@ -121,7 +121,7 @@ class DropoutMLPClassifier(NetClassifier):
         processor.
     n_threads : int or None, default=1
         Threads of torch. One is fastest for small nets, and gives the same bits
-        wherever it runs; more help large ones. None leaves it to torch.
+        wherever it runs on one machine; more help large ones. None leaves it to torch.
     callbacks : list of skorch.callbacks.Callback, default=None
         Are told of training, with a ``skorch.NeuralNet`` as ``net`` that knows classes
         by number; its ``history`` ends with the fit. One whose ``on_epoch_end`` returns
@@ -131,10 +131,10 @@ class DropoutMLPClassifier(NetClassifier):
     checkpoint_dir : str or PathLike, default=None
         Folder in which the state is saved after each epoch. A fit that was killed or
         interrupted, called again with the same parameters and data, goes on from there
-        and ends with the same weights, bit for bit. With an int ``random_state`` and
-        ``callbacks=None`` what a fit ended with is kept as well, and the same fit takes
-        it without training: a search that was killed does only what is missing. Delete
-        the folder when the search is done; see the notes.
+        and ends with the same weights, bit for bit on the same machine. With an int
+        ``random_state`` and ``callbacks=None`` what a fit ended with is kept as well,
+        and the same fit takes it without training: a search that was killed does only
+        what is missing. Delete the folder when the search is done; see the notes.
     random_state : int, RandomState instance or None, default=None
         Draws first weights, order of clips, masks and validation clips.
     verbose : bool, default=True
@@ -166,7 +166,7 @@ class DropoutMLPClassifier(NetClassifier):
     n_features_in_ : int
         Features per row.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------
@@ -200,10 +200,11 @@ class DropoutMLPClassifier(NetClassifier):
     - On a full disk, or in a folder that may only be read, there is one warning, and
       training goes on without checkpoints. A damaged file gives a warning and is not
       used.
-    - Ctrl-C leaves ``fit`` as a KeyboardInterrupt, also in a search. A worker of joblib
-      stops training after the epoch in which its parent was killed. If a worker is
-      killed, joblib's search ends with a TerminatedWorkerError, and the same search
-      goes on from the checkpoints; dask runs the task again.
+    - Ctrl-C leaves ``fit`` as a KeyboardInterrupt, also in a search, and the net as it
+      was before. A worker of joblib stops training after the epoch in which its parent
+      was killed. If a worker is killed, joblib's search ends with a
+      TerminatedWorkerError, and the same search goes on from the checkpoints; dask runs
+      the task again.
 
     References
     ----------
@@ -350,23 +351,24 @@ class DropoutMLPClassifier(NetClassifier):
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets
 
-        learner = fitted.get("learner_")
+        given, learner = parameters_of(self), fitted.get("learner_")
         feedback = [] if learner is None else learner._network().feedback
         return nets.MLP(
             self.n_features_in_,
             n_outputs,
             self._sizes(),
-            activation=self.activation,
-            maxout_pieces=self.maxout_pieces,
-            dropout=self.dropout,
-            input_dropout=self.input_dropout,
+            activation=given.activation,
+            maxout_pieces=given.maxout_pieces,
+            dropout=given.dropout,
+            input_dropout=given.input_dropout,
             context_sizes=[len(weights) for weights in feedback],
             initialization=initialization,
             generator=generator,
         )
 
     def _begin_learned(self, coding, data, seed):
-        learner = find_learner(self, self.n_features_in_, self._sizes())
+        given = parameters_of(self)
+        learner = find_learner(given, self.n_features_in_, self._sizes())
         if learner is None:
             return {}
         if not hasattr(learner, "weights_"):
@@ -379,7 +381,7 @@ class DropoutMLPClassifier(NetClassifier):
         if "learner_" in fitted:
             load_layers(module, fitted["learner_"]._network())
         elif self.pretraining == "denoising_autoencoder":
-            denoise_layers(self, module, data.rows, generator)
+            denoise_layers(parameters_of(self), module, data.rows, generator)
 
     def _dataset(self, data, fitted, generator, *, training):
         return data.tensors(self._inputs(data.rows, fitted), generator.device)
@@ -392,7 +394,8 @@ class DropoutMLPClassifier(NetClassifier):
     def _after_step(self, module):
         if self.max_norm is None:
             return None
-        return lambda: module.limit_norms(self.max_norm)
+        max_norm = plain(self.max_norm)
+        return lambda: module.limit_norms(max_norm)
 
     def _logits_of_clips(self, module, clips, layout, generator):
         """Return means over the rows of each clip."""

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._sklearn import Interval, StrOptions, validate_frames
+from skdeepmir._sklearn import Interval, StrOptions, parameters_of, validate_frames
 from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
 from skdeepmir.pooling import MultiTimescalePooler, narrowed
@@ -87,7 +87,7 @@ class MultiTimescaleTagger(NetClassifier):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------
@@ -255,16 +255,17 @@ class MultiTimescaleTagger(NetClassifier):
     def _make_module(self, n_outputs, fitted, generator, initialization):
         from skdeepmir import nets
 
+        given = parameters_of(self)
         n_scales, n_statistics = fitted["mean_"].shape
         return nets.MultiTimescaleNet(
             n_statistics,
             n_outputs,
             n_scales,
-            self.n_units,
-            activation=self.activation,
-            pooling=self.pooling,
-            dropout=self.dropout,
-            input_dropout=self.input_dropout,
+            given.n_units,
+            activation=given.activation,
+            pooling=given.pooling,
+            dropout=given.dropout,
+            input_dropout=given.input_dropout,
             initialization=initialization,
             generator=generator,
         )

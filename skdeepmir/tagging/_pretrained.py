@@ -26,8 +26,8 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
 
     Parameters
     ----------
-    estimator : DropoutMLPClassifier
-        ``pretrained``, ``pretraining`` and ``pretraining_epochs`` are read.
+    estimator : SimpleNamespace
+        Parameters of a ``DropoutMLPClassifier``, such as ``pretrained``.
     n_features : int
         Features per row.
     sizes : list of int
@@ -110,9 +110,9 @@ def denoise_layers(estimator: Any, module: Any, rows: Any, generator: Any) -> No
 
     Parameters
     ----------
-    estimator : DropoutMLPClassifier
-        Its parameters are read; batches and precision are those of the training with
-        labels.
+    estimator : SimpleNamespace
+        Parameters of a ``DropoutMLPClassifier``; batches and precision are those of the
+        training with labels.
     module : nets.MLP
         The net; its hidden layers change.
     rows : ndarray of shape (n, n_features)

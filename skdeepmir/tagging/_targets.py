@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, logit, softmax
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
+
+from skdeepmir._labels import dense_labels
 
 
 @dataclass(frozen=True)
@@ -301,7 +302,7 @@ class ValueCoding:
 
 def _value_array(y: Any, name: str) -> np.ndarray:
     """Return numbers as an array of one or two dimensions."""
-    y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
+    y = check_array(dense_labels(y), dtype=np.float64, ensure_2d=False, input_name=name)
     if y.ndim > 2:
         raise ValueError(
             f"{name} has shape {y.shape}, expected (n_clips,) or (n_clips, n_outputs)."
@@ -311,6 +312,7 @@ def _value_array(y: Any, name: str) -> np.ndarray:
 
 def label_array(y: Any) -> np.ndarray:
     """Return labels as a vector, or tags as a matrix."""
+    y = dense_labels(y)
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.dtype == object:
         y = np.array(y.tolist())  # numbers as objects
     kind = type_of_target(y, input_name="y")
@@ -321,7 +323,7 @@ def label_array(y: Any) -> np.ndarray:
         )
     check_classification_targets(y)
     if kind == "multilabel-indicator":
-        y = y.toarray() if issparse(y) else np.asarray(y)
+        y = np.asarray(y)
         if not np.isin(y, (0, 1)).all():
             raise ValueError(
                 f"y has two dimensions and holds {np.unique(y).tolist()}; expected 0 "

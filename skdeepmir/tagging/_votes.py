@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from skdeepmir._labels import dense_labels
 from skdeepmir._sklearn import (
     BaseSearchCV,
     CallbackSupportMixin,
@@ -50,7 +51,7 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         rows, layout = validate_clips(self, X, reset=True, **options)
         check_clip_labels(y, layout.n_clips, needed_by=self)
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(dense_labels(y), warn=True)
         check_classification_targets(y)
         return rows, layout, y
 
@@ -94,7 +95,7 @@ class ClipVotingClassifier(_ClipClassifier):
     n_features_in_ : int
         Features per row.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------
@@ -257,7 +258,7 @@ class AugmentedClassifier(_ClipClassifier):
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only where X was a DataFrame.
+        Names of the columns, where X or its clips are DataFrames.
 
     See Also
     --------

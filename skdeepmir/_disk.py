@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import time
 import uuid
@@ -128,23 +127,3 @@ def is_stray(status: os.stat_result) -> bool:
         Of the file.
     """
     return time.time() - status.st_mtime > STRAY_SECONDS
-
-
-def leave_if_abandoned() -> None:
-    """End this process if it is a worker of joblib whose parent was killed.
-
-    It would work on for nobody, through all tasks that it was given, and then wait for
-    more. Files that are written whole bear it. Called between epochs and between files.
-    """
-    parent = multiprocessing.parent_process()
-    is_worker = multiprocessing.current_process().name.startswith("Loky")
-    if os.name != "posix" or not is_worker or parent is None or parent.pid is None:
-        return
-    if os.getppid() == parent.pid:
-        return
-    try:
-        os.kill(parent.pid, 0)  # asks whether it is there
-    except PermissionError:
-        return
-    except ProcessLookupError:
-        os._exit(1)

@@ -21,9 +21,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skdeepmir._disk import leave_if_abandoned
 from skdeepmir._labels import check_each_label
 from skdeepmir._progress import progress
+from skdeepmir._workers import leave_with_parent
 from skdeepmir.frames import ClipLayout, list_clips, stack_clips
 
 try:
@@ -164,8 +164,7 @@ class EpochWatch:
         next(self.ticks)
 
     def begin(self) -> None:
-        """Begin an epoch, unless nobody waits for it any more."""
-        leave_if_abandoned()
+        """Begin an epoch."""
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(**self.data)
 
@@ -223,6 +222,7 @@ def validate_clips(
     layout : ClipLayout
         What puts them back into clips.
     """
+    leave_with_parent()
     name = type(estimator).__name__
     expected: dict[str, Any] = {"owner": name}
     if not reset:

@@ -22,11 +22,11 @@ import numpy as np
 from skdeepmir._disk import (
     TEMPORARY,
     is_stray,
-    leave_if_abandoned,
     user_path,
     warn_unusable,
     written_whole,
 )
+from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, join_blocks, path_name, read_header
 
 # An entry: this, the frames as little-endian float32, a JSON description, its length in
@@ -179,7 +179,7 @@ class FeatureStore:
         AudioError
             If the file is missing or changes meanwhile, and what ``compute`` raises.
         """
-        leave_if_abandoned()
+        leave_with_parent()
         status = _file_status(path)
         entry = self._entry(self._digest(path, status), key)
         features = self._read(entry)

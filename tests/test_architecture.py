@@ -12,6 +12,7 @@ import skdeepmir
 PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
+    "_workers",
     "_disk",
     "frames",
     "chords",

@@ -22,6 +22,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
 )
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, AudioWarning, DoubtfulAudioWarning
 from skdeepmir.feature_store import FeatureStore
 from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
@@ -485,6 +486,7 @@ def _checked(clip, row, recipe, store, doubts):
 
 def _extract_clip(clip, row, recipe, store, on_error):
     """Return the frames of one clip, or say which row is bad; and what is odd."""
+    leave_with_parent()
     if isinstance(clip, AudioError):  # found before
         return clip, []
     listener = audio.Listener()

@@ -20,13 +20,19 @@ def all_figures():
     return sorted((f for m in modules for f in m.FIGURES), key=lambda f: f.number)
 
 
-def measure(figure, seed, is_full):
+def measure(figure, seed, is_full, seeds=range(100)):
     """Measure a figure in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix=f"figure-{figure.number}-"))
     try:
-        return figure.measure(Effort(seed, is_full, folder))
+        return figure.measure(Effort(seed, is_full, folder, seeds))
     finally:
         shutil.rmtree(folder)
+
+
+def seed_range(text):
+    """Return the seeds that ``0-99`` or ``7`` stands for."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
 
 
 def main():
@@ -34,9 +40,16 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.reliability")
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument("--quick", action="store_true", help="5 minutes (the default)")
-    effort.add_argument("--full", action="store_true", help="about an hour")
+    effort.add_argument("--full", action="store_true", help="some hours")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, nargs="+", help="numbers of figures")
+    parser.add_argument(
+        "--seeds",
+        type=seed_range,
+        default="0-99",
+        metavar="FIRST-LAST",
+        help="of figure 20 in full, which can so be run in parts",
+    )
     parser.add_argument("--out", type=Path, help="write the table here as JSON")
     args = parser.parse_args()
 
@@ -46,7 +59,7 @@ def main():
         if args.only and figure.number not in args.only:
             continue
         start = time.perf_counter()
-        found, reached = measure(figure, args.seed, args.full)
+        found, reached = measure(figure, args.seed, args.full, args.seeds)
         rows.append(
             {
                 "number": figure.number,

@@ -1,6 +1,6 @@
 """What a figure of the reliability table is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ class Effort(NamedTuple):
     seed: int
     is_full: bool  # an hour for all figures, else five minutes
     folder: Path  # empty, for files
+    seeds: Sequence[int] = range(100)  # under which the tests run in full
 
 
 class Outcome(NamedTuple):

@@ -36,6 +36,8 @@ from skdeepmir import (
 from skdeepmir._training import _loop
 from skdeepmir._training._checkpoints import Checkpoint
 
+from ._clock import pauses
+
 FITTED = ("weights_", "loss_curve_", "validation_scores_", "n_iter_", "thresholds_")
 RATE = 22050
 NOBODY = 65534  # a user without rights
@@ -70,6 +72,8 @@ def start(job, *args, **options):
 def _run(job, *args, **options):
     try:
         os.setsid()
+        # What a shell starts in the background ignores it, with all its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         job(*args, **options)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is done
     except KeyboardInterrupt:
@@ -84,12 +88,14 @@ def finish(job, *args, **options):
         raise RuntimeError(f"{job.__name__}{args} ended with {process.exitcode}.")
 
 
-def end(process, timeout=120):
+def end(process, seconds=120):
     """Wait for a process; raise an error if it hangs."""
-    process.join(timeout)
-    if process.exitcode is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise RuntimeError(f"{process} hangs.")
+    for pause in pauses(seconds):
+        process.join(pause)
+        if process.exitcode is not None:
+            return
+    os.killpg(process.pid, signal.SIGKILL)
+    raise RuntimeError(f"{process} hangs.")
 
 
 def interrupt(process, delay, number=signal.SIGKILL, to_group=False):

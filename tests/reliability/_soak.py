@@ -4,6 +4,8 @@
 ``python _soak.py peak FOLDER FILE...`` print JSON.
 """
 
+import ctypes
+import gc
 import json
 import os
 import re
@@ -12,9 +14,11 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
+from scipy.stats import theilslopes
 
 from skdeepmir import DropoutMLPClassifier, MultiTimescalePooler, SpectrogramExtractor
 
@@ -56,6 +60,47 @@ def resident():
     return pages * resource.getpagesize()
 
 
+class _MallocInfo(ctypes.Structure):
+    """What mallinfo2 returns, of all arenas."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks "
+        "fordblks keepcost".split()
+    ]
+
+
+class Memory(NamedTuple):
+    """Bytes of this process."""
+
+    resident: int
+    in_use: int  # given out by malloc and not given back
+
+
+def memory():
+    """Return what is left after everything was given back that can be.
+
+    With PYTHONMALLOC=malloc the bytes in use are those of Python's objects as well as
+    of arrays, tensors and decoders. More may be resident: pages of which a part is in
+    use. glibc only.
+    """
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    libc.malloc_trim(0)
+    libc.mallinfo2.restype = _MallocInfo
+    info = libc.mallinfo2()
+    return Memory(resident(), info.uordblks + info.hblkhd)
+
+
+def growth(sizes, n_clips):
+    """Return bytes a clip: the median slope over all pairs of rounds but the first.
+
+    The first fifth fills caches and thread pools.
+    """
+    sizes = sizes[len(sizes) // 5 :]
+    return theilslopes(sizes).slope / n_clips
+
+
 def soak(folder, n_files, duration, n_rounds, seed):
     """Extract, pool and fit in rounds; count what is wrong and what grows."""
     paths, broken = write_files(folder, n_files, duration, seed)
@@ -83,17 +128,17 @@ def soak(folder, n_files, duration, n_rounds, seed):
         net = DropoutMLPClassifier((16,), max_epochs=5, random_state=0, verbose=False)
         n_wrong += net.fit(pooled, y).score(pooled, y) < 0.9
         del frames, pooled, net
-        sizes.append(resident())
-    # What is kept for later goes up and down: the highest of two thirds are compared.
-    third = n_rounds // 3
-    highest = max(sizes[-2 * third : -third]), max(sizes[-third:])
+        sizes.append(memory())
     return {
         "clips": n_rounds * n_files,
         "broken": n_rounds * len(broken),
         "wrong": int(n_wrong),
         "seconds": time.perf_counter() - start,
-        "megabytes": [round(size / 1e6) for size in sizes],
-        "bytes_per_clip": max(0, highest[1] - highest[0]) / (third * n_files),
+        "memory": [size._asdict() for size in sizes],
+        "growth": {
+            name: growth([getattr(size, name) for size in sizes], n_files)
+            for name in Memory._fields
+        },
         "open_files": len(os.listdir("/proc/self/fd")),
         "stray_files": len(list(folder.iterdir())) - n_files,
     }

@@ -4,7 +4,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -297,13 +296,16 @@ def divergence(effort):
 def run_tests(seed, folder, files, *options):
     """Run test files under a seed; return what failed."""
     report = folder / f"report-{seed}.txt"
+    python_path = filter(None, [os.environ.get("PYTHONPATH"), str(TESTS)])
     environment = {
         **os.environ,
         SEED_VARIABLE: str(seed),
         "SCIPY_ARRAY_API": "1",
         "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(python_path),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", *options]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line"]
+    command += ["-p", "reliability._seeded", *options]
     with open(report, "w", encoding="utf-8") as file:
         done = subprocess.run(
             [*command, *(str(TESTS / name) for name in files)],
@@ -325,21 +327,20 @@ def other_seeds(effort):
             if "global_random_seed" in path.read_text(encoding="utf-8")
             or "from hypothesis import" in path.read_text(encoding="utf-8")
         )
-        options, seconds = [], 8 * 60
+        seeds, options = effort.seeds, []
     else:
         files = ["test_properties.py", "test_numerical_safety.py"]
-        options, seconds = ["-k", "pooling or decoders or magnitude or silent"], 0
-    start, n_green, failures = time.monotonic(), 0, []
-    order = np.random.RandomState(effort.seed).permutation(100)
-    for n_run, seed in enumerate(order if effort.is_full else order[:1]):
-        if n_run and time.monotonic() - start > seconds:
-            break
+        seeds = [int(np.random.RandomState(effort.seed).randint(100))]
+        options = ["-k", "pooling or decoders or magnitude or silent"]
+    failures = []
+    for seed in seeds:
         failure = run_tests(seed, effort.folder, files, *options)
-        n_green += not failure
+        # A run of all seeds takes an hour: what is known is not lost with it.
+        print(f"seed {seed}: {failure or 'green'}", file=sys.stderr, flush=True)
         if failure:
             failures.append(f"seed {seed}: {failure}")
-    n_run = n_green + len(failures)
-    found = f"{n_green} of {n_run} seeds green, {len(files)} files"
+    n_green = len(seeds) - len(failures)
+    found = f"{n_green} of {len(seeds)} seeds green, {len(files)} files"
     return Outcome("; ".join([found, *failures]), not failures)
 
 

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 
 from skdeepmir.datasets import _archives, extract_archive
 
+from ._clock import slowness
 from ._figures import Figure, Outcome
 from ._hostile_archives import MAX_BYTES, MAX_FILES, hostile_archives, hostile_tables
 from ._hostile_names import NAMES, faults_of, render_all
@@ -25,7 +26,7 @@ def watched(what, folder, *numbers):
         [*map(str, command), *map(str, numbers)],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=600 * slowness(),
     )
     if done.returncode:
         raise RuntimeError(f"{what} ended with {done.returncode}: {done.stderr[-500:]}")

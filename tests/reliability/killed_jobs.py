@@ -11,6 +11,7 @@ import numpy as np
 from skdeepmir import FeatureStore
 
 from . import _jobs
+from ._clock import pauses
 from ._figures import Figure, Outcome
 
 LONG = 300  # seconds
@@ -77,8 +78,10 @@ class BrokenSearches:
 
     def send(self, number, n_faults, n_jobs=None):
         """Send a signal to searches at random moments, ``n_faults`` times."""
-        sent = 0
+        sent, before = 0, self.n_folders
         while sent < n_faults:
+            if self.n_folders > before + 10 * (n_faults + 1):
+                raise RuntimeError(f"Signal {number} does not reach searches.")
             folder = self.new_folder(f"signal-{number}-{n_jobs}")
             of_folder = 0
             while True:
@@ -151,9 +154,10 @@ class BrokenSearches:
 
 def ends_soon(group, seconds=10):
     """Wait until no process of a group is left; return whether that comes."""
-    deadline = time.monotonic() + seconds
-    while _jobs.members(group) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    for pause in pauses(seconds, 0.5):
+        if not _jobs.members(group):
+            return True
+        time.sleep(pause)
     return not _jobs.members(group)
 
 

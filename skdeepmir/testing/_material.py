@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +21,8 @@ from skdeepmir.testing._clips import assert_same
 
 N_CLIPS = 6
 SECONDS = 20.0  # after which a case is said to hang: it owes milliseconds
-UNIT = 0.05  # seconds that :func:`patience` expects its piece of work to take
+# Bytes, and the seconds that one idle core of 2025 takes to compress so many.
+WORK, NOMINAL = 4 << 20, 0.12
 HOURS, LIMIT = 0.05, 60.0  # of the long file, and the seconds that are allowed
 # A careless reader waits for ever: each is watched from another thread.
 BLOCKING = ("fifo", "device", "as_dash")
@@ -110,11 +113,21 @@ def assert_is_owed(error, case, row):
     assert message.isprintable(), f"the message has control characters: {message!a}"
 
 
-def patience(seconds=SECONDS, clock=time.perf_counter):
-    """Return so many seconds, or more where a piece of work takes long by the clock."""
+def slowness(clock=time.perf_counter):
+    """Return how many times longer work takes now than on an idle nominal machine.
+
+    At least 1. It is compressing, for which Python's lock is not held, so that other
+    threads of this process count only where they take processors.
+    """
+    work = random.Random(0).randbytes(WORK)
     start = clock()
-    sum(range(2_000_000))
-    return seconds * max(1.0, (clock() - start) / UNIT)
+    zlib.compress(work)
+    return max(1.0, (clock() - start) / NOMINAL)
+
+
+def patience(seconds=SECONDS, clock=time.perf_counter):
+    """Return so many seconds of a nominal machine in seconds of this one."""
+    return seconds * slowness(clock)
 
 
 def watched(case, call):

@@ -25,9 +25,9 @@ from skdeepmir import (
 )
 from skdeepmir.audio import AudioError, AudioWarning
 from skdeepmir.testing import make_bad_audio
-from skdeepmir.testing._material import SECONDS, assert_is_owed
+from skdeepmir.testing._material import SECONDS, assert_is_owed, slowness
 
-from ._clock import pauses, slowness
+from ._clock import pauses
 from ._figures import Figure, Outcome
 
 HERE = Path(__file__).parent

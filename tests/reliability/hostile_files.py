@@ -9,8 +9,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from skdeepmir.datasets import _archives, extract_archive
+from skdeepmir.testing._material import slowness
 
-from ._clock import slowness
 from ._figures import Figure, Outcome
 from ._hostile_archives import MAX_BYTES, MAX_FILES, hostile_archives, hostile_tables
 from ._hostile_names import NAMES, faults_of, render_all

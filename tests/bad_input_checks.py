@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skdeepmir.audio import AudioError
-from skdeepmir.testing._material import patience
+from skdeepmir.testing._material import ends
 
 
 def set_all(estimator, **values):
@@ -40,8 +40,7 @@ def answer(call):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(limit := patience())
-    assert result, f"no answer within {limit:.0f} s"
+    assert ends(thread) and result, "it hangs: there is no answer"
     return result[0]
 
 

@@ -1,10 +1,6 @@
 """Fits that are killed, and go on; fits that are finished, and taken."""
 
-import multiprocessing
 import os
-import subprocess
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -156,22 +152,6 @@ def test_a_fit_that_a_callback_stopped_is_not_kept(tmp_path):
             patch.setattr(EpochWatch, "end", lambda watch, state: True)
             assert classifier.fit(X, y).n_iter_ == 1
         assert not list(tmp_path.iterdir())
-
-
-def test_a_worker_whose_parent_is_gone_stops_training(monkeypatch):
-    X, y = problem()
-    ended = subprocess.Popen([sys.executable, "--version"], stdout=subprocess.DEVNULL)
-    ended.wait()
-    parents, exits = [os.getppid(), os.getpid(), ended.pid], []
-    monkeypatch.setattr(os, "_exit", exits.append)
-    worker = SimpleNamespace(name="LokyProcess-1")
-    monkeypatch.setattr(multiprocessing, "current_process", lambda: worker)
-    for pid in parents:
-        parent = SimpleNamespace(pid=pid)
-        monkeypatch.setattr(multiprocessing, "parent_process", lambda p=parent: p)
-        assert not exits
-        net().fit(X, y)
-    assert exits == [1] * 4  # in each epoch
 
 
 def test_unfinished_files_go_after_a_day(tmp_path):

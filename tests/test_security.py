@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from reliability._hostile_names import NAMES, faults_of
 from reliability.hostile_files import watched
+from sklearn.dummy import DummyClassifier
 
 from skdeepmir import compare
 from skdeepmir._printable import printable
@@ -71,5 +72,5 @@ def test_errors_show_hostile_labels_on_one_line(name):
         chord_report([[[0, 1]], [name]], [[[0, 1]], ["C:maj"]])
     assert not faults_of("error", str(caught.value))
     with pytest.raises(ValueError) as caught:
-        compare({"a": None}, [[0.0]], [0], baseline=f"{name}?")
+        compare({"a": DummyClassifier()}, [[0.0]], [0], baseline=f"{name}?")
     assert not faults_of("error", str(caught.value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import groupby
@@ -16,6 +17,7 @@ from skdeepmir.audio._framing import join_blocks, mark_last
 from skdeepmir.audio._opening import (
     check_duration,
     cut_error,
+    is_mpeg,
     opened_streams,
     path_name,
 )
@@ -191,9 +193,11 @@ def _decoded(
     weights = np.full(sound.channels, share)
     # What was decoded before an error comes back only if an earlier read has it.
     at_once = BLOCK if truncated == "raise" else ACCEPTED_BLOCK
+    # libFLAC would read on beyond the last sample, into another stream.
+    ends = n_samples if sound.format == "FLAC" else sys.maxsize
     n_read = 0
     try:
-        while len(block := _read(sound, at_once, dtype)):
+        while len(block := _read(sound, min(at_once, ends - n_read), dtype)):
             n_read += len(block)
             if sound.channels == 1:
                 mono = block[:, 0] * share
@@ -213,5 +217,5 @@ def _decoded(
 
 
 def _read(sound: Any, n_samples: int, dtype: str) -> np.ndarray:
-    with quiet_decoder() if sound.format == "MP3" else nullcontext():
+    with quiet_decoder() if is_mpeg(sound) else nullcontext():
         return sound.read(n_samples, dtype=dtype, always_2d=True)

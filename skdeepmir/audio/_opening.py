@@ -72,8 +72,25 @@ def _count_samples(stream: Stream, sound: Any) -> int:
     """Return the samples per channel of a stream that is open; 0 if nobody knows."""
     if stream.n_samples is not None:
         return stream.n_samples
-    is_guess = stream.is_guessed and sound.format == "MP3"  # of a free bit rate
+    is_guess = stream.is_guessed and is_mpeg(sound)  # of a free bit rate
     return 0 if is_guess else sound.frames
+
+
+def is_mpeg(sound: Any) -> bool:
+    """Tell whether an open file is decoded by libmpg123."""
+    return sound.subtype.startswith("MPEG")
+
+
+def sequential(sound: Any) -> Any:
+    """Return an open file that is only read on.
+
+    soundfile would seek after each read, to where it is. That makes libmpg123 forget
+    bits that the next frames need, and libFLAC look for the place by itself.
+    """
+    if sound.subtype == "OPUS":
+        sound.seek(0)  # leaves out what comes before the first sample
+    sound.seekable = lambda: False
+    return sound
 
 
 def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
@@ -83,7 +100,7 @@ def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
     def opened(source: Any) -> Any:
         try:
             with quiet_decoder():
-                return soundfile.SoundFile(source)
+                return sequential(soundfile.SoundFile(source))
         except RuntimeError as error:
             file.seek(0)
             raise _undecodable(name, file.read(64), error) from error

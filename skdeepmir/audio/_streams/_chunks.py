@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Generator
 from typing import BinaryIO, NamedTuple
 
-from skdeepmir.audio._streams._pieces import Stream
+from skdeepmir.audio._streams._magic import AU, RF64, TAGS, WAV, Layout, begins_file
+from skdeepmir.audio._streams._mpeg import MANY, are_frames, mpeg_streams
+from skdeepmir.audio._streams._pieces import BLOCK, Stream
 
 FOUR_GIB = 1 << 32
 # What programs write that do not know a size beforehand, such as into a pipe.
@@ -19,47 +22,18 @@ UNKNOWN_SIZES = {
     "I": (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, FOUR_GIB)),
     "Q": (range((1 << 63) - 1, 1 << 64),),
 }
-TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")
-# Chunks that are known behind the samples even if a size is wrong.
-NAMES = (b"LIST", b"bext", b"cue ", b"smpl", b"fact", b"id3 ", b"iXML", b"PEAK")
-KNOWN = re.compile(b"|".join(NAMES))
+# Chunks that stand behind the samples, to be looked for from the end of the file.
+KNOWN = re.compile(b"LIST|bext|cue |smpl|fact|id3 |iXML|PEAK|_PMX")
+WORD = re.compile(
+    rb"[\w ]{4}"
+)  # names of chunks look like this; their size may be wrong
 ID3V1 = 128  # bytes
-TAIL = 1 << 16  # bytes in which they are looked for
+TAIL = 1 << 16  # bytes in which metadata is looked for
 SHORTEST = 128  # bytes of sound; fewer that nothing explains are no recording
+JUNK = 1 << 12  # bytes behind a file that is finished, at most
 MOST_CHUNKS = 10_000
 AU_HEADER = 24  # bytes
-PADDING = 1 << 16  # bytes of zeros, at most, that fill up a file
-
-
-class Layout(NamedTuple):
-    """How files of one format are laid out."""
-
-    magic: bytes
-    form: bytes  # from the ninth byte on
-    size: str  # struct of a size
-    first: int = 12  # bytes before the first chunk
-    data: bytes = b"data"  # name of the chunk of samples
-    align: int = 2  # bytes
-    is_whole: bool = False  # whether the size of a chunk includes its name and size
-
-    def begins(self, head: bytes) -> bool:
-        """Tell whether a file begins like this one."""
-        return head.startswith(self.magic) and head[8:].startswith(self.form)
-
-
-WAV = Layout(b"RIFF", b"WAVE", "<I")
-RF64 = Layout(b"RF64", b"WAVE", "<I")
-W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-AU = (Layout(b".snd", b"", ">I"), Layout(b"dns.", b"", "<I"))  # they have no chunks
-LAYOUTS = (
-    WAV,
-    RF64,
-    Layout(b"RIFX", b"WAVE", ">I"),
-    Layout(b"FORM", b"AIF", ">I", data=b"SSND"),
-    Layout(b"caff", b"desc", ">Q", first=8, align=1),
-    Layout(b"riff", b"\xa5\xd6\x28\xdb", "<Q", 40, W64_DATA, align=8, is_whole=True),
-    *AU,
-)
+MPEG = (0x50, 0x55)  # codes of formats in WAV files
 
 
 class Samples(NamedTuple):
@@ -70,6 +44,7 @@ class Samples(NamedTuple):
     size_at: int  # where their size is written
     size: str  # struct of it
     extra: int  # bytes that it counts besides
+    is_mpeg: bool = False  # whether they are frames of MPEG audio
 
     @property
     def is_unknown(self) -> bool:
@@ -78,34 +53,23 @@ class Samples(NamedTuple):
         return any(n_bytes in sizes for sizes in UNKNOWN_SIZES[self.size[1]])
 
 
-def chunked_streams(file: BinaryIO, size: int, layout: Layout) -> list[Stream]:
-    """Return the streams of a file: one, unless files were joined."""
-    streams: list[Stream] = []
-    start = 0
-    while start < size:
-        stream, start = _stream(file, start, size, layout)
-        streams.append(stream)
-    if streams[0].pieces == (range(size),):
-        return [Stream()]
-    return streams
-
-
-def _stream(
+def chunked_streams(
     file: BinaryIO, start: int, size: int, layout: Layout
-) -> tuple[Stream, int]:
-    """Return the stream that begins at a position, and where the next begins."""
+) -> Generator[Stream, None, int]:
+    """Yield the streams of a file that begins at a position; return where it ends."""
     samples = _find_samples(file, start, size, layout)
-    if samples is None:
-        return Stream((range(start, size),)), size
-    if samples.is_unknown:
-        end, stop = _start_of_metadata(file, start, samples.start, size, layout), size
-    elif samples.stop >= size:  # perhaps it was cut
-        return Stream((range(start, size),)), size
-    else:
-        end, stop = _measure(file, start, samples.stop, size, layout)
+    if samples is None:  # the decoder says what is wrong
+        yield Stream((range(start, size),))
+        return size
+    if samples.is_mpeg:
+        yield from mpeg_streams(file, samples.start, min(samples.stop, size))
+        return size
+    end, stop = _measure(file, start, samples, size, layout)
     if end == samples.stop:
-        return Stream((range(start, stop),)), stop
-    return _resized(file, start, samples, end, stop, layout), stop
+        yield Stream((range(start, stop),))
+    else:
+        yield _resized(file, start, samples, end, stop, layout)
+    return stop
 
 
 def _find_samples(
@@ -118,7 +82,7 @@ def _find_samples(
             return None
         begin = start + offset
         return Samples(begin, begin + n_bytes, start + 8, layout.size, 0)
-    position, wide = start + layout.first, None
+    position, wide, is_mpeg = start + layout.first, None, False
     for _ in range(MOST_CHUNKS):
         chunk = _read_chunk(file, position, layout) if position < size else None
         if chunk is None or chunk[1] > size:
@@ -127,12 +91,14 @@ def _find_samples(
         size_at = begin - struct.calcsize(layout.size)
         if name == b"ds64" and layout is RF64:
             wide = begin + 8
+        if name == b"fmt " and layout in (WAV, RF64):
+            is_mpeg = _numbers(file, begin, "<H")[0] in MPEG
         if name == layout.data and wide is not None:
             (n_bytes,) = _numbers(file, wide, "<Q")
-            return Samples(begin, begin + n_bytes, wide, "<Q", 0)
+            return Samples(begin, begin + n_bytes, wide, "<Q", 0, is_mpeg)
         if name == layout.data:
             extra = begin - position if layout.is_whole else 0
-            return Samples(begin, stop, size_at, layout.size, extra)
+            return Samples(begin, stop, size_at, layout.size, extra, is_mpeg)
         position = stop + (start - stop) % layout.align
     return None
 
@@ -159,16 +125,30 @@ def _numbers(file: BinaryIO, position: int, numbers: str) -> tuple[int, ...]:
 
 
 def _measure(
-    file: BinaryIO, start: int, end: int, size: int, layout: Layout
+    file: BinaryIO, start: int, samples: Samples, size: int, layout: Layout
 ) -> tuple[int, int]:
     """Return where the samples end, and where the file does: another may follow."""
-    wraps = range(end, size + 1, FOUR_GIB) if layout.size[1] == "I" else (end,)
-    for candidate in wraps:
-        for padding in sorted({0, (start - candidate) % layout.align}):
-            stop = _end_of_file(file, start, candidate + padding, size, layout)
+    is_unknown = samples.is_unknown
+    if samples.stop >= size and not is_unknown:  # perhaps it was cut
+        return samples.stop, size
+    wraps = layout.size[1] == "I" and not is_unknown
+    step = FOUR_GIB if wraps else size + 1
+    is_finished = not is_unknown and _is_finished(file, start, samples, layout)
+    for end in reversed(range(samples.stop, size + 1, step)):
+        for padding in sorted({0, (start - end) % layout.align}):
+            stop = _end_of_file(file, start, end + padding, size, layout, is_finished)
             if stop is not None:
-                return candidate, stop
-    return _start_of_metadata(file, start, end, size, layout), size
+                return end, stop
+    begin = samples.start if is_unknown else samples.stop
+    return _start_of_metadata(file, start, begin, size, layout), size
+
+
+def _is_finished(file: BinaryIO, start: int, samples: Samples, layout: Layout) -> bool:
+    """Tell whether the size of the file, as written, is that of its samples, too."""
+    if layout in AU or layout.first != 12:
+        return False
+    (n_bytes,) = _numbers(file, start + 4, layout.size)
+    return 0 <= start + 8 + n_bytes - samples.stop <= 1
 
 
 def _start_of_metadata(
@@ -180,37 +160,58 @@ def _start_of_metadata(
     rest = file.read(size - position)
     if rest[-ID3V1:].startswith(b"TAG"):
         return size - min(ID3V1, len(rest))
-    for match in KNOWN.finditer(rest):
+    checked: set[int] = set()
+    for match in KNOWN.finditer(rest) if layout not in AU else ():
         begin = stop = position + match.start()
-        while (chunk := _read_chunk(file, stop, layout)) and chunk[2] <= size:
+        while stop not in checked:
+            checked.add(stop)
+            chunk = _read_chunk(file, stop, layout)
+            if chunk is None or chunk[2] > size:
+                break
             stop = chunk[2] + (start - chunk[2]) % layout.align
-        if layout not in AU and begin < size <= stop:
+        if begin < size <= stop:
             return begin
     return size
 
 
 def _end_of_file(
-    file: BinaryIO, start: int, position: int, size: int, layout: Layout
+    file: BinaryIO,
+    start: int,
+    position: int,
+    size: int,
+    layout: Layout,
+    is_finished: bool,
 ) -> int | None:
     """Return where a file ends whose samples end at a position; None if they do not."""
-    is_explained = False
+    is_explained = is_finished and size - position <= JUNK
+    head = b""
     for _ in range(MOST_CHUNKS):
         file.seek(position)
         head = file.read(16)
-        is_file = any(o.begins(head) for o in LAYOUTS if o not in AU or o is layout)
-        if is_file or position >= size:
+        if position >= size or begins_file(head) or layout.begins(head):
             return min(position, size)
         chunk = None if layout in AU else _read_chunk(file, position, layout)
         if chunk is None or chunk[2] > size:
             break
         is_explained = True
         position = chunk[2] + (start - chunk[2]) % layout.align
-    rest = size - position
-    is_explained |= rest < SHORTEST or head.startswith(TAGS + NAMES)
-    if not is_explained and rest <= PADDING:
-        file.seek(position)
-        is_explained = not any(file.read(rest))
-    return size if is_explained else None
+    if is_explained or size - position < SHORTEST or head.startswith(TAGS):
+        return size
+    if are_frames(file, position, size, MANY):
+        return position
+    is_metadata = layout not in AU and WORD.match(head) is not None
+    is_filled = head in (bytes(16), b"\xff" * 16) and _is_filled(file, position)
+    return size if is_metadata or is_filled or head[:4] == b"PK\3\4" else None
+
+
+def _is_filled(file: BinaryIO, position: int) -> bool:
+    """Tell whether all that follows is the same byte, which is no sound."""
+    file.seek(position)
+    first = file.read(1)
+    while block := file.read(BLOCK):
+        if block.count(first) < len(block):
+            return False
+    return True
 
 
 def _resized(

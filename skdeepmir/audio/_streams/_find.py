@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import BinaryIO
 
-from skdeepmir.audio._streams._chunks import LAYOUTS, chunked_streams
+from skdeepmir.audio._quiet import quiet_decoder
+from skdeepmir.audio._streams._chunks import chunked_streams
 from skdeepmir.audio._streams._flac import flac_streams
-from skdeepmir.audio._streams._mpeg import mpeg_streams, skip_id3
+from skdeepmir.audio._streams._magic import OGG, find_layout, skip_id3
+from skdeepmir.audio._streams._mpeg import FEW, are_frames, mpeg_streams
 from skdeepmir.audio._streams._ogg import ogg_streams
 from skdeepmir.audio._streams._pieces import Stream
 
 
-def find_streams(file: BinaryIO, *, is_decoded: bool) -> Iterable[Stream]:
-    """Return the streams of an audio file.
+def find_streams(file: BinaryIO, *, is_decoded: bool) -> Iterator[Stream]:
+    """Yield the streams of an audio file.
 
     Parameters
     ----------
@@ -24,21 +26,41 @@ def find_streams(file: BinaryIO, *, is_decoded: bool) -> Iterable[Stream]:
         Whether streams are read to their ends. Otherwise FLAC streams of equal length
         that were joined may be taken for one.
 
-    Returns
-    -------
-    streams : iterable of Stream
+    Yields
+    ------
+    stream : Stream
         At least one, in their order.
     """
     size = file.seek(0, os.SEEK_END)
+    start = 0
+    while start == 0 or start < size:
+        begin = skip_id3(file, start)
+        file.seek(begin)
+        head = file.read(16)
+        if head.startswith(OGG):
+            found = ogg_streams(file, begin, size)
+        elif (layout := find_layout(head)) is not None:
+            found = chunked_streams(file, begin, size, layout)
+        elif head.startswith(b"fLaC"):
+            yield from flac_streams(file, begin, size, is_decoded)
+            return
+        elif _is_other(file, begin, size):
+            yield Stream()
+            return
+        else:
+            found = mpeg_streams(file, begin, size)
+        start = yield from found
+
+
+def _is_other(file: BinaryIO, start: int, size: int) -> bool:
+    """Tell whether libsndfile takes a file for something that is not known here."""
+    import soundfile
+
+    if are_frames(file, start, size, FEW):
+        return False
     file.seek(0)
-    head = file.read(12)
-    if head.startswith(b"OggS"):
-        return ogg_streams(file, size)
-    for layout in LAYOUTS:
-        if layout.begins(head):
-            return chunked_streams(file, size, layout)
-    start = skip_id3(file, 0)
-    file.seek(start)
-    if file.read(4) == b"fLaC":
-        return flac_streams(file, start, size, is_decoded)
-    return mpeg_streams(file, size)
+    try:
+        with quiet_decoder(), soundfile.SoundFile(os.dup(file.fileno())) as sound:
+            return not sound.subtype.startswith("MPEG")
+    except RuntimeError:  # soundfile.LibsndfileError
+        return False

@@ -10,11 +10,12 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from skdeepmir.audio._streams._magic import FLAC
 from skdeepmir.audio._streams._pieces import Stream, read_blocks
 
-MARK = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # and the first block of metadata
 NUMBERS = 18  # bytes before rate, channels, bits and samples, 64 bits in all
-TAIL = 1 << 17  # bytes in which the last frames begin
+TAIL, MOST_TAIL = 1 << 17, 1 << 22  # bytes in which the last frames begin
+MOST_BLOCKS = 1000  # of metadata
 AHEAD = 1 << 17  # bytes, more than a decoder reads before it needs them
 SYNC = re.compile(rb"\xff[\xf8\xf9]")
 BITS = (None, 8, 12, None, 16, 20, 24, 32)  # of a sample, by code; None is as promised
@@ -47,18 +48,20 @@ def flac_streams(
     while True:
         file.seek(start)
         head = file.read(NUMBERS + 8)
-        if not MARK.match(head) or len(head) < NUMBERS + 8:  # the decoder says why not
+        if not FLAC.match(head) or len(head) < NUMBERS + 8:  # the decoder says why not
             yield Stream((range(start, size),))
             return
         info = read_info(head)
         after, stop = None, size
-        n_samples = _count_samples(file, start, size, info)
-        is_exact = n_samples == info.n_samples
+        first = _first_sample(file, start, info)
+        n_samples = _last_sample(file, start, size, info) - first
+        is_exact = 0 < n_samples == info.n_samples
         if not is_exact:
             after = _next_start(file, start + NUMBERS, size)
             stop = after or size
-            n_samples = _count_samples(file, start, stop, info)
-        if n_samples > info.n_samples:
+            n_samples = _last_sample(file, start, stop, info) - first
+        # Fewer than promised were cut off, unless it begins in the middle as well.
+        if n_samples > info.n_samples or (first > 0 and n_samples > 0):
             (numbers,) = struct.unpack_from(">Q", head, NUMBERS)
             counted = struct.pack(">Q", numbers >> 36 << 36 | n_samples)
             rest = range(start + NUMBERS + 8, stop)
@@ -91,26 +94,47 @@ def read_info(head: bytes) -> Info:
 def _next_start(file: BinaryIO, start: int, size: int) -> int | None:
     """Return where a stream begins at or after a position."""
     for base, block in read_blocks(file, start, size, overlap=NUMBERS + 8):
-        for match in MARK.finditer(block):
+        for match in FLAC.finditer(block):
             head = block[match.start() :][: NUMBERS + 8]
             if len(head) == NUMBERS + 8 and read_info(head).sample_rate > 0:
                 return base + match.start()
     return None
 
 
-def _count_samples(file: BinaryIO, start: int, stop: int, info: Info) -> int:
-    """Return where the last frame ends; 0 if it is not found."""
-    tail = max(start, stop - TAIL)
-    file.seek(tail)
-    block = file.read(stop - tail)
-    frames = [
-        frame
-        for match in SYNC.finditer(block)
-        if (frame := _read_frame(block[match.start() :][:16], info)) is not None
-    ]
-    ends = {0}.union(end for _, end in frames)
-    # What only looks like a frame is not the next of another.
-    return max((end for first, end in frames if first in ends), default=0)
+def _first_sample(file: BinaryIO, start: int, info: Info) -> int:
+    """Return the number of the first sample, which is not 0 in the middle of a file."""
+    position = start + 4
+    for _ in range(MOST_BLOCKS):
+        file.seek(position)
+        head = file.read(4)
+        if len(head) < 4:
+            return 0
+        position += 4 + int.from_bytes(head[1:], "big")
+        if head[0] & 0x80:  # the last block of metadata
+            file.seek(position)
+            frame = _read_frame(file.read(16), info)
+            return frame[0] if frame else 0
+    return 0
+
+
+def _last_sample(file: BinaryIO, start: int, stop: int, info: Info) -> int:
+    """Return the number of the sample after the last frame; 0 if none is found."""
+    n_bytes = TAIL
+    while True:
+        tail = max(start, stop - n_bytes)
+        file.seek(tail)
+        block = file.read(stop - tail)
+        frames = [
+            frame
+            for match in SYNC.finditer(block)
+            if (frame := _read_frame(block[match.start() :][:16], info)) is not None
+        ]
+        ends = {0}.union(end for _, end in frames)
+        # What only looks like a frame is not the next of another.
+        last = max((end for first, end in frames if first in ends), default=0)
+        if last or tail == start or n_bytes > MOST_TAIL:
+            return last
+        n_bytes *= 8
 
 
 def _read_frame(head: bytes, info: Info) -> tuple[int, int] | None:

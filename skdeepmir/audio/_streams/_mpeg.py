@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Generator
 from typing import BinaryIO, NamedTuple
 
+from skdeepmir.audio._streams._magic import TAGS, begins_file, skip_id3
 from skdeepmir.audio._streams._pieces import (
     BLOCK,
     FIRST_BLOCK,
@@ -18,9 +20,12 @@ from skdeepmir.audio._streams._pieces import (
     read_blocks,
 )
 
-SYNC = re.compile(rb"\xff[\xe2-\xff]")
+SYNC = re.compile(rb"\xff[\xe2-\xff][\x10-\xef]")
 LEADING_JUNK = 1 << 20  # bytes that may come before the first frame
-N_IN_A_ROW = 3  # frames by which MPEG audio is known from what looks like it
+# Frames in a row by which MPEG audio is known from what looks like it, where it is
+# expected and elsewhere.
+FEW, MANY = 3, 10
+MOST_CANDIDATES = 50_000  # places that look like frames and are none
 # kbit/s by version (1 or else), layer and four bits.
 KBITS = {
     (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -67,15 +72,34 @@ class Run(NamedTuple):
     frame: Frame  # the first
     is_constant: bool  # whether all have one bit rate
     info: InfoFrame | None  # in a frame before the first
+    n_damaged: int = 0  # bytes before it that are none of a frame
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of its frames."""
+        return self.stop - self.start
+
+    @property
+    def head(self) -> int:
+        """Where it begins, the frame before the first included."""
+        return self.start - (len(self.info.head) if self.info else 0)
 
 
-def mpeg_streams(file: BinaryIO, size: int) -> list[Stream]:
-    """Return the streams of MPEG audio, or all of a file that is something else.
+def mpeg_streams(file: BinaryIO, start: int, size: int) -> Generator[Stream, None, int]:
+    """Yield the streams of MPEG audio from a position on, if there is any.
 
-    Without its name: libsndfile would take it for MPEG audio if that says so.
+    Returns where something else begins. What is no MPEG audio is one stream, without
+    a name: libsndfile would take it for that if the name says so.
     """
+    runs, stop = _runs(file, start, size)
+    if (
+        runs
+        and runs[0].head > start
+        and 2 * sum(r.n_bytes for r in runs) < stop - start
+    ):
+        runs = []  # frames in something else
     groups: list[list[Run]] = []
-    for run in _runs(file, size):
+    for run in runs:
         if run.n_frames == 0 and not (run.info and run.info.n_frames):
             continue
         # What was spliced in between two frames, such as a tag, is left out.
@@ -83,33 +107,30 @@ def mpeg_streams(file: BinaryIO, size: int) -> list[Stream]:
             groups[-1].append(run)
         else:
             groups.append([run])
-    is_only = len(groups) == 1
-    streams = [_stream(file, runs, size, is_only) for runs in groups]
-    return streams or [Stream((range(size),), is_guessed=True)]
+    for group in groups:
+        is_only = len(group) == len(groups) == 1 and start == skip_id3(file, 0)
+        yield _stream(group, size, is_only and group[0].head == start)
+    if not groups:
+        yield Stream((range(start, size),), is_guessed=True)
+        return size
+    return stop
 
 
-def skip_id3(file: BinaryIO, position: int) -> int:
-    """Return where an ID3v2 tag ends, which may stand in front of any format."""
-    file.seek(position)
-    head = file.read(10)
-    if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 127:
-        return position
-    a, b, c, d = head[6:10]  # seven bits each
-    has_footer = head[5] & 16
-    return position + (a << 21 | b << 14 | c << 7 | d) + (20 if has_footer else 10)
-
-
-def _stream(file: BinaryIO, runs: list[Run], size: int, is_only: bool) -> Stream:
+def _stream(runs: list[Run], size: int, is_plain: bool) -> Stream:
+    """Return the stream of some runs, which may be plainly the file."""
     first, info = runs[0], runs[0].info
     n_frames = sum(run.n_frames for run in runs)
     pieces: tuple[Piece, ...] = tuple(range(run.start, run.stop) for run in runs)
-    start, n_bytes, fault = first.start, sum(map(len, pieces)), ""
+    n_bytes, fault = sum(map(len, pieces)), ""
     if info is not None:
-        start -= len(info.head)
         n_bytes += len(info.head)
-        if info.n_frames > n_frames and not 0 < info.n_bytes <= n_bytes:
+        # Some count this frame as well.
+        n_missing = info.n_frames - n_frames - (info.n_bytes == 0)
+        if n_missing > 0 and not 0 < info.n_bytes <= n_bytes:
             fault = f"has {n_frames} of the {info.n_frames} frames that it promises"
-    is_plain = is_only and len(runs) == 1 and start == skip_id3(file, 0)
+    n_damaged = sum(run.n_damaged for run in runs[1:])
+    if n_damaged > first.frame.length and not fault:
+        fault = f"has {n_damaged} bytes between its frames that are damaged"
     if info is None or not info.is_believed:
         is_plain &= info is None and first.is_constant
         is_plain &= size - first.stop in (0, ID3V1)
@@ -119,7 +140,7 @@ def _stream(file: BinaryIO, runs: list[Run], size: int, is_only: bool) -> Stream
         return Stream((_recounted(info, n_frames, n_bytes), *pieces), fault=fault)
     # libmpg123 complains of other sizes.
     is_plain &= abs(size - n_bytes) <= size / 200
-    return Stream() if is_plain else Stream((info.head, *pieces))
+    return Stream() if is_plain else Stream((info.head, *pieces), fault=fault)
 
 
 def _recounted(info: InfoFrame, n_frames: int, n_bytes: int) -> bytes:
@@ -137,41 +158,79 @@ def _recounted(info: InfoFrame, n_frames: int, n_bytes: int) -> bytes:
     return bytes(head)
 
 
-def _runs(file: BinaryIO, size: int) -> list[Run]:
+def _runs(file: BinaryIO, start: int, size: int) -> tuple[list[Run], int]:
+    """Return what frames there are, and where something else begins."""
     runs: list[Run] = []
-    position = skip_id3(file, 0)
+    position = start
     while True:
-        stop = size if runs else min(size, position + LEADING_JUNK)
-        start = _next_frame(file, position, stop, size)
-        if start is None:
-            return runs
-        runs.append(_follow(file, start, size))
+        kind = runs[-1].frame.kind if runs else None
+        found = _next_frame(file, position, size, kind)
+        if found is None:
+            return runs, size
+        n_damaged = _count_damaged(file, position, found)
+        runs.append(_follow(file, found, size)._replace(n_damaged=n_damaged))
         position = skip_id3(file, runs[-1].stop)
+        file.seek(position)
+        if begins_file(file.read(16)):
+            return runs, position
 
 
-def _next_frame(file: BinaryIO, position: int, stop: int, size: int) -> int | None:
-    """Return where the next frame begins."""
-    for base, block in read_blocks(file, position, stop, overlap=1):
+def _next_frame(
+    file: BinaryIO, position: int, size: int, kind: tuple[int, int, int, bool] | None
+) -> int | None:
+    """Return where frames begin, of a kind that came before or many of another."""
+    if are_frames(file, position, size, FEW):
+        return position
+    stop = size if kind else min(size, position + LEADING_JUNK)
+    n_candidates = 0
+    for base, block in read_blocks(file, position, stop, overlap=2):
         for match in SYNC.finditer(block):
-            if _are_frames(file, base + match.start(), size):
-                return base + match.start()
+            start = base + match.start()
+            if kind is not None and are_frames(file, start, size, FEW, kind):
+                return start
+            if are_frames(file, start, size, MANY):
+                return start
+            n_candidates += 1
+            if n_candidates > MOST_CANDIDATES:
+                return None
     return None
 
 
-def _are_frames(file: BinaryIO, position: int, size: int) -> bool:
-    """Tell whether some frames of one kind begin here, or fill the rest."""
-    kinds = set()
-    for _ in range(N_IN_A_ROW):
+def _count_damaged(file: BinaryIO, start: int, stop: int) -> int:
+    """Return the bytes between two runs of frames that are neither tag nor filling."""
+    file.seek(start)
+    head = file.read(min(stop - start, BLOCK))
+    if not head or head.startswith(TAGS) or head.count(head[:1]) == len(head):
+        return 0
+    return stop - start
+
+
+def are_frames(
+    file: BinaryIO,
+    position: int,
+    size: int,
+    n_frames: int,
+    kind: tuple[int, int, int, bool] | None = None,
+) -> bool:
+    """Tell whether so many frames of one kind begin at a position, or fill the rest.
+
+    Frames of layer I are so much like other data that only many are believed.
+    """
+    for i in range(MANY):
         file.seek(position)
         frame = parse_frame(file.read(4))
-        if frame is None:
+        if frame is None or kind not in (None, frame.kind):
             return False
-        kinds.add(frame.kind)
+        if n_frames == MANY and frame.kind[1] == 1:
+            return False
+        kind = frame.kind
         position += frame.length
         file.seek(position)
         if position == size or file.read(3) in (b"TAG", b"ID3", b"APE"):
-            break
-    return len(kinds) == 1 and position <= size
+            return i > 0 or n_frames == FEW
+        if i + 1 >= n_frames and kind[1] != 1:
+            return position <= size
+    return position <= size
 
 
 def _follow(file: BinaryIO, start: int, size: int) -> Run:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
+from skdeepmir.audio._streams._magic import OGG, begins_file
+from skdeepmir.audio._streams._mpeg import MANY, are_frames
 from skdeepmir.audio._streams._pieces import BLOCK, FIRST_BLOCK, Stream
 
 HEADER = struct.Struct("<4sBBqIIIB")
 CHECKSUM = 22  # bytes before the checksum in a header
 FIRST, LAST = 2, 4  # flags
 VORBIS = b"\1vorbis"
+MOST_DAMAGED = 1000  # pages
 PAGE = HEADER.size + 255 + 255 * 255  # bytes, at most
 ALL_ONES = 0xFFFFFFFF
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -33,22 +36,28 @@ class Page(NamedTuple):
     number: int
 
 
-def ogg_streams(file: BinaryIO, size: int) -> list[Stream]:
-    """Return the streams of an Ogg file, in their order."""
+def ogg_streams(file: BinaryIO, start: int, size: int) -> Generator[Stream, None, int]:
+    """Yield the streams of an Ogg file; return where something else begins."""
     links: list[list[Page]] = []
-    for page in _pages(file, size):
+    for page in _pages(file, start, size):
         is_first = page.flags & FIRST
         # Streams that are interleaved, as in a film, begin together.
         if not links or (is_first and not links[-1][-1].flags & FIRST):
             links.append([])
         links[-1].append(page)
-    if len(links) < 2:
-        return [_stream(file, pages, size) for pages in links] or [Stream()]
+    if not links:
+        yield Stream((range(start, size),))
+        return size
+    stop = links[-1][-1].stop
+    file.seek(stop)
+    if not (begins_file(file.read(16)) or are_frames(file, stop, size, MANY)):
+        stop = size
     starts = [pages[0].start for pages in links]
-    return [
-        _stream(file, pages, size)._replace(pieces=(range(start, stop),))
-        for pages, start, stop in zip(links, starts, [*starts[1:], size], strict=True)
-    ]
+    for pages, first, last in zip(links, starts, [*starts[1:], stop], strict=True):
+        stream = _stream(file, pages, size)
+        is_file = first == 0 and last == size
+        yield stream if is_file else stream._replace(pieces=(range(first, last),))
+    return stop
 
 
 def _stream(file: BinaryIO, pages: list[Page], size: int) -> Stream:
@@ -68,23 +77,25 @@ def _stream(file: BinaryIO, pages: list[Page], size: int) -> Stream:
             return Stream(fault=f"{found}, or they are damaged")
         # A live stream that was joined in the middle: headers, then what was played.
         file.seek(pages[0].start)
-        if VORBIS in file.read(PAGE):  # Opus is measured right
-            n_samples = max(p.position for p in pages) - page.position
+        is_vorbis = VORBIS in file.read(pages[0].stop - pages[0].start)
+        ends = [p.position for p in pages if p.serial == page.serial and p.position > 0]
+        if is_vorbis and page.position > 0:  # Opus is measured right
+            n_samples = max(ends) - page.position
     if not any(page.flags & LAST for page in last_of.values()):
         return Stream(n_samples=n_samples, fault="has no last page")
     return Stream(n_samples=n_samples)
 
 
-def _pages(file: BinaryIO, size: int) -> Iterator[Page]:
+def _pages(file: BinaryIO, position: int, size: int) -> Iterator[Page]:
     """Yield the undamaged pages of a file, and the last one if it is not whole."""
-    position, n_bytes = 0, FIRST_BLOCK
+    n_bytes, n_damaged = FIRST_BLOCK, 0
     while position < size:
         file.seek(position)
         block = file.read(n_bytes + PAGE)
         if not block:  # the file was cut meanwhile
             return
         i = 0
-        while (found := block.find(b"OggS\0", i, n_bytes + 4)) >= 0:
+        while (found := block.find(OGG, i, n_bytes + 4)) >= 0:
             i, start = found, position + found
             if len(block) < i + HEADER.size:
                 yield Page(start, size + 1, 0, 0, 0, 0)
@@ -94,11 +105,16 @@ def _pages(file: BinaryIO, size: int) -> Iterator[Page]:
             )
             length = HEADER.size + n_segments
             length += sum(block[i + HEADER.size : i + length])
-            if i + length > len(block) or _is_undamaged(block[i : i + length]):
+            if flags > 7:
+                i += 1
+            elif i + length > len(block) or _is_undamaged(block[i : i + length]):
                 yield Page(start, start + length, flags, last, serial, number)
                 i += length
             else:
                 i += 1
+                n_damaged += 1
+                if n_damaged > MOST_DAMAGED:
+                    return
         position += max(i, n_bytes)
         n_bytes = min(2 * n_bytes, BLOCK)
 

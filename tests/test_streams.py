@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from skdeepmir import check_audio
 from skdeepmir.audio import AudioError, read_audio, read_header
-from skdeepmir.audio._streams import Pieces, find_streams
+from skdeepmir.audio._streams import Pieces, _flac, find_streams
 from skdeepmir.audio._streams._mpeg import parse_frame
 
 RATE = 22050
@@ -165,6 +165,49 @@ def test_frames_of_every_rate_are_followed(tmp_path, rate, n_channels):
     assert len(decoded(bare, "mp3", tmp_path)) == stream.n_samples
 
 
+@pytest.mark.parametrize("truncated", ["raise", "accept"])
+@pytest.mark.parametrize("rate, level", [(16000, 0.99), (48000, 0.95)])
+def test_blocks_of_low_bit_rates_are_as_the_whole(tmp_path, rate, level, truncated):
+    y = np.tile(music(4.0, rate), 6)  # several blocks
+    options = {"bitrate_mode": "CONSTANT", "compression_level": level}
+    mp3 = encoded("mp3", y, rate, **options)
+    found = decoded(mp3, "mp3", tmp_path, truncated=truncated)
+    with soundfile.SoundFile(tmp_path / "clip.mp3") as sound:
+        expected = sound.read(dtype="float32")  # at once
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_damaged_frames_are_told(tmp_path):
+    bare = without_count(encoded("mp3", bitrate_mode="CONSTANT", compression_level=0.3))
+    noise = np.random.RandomState(0).bytes(3000)
+    assert refused(bare[:3000] + noise + bare[6000:], "mp3", tmp_path) == "truncated"
+
+
+def test_pcm_in_a_format_that_is_not_walked_is_no_mpeg_audio(tmp_path):
+    rng = np.random.RandomState(0)
+    y = (rng.randn(200_000, 2) * 3e-4).clip(-1, 1)  # whose bytes are 0 and 255
+    for extension in ("voc", "nist", "ircam", "mat4", "paf"):
+        path = tmp_path / f"clip.{extension}"
+        soundfile.write(path, y, RATE, "PCM_16", format=extension.upper())
+        expected, _ = soundfile.read(path, dtype="float32")
+        found, rate = read_audio(path)
+        assert rate == RATE
+        np.testing.assert_allclose(found, expected.mean(axis=1), atol=1e-6)
+    pcm = (y * 32767).astype("<i2").tobytes()
+    for name in ("raw", "pcm", "mp3", "mkv"):
+        assert refused(pcm, name, tmp_path) == "undecodable"
+
+
+@pytest.mark.parametrize("rate_mode", ["CONSTANT", "VARIABLE"])
+def test_mpeg_audio_in_a_wav_file(tmp_path, rate_mode):
+    mp3 = encoded("mp3", bitrate_mode=rate_mode, compression_level=0.3)
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 0x55, 1, RATE, 8000, 1, 0)
+    chunks = form + b"data" + struct.pack("<I", len(mp3)) + mp3
+    wav = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+    expected = decoded(mp3, "mp3", tmp_path)
+    np.testing.assert_array_equal(decoded(wav, "wav", tmp_path), expected)
+
+
 # Files that were joined
 
 
@@ -201,6 +244,24 @@ def test_the_same_file_again_and_again(tmp_path, extension, n_parts):
     found = decoded(part * n_parts, extension, tmp_path)
     expected = np.tile(decoded(part, extension, tmp_path), n_parts)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("first", ["wav", "aiff", "mp3", "ogg", "caf"])
+@pytest.mark.parametrize("second", ["wav", "aiff", "mp3", "ogg", "flac"])
+def test_joined_files_of_two_formats(tmp_path, first, second):
+    parts = [encoded(first), encoded(second)]
+    expected = [
+        decoded(p, e, tmp_path) for p, e in zip(parts, (first, second), strict=True)
+    ]
+    found = decoded(b"".join(parts), first, tmp_path)
+    np.testing.assert_array_equal(found, np.concatenate(expected))
+
+
+@pytest.mark.parametrize("extension", ["wav", "aiff", "flac", "ogg", "mp3", "w64"])
+def test_tags_in_front_of_any_format(tmp_path, extension):
+    data = encoded(extension)
+    found = decoded(ID3V2 * 2 + data, extension, tmp_path)
+    np.testing.assert_array_equal(found, decoded(data, extension, tmp_path))
 
 
 def test_parts_of_one_rate_are_resampled_as_one(tmp_path):
@@ -316,6 +377,23 @@ def test_flac_frames_of_every_kind_are_found(tmp_path, subtype, n_channels, rate
     (numbers,) = struct.unpack_from(">Q", flac, 18)
     unknown = packed(flac, 18, ">Q", numbers >> 36 << 36)
     assert len(decoded(unknown, "flac", tmp_path)) == len(y)
+
+
+def test_flac_that_was_cut_out_of_the_middle(tmp_path):
+    y = music(8.0)
+    flac = encoded("flac", y)
+    info = _flac.read_info(flac)
+    starts, number = [], 0
+    for match in _flac.SYNC.finditer(flac):
+        frame = _flac._read_frame(flac[match.start() :][:16], info)
+        if frame is not None and frame[0] == number:  # not what only looks like one
+            starts.append(match.start())
+            number = frame[1]
+    assert number == len(y)
+    middle = flac[: starts[0]] + flac[starts[10] : starts[30]]
+    found = decoded(middle, "flac", tmp_path)
+    expected = y[10 * info.block_size : 30 * info.block_size]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def pages(ogg):

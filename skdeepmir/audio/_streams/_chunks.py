@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from skdeepmir.audio._streams._magic import AU, RF64, TAGS, WAV, Layout, begins_file
 from skdeepmir.audio._streams._mpeg import MANY, are_frames, mpeg_streams
-from skdeepmir.audio._streams._pieces import BLOCK, Stream
+from skdeepmir.audio._streams._pieces import BLOCK, Stream, stretch
 
 FOUR_GIB = 1 << 32
 # What programs write that do not know a size beforehand, such as into a pipe.
@@ -59,14 +59,14 @@ def chunked_streams(
     """Yield the streams of a file that begins at a position; return where it ends."""
     samples = _find_samples(file, start, size, layout)
     if samples is None:  # the decoder says what is wrong
-        yield Stream((range(start, size),))
+        yield stretch(start, size, size)
         return size
     if samples.is_mpeg:
         yield from mpeg_streams(file, samples.start, min(samples.stop, size))
         return size
     end, stop = _measure(file, start, samples, size, layout)
     if end == samples.stop:
-        yield Stream((range(start, stop),))
+        yield stretch(start, stop, size)
     else:
         yield _resized(file, start, samples, end, stop, layout)
     return stop
@@ -136,6 +136,8 @@ def _measure(
     is_finished = not is_unknown and _is_finished(file, start, samples, layout)
     for end in reversed(range(samples.stop, size + 1, step)):
         for padding in sorted({0, (start - end) % layout.align}):
+            if is_unknown and _read_chunk(file, end + padding, layout) is None:
+                continue  # it is no size
             stop = _end_of_file(file, start, end + padding, size, layout, is_finished)
             if stop is not None:
                 return end, stop

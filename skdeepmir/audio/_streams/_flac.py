@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from skdeepmir.audio._streams._magic import FLAC
-from skdeepmir.audio._streams._pieces import Stream, read_blocks
+from skdeepmir.audio._streams._pieces import Stream, read_blocks, stretch
 
 NUMBERS = 18  # bytes before rate, channels, bits and samples, 64 bits in all
 TAIL, MOST_TAIL = 1 << 17, 1 << 22  # bytes in which the last frames begin
@@ -66,10 +66,8 @@ def flac_streams(
             counted = struct.pack(">Q", numbers >> 36 << 36 | n_samples)
             rest = range(start + NUMBERS + 8, stop)
             yield Stream((head[:NUMBERS], counted, rest))
-        elif start == 0 and stop == size:
-            yield Stream()
         else:
-            yield Stream((range(start, stop),))
+            yield stretch(start, stop, size)
         if is_exact and is_decoded:
             reached = max(start + NUMBERS, file.tell() - AHEAD)
             after = _next_start(file, reached, size)

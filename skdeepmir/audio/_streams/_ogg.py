@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from skdeepmir.audio._streams._magic import OGG, begins_file
 from skdeepmir.audio._streams._mpeg import MANY, are_frames
-from skdeepmir.audio._streams._pieces import BLOCK, FIRST_BLOCK, Stream
+from skdeepmir.audio._streams._pieces import BLOCK, FIRST_BLOCK, Stream, stretch
 
 HEADER = struct.Struct("<4sBBqIIIB")
 CHECKSUM = 22  # bytes before the checksum in a header
@@ -55,8 +55,7 @@ def ogg_streams(file: BinaryIO, start: int, size: int) -> Generator[Stream, None
     starts = [pages[0].start for pages in links]
     for pages, first, last in zip(links, starts, [*starts[1:], stop], strict=True):
         stream = _stream(file, pages, size)
-        is_file = first == 0 and last == size
-        yield stream if is_file else stream._replace(pieces=(range(first, last),))
+        yield stream._replace(pieces=stretch(first, last, size).pieces)
     return stop
 
 

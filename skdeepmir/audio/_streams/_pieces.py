@@ -27,6 +27,11 @@ class Stream(NamedTuple):
     is_guessed: bool = False
 
 
+def stretch(start: int, stop: int, size: int) -> Stream:
+    """Return a part of a file as a stream, or the file itself if it is all of it."""
+    return Stream() if (start, stop) == (0, size) else Stream((range(start, stop),))
+
+
 class Pieces(io.RawIOBase):
     """A read-only file made of pieces of another.
 

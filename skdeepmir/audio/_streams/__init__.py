@@ -2,7 +2,8 @@
 
 libsndfile reads the first stream of a file, and no further than the length that a
 header promises or that it guesses. Here the frames, pages or chunks of a file are
-walked, which costs about a hundredth of decoding them.
+walked, which costs about a hundredth of decoding them, and the decoder is given what
+belongs to one stream, with the right length in its header.
 """
 
 from skdeepmir.audio._streams._find import find_streams

@@ -88,15 +88,11 @@ class Run(NamedTuple):
 def mpeg_streams(file: BinaryIO, start: int, size: int) -> Generator[Stream, None, int]:
     """Yield the streams of MPEG audio from a position on, if there is any.
 
-    Returns where something else begins. What is no MPEG audio is one stream, without
-    a name: libsndfile would take it for that if the name says so.
+    Returns where something else begins. What isn't MPEG audio is one stream.
     """
     runs, stop = _runs(file, start, size)
-    if (
-        runs
-        and runs[0].head > start
-        and 2 * sum(r.n_bytes for r in runs) < stop - start
-    ):
+    share = sum(run.n_bytes for run in runs) / max(1, stop - start)
+    if runs and runs[0].head > start and share < 0.5:
         runs = []  # frames in something else
     groups: list[list[Run]] = []
     for run in runs:

@@ -33,9 +33,9 @@ def write(folder, *names, text=""):
     "text, facts",
     [
         ("path,label\na.wav,x\nAdieu, a.wav,x\n", "line 3 has 3 cells.*expected 2"),
-        ("path,label\na.wav\n", "line 2 has 1 cells.*expected 2"),
-        ("path,label\na.wav,x,\n", "line 2 has 3 cells"),
-        ("\npath,label\n\na.wav,x\n  \nb.wav\n", "line 6 has 1 cells"),
+        ("path,label\na.wav\n", "line 2 has 1 cell,.*expected 2"),
+        ("path,label\na.wav,x,y\n", "line 2 has 3 cells"),
+        ("\npath,label\n\na.wav,x\n  \nb.wav\n", "line 6 has 1 cell,"),
         ("path,label,,\na.wav,x,,\na, b.wav,x,\n", "line 3 has 4 cells.*expected 2"),
         ("path,label,label\na.wav,x,y\n", "line 1 names 2 columns 'label'"),
         ("path,label, label \na.wav,x,y\n", "line 1 names 2 columns 'label'"),
@@ -51,7 +51,7 @@ def write(folder, *names, text=""):
         ("path;label\na.wav;x\n", "no column 'path'.*semicolons"),
         ("path\tlabel\na.wav\tx\n", "no column 'path'.*tabs"),
         ("path;label\na,b.wav;x\n", "no column 'path'.*semicolons"),
-        ("path,label\na.wav,x\n ,y\n", "no path in row 2 of 2, line 3"),
+        ("path,label\na.wav,x\n ,y\n", "line 3 gives no path"),
         ("path,label\na.wav,x\nb.wav,  \n", "line 3 gives no label for 'b.wav'"),
         ("path,label\na.wav,x\n./b.wav,y\nb.wav,z\n", "'b.wav' more.*lines 3 and 4"),
         ("path,label\na.wav,x|y\nb.wav,x|\n", r"line 3 has the label 'x\|'"),
@@ -96,7 +96,7 @@ def test_labels_tags_groups_and_folds_are_in_one_spelling(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["group", "fold"])
-@pytest.mark.parametrize("empty", ["", "  ", "nan", "None"])
+@pytest.mark.parametrize("empty", ["", "  ", "nan", "None", "NA", "n/a"])
 def test_an_empty_cell_does_not_switch_groups_off(tmp_path, column, empty):
     lines = [f"path,task,label,{column}", "a.wav,x,rock,1", f"b.wav,x,rock,{empty}"]
     lines += ["", f"c.wav,x,jazz,{empty}", "d.wav,y,rock,1"]
@@ -104,7 +104,11 @@ def test_an_empty_cell_does_not_switch_groups_off(tmp_path, column, empty):
     with pytest.raises(ValueError) as caught:
         load_manifest(path)
     message = str(caught.value)
-    assert f"line 3 gives no {column} for 'b.wav'" in message
+    if empty.strip():
+        assert f"line 3 has the {column} {empty!r} for 'b.wav'" in message
+        assert "counts as missing" in message
+    else:
+        assert f"line 3 gives no {column} for 'b.wav'" in message
     assert "2 of 4 rows give none (lines 3, 5)" in message
     bunch = load_manifest(path, where={"task": "y"})
     assert bunch[f"{column}s"].tolist() == ["1"]

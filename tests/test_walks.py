@@ -69,20 +69,19 @@ def test_a_link_to_a_folder_above_is_told_and_not_walked_again(tmp_path, target)
     targets = {"root": root, "above": tmp_path, "album": root / "jazz" / "album"}
     loop = root / "jazz" / "album" / "again"
     link(root, "jazz/album/again", targets.get(target, loop))
-    with pytest.warns(UserWarning, match="1 links .*jazz/album/again") as told:
+    with pytest.warns(UserWarning, match="1 link, .*jazz/album/again', lead") as told:
         bunch = load_audio_folder(root)
     assert relative(bunch.data, root) == ["jazz/album/a.wav"]
     assert len(told) == 1 and told[0].filename == __file__
 
 
-def test_two_folders_that_lead_to_each_other_end(tmp_path):
+def test_two_folders_that_lead_to_each_other_are_listed_once(tmp_path):
     touch(tmp_path, "jazz/a.wav", "rock/b.wav")
     link(tmp_path, "jazz/more", tmp_path / "rock")
     link(tmp_path, "rock/more", tmp_path / "jazz")
-    with pytest.warns(UserWarning, match="2 links lead back"):
+    with pytest.warns(UserWarning, match="2 folders, .*jazz/more'.* .*rock'"):
         bunch = load_audio_folder(tmp_path)
-    found = ["jazz/a.wav", "jazz/more/b.wav", "rock/b.wav", "rock/more/a.wav"]
-    assert relative(bunch.data, tmp_path) == found
+    assert relative(bunch.data, tmp_path) == ["jazz/a.wav", "rock/b.wav"]
 
 
 def test_links_to_nothing_are_told_or_listed_for_the_extractor_to_name(tmp_path):
@@ -98,7 +97,7 @@ def test_links_to_nothing_are_told_or_listed_for_the_extractor_to_name(tmp_path)
     assert (caught.value.code, caught.value.row) == ("missing", row)
     link(tmp_path, "pop", tmp_path / "not mounted")
     link(tmp_path, "rock/album", tmp_path / "not mounted")
-    with pytest.warns(UserWarning, match="2 links lead to nothing, such as '.*pop'"):
+    with pytest.warns(UserWarning, match="2 links, .*pop', lead to nothing"):
         assert len(load_audio_folder(tmp_path).data) == 3
 
 
@@ -112,24 +111,24 @@ def test_folders_that_may_not_be_read_are_told(tmp_path, monkeypatch):
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
-    with pytest.warns(UserWarning, match="1 folders may not be .*jazz/secret"):
+    with pytest.warns(UserWarning, match="1 folder .*jazz/secret', may not be read"):
         assert len(load_audio_folder(tmp_path).data) == 2
-    with pytest.raises(PermissionError, match="secret"):
+    with pytest.raises(PermissionError, match="secret' may not be read"):
         load_audio_folder(tmp_path / "jazz" / "secret")
 
 
 def test_files_in_no_class_folder_are_told(tmp_path):
     touch(tmp_path, "jazz/a.WAV", "b.wav", "c.Mp3", "notes.txt", ".d.wav")
-    with pytest.warns(UserWarning, match="2 files such as 'b.wav' lie in no class"):
+    with pytest.warns(UserWarning, match="2 files, such as 'b.wav', lie in no class"):
         assert relative(load_audio_folder(tmp_path).data, tmp_path) == ["jazz/a.WAV"]
-    with pytest.raises(ValueError, match="no sub-folder .*1 files such as 'a.WAV' lie"):
+    with pytest.raises(ValueError, match="no sub-folder .*1 file, 'a.WAV', lies"):
         load_audio_folder(tmp_path / "jazz")
 
 
 @pytest.mark.parametrize("name", ["b.ape", "b.M4B", "b.wv"])
 def test_files_of_formats_that_no_decoder_knows_are_told(tmp_path, name):
     touch(tmp_path, "jazz/a.wav", f"jazz/{name}", "jazz/video.mp4/c.wav")
-    with pytest.warns(UserWarning, match=f"1 files such as 'jazz/{name}'"):
+    with pytest.warns(UserWarning, match=f"1 file, 'jazz/{name}', is left out"):
         assert len(load_audio_folder(tmp_path).data) == 2
 
 
@@ -188,7 +187,7 @@ def test_collections_of_chords_follow_links_and_tell_of_loops(tmp_path):
     assert relative(bunch.data, root) == ["audio/01 Mustapha.flac"]
     assert list(bunch.groups) == ["Queen: Jazz"]
     link(store, "Jazz/loop", root)
-    with pytest.warns(UserWarning, match="1 links lead back") as told:
+    with pytest.warns(UserWarning, match="1 link, .*loop', leads back") as told:
         assert len(load_isophonics(root).data) == 1
     assert len(told) == 1 and told[0].filename == __file__
 

@@ -71,6 +71,9 @@ def test_containers_keep_what_is_missing(groups):
         (["a", "b", ["c", "d"]], r"clip 2 has \['c', 'd'\]"),
         ([("a", "b")] * 3, r"clip 0 has \('a', 'b'\)"),
         (["311", "a", 311], "clip 2 has 311, but clip 0 has '311'"),
+        (["a", "b", np.int64(3)], "clip 2 has 3, but clip 0 has 'a'"),
+        (["a", "b", np.float64("nan")], r"clip 2 has no group \(nan\)"),
+        (["a", "b", "None"], "clip 2 has the group 'None', which counts .*'None .band"),
     ],
 )
 def test_what_are_no_groups_is_named(groups, message):
@@ -87,6 +90,9 @@ def test_what_are_no_groups_is_named(groups, message):
         ([3, 1, 3], [3, 1, 3]),
         (np.array([[3], [1], [3]]), [3, 1, 3]),
         (np.array([True, False, True]), [True, False, True]),
+        ([2**63 + 1, -1, 2**63], [2**63 + 1, -1, 2**63]),
+        ([2**53 + 1, 0.5, 2**53], [2**53 + 1, 0.5, 2**53]),
+        ([np.array("a "), "a", "b"], ["a", "a", "b"]),
         (np.array([1, 2, 2], dtype=object), [1, 2, 2]),
         (pd.Series([5, 6, 5], index=[9, 8, 7]), [5, 6, 5]),
     ],
@@ -112,6 +118,16 @@ def test_tracks_of_mirdata_without_a_group_are_named(missing):
     }
     tiny = SimpleNamespace(name="tiny", track_ids=list(tracks), track=tracks.get)
     with pytest.raises(ValueError, match="groups has no value for 2 of 3 .* 'y'"):
+        load_mirdata(tiny, target="genre", groups="artist")
+
+
+def test_tracks_of_mirdata_whose_groups_do_not_fit_are_named():
+    tracks = {
+        key: SimpleNamespace(audio_path=__file__, genre="rock", artist=artist)
+        for key, artist in {"x": "Ann", "y": np.int64(3)}.items()
+    }
+    tiny = SimpleNamespace(name="tiny", track_ids=list(tracks), track=tracks.get)
+    with pytest.raises(ValueError, match="track 'y' has 3, but track 'x' has 'Ann'"):
         load_mirdata(tiny, target="genre", groups="artist")
 
 

@@ -63,8 +63,11 @@ def _fault(names: list[str], missing: list[int], group: Any, groups: Any) -> str
         return f"{start}{name} ({shown_value(group)})."
     if not isinstance(groups, Mapping):
         return f"{start}{name}, in which {groups!r} is not found."
-    keys = f"its keys are such as {next(iter(groups))!r}" if groups else "it is empty"
-    return f"{start}{name}: it has no such key, {keys}."
+    if not groups:
+        return f"{start}{name}: it is empty."
+    key = next(iter(groups))
+    key = os.fspath(key) if isinstance(key, os.PathLike) else key
+    return f"{start}{name}: it has no such key, but keys such as {key!r}."
 
 
 def _by_name(groups: Mapping[Any, Any], root: Path) -> dict[str, Any]:

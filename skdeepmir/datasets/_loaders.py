@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -301,15 +302,17 @@ def _manifest_path(manifest):
             "file. Save a data frame with df.to_csv(PATH, index=False)."
         )
     path = Path(user_path(manifest))
-    if os.path.isdir(path):
-        raise ValueError(
-            f"manifest={shown(manifest)} is a folder; expected a CSV file. Use "
-            "load_audio_folder for a folder with a sub-folder for each class."
-        )
-    if not os.path.lexists(path):
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # or a NUL
         raise FileNotFoundError(
             f"There is no file {shown(manifest)}; expected a CSV file with the columns "
             "'path' and 'label'. Check the path."
+        ) from error
+    if is_folder:
+        raise ValueError(
+            f"manifest={shown(manifest)} is a folder; expected a CSV file. Use "
+            "load_audio_folder for a folder with a sub-folder for each class."
         )
     return path
 

@@ -186,7 +186,8 @@ def _split(
                     f"{csv.field_size_limit()} characters; expected short text. "
                     "Shorten it, or close the quote before it."
                 ) from error
-            raise _open_quote(path, line, f" ({error})") from error
+            reason = f", or within a cell ({error})"
+            raise _open_quote(path, line, reason) from error
         for cell in row if is_strict else []:
             if cell[:1].isspace() and cell.lstrip().startswith('"'):
                 raise ValueError(
@@ -202,7 +203,7 @@ def _split(
 def _open_quote(path: Path, line: int, reason: str) -> ValueError:
     return ValueError(
         f'{str(path)!a}, line {line} is no table row: a quote (") in it is not closed '
-        f"on that line, or within a cell{reason}. Remove it, or put the whole cell "
+        f"on that line{reason}. Remove it, or put the whole cell "
         'between quotes and double those inside: "7"" mix.wav".'
     )
 
@@ -216,7 +217,7 @@ def _check_line_breaks(table: Table, used: Collection[str]) -> None:
                 continue
             name = table.header[number] if number < len(table.header) else ""
             if not used or name in used or _is_swallowed(table, number, parts):
-                reason = f": a cell of the column {name!a} has a line break in it"
+                reason = f", so that a cell of {name!a} has a line break in it"
                 raise _open_quote(table.path, line, reason)
 
 

@@ -69,15 +69,15 @@ class _Walk:
     links : deque of (Path, frozenset)
         Links to folders that wait for all folders before them, each with its chain: the
         identities of the folders that it lies in, by its name and on the disk.
-    file_links : list of Path
-        Links to files that are to be listed once.
+    file_links : list of (Path, str)
+        Links to files that are to be listed once, and what opens them.
     """
 
     def __init__(self, root: Path, once: Collection[str]) -> None:
         self.root, self.once = root, once
         self.files: list[Path] = []
         self.folders: dict[Hashable, Path] = {}
-        self.file_links: list[Path] = []
+        self.file_links: list[tuple[Path, str]] = []
         self.loops: list[Path] = []
         self.broken: list[Path] = []
         self.unreadable: list[Path] = []
@@ -110,7 +110,7 @@ class _Walk:
             for entry in entries:
                 path = folder / entry.name
                 if entry.is_symlink():
-                    self._add_link(path, entered)
+                    self._add_link(path, entry.path, entered)
                 elif entry.is_dir():
                     waiting.append((path, entered))
                 else:
@@ -137,10 +137,10 @@ class _Walk:
         self.folders[identity] = folder
         return chain | {identity} | (_identities_above(name) if is_link else set())
 
-    def _add_link(self, path: Path, chain: frozenset[Hashable]) -> None:
+    def _add_link(self, path: Path, name: str, chain: frozenset[Hashable]) -> None:
         suffix = path.suffix.lower()
         try:
-            is_folder = stat.S_ISDIR(os.stat(self.root / path).st_mode)
+            is_folder = stat.S_ISDIR(os.stat(name).st_mode)
         except PermissionError:
             self.unreadable.append(path)
         except OSError:  # nothing there, or it leads to itself
@@ -148,23 +148,29 @@ class _Walk:
         else:
             if is_folder:
                 self.links.append((path, chain))
+            elif suffix in self.once:
+                self.file_links.append((path, name))
             else:
-                (self.file_links if suffix in self.once else self.files).append(path)
+                self.files.append(path)
 
     def _add_linked_files(self) -> None:
         """List the files that links lead to, unless they are listed already."""
         real = {path for path in self.files if len(path.parts) > 1}
-        known: dict[str, Path | None] = {}
-        first: dict[Hashable, Path] = {}
-        for path in sorted(self.file_links):
-            folder, name = os.path.split(os.path.realpath(self.root / path))
-            if folder not in known:
-                known[folder] = self.folders.get(_identity(folder))
-            parent = known[folder]
+        folders: dict[str, tuple[str, Path | None]] = {}
+        first: dict[str, Path] = {}
+        for path, link in sorted(self.file_links):
+            target = os.path.join(os.path.dirname(link), os.readlink(link))
+            if os.path.islink(target):
+                target = os.path.realpath(target)
+            folder, name = os.path.split(target)
+            if folder not in folders:  # resolving one takes long
+                parent = self.folders.get(_identity(folder or os.curdir))
+                folders[folder] = os.path.realpath(folder), parent
+            resolved, parent = folders[folder]
             if parent is not None and parent / name in real:
                 other = parent / name
             else:
-                other = first.setdefault(_identity(os.path.join(folder, name)), path)
+                other = first.setdefault(os.path.join(resolved, name), path)
             if other == path:
                 self.files.append(path)
             else:

@@ -160,12 +160,12 @@ def load_gtzan(
 
 
 def _genre_folder(folder: Path) -> Path:
+    message = f"folder={str(folder)!a} is no folder; expected that of GTZAN."
+    root = check_folder(folder, message)
     for name in ("genres_original", "genres"):
-        if os.path.isdir(folder / name):
-            return folder / name
-    return check_folder(
-        folder, f"folder={str(folder)!a} is no folder; expected that of GTZAN."
-    )
+        if os.path.isdir(root / name):
+            return root / name
+    return root
 
 
 def _filtered_names(folder: Path, root: Path) -> tuple[list[str], np.ndarray]:

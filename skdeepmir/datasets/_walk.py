@@ -33,6 +33,8 @@ def check_folder(folder: str | os.PathLike[str], message: str) -> Path:
         is_folder = False
     if not is_folder:
         raise ValueError(message)
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise _forbidden(path)
     return path
 
 

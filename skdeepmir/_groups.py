@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from skdeepmir.frames import object_array
 
-# What empty cells and missing values become as text.
-MISSING = {"", "nan", "NaN", "None", "<NA>", "NaT"}
+# What empty cells and missing values become as text: pandas.read_csv's na_values, and
+# spellings of them elsewhere.
+MISSING = frozenset(
+    (
+        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan"),
+        *("1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a"),
+        *("nan", "null", "NaT", "none", "NONE", "Null", "NAN", "#n/a"),
+    )
+)
 LISTED = 5  # rows that an error names
 
 
@@ -24,16 +32,50 @@ def clean_name(name: str) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether a value is none: None, NaN, NA, NaT, or text that says so."""
+    """Tell whether a value is None, NaN, NA, NaT, masked, or text that says so."""
     import pandas as pd
 
+    if np.ma.is_masked(value):
+        return True
+    value = _unwrapped(value)
     if isinstance(value, str | bytes):
-        text = value.decode(errors="replace") if isinstance(value, bytes) else value
-        return text.strip() in MISSING
+        return _as_text(value) in MISSING
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
-def check_groups(groups: Any, n_clips: int) -> np.ndarray:
+def shown_value(value: Any) -> str:
+    """Return a value for an error, as Python writes it rather than NumPy."""
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return str(value)
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def missing_text(value: Any, kind: str = "band") -> str:
+    """Return what to do about text that counts as missing, "" for all other values."""
+    text = _as_text(value) if isinstance(value, str | bytes) else ""
+    if not text:
+        return ""
+    return (
+        f", which counts as missing. If that is its name, write it differently, such "
+        f"as '{text} ({kind})'"
+    )
+
+
+def _as_text(value: str | bytes) -> str:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return text.strip()
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return what an array without axes holds, and anything else as it is."""
+    if isinstance(value, np.generic) or np.ma.is_masked(value):
+        return value
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def check_groups(
+    groups: Any, n_clips: int, names: Sequence[str] | None = None
+) -> np.ndarray:
     """Return the group of each clip, or raise a ``ValueError`` that names a clip.
 
     Parameters
@@ -42,6 +84,8 @@ def check_groups(groups: Any, n_clips: int) -> np.ndarray:
         Strings or numbers.
     n_clips : int
         Number of clips.
+    names : sequence of str of length n_clips, default=None
+        What errors call the clips; None is "clip 0" and so on.
 
     Returns
     -------
@@ -57,17 +101,30 @@ def check_groups(groups: Any, n_clips: int) -> np.ndarray:
         )
     if values.dtype.kind in "biu":
         return values
+    names = [f"clip {i}" for i in range(n_clips)] if names is None else names
     missing = [i for i, value in enumerate(values) if is_missing(value)]
     if missing:
-        first, *others = missing[:LISTED]
-        more = f", nor have clips {', '.join(map(str, others))}" if others else ""
-        more += " and others" if len(missing) > LISTED else ""
         raise ValueError(
-            f"groups has {len(missing)} missing values: clip {first} has no group "
-            f"({values[first]!r}){more}. Give each clip its artist, album or song, a "
-            "name of its own where that is not known, or leave it out."
+            f"groups: {_without_group(values, names, missing)}. Give each clip its "
+            "artist, album or song, a name of its own where that is not known, or "
+            "leave it out."
         )
-    return _of_one_kind(values)
+    return _of_one_kind(values, names)
+
+
+def _without_group(
+    values: np.ndarray, names: Sequence[str], missing: Sequence[int]
+) -> str:
+    first = values[missing[0]]
+    text = missing_text(first)
+    if len(missing) == 1:
+        group = f"the group {shown_value(first)}" if text else "no group"
+        value = text or f" ({shown_value(first)})"
+        return f"{names[missing[0]]} has {group}{value}"
+    listed = ", ".join(names[i].removeprefix("clip ") for i in missing[:LISTED])
+    more = ", ..." if len(missing) > LISTED else ""
+    value = f"; the first has {shown_value(first)}{text}"
+    return f"{len(missing)} clips have no group: {listed}{more}{value}"
 
 
 def _as_column(groups: Any) -> np.ndarray:
@@ -82,7 +139,7 @@ def _as_column(groups: Any) -> np.ndarray:
         masked[np.ma.getmaskarray(groups)] = None
         groups = masked.data
     # As an array, a list of strings and NaN would hold the string "nan".
-    values = np.asarray(groups) if is_table else object_array(groups)
+    values = np.asarray(groups) if is_table else object_array(map(_unwrapped, groups))
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
@@ -93,24 +150,26 @@ def _as_column(groups: Any) -> np.ndarray:
     return values
 
 
-def _of_one_kind(values: np.ndarray) -> np.ndarray:
+def _of_one_kind(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return strings cleaned, numbers as such; refuse both side by side."""
     are_text = [isinstance(value, str) for value in values]
     for i, value in enumerate(values):
         if np.ndim(value) or isinstance(value, dict | set | frozenset):
             raise ValueError(
-                f"groups: clip {i} has {value!r}; expected a string or a number. Join "
-                "what it has to one name."
+                f"groups: {names[i]} has {value!r}; expected a string or a number. "
+                "Join what it has to one name."
             )
         if are_text[i] != are_text[0]:
             raise ValueError(
-                f"groups: clip {i} has {value!r}, but clip 0 has {values[0]!r}; "
-                "expected strings for all or numbers for all. Convert them: "
-                "[str(group) for group in groups]."
+                f"groups: {names[i]} has {shown_value(value)}, but {names[0]} has "
+                f"{shown_value(values[0])}; expected strings for all or numbers for "
+                "all. Convert them: [str(group) for group in groups]."
             )
     if len(values) and are_text[0]:
         return object_array(clean_name(value) for value in values)
     if values.dtype == object:
         numbers = np.array(values.tolist())
-        return numbers if numbers.dtype.kind in "biuf" else values
+        # Of large integers, floats would make several one.
+        is_exact = numbers.dtype.kind in "biuf" and numbers.tolist() == values.tolist()
+        return numbers if is_exact else values
     return values

@@ -149,7 +149,7 @@ def test_bad_input_is_named():
     X, y, groups = problem()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         GroupBaggingClassifier(LogisticRegression()).fit(X, y, groups=groups[:-1])
-    with pytest.raises(ValueError, match="groups has 60 missing"):
+    with pytest.raises(ValueError, match="groups: 60 clips have no group"):
         GroupBaggingClassifier(LogisticRegression()).fit(X, y, groups=[None] * 60)
     with pytest.raises(ValueError, match="Scaler is no classifier"):
 

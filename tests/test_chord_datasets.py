@@ -395,7 +395,7 @@ def test_mirdata_tracks_with_and_without_annotations_are_refused(tmp_path):
     ):
         load_mirdata(dataset, target="chords_path")
     dataset = mirdata_set(tmp_path, chords_path=["a.lab", None])
-    with pytest.raises(ValueError, match="no value for 1 of 2 tracks, such as 'b'"):
+    with pytest.raises(ValueError, match="no value for 1 of 2 tracks, 'b'"):
         load_mirdata(dataset, target="chords_path")
 
 

@@ -367,7 +367,7 @@ def test_jamendo_subsets_splits_and_qualities_have_their_own_files(
 def test_missing_jamendo_tracks_are_an_error_or_dropped_with_their_tags(tmp_path):
     jamendo(tmp_path)
     (tmp_path / "audio/82/382.mp3").unlink()
-    with pytest.raises(ValueError, match="1 of 4 audio files are missing, .*382.mp3"):
+    with pytest.raises(ValueError, match="1 of 4 audio files is missing: .*382.mp3"):
         load_mtg_jamendo(tmp_path)
     with pytest.warns(UserWarning, match="1 of 4 audio files"):
         bunch = load_mtg_jamendo(tmp_path, missing="drop")

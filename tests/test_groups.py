@@ -14,7 +14,8 @@ from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
 
 NFC, NFD = "Bj\u00f6rk", "Bjo\u0308rk"
 MISSING = [None, np.nan, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), "", " \t"]
-MISSING += ["nan", "NaN", "None", "<NA>", "NaT", b""]
+MISSING += ["nan", "None", "<NA>", "NaT", b"", "NA ", "N/A", "n/a", "#N/A", "NULL"]
+MISSING += ["null", "none", np.ma.masked, np.array(np.nan), np.array(None)]
 ENTRIES = {
     "splitter": lambda groups: list(
         MultilabelStratifiedGroupKFold(2).split(np.zeros(6), [0, 1] * 3, groups)
@@ -32,8 +33,9 @@ def test_clips_without_a_group_are_named_and_counted(entry, missing):
     with pytest.raises(ValueError) as caught:
         ENTRIES[entry](groups)
     message = str(caught.value)
-    assert "2 missing" in message and "clip 3 has no group" in message
-    assert "clips 5" in message
+    assert "2 clips have no group: 3, 5;" in message
+    is_text = isinstance(missing, str) and missing.strip()
+    assert (f"{missing!r}, which counts as missing" in message) == bool(is_text)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_clips_without_a_group_are_named_and_counted(entry, missing):
     ids=lambda groups: f"{type(groups).__name__} {getattr(groups, 'dtype', '')}",
 )
 def test_containers_keep_what_is_missing(groups):
-    with pytest.raises(ValueError, match="1 missing .*clip 1 has no group"):
+    with pytest.raises(ValueError, match="groups: clip 1 has (no group|.*as missing)"):
         check_groups(groups, 3)
 
 
@@ -69,6 +71,9 @@ def test_containers_keep_what_is_missing(groups):
         (["a", "b", ["c", "d"]], r"clip 2 has \['c', 'd'\]"),
         ([("a", "b")] * 3, r"clip 0 has \('a', 'b'\)"),
         (["311", "a", 311], "clip 2 has 311, but clip 0 has '311'"),
+        (["a", "b", np.int64(3)], "clip 2 has 3, but clip 0 has 'a'"),
+        (["a", "b", np.float64("nan")], r"clip 2 has no group \(nan\)"),
+        (["a", "b", "None"], "clip 2 has the group 'None', which counts .*'None .band"),
     ],
 )
 def test_what_are_no_groups_is_named(groups, message):
@@ -85,6 +90,9 @@ def test_what_are_no_groups_is_named(groups, message):
         ([3, 1, 3], [3, 1, 3]),
         (np.array([[3], [1], [3]]), [3, 1, 3]),
         (np.array([True, False, True]), [True, False, True]),
+        ([2**63 + 1, -1, 2**63], [2**63 + 1, -1, 2**63]),
+        ([2**53 + 1, 0.5, 2**53], [2**53 + 1, 0.5, 2**53]),
+        ([np.array("a "), "a", "b"], ["a", "a", "b"]),
         (np.array([1, 2, 2], dtype=object), [1, 2, 2]),
         (pd.Series([5, 6, 5], index=[9, 8, 7]), [5, 6, 5]),
     ],
@@ -110,6 +118,16 @@ def test_tracks_of_mirdata_without_a_group_are_named(missing):
     }
     tiny = SimpleNamespace(name="tiny", track_ids=list(tracks), track=tracks.get)
     with pytest.raises(ValueError, match="groups has no value for 2 of 3 .* 'y'"):
+        load_mirdata(tiny, target="genre", groups="artist")
+
+
+def test_tracks_of_mirdata_whose_groups_do_not_fit_are_named():
+    tracks = {
+        key: SimpleNamespace(audio_path=__file__, genre="rock", artist=artist)
+        for key, artist in {"x": "Ann", "y": np.int64(3)}.items()
+    }
+    tiny = SimpleNamespace(name="tiny", track_ids=list(tracks), track=tracks.get)
+    with pytest.raises(ValueError, match="track 'y' has 3, but track 'x' has 'Ann'"):
         load_mirdata(tiny, target="genre", groups="artist")
 
 

@@ -1,7 +1,10 @@
 import os
+import re
 import types
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skdeepmir.datasets import load_audio_folder, load_manifest
@@ -32,7 +35,7 @@ def test_a_folder_has_a_class_per_sub_folder(tmp_path):
 
 def test_files_that_no_decoder_knows_are_told(tmp_path):
     touch(tmp_path, "rock/a.wav", "rock/b.m4a")
-    with pytest.warns(UserWarning, match=r"1 files such as 'rock/b.m4a'"):
+    with pytest.warns(UserWarning, match=r"1 file, 'rock/b.m4a', is"):
         load_audio_folder(tmp_path)
 
 
@@ -44,10 +47,60 @@ def test_bad_folders_and_groups_are_named(tmp_path):
         load_audio_folder(tmp_path)
     (tmp_path / "stray.wav").unlink()
     touch(tmp_path, "rock/a.wav")
-    with pytest.raises(ValueError, match="no group for 1 of 1 files, such as 'rock/a"):
+    with pytest.raises(ValueError, match="no group for 1 of 1 files, 'rock/a"):
         load_audio_folder(tmp_path, groups=r"(\d+)")
-    with pytest.raises(ValueError, match="needs a parenthesis"):
+    with pytest.raises(ValueError, match="groups='rock' has no parenthesis"):
         load_audio_folder(tmp_path, groups="rock")
+
+
+GROUPS = {"jazz/a.wav": "x", "rock/b.wav": "y"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda root: pd.Series(GROUPS),
+        lambda root: {Path(path): group for path, group in GROUPS.items()},
+        lambda root: {str(root / path): group for path, group in GROUPS.items()},
+        lambda root: {root / path: group for path, group in GROUPS.items()},
+        lambda root: {f"./{path}": group for path, group in GROUPS.items()},
+    ],
+)
+def test_groups_may_be_a_series_and_have_paths_of_any_kind(tmp_path, form):
+    touch(tmp_path, *GROUPS)
+    bunch = load_audio_folder(tmp_path, groups=form(tmp_path))
+    assert bunch.groups.tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "groups, error, facts",
+    [
+        (pd.DataFrame(GROUPS, index=[0]), TypeError, "groups is a DataFrame; .*jazz/a"),
+        (["x", "y"], TypeError, "groups is a list; expected a regular expression"),
+        (len, TypeError, "groups is a builtin_function_or_method; expected"),
+        (3, TypeError, "groups is a int; expected"),
+        (re.compile(b"(.)"), TypeError, "groups is a pattern of bytes; expected"),
+        ("(", ValueError, r"groups='\(' is not a regular expression"),
+        (pd.Series(["x", "y"]), ValueError, "'jazz/a.wav'.*no such key, but .* as 0"),
+        ({"b.wav": "x"}, ValueError, "'jazz/a.wav': .*no such key, but .* 'b.wav'"),
+        ({}, ValueError, "'jazz/a.wav': it is empty"),
+        (
+            pd.Series(["x", "y"], index=["a.wav", "a.wav"]),
+            ValueError,
+            "groups has 'a.wav' more than once",
+        ),
+        (
+            {**GROUPS, "rock/b.wav": "None"},
+            ValueError,
+            "'rock/b.wav'.*'None', which counts as missing",
+        ),
+        ({**GROUPS, "rock/b.wav": 1}, ValueError, "'rock/b.wav' has 1, .*'jazz/a.wav'"),
+    ],
+)
+def test_groups_of_another_kind_are_named(tmp_path, groups, error, facts):
+    touch(tmp_path, *GROUPS)
+    with pytest.raises(error, match=facts):
+        load_audio_folder(tmp_path, groups=groups)
 
 
 @pytest.mark.parametrize("system", ["posix", "nt"])
@@ -114,3 +167,20 @@ def test_a_manifest_lists_annotation_files_as_the_target(tmp_path):
 def test_bad_manifests_are_named(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         load_manifest(manifest(tmp_path, text))
+
+
+def test_what_is_no_manifest_is_named(tmp_path):
+    with pytest.raises(TypeError, match="manifest is a DataFrame; .*to_csv"):
+        load_manifest(pd.DataFrame({"path": ["a.wav"], "label": ["x"]}))
+    with pytest.raises(ValueError, match="is a folder; .*load_audio_folder"):
+        load_manifest(tmp_path)
+    for path in (tmp_path / "none.csv", tmp_path / "no" / "table.csv"):
+        with pytest.raises(FileNotFoundError, match=f"no file '{re.escape(str(path))}"):
+            load_manifest(path)
+
+
+def test_the_values_that_rows_can_be_chosen_by_are_named(tmp_path):
+    path = manifest(tmp_path, "path,label,fold\na.wav,x,1\nb.wav,y,2\n")
+    with pytest.raises(ValueError, match="where=.*'fold' has '1', '2'"):
+        load_manifest(path, where={"fold": 1.0})
+    assert len(load_manifest(path, where={"fold": 1}).data) == 1

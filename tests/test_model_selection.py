@@ -287,7 +287,7 @@ def test_unfit_input_is_refused():
     names[4] = None
     with pytest.raises(ValueError, match="clip 4 has no group"):
         folds(cv, y, names)
-    with pytest.raises(ValueError, match="clip 0 has no group"):
+    with pytest.raises(ValueError, match="have no group: 0, 1"):
         folds(cv, y, np.full(len(y), np.nan))
 
 

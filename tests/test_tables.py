@@ -33,9 +33,9 @@ def write(folder, *names, text=""):
     "text, facts",
     [
         ("path,label\na.wav,x\nAdieu, a.wav,x\n", "line 3 has 3 cells.*expected 2"),
-        ("path,label\na.wav\n", "line 2 has 1 cells.*expected 2"),
-        ("path,label\na.wav,x,\n", "line 2 has 3 cells"),
-        ("\npath,label\n\na.wav,x\n  \nb.wav\n", "line 6 has 1 cells"),
+        ("path,label\na.wav\n", "line 2 has 1 cell,.*expected 2"),
+        ("path,label\na.wav,x,y\n", "line 2 has 3 cells"),
+        ("\npath,label\n\na.wav,x\n  \nb.wav\n", "line 6 has 1 cell,"),
         ("path,label,,\na.wav,x,,\na, b.wav,x,\n", "line 3 has 4 cells.*expected 2"),
         ("path,label,label\na.wav,x,y\n", "line 1 names 2 columns 'label'"),
         ("path,label, label \na.wav,x,y\n", "line 1 names 2 columns 'label'"),
@@ -51,12 +51,22 @@ def write(folder, *names, text=""):
         ("path;label\na.wav;x\n", "no column 'path'.*semicolons"),
         ("path\tlabel\na.wav\tx\n", "no column 'path'.*tabs"),
         ("path;label\na,b.wav;x\n", "no column 'path'.*semicolons"),
-        ("path,label\na.wav,x\n ,y\n", "no path in row 2 of 2, line 3"),
+        ("path,label\na.wav,x\n ,y\n", "line 3 gives no path"),
         ("path,label\na.wav,x\nb.wav,  \n", "line 3 gives no label for 'b.wav'"),
         ("path,label\na.wav,x\n./b.wav,y\nb.wav,z\n", "'b.wav' more.*lines 3 and 4"),
         ("path,label\na.wav,x|y\nb.wav,x|\n", r"line 3 has the label 'x\|'"),
         ("path,label\na.wav,x\nb.wav,x| |y\n", r"line 3 has the label"),
         ("path,label\na.wav,|\n", r"line 2 has the label"),
+        ('path,label,group\na.wav, "x", "g"\n', "line 2 has a space before a quote"),
+        ('path,label\na.wav, "x, y"\n', "line 2 has a space before a quote"),
+        (f"path,label\na.wav,{'x' * 140_000}\n", "line 2 has a cell of more than 131"),
+        ("path,label,group\na.wav,x\n", "line 2 has 2 cells.* gives no group"),
+        ("Path,Label\na.wav,x\n", "no column 'path'.*'Path'.*case matters"),
+        ("path,label\n", "has a header, but no rows"),
+        ("sep=;\npath;label\na.wav;x\nb.wav\n", "line 4 has 1 cell,"),
+        ('path,label\na.wav,"x\ny"\n', "line 2 .* cell of 'label' has a line break"),
+        ('path,note,label\na.wav,"n,x\nb.wav,n",y\n', "line 2 .* cell of 'note' has"),
+        ('path,label,note\na.wav,x,"n\n\nb.wav,y,n"\n', "line 2 .* cell of 'note'"),
         ("", "is empty"),
         ("\n \n", "is empty"),
     ],
@@ -83,6 +93,28 @@ def test_a_manifest_of_a_spreadsheet_is_read(tmp_path, end):
     assert bunch.target_names[bunch.target].tolist() == ["x", "y"]
 
 
+def test_blank_rows_and_cells_of_a_spreadsheet_are_passed_over(tmp_path):
+    text = 'sep=;\r\n;;\r\npath;label;;\r\n;\r\na.wav;x\r\n"b;c.wav";y;;; \r\n;;;;\r\n'
+    bunch = load_manifest(manifest(tmp_path, text))
+    assert list(bunch.data) == [str(tmp_path / "a.wav"), str(tmp_path / "b;c.wav")]
+    assert bunch.target_names[bunch.target].tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_cells_that_are_not_read_may_have_line_breaks(tmp_path, end):
+    lines = ['path,label,"remark', '(free)"', 'a.wav,x,"One, two', "", 'and, three"']
+    bunch = load_manifest(manifest(tmp_path, end.join([*lines, "b.wav,y,", ""])))
+    assert bunch.target_names[bunch.target].tolist() == ["x", "y"]
+    path = manifest(tmp_path, end.join([*lines, "b.wav,y,z,z"]))
+    with pytest.raises(ValueError, match="line 6 has 4 cells"):
+        load_manifest(path)
+
+
+def test_a_group_may_have_quotes_of_its_own(tmp_path):
+    path = manifest(tmp_path, 'path,label,group\na.wav,x,"""Heroes"""\n')
+    assert load_manifest(path).groups.tolist() == ['"Heroes"']
+
+
 def test_labels_tags_groups_and_folds_are_in_one_spelling(tmp_path):
     text = f"path,label,group,task\na.wav,{NFC},Abba,{NFC}\nb.wav, {NFD} ,Abba ,{NFD}\n"
     bunch = load_manifest(manifest(tmp_path, text))
@@ -96,7 +128,7 @@ def test_labels_tags_groups_and_folds_are_in_one_spelling(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["group", "fold"])
-@pytest.mark.parametrize("empty", ["", "  ", "nan", "None"])
+@pytest.mark.parametrize("empty", ["", "  ", "nan", "None", "NA", "n/a"])
 def test_an_empty_cell_does_not_switch_groups_off(tmp_path, column, empty):
     lines = [f"path,task,label,{column}", "a.wav,x,rock,1", f"b.wav,x,rock,{empty}"]
     lines += ["", f"c.wav,x,jazz,{empty}", "d.wav,y,rock,1"]
@@ -104,7 +136,11 @@ def test_an_empty_cell_does_not_switch_groups_off(tmp_path, column, empty):
     with pytest.raises(ValueError) as caught:
         load_manifest(path)
     message = str(caught.value)
-    assert f"line 3 gives no {column} for 'b.wav'" in message
+    if empty.strip():
+        assert f"line 3 has the {column} {empty!r} for 'b.wav'" in message
+        assert "counts as missing" in message
+    else:
+        assert f"line 3 gives no {column} for 'b.wav'" in message
     assert "2 of 4 rows give none (lines 3, 5)" in message
     bunch = load_manifest(path, where={"task": "y"})
     assert bunch[f"{column}s"].tolist() == ["1"]
@@ -112,7 +148,9 @@ def test_an_empty_cell_does_not_switch_groups_off(tmp_path, column, empty):
     assert load_manifest(path)[f"{column}s"] is None
 
 
-@pytest.mark.parametrize("name", ["groups", "Group", "GROUPS"])
+@pytest.mark.parametrize(
+    "name", ["groups", "Group", "GROUPS", "artist", "Album", "group_id"]
+)
 def test_a_column_that_is_nearly_called_group_is_told(tmp_path, name):
     path = manifest(tmp_path, f"path,label,{name}\na.wav,x,1\n")
     with pytest.warns(UserWarning, match=f"a column '{name}', which is not read"):

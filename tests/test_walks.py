@@ -69,20 +69,80 @@ def test_a_link_to_a_folder_above_is_told_and_not_walked_again(tmp_path, target)
     targets = {"root": root, "above": tmp_path, "album": root / "jazz" / "album"}
     loop = root / "jazz" / "album" / "again"
     link(root, "jazz/album/again", targets.get(target, loop))
-    with pytest.warns(UserWarning, match="1 links .*jazz/album/again") as told:
+    with pytest.warns(UserWarning, match="1 link, .*jazz/album/again', lead") as told:
         bunch = load_audio_folder(root)
     assert relative(bunch.data, root) == ["jazz/album/a.wav"]
     assert len(told) == 1 and told[0].filename == __file__
 
 
-def test_two_folders_that_lead_to_each_other_end(tmp_path):
+def test_two_folders_that_lead_to_each_other_are_listed_once(tmp_path):
     touch(tmp_path, "jazz/a.wav", "rock/b.wav")
     link(tmp_path, "jazz/more", tmp_path / "rock")
     link(tmp_path, "rock/more", tmp_path / "jazz")
-    with pytest.warns(UserWarning, match="2 links lead back"):
+    with pytest.warns(UserWarning, match="2 folders, .*jazz/more'.* .*rock'"):
         bunch = load_audio_folder(tmp_path)
-    found = ["jazz/a.wav", "jazz/more/b.wav", "rock/b.wav", "rock/more/a.wav"]
-    assert relative(bunch.data, tmp_path) == found
+    assert relative(bunch.data, tmp_path) == ["jazz/a.wav", "rock/b.wav"]
+
+
+def test_folders_that_all_lead_to_each_other_are_listed_once(tmp_path):
+    names = [f"a{n}" for n in range(8)]
+    touch(tmp_path, *(f"{name}/{name}.wav" for name in names))
+    for name in names:
+        for other in {*names} - {name}:
+            link(tmp_path, f"{name}/to {other}", tmp_path / other)
+    with pytest.warns(
+        UserWarning, match="56 folders, such as '.*a0/to a1'.*a1'"
+    ) as told:
+        bunch = load_audio_folder(tmp_path)
+    assert relative(bunch.data, tmp_path) == [f"{name}/{name}.wav" for name in names]
+    assert len(told) == 1 and told[0].filename == __file__
+
+
+@pytest.mark.parametrize("alias", ["Metal", "Zydeco"])
+def test_a_class_with_two_names_has_its_own(tmp_path, alias):
+    touch(tmp_path, "Rock/a.wav", "Rock/album/b.wav")
+    link(tmp_path, alias, "Rock")
+    with pytest.warns(UserWarning, match=f"1 folder, .*{alias}', is .*Rock'"):
+        bunch = load_audio_folder(tmp_path)
+    assert bunch.target_names.tolist() == ["Rock"] and len(bunch.data) == 2
+
+
+def test_an_album_in_two_classes_is_listed_once(tmp_path):
+    touch(tmp_path, "albums/best/a.wav", "albums/best/live/b.wav", "albums/new/c.wav")
+    link(tmp_path, "set/jazz/best", "../../albums/best")
+    link(tmp_path, "set/rock/best", "../../albums/best")
+    link(tmp_path, "set/rock/new", "../../albums/new")
+    link(tmp_path, "set/soul", "../albums/best/live")
+    with pytest.warns(UserWarning, match="2 folders, such as .*rock/best'.*jazz/best'"):
+        bunch = load_audio_folder(tmp_path / "set")
+    found = ["jazz/best/a.wav", "jazz/best/live/b.wav", "rock/new/c.wav"]
+    assert relative(bunch.data, tmp_path / "set") == found
+
+
+def test_a_link_to_a_folder_around_its_own_on_the_disk_is_a_loop(tmp_path):
+    touch(tmp_path, "albums/rock/r.wav", "albums/jazz/j.wav")
+    link(tmp_path, "set/Rock", "../albums/rock")
+    link(tmp_path, "albums/rock/up", "..")
+    with pytest.warns(UserWarning, match="1 link, .*Rock/up', leads back"):
+        bunch = load_audio_folder(tmp_path / "set")
+    assert relative(bunch.data, tmp_path / "set") == ["Rock/r.wav"]
+
+
+def test_a_file_with_several_names_is_listed_once(tmp_path):
+    touch(tmp_path, "store/a.wav", "set/jazz/b.wav", "set/c.wav", "set/jazz/notes.txt")
+    link(tmp_path, "set/rock/a.wav", tmp_path / "store/a.wav")
+    link(tmp_path, "set/soul/again.wav", "../rock/a.wav")
+    link(tmp_path, "set/again/b.wav", "../jazz/b.wav")
+    link(tmp_path, "set/rock/notes.txt", "../jazz/notes.txt")
+    link(tmp_path, "set/rock/c.wav", "../c.wav")  # which lies in no class itself
+    with pytest.warns(UserWarning) as told:
+        bunch = load_audio_folder(tmp_path / "set")
+    found = ["jazz/b.wav", "rock/a.wav", "rock/c.wav"]
+    assert relative(bunch.data, tmp_path / "set") == found
+    again, stray = (str(warning.message) for warning in told)
+    assert (
+        "2 files, such as" in again and "again/b.wav'" in again and "'c.wav'" in stray
+    )
 
 
 def test_links_to_nothing_are_told_or_listed_for_the_extractor_to_name(tmp_path):
@@ -98,7 +158,7 @@ def test_links_to_nothing_are_told_or_listed_for_the_extractor_to_name(tmp_path)
     assert (caught.value.code, caught.value.row) == ("missing", row)
     link(tmp_path, "pop", tmp_path / "not mounted")
     link(tmp_path, "rock/album", tmp_path / "not mounted")
-    with pytest.warns(UserWarning, match="2 links lead to nothing, such as '.*pop'"):
+    with pytest.warns(UserWarning, match="2 links, .*pop', lead to nothing"):
         assert len(load_audio_folder(tmp_path).data) == 3
 
 
@@ -112,24 +172,60 @@ def test_folders_that_may_not_be_read_are_told(tmp_path, monkeypatch):
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
-    with pytest.warns(UserWarning, match="1 folders may not be .*jazz/secret"):
+    with pytest.warns(UserWarning, match="1 folder .*jazz/secret', may not be read"):
         assert len(load_audio_folder(tmp_path).data) == 2
-    with pytest.raises(PermissionError, match="secret"):
+    with pytest.raises(PermissionError, match="secret' may not be read"):
         load_audio_folder(tmp_path / "jazz" / "secret")
+
+
+@pytest.fixture
+def forbidden(tmp_path, monkeypatch):
+    """A folder in which nothing can be reached; root could otherwise read it."""
+    folder = tmp_path / "forbidden"
+    folder.mkdir()
+    status = os.stat
+
+    def refuse(path, *args, **kwargs):
+        if not isinstance(path, int):
+            found = os.path.realpath(path)
+            if found.startswith(f"{folder}{os.sep}"):
+                raise PermissionError(13, "Permission denied", os.fspath(path))
+        return status(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["jazz/more", "jazz/b.wav", "jazz/b.lab"])
+def test_links_into_folders_that_may_not_be_read_are_told(tmp_path, forbidden, name):
+    root = tmp_path / "root"
+    touch(root, "jazz/a.wav")
+    link(root, name, forbidden / "inside")
+    with pytest.warns(UserWarning, match=f"1 folder or link, .*{name}', may not be"):
+        assert relative(load_audio_folder(root).data, root) == ["jazz/a.wav"]
+    touch(root, "N001-M01-T01.lab", "RM-P001.wav")
+    with pytest.warns(UserWarning, match=f"1 folder or link, .*{name}', may not be"):
+        assert len(load_rwc_popular(root).data) == 1
+
+
+@pytest.mark.parametrize("load", [load_audio_folder, load_gtzan, load_isophonics])
+def test_a_folder_that_may_not_be_read_is_an_error(forbidden, load):
+    with pytest.raises(PermissionError, match="inside' may not be read"):
+        load(forbidden / "inside")
 
 
 def test_files_in_no_class_folder_are_told(tmp_path):
     touch(tmp_path, "jazz/a.WAV", "b.wav", "c.Mp3", "notes.txt", ".d.wav")
-    with pytest.warns(UserWarning, match="2 files such as 'b.wav' lie in no class"):
+    with pytest.warns(UserWarning, match="2 files, such as 'b.wav', lie in no class"):
         assert relative(load_audio_folder(tmp_path).data, tmp_path) == ["jazz/a.WAV"]
-    with pytest.raises(ValueError, match="no sub-folder .*1 files such as 'a.WAV' lie"):
+    with pytest.raises(ValueError, match="no sub-folder .*1 file, 'a.WAV', lies"):
         load_audio_folder(tmp_path / "jazz")
 
 
 @pytest.mark.parametrize("name", ["b.ape", "b.M4B", "b.wv"])
 def test_files_of_formats_that_no_decoder_knows_are_told(tmp_path, name):
     touch(tmp_path, "jazz/a.wav", f"jazz/{name}", "jazz/video.mp4/c.wav")
-    with pytest.warns(UserWarning, match=f"1 files such as 'jazz/{name}'"):
+    with pytest.warns(UserWarning, match=f"1 file, 'jazz/{name}', is left out"):
         assert len(load_audio_folder(tmp_path).data) == 2
 
 
@@ -188,9 +284,17 @@ def test_collections_of_chords_follow_links_and_tell_of_loops(tmp_path):
     assert relative(bunch.data, root) == ["audio/01 Mustapha.flac"]
     assert list(bunch.groups) == ["Queen: Jazz"]
     link(store, "Jazz/loop", root)
-    with pytest.warns(UserWarning, match="1 links lead back") as told:
+    with pytest.warns(UserWarning, match="1 link, .*loop', leads back") as told:
         assert len(load_isophonics(root).data) == 1
     assert len(told) == 1 and told[0].filename == __file__
+
+
+def test_an_artist_of_isophonics_with_two_names_counts_once(tmp_path):
+    touch(tmp_path, "chordlab/The Beatles/Help!/01_-_Help!.lab", "audio/Help!.wav")
+    link(tmp_path, "chordlab/Beatles", "The Beatles")
+    with pytest.warns(UserWarning, match="1 folder, .*/Beatles'.*The Beatles'"):
+        bunch = load_isophonics(tmp_path)
+    assert list(bunch.groups) == ["The Beatles: Help!"]
 
 
 def test_an_annotation_that_is_a_link_to_nothing_is_named(tmp_path):

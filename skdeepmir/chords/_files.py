@@ -14,6 +14,7 @@ from skdeepmir.chords._intervals import check_intervals
 from skdeepmir.chords._labels import parse
 
 _NAMESPACES = ("chord", "chord_harte")  # of JAMS, both with labels in Harte's grammar
+_KEYS = ("time", "duration", "value")  # of a chord in JAMS
 
 
 def read_chords(
@@ -68,7 +69,7 @@ def read_chords(
             f"{name} has the extension {suffix!r}; expected the path of an "
             f"annotation that ends in {_listed(readers)}."
         )
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise FileNotFoundError(
             f"There is no file {shown(path)}; expected a chord annotation. Check the "
             "path."
@@ -77,7 +78,7 @@ def read_chords(
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{name} is no text in UTF-8 ({error}). Save it as UTF-8."
+            f"{name} is not text in UTF-8 ({error}). Save it as UTF-8."
         ) from error
     intervals, labels = readers[suffix](text, name)
     return check_intervals(intervals, labels, name=name)
@@ -109,44 +110,87 @@ def _read_lab(text: str, name: str) -> tuple[Any, list[str]]:
 
 
 def _read_jams(text: str, name: str) -> tuple[Any, list[str]]:
-    try:
-        annotations = json.loads(text)["annotations"]
-        namespaces = [annotation["namespace"] for annotation in annotations]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{name}: it is no JAMS file ({type(error).__name__}: {error}); expected "
-            "JSON with a list of 'annotations', each with a 'namespace'."
-        ) from error
+    annotations = _jams_annotations(text, name)
+    namespaces = [annotation["namespace"] for annotation in annotations]
     chords = [i for i, known in enumerate(namespaces) if known in _NAMESPACES]
     if not chords:
         raise ValueError(
             f"{name}: it has annotations in the namespaces {namespaces}; expected one "
             f"in {_listed(_NAMESPACES)}."
         )
-    intervals: list[tuple[float, float]] = []
-    labels: list[str] = []
     for i in chords:
-        try:
-            rows = _jams_rows(annotations[i]["data"])
-            intervals = [(float(time), float(time) + float(d)) for time, d, _ in rows]
-            labels = [value.strip() for _, _, value in rows]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        rows = _jams_rows(annotations[i], f"{name}: annotation {i}")
+        if rows:
+            return [(start, start + d) for start, d, _ in rows], [v for _, _, v in rows]
+    raise ValueError(
+        f"{name}: none of its chord annotations has a chord; expected at least 1."
+    )
+
+
+def _jams_annotations(text: str, name: str) -> list[dict[str, Any]]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{name}: it is not a JAMS file, as it is not JSON ({error}). Save it anew."
+        ) from error
+    annotations = content.get("annotations") if isinstance(content, dict) else None
+    if not isinstance(annotations, list):
+        raise ValueError(
+            f"{name}: it is not a JAMS file: expected an object with a list of "
+            "'annotations'."
+        )
+    for i, annotation in enumerate(annotations):
+        if not isinstance(annotation, dict) or "namespace" not in annotation:
             raise ValueError(
-                f"{name}: the data of its annotation {i} are malformed "
-                f"({type(error).__name__}: {error}); expected 'time', 'duration' and "
-                "'value' of each chord."
-            ) from error
-        if labels:
-            break
-    return intervals, labels
+                f"{name}: it is not a JAMS file: annotation {i} has no 'namespace'."
+            )
+    return annotations
 
 
-def _jams_rows(data: Any) -> list[tuple[Any, Any, Any]]:
+def _jams_rows(annotation: dict[str, Any], name: str) -> list[tuple[float, float, str]]:
     """Return time, duration and value of entries, from a list or a dict of lists."""
+    expected = "expected 'time', 'duration' and 'value' of each chord"
+    if "data" not in annotation:
+        raise ValueError(f"{name} has no 'data'; {expected}.")
+    data = annotation["data"]
     if isinstance(data, dict):
-        columns = (data["time"], data["duration"], data["value"])
-        return list(zip(*columns, strict=True))
-    return [(entry["time"], entry["duration"], entry["value"]) for entry in data]
+        for key in _KEYS:
+            if not isinstance(data.get(key), list):
+                raise ValueError(f"{name} has no list of {key!r}; {expected}.")
+        columns = [data[key] for key in _KEYS]
+        lengths = [len(column) for column in columns]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"{name} has lists of {lengths} entries; {expected}.")
+        data = [
+            dict(zip(_KEYS, row, strict=True)) for row in zip(*columns, strict=True)
+        ]
+    if not isinstance(data, list):
+        raise ValueError(f"{name} has the data {data!r}; {expected}.")
+    return [
+        _jams_row(entry, f"{name}, entry {n}", expected) for n, entry in enumerate(data)
+    ]
+
+
+def _jams_row(entry: Any, name: str, expected: str) -> tuple[float, float, str]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"{name} is {entry!r}; {expected}.")
+    for key in _KEYS:
+        if key not in entry:
+            raise ValueError(f"{name} has no {key!r}; {expected}.")
+    if not isinstance(entry["value"], str):
+        raise ValueError(
+            f"{name} has the value {entry['value']!r}; expected a label such as "
+            "'C:maj'."
+        )
+    try:
+        start, duration = float(entry["time"]), float(entry["duration"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} has the time {entry['time']!r} and the duration "
+            f"{entry['duration']!r}; expected seconds."
+        ) from error
+    return start, duration, entry["value"].strip()
 
 
 def write_lab(

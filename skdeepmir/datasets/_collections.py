@@ -19,6 +19,21 @@ PARTS = ("train", "valid", "test")
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.I)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number and what there is of it: "1 cell", "2 cells"."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def such_as(number: int, one: str, many: str, example: str) -> str:
+    """Return how many there are, with an example.
+
+    Nouns and verbs come as one: "file is" and "files are" give "1 file, 'a.wav', is"
+    and "2 files, such as 'a.wav', are".
+    """
+    noun, verb = (one if number == 1 else many).rsplit(" ", 1)
+    return f"{number} {noun}, {'' if number == 1 else 'such as '}{example}, {verb}"
+
+
 def find_missing(paths: np.ndarray, missing: str, fix: str) -> np.ndarray:
     """Return which paths are files; (n_clips,) bool.
 
@@ -28,10 +43,9 @@ def find_missing(paths: np.ndarray, missing: str, fix: str) -> np.ndarray:
     found = np.array([os.path.isfile(path) for path in paths], dtype=bool)
     if found.all():
         return found
-    message = (
-        f"{np.sum(~found)} of {len(found)} audio files are missing, such as "
-        f"{paths[int(np.argmin(found))]!a}."
-    )
+    n_missing, first = int(np.sum(~found)), f"{paths[int(np.argmin(found))]!a}"
+    are_missing = "is missing:" if n_missing == 1 else "are missing, such as"
+    message = f"{n_missing} of {len(found)} audio files {are_missing} {first}."
     if missing == "raise" or not found.any():
         raise ValueError(
             f"{message} {fix} Or leave missing clips out with missing='drop', if "

@@ -20,13 +20,14 @@ from skdeepmir.datasets._collections import (
     find_missing,
     split_indices,
 )
+from skdeepmir.datasets._file_groups import group_files
 from skdeepmir.datasets._loaders import (
-    _group_files,
     _paths,
     encode_classes,
     list_recordings,
 )
 from skdeepmir.datasets._tables import read_text
+from skdeepmir.datasets._walk import check_folder
 
 CORRUPT = "jazz/jazz.00054"
 LISTS = (
@@ -151,7 +152,7 @@ def load_gtzan(
         data=paths[found],
         target=target,
         target_names=genres,
-        groups=None if groups is None else _group_files(names, groups),
+        groups=None if groups is None else group_files(names, groups, root),
         folds=None,
         splits=split_indices(parts) if filtered else None,
         DESCR=f"GTZAN, {kind}. {len(names)} clips of {len(genres)} genres in {root}.",
@@ -159,10 +160,12 @@ def load_gtzan(
 
 
 def _genre_folder(folder: Path) -> Path:
-    for root in (folder / "genres_original", folder / "genres", folder):
-        if root.is_dir():
-            return root
-    raise ValueError(f"folder={str(folder)!a} is no folder; expected that of GTZAN.")
+    message = f"folder={str(folder)!a} is no folder; expected that of GTZAN."
+    root = check_folder(folder, message)
+    for name in ("genres_original", "genres"):
+        if os.path.isdir(root / name):
+            return root / name
+    return root
 
 
 def _filtered_names(folder: Path, root: Path) -> tuple[list[str], np.ndarray]:
@@ -178,7 +181,7 @@ def _filtered_names(folder: Path, root: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _read_list(path: Path) -> list[str]:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ValueError(
             f"{str(path)!a} is missing. Get train_filtered.txt, valid_filtered.txt and "
             f"test_filtered.txt from {LISTS}, or pass filtered=False for all clips, "
@@ -197,7 +200,7 @@ def _read_list(path: Path) -> list[str]:
 
 def _as_on_disk(root: Path, name: str) -> str:
     stem = name.removesuffix(".wav").removesuffix(".au")
-    return f"{stem}.au" if (root / f"{stem}.au").is_file() else f"{stem}.wav"
+    return f"{stem}.au" if os.path.isfile(root / f"{stem}.au") else f"{stem}.wav"
 
 
 def _is_corrupt(root: Path, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
+import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,15 +13,28 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skdeepmir._disk import literal_path, shown, user_path
-from skdeepmir._groups import check_groups, clean_name, is_missing
-from skdeepmir.datasets._collections import RESERVED
+from skdeepmir._groups import (
+    clean_name,
+    is_missing,
+    missing_text,
+)
+from skdeepmir.datasets._collections import RESERVED, counted, such_as
+from skdeepmir.datasets._file_groups import group_files
 from skdeepmir.datasets._tables import Table, read_table
 from skdeepmir.datasets._walk import (
     AUDIO_EXTENSIONS,
     UNREADABLE_EXTENSIONS,
+    check_folder,
     list_files,
 )
 from skdeepmir.frames import object_array
+
+MOST_SHOWN = 5  # values of a column that an error shows
+# Other names of a column, which may hold what is not read.
+NEARLY = {
+    "group": ("artist", "album", "band", "speaker", "song", "group_id", "artist_id"),
+    "fold": ("fold_id",),
+}
 
 
 def load_audio_folder(folder, *, groups=None):
@@ -34,13 +47,15 @@ def load_audio_folder(folder, *, groups=None):
     folder : str or PathLike
         The folder; ``~`` is the home folder. Sub-folders of a class folder belong to
         that class, and symbolic links are followed; hidden files and files without an
-        audio extension are passed over.
-    groups : str or mapping, default=None
+        audio extension are passed over. What has several names by links is listed once:
+        by its own name where that is below, else by the first link.
+    groups : str, mapping or Series, default=None
         What belongs together (artist, album, speaker) and must not be split between
         training and test. A regular expression that is searched in each path relative
         to ``folder``, with ``/`` between folders; its first parenthesis is the group.
-        Or a mapping from such relative paths to groups. Accents match whether they are
-        composed (NFC) or not, as on disks of macOS.
+        Or a mapping, or Series with an index, from such relative paths or absolute ones
+        to groups. Accents match whether they are composed (NFC) or not, as on disks of
+        macOS.
 
     Returns
     -------
@@ -56,15 +71,20 @@ def load_audio_folder(folder, *, groups=None):
     Raises
     ------
     ValueError
-        If there is no class folder with audio, or a file has no group, or an empty one.
+        If there is no class folder with audio, or a file has no group, or one that is
+        empty or counts as missing, such as "None" or "NA".
+    PermissionError
+        If the folder may not be read.
+    TypeError
+        If ``groups`` is neither a regular expression nor a mapping.
 
     Warns
     -----
     UserWarning
         If files are left out, with their number: in formats that no decoder here knows,
         in no class folder, in a folder that may not be read, or behind a link that
-        leads to nothing. If a link leads back to a folder that it lies in, which is
-        listed once only.
+        leads to nothing. If a link leads back to a folder above it, or a folder or a
+        file has several names.
 
     Examples
     --------
@@ -80,12 +100,11 @@ def load_audio_folder(folder, *, groups=None):
     (array([0, 0, 1]), array(['jazz', 'rock'], dtype='<U4'),
      array(['a', 'b', 'c'], dtype=object))
     """
-    root = Path(user_path(folder))
-    if not root.is_dir():
-        raise ValueError(
-            f"folder={shown(folder)} is no folder; expected one with a sub-folder of "
-            "recordings for each class."
-        )
+    root = check_folder(
+        folder,
+        f"folder={shown(folder)} is no folder; expected one with a sub-folder of "
+        "recordings for each class.",
+    )
     found = list_recordings(root, stacklevel=4)
     names = [relative.as_posix() for relative in found]
     target_names, target = encode_classes(names)
@@ -93,7 +112,7 @@ def load_audio_folder(folder, *, groups=None):
         data=object_array(literal_path(root / name) for name in names),
         target=target,
         target_names=target_names,
-        groups=None if groups is None else _group_files(names, groups),
+        groups=None if groups is None else group_files(names, groups, root),
         folds=None,
         DESCR=f"{len(found)} recordings of {len(target_names)} classes in {root}.",
     )
@@ -102,7 +121,8 @@ def load_audio_folder(folder, *, groups=None):
 def list_recordings(root, stacklevel):
     """Return the audio files in the class folders below a folder, relative to it."""
     found, unreadable, stray = [], [], []
-    for path in list_files(root, stacklevel):
+    known = (*AUDIO_EXTENSIONS, *UNREADABLE_EXTENSIONS)
+    for path in list_files(root, stacklevel, once=known):
         suffix = path.suffix.lower()
         if suffix in UNREADABLE_EXTENSIONS:
             unreadable.append(path)
@@ -110,27 +130,32 @@ def list_recordings(root, stacklevel):
             (found if len(path.parts) > 1 else stray).append(path)
     if unreadable:
         warnings.warn(
-            f"{len(unreadable)} files such as {unreadable[0].as_posix()!a} are left "
-            "out: no decoder here knows them. Convert them to FLAC.",
+            f"{_some(unreadable, 'file is', 'files are')} left out: no decoder here "
+            "knows that format. Convert to FLAC.",
             stacklevel=stacklevel - 1,
         )
     outside = ""
     if stray:
         outside = (
-            f"{len(stray)} files such as {stray[0].as_posix()!a} lie in no class "
-            f"folder, but in {str(root)!a} itself"
+            f"{_some(stray, 'file lies', 'files lie')} in no class folder, but in "
+            f"{str(root)!a} itself"
         )
     if not found:
         raise ValueError(
             f"{os.fspath(root)!a} has no sub-folder with audio files "
-            f"({', '.join(AUDIO_EXTENSIONS)}); expected CLASS/RECORDING.wav. {outside}"
+            f"({', '.join(AUDIO_EXTENSIONS)}); expected CLASS/RECORDING.wav."
+            f"{outside and ' '}{outside}{outside and '.'}"
         )
     if stray:
         warnings.warn(
-            f"{outside}, and are left out. Move them to the folders of their classes.",
+            f"{outside}: left out. Move what belongs to a class to its folder.",
             stacklevel=stacklevel - 1,
         )
     return found
+
+
+def _some(paths, one, many):
+    return such_as(len(paths), one, many, f"{paths[0].as_posix()!a}")
 
 
 def encode_classes(names):
@@ -151,10 +176,11 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     ----------
     manifest : str or PathLike
         A CSV file in UTF-8, with commas, a header and the columns "path" and "label",
-        and maybe "group" and "fold"; others are passed over. A label may be several
-        tags joined by ``|``. Cells with a comma stand between quotes. Spaces around
-        cells don't matter, except in paths, nor whether accents are composed. ``~`` is
-        the home folder, also in the paths of a table of your own.
+        and maybe "group" and "fold"; others are passed over, as are empty rows. A
+        label may be several tags joined by ``|``. Cells with a comma stand between
+        quotes. Spaces around cells don't matter, except in paths and before quotes, nor
+        whether accents are composed. ``~`` is the home folder, also in the paths of a
+        table of your own. A first line such as ``sep=;`` gives the delimiter.
     root : str or PathLike, default=None
         Where relative paths start. Paths that lead out of it are refused: pass it for a
         manifest from elsewhere. None is the folder of the manifest, and lets paths lead
@@ -183,14 +209,20 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     ------
     ValueError
         If a column is missing or named twice, a row has more or fewer cells than the
-        header, a quote is not closed on its line, no row is left, a row has no path,
-        label or annotation, an empty tag, or no group or fold where others have one, a
-        path comes twice, or one leads out of ``root``. The line is named.
+        header, a quote is not closed, or only on another line where the cell is used or
+        may have swallowed rows, no row is left, a row has no path, label or annotation,
+        an empty tag, or no group or fold where others have one ("None" or "NA" count as
+        none), a path comes twice, or one leads out of ``root``. The line is named.
+    FileNotFoundError
+        If there is no such file.
+    TypeError
+        If ``manifest`` is not a path.
 
     Warns
     -----
     UserWarning
-        If there is no column "group" or "fold", but one with nearly that name.
+        If there is no column "group" or "fold", but one with nearly that name, or such
+        as "artist" or "album".
 
     Examples
     --------
@@ -204,7 +236,7 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     array([[1, 1],
            [0, 1]])
     """
-    manifest = Path(user_path(manifest))
+    manifest = _manifest_path(manifest)
     if where is not None and not isinstance(where, Mapping):
         raise ValueError(
             f"where={where!r} is a {type(where).__name__}; expected a dict from "
@@ -212,7 +244,13 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
         )
     wanted = {clean_name(str(c)): clean_name(str(v)) for c, v in (where or {}).items()}
     target_column = "label" if annotations is None else annotations
-    table = read_table(manifest, ("path", target_column, *wanted))
+    table = read_table(
+        manifest, ("path", target_column, *wanted), optional=("group", "fold")
+    )
+    if not table.rows:
+        raise ValueError(
+            f"{str(manifest)!a} has a header, but no rows; expected one for each clip."
+        )
     columns = {name: table.column(name) for name in wanted}
     table = table.keep(
         row
@@ -220,7 +258,11 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
         if all(columns[name][row] == value for name, value in wanted.items())
     )
     if not table.rows:
-        raise ValueError(f"{str(manifest)!a} has no rows with where={where!r}.")
+        there = "; ".join(f"{name!a} has {_values(columns[name])}" for name in wanted)
+        raise ValueError(
+            f"{str(manifest)!a} has no rows with where={where!r}. Of its columns, "
+            f"{there}: choose from these."
+        )
     names = table.raw_column("path")
     _check_filled(table, "path", names)
     folder = manifest.parent if root is None else Path(user_path(root))
@@ -237,10 +279,11 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
         target_names, target = None, _paths(folder, labels, **rules)
         missing = [i for i, path in enumerate(target) if not os.path.isfile(path)]
         if missing:
+            nouns = "annotation file that does", "annotation files that do"
             raise ValueError(
-                f"{str(manifest)!a} lists {len(missing)} annotation files that do not "
-                f"exist, such as {target[missing[0]]!a} in line "
-                f"{table.lines[missing[0]]}. Correct the table, or pass root=."
+                f"{str(manifest)!a} lists {counted(len(missing), *nouns)} not exist, "
+                f"first {target[missing[0]]!a} in line {table.lines[missing[0]]}. "
+                "Correct the table, or pass root=."
             )
     return Bunch(
         data=data,
@@ -252,14 +295,41 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     )
 
 
+def _manifest_path(manifest):
+    if not isinstance(manifest, str | bytes | os.PathLike):
+        raise TypeError(
+            f"manifest is a {type(manifest).__name__}; expected the path of a CSV "
+            "file. Save a data frame with df.to_csv(PATH, index=False)."
+        )
+    path = Path(user_path(manifest))
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # or a NUL
+        raise FileNotFoundError(
+            f"There is no file {shown(manifest)}; expected a CSV file with the columns "
+            "'path' and 'label'. Check the path."
+        ) from error
+    if is_folder:
+        raise ValueError(
+            f"manifest={shown(manifest)} is a folder; expected a CSV file. Use "
+            "load_audio_folder for a folder with a sub-folder for each class."
+        )
+    return path
+
+
+def _values(cells):
+    values = list(dict.fromkeys(cells))
+    more = ", ..." if len(values) > MOST_SHOWN else ""
+    return ", ".join(f"{value!a}" for value in values[:MOST_SHOWN]) + more
+
+
 def _check_filled(table, column, cells):
     for row, cell in enumerate(cells):
         if cell.strip():
             continue
         if column == "path":
             raise ValueError(
-                f"{str(table.path)!a} gives no path in row {row + 1} of {len(cells)}, "
-                f"line {table.lines[row]}; expected one in each."
+                f"{table.at(row)} gives no path; expected one in each row."
             )
         raise ValueError(
             f"{table.at(row)} gives no {column} for "
@@ -321,37 +391,6 @@ def _fault(root, name):
     return ""
 
 
-def _group_files(names, groups):
-    composed = [unicodedata.normalize("NFC", name) for name in names]
-    if isinstance(groups, Mapping):
-        of = {
-            unicodedata.normalize("NFC", key): value
-            for key, value in groups.items()
-            if isinstance(key, str)
-        }
-        of = {**of, **groups}  # a path as it is on disk comes first
-        found = [
-            of[name] if name in of else of.get(other)
-            for name, other in zip(names, composed, strict=True)
-        ]
-    else:
-        if isinstance(groups, str):
-            groups = unicodedata.normalize("NFC", groups)
-        pattern = re.compile(groups)
-        if pattern.groups < 1:
-            raise ValueError(f"groups={groups!r} needs a parenthesis: the group.")
-        matches = [pattern.search(name) for name in composed]
-        found = [m and m.group(1) for m in matches]
-    missing = [i for i, group in enumerate(found) if is_missing(group)]
-    if missing:
-        raise ValueError(
-            f"groups gives no group for {len(missing)} of {len(names)} files, such as "
-            f"{names[missing[0]]!a} ({found[missing[0]]!r}). Give each file one, or "
-            "move those that have none away."
-        )
-    return check_groups(found, len(names)).astype(object)
-
-
 def _encode_labels(table, labels):
     if not any("|" in label for label in labels):
         return np.unique(labels, return_inverse=True)
@@ -377,23 +416,29 @@ def _encode_tags(tags):
 def _column(table: Table, name: str) -> np.ndarray | None:
     if name not in table.header:
         for other in table.header:
-            if other.casefold().rstrip("s") == name:
+            if other.casefold().rstrip("s") in {name, *NEARLY[name]}:
                 warnings.warn(
                     f"{str(table.path)!a} has a column {other!a}, which is not read; "
-                    f"expected {name!a}. Rename it.",
+                    f"expected {name!a}. Rename it if it holds the {name}s.",
                     stacklevel=3,
                 )
+                break
         return None
     values = table.column(name)
     if not any(values):
         return None
     missing = [row for row, value in enumerate(values) if is_missing(value)]
     if missing:
+        first = missing[0]
+        path = f"{table.raw_column('path')[first]!a}"
+        text = missing_text(values[first], "band" if name == "group" else name)
+        fault = f"gives no {name} for {path}"
+        if text:
+            fault = f"has the {name} {values[first]!a} for {path}{text}"
         lines = ", ".join(str(table.lines[row]) for row in missing[:10])
         raise ValueError(
-            f"{table.at(missing[0])} gives no {name} for "
-            f"{table.raw_column('path')[missing[0]]!a} ({values[missing[0]]!r}); "
-            f"{len(missing)} of {len(values)} rows give none (lines {lines}"
+            f"{table.at(first)} {fault}; {len(missing)} of {len(values)} rows "
+            f"{'gives none (line' if len(missing) == 1 else 'give none (lines'} {lines}"
             f"{', ...' if len(missing) > 10 else ''}). Give each a {name}, if need be "
             "a name of its own, or leave the column empty in all rows."
         )

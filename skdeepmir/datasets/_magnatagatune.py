@@ -332,7 +332,7 @@ def _listed_parts(root: Path, setting: str, names: list[str]) -> np.ndarray:
     """Return the part of each clip by the published lists, "" for none."""
     pattern, source = LISTS[setting]
     files = {part: root / pattern.format(part=part) for part in PARTS}
-    absent = [path for path in files.values() if not path.is_file()]
+    absent = [path for path in files.values() if not os.path.isfile(path)]
     if absent:
         raise ValueError(
             f"setting={setting!r} with the usual split needs the list "

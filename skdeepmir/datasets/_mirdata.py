@@ -11,7 +11,13 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skdeepmir._disk import user_path
-from skdeepmir._groups import check_groups, clean_name, is_missing
+from skdeepmir._groups import (
+    check_groups,
+    clean_name,
+    is_missing,
+    missing_text,
+    shown_value,
+)
 from skdeepmir.datasets._collections import PARTS, find_missing
 from skdeepmir.datasets._loaders import _encode_tags
 from skdeepmir.frames import object_array
@@ -175,11 +181,14 @@ def _value(track: Any, attribute: str | Callable[[Any], Any], parameter: str) ->
 
 def _check_values(ids: list[Any], values: list[Any], parameter: str) -> None:
     is_empty = is_missing if parameter == "groups" else _is_blank
-    empty = [key for key, value in zip(ids, values, strict=True) if is_empty(value)]
+    empty = [row for row, value in enumerate(values) if is_empty(value)]
     if empty:
+        first = values[empty[0]]
+        such = "" if len(empty) == 1 else "such as "
         raise ValueError(
-            f"{parameter} has no value for {len(empty)} of {len(ids)} tracks, such as "
-            f"{empty[0]!r}. Pass a function of a track that gives one."
+            f"{parameter} has no value for {len(empty)} of {len(ids)} tracks, {such}"
+            f"{ids[empty[0]]!r}: found {shown_value(first)}{missing_text(first)}. "
+            "Pass a function of a track that gives one."
         )
 
 
@@ -262,7 +271,9 @@ def _groups(
 ) -> np.ndarray:
     values = [_value(track, groups, "groups") for track in tracks]
     _check_values(ids, values, "groups")
-    return check_groups(values, len(ids)).astype(object)
+    return check_groups(values, len(ids), [f"track {key!r}" for key in ids]).astype(
+        object
+    )
 
 
 def _published_splits(dataset: Any, ids: list[Any]) -> dict[str, np.ndarray] | None:

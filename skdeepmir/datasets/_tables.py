@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skdeepmir._groups import clean_name
 from skdeepmir._printable import printable
+from skdeepmir.datasets._collections import counted
 
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 SHOWN = 60  # characters of a cell in an error
+# What Excel reads in the first line, for the delimiter.
+SEPARATOR = re.compile(r'"?sep=([,;\t])"?[ ,;\t]*(?=[\r\n]|$)', re.I)
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,16 @@ class Table:
     rows : list of list of str
         Cells.
     lines : list of int
-        The line of each row, from 1 with the first line of the file.
+        The line where each row begins, from 1 with the first line of the file.
+    delimiter : str
+        What stands between cells.
     """
 
     path: Path
     header: list[str]
     rows: list[list[str]]
     lines: list[int]
+    delimiter: str
 
     def at(self, row: int) -> str:
         """Return where a row is, for errors."""
@@ -46,7 +54,7 @@ class Table:
             if name not in self.header:
                 raise ValueError(
                     f"{str(self.path)!a} has no column {name!r}; found {self.header}."
-                    f"{self._other_delimiter()}"
+                    f"{self._hint(name)}"
                 )
 
     def column(self, name: str) -> list[str]:
@@ -63,7 +71,7 @@ class Table:
         """Return a table of these rows."""
         kept = list(rows)
         lines = [self.lines[row] for row in kept]
-        return Table(self.path, self.header, [self.rows[row] for row in kept], lines)
+        return replace(self, rows=[self.rows[row] for row in kept], lines=lines)
 
     def rows_by(self, names: Iterable[str], what: str) -> dict[str, int]:
         """Return the row of each name; one with two rows is an error."""
@@ -77,10 +85,14 @@ class Table:
                 )
         return found
 
-    def _other_delimiter(self) -> str:
-        for delimiter, name in DELIMITERS.items():
+    def _hint(self, name: str) -> str:
+        for delimiter, other in DELIMITERS.items():
             if len(self.header) == 1 and delimiter in self.header[0]:
-                return f" It has {name} between its cells: save it with others."
+                expected = DELIMITERS.get(self.delimiter, f"{self.delimiter!r}")
+                return f" Its cells are separated by {other}: save it with {expected}."
+        for other in self.header:
+            if other.casefold() == name.casefold():
+                return f" Rename {other!a} to {name!a}: case matters."
         return ""
 
 
@@ -92,15 +104,16 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{str(path)!a}, line {line} is no table row or other text in UTF-8 "
-            f"({error}). Save the file as UTF-8, in Excel as 'CSV UTF-8'."
+            f"{str(path)!a}, line {line} is not valid UTF-8 ({error}). Save the "
+            "file as UTF-8, in Excel as 'CSV UTF-8'."
         ) from error
 
 
 def read_table(
     path: Path,
-    columns: Iterable[str] = (),
+    columns: Collection[str] = (),
     *,
+    optional: Collection[str] = (),
     delimiter: str = ",",
     source: str = "",
     is_ragged: bool = False,
@@ -112,24 +125,30 @@ def read_table(
     ----------
     path : Path
         The file.
-    columns : iterable of str
+    columns : collection of str
         Columns that must be there.
+    optional : collection of str
+        Columns that are read where they are there. In columns other than these two,
+        cells may have line breaks.
     delimiter : str, default=","
-        What stands between cells.
+        What stands between cells, unless the first line is one such as ``sep=;``.
     source : str, default=""
         Where the file comes from, for the error if it is missing or has no rows.
     is_ragged : bool, default=False
         Whether rows may have more or fewer cells than the header.
     is_strict : bool, default=True
-        Whether text after a closing quote is an error.
+        Whether text after a closing quote, or a space before one, is an error.
     """
-    if source and not path.is_file():
+    if source and not os.path.isfile(path):
         raise ValueError(f"{str(path)!a} is missing; it comes from {source}.")
-    rows, lines = _split(path, delimiter, is_strict)
+    text = read_text(path)
+    if found := SEPARATOR.match(text):
+        delimiter, text = found[1], text[found.end() :]
+    rows, lines = _split(path, text, delimiter, is_strict)
     if not rows:
         raise ValueError(f"{str(path)!a} is empty; expected a header and rows.")
     header = [clean_name(name) for name in rows[0]]
-    table = Table(path, header, rows[1:], lines[1:])
+    table = Table(path, header, rows[1:], lines[1:], delimiter)
     for name in header:
         if name and header.count(name) > 1:
             raise ValueError(
@@ -137,55 +156,96 @@ def read_table(
                 f"{name!a}; expected one. Rename or remove the others."
             )
     table.check_columns(columns)
+    _check_line_breaks(replace(table, rows=rows, lines=lines), {*columns, *optional})
     if source and not table.rows:
         raise ValueError(f"{str(path)!a} has no rows; expected a header and clips.")
     if not is_ragged:
-        _check_cells(table, delimiter)
+        _check_cells(table)
     return table
 
 
 def _split(
-    path: Path, delimiter: str, is_strict: bool
+    path: Path, text: str, delimiter: str, is_strict: bool
 ) -> tuple[list[list[str]], list[int]]:
-    """Return the cells of each line that isn't blank, and its number."""
-    text = io.StringIO(read_text(path), newline="")
-    reader = csv.reader(text, delimiter=delimiter, strict=is_strict)
+    """Return the cells of each row that isn't blank, and the line where it begins."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=is_strict
+    )
     rows: list[list[str]] = []
     lines: list[int] = []
-    line = 1
     while True:
-        fault = ""
+        line = reader.line_num + 1
         try:
             row = next(reader)
         except StopIteration:
             return rows, lines
         except csv.Error as error:
-            fault = f" ({error})"
-        if fault or reader.line_num > line:
-            raise ValueError(
-                f'{str(path)!a}, line {line} is no table row: a quote (") in it is not '
-                f"closed on that line, or within a cell{fault}. Remove it, or put the "
-                'whole cell between quotes and double those inside: "7"" mix.wav".'
-            )
-        if len(row) > 1 or (row and row[0].strip()):
+            if "field limit" in str(error):
+                raise ValueError(
+                    f"{str(path)!a}, line {line} has a cell of more than "
+                    f"{csv.field_size_limit()} characters; expected short text. "
+                    "Shorten it, or close the quote before it."
+                ) from error
+            reason = f", or within a cell ({error})"
+            raise _open_quote(path, line, reason) from error
+        for cell in row if is_strict else []:
+            if cell[:1].isspace() and cell.lstrip().startswith('"'):
+                raise ValueError(
+                    f"{str(path)!a}, line {line} has a space before a quote, in "
+                    f"{cell[:SHOWN]!a}; expected quotes around the whole cell. Remove "
+                    "the spaces after the delimiters."
+                )
+        if any(cell.strip() for cell in row):
             rows.append(row)
             lines.append(line)
-        line += 1
 
 
-def _check_cells(table: Table, delimiter: str) -> None:
-    """Refuse rows that are not as long as the header, or go beyond its names."""
+def _open_quote(path: Path, line: int, reason: str) -> ValueError:
+    return ValueError(
+        f'{str(path)!a}, line {line} is no table row: a quote (") in it is not closed '
+        f"on that line{reason}. Remove it, or put the whole cell "
+        'between quotes and double those inside: "7"" mix.wav".'
+    )
+
+
+def _check_line_breaks(table: Table, used: Collection[str]) -> None:
+    """Refuse cells that may have swallowed rows, and line breaks in used ones."""
+    for row, line in zip(table.rows, table.lines, strict=True):
+        for number, cell in enumerate(row):
+            parts = re.split(r"\r\n|\r|\n", cell)
+            if len(parts) == 1:
+                continue
+            name = table.header[number] if number < len(table.header) else ""
+            if not used or name in used or _is_swallowed(table, number, parts):
+                reason = f", so that a cell of {name!a} has a line break in it"
+                raise _open_quote(table.path, line, reason)
+
+
+def _is_swallowed(table: Table, number: int, lines: list[str]) -> bool:
+    """Tell whether lines of a cell may be rows, between two quotes in its column."""
+    n_delimiters = [line.count(table.delimiter) for line in lines]
+    n_whole = len(table.header) - 1
+    between = zip(lines[1:-1], n_delimiters[1:-1], strict=True)
+    return (
+        n_delimiters[0] >= n_whole - number
+        and n_delimiters[-1] >= number
+        and all(found >= n_whole for line, found in between if line.strip())
+    )
+
+
+def _check_cells(table: Table) -> None:
+    """Refuse rows that lack cells, or have some beyond the names of the header."""
     n_named = len(table.header)
     while n_named and not table.header[n_named - 1]:
         n_named -= 1
     for number, row in enumerate(table.rows):
-        if len(row) != len(table.header) or any(row[n_named:]):
+        if len(row) < n_named or any(cell.strip() for cell in row[n_named:]):
             shown = [cell[:SHOWN] for cell in row[: len(table.header) + 1]]
             absent = printable(", ".join(table.header[len(row) : n_named]))
             raise ValueError(
-                f"{table.at(number)} has {len(row)} cells, {shown}"
+                f"{table.at(number)} has {counted(len(row), 'cell', 'cells')}, {shown}"
                 f"{absent and ', and gives no '}{absent}; expected {n_named}, as in "
                 f"the header: {table.header[:n_named]}. Put a cell that has "
-                f"{DELIMITERS.get(delimiter, delimiter)} in it between quotes "
-                '("), and leave none out.'
+                f"{DELIMITERS.get(table.delimiter, table.delimiter)} in it between "
+                'quotes ("), and leave none out.'
             )

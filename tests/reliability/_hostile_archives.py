@@ -192,7 +192,7 @@ def hostile_tables(folder):
         "share": ("\\\\host\\a.wav", "absolute path of Windows"),
         "backslashes": ("..\\a.wav", "leads out"),
         "NUL": ("a\0.wav", "holds a NUL"),
-        "none": ("", "gives no path in row 1 of 1"),
+        "none": ("", "line 2 gives no path"),
     }
     if os.name == "nt":
         names["device"] = ("stems/aux.wav", "device on Windows")
@@ -206,8 +206,8 @@ def hostile_tables(folder):
         "leads out",
     )
     texts = {
-        "field": (b"path,label\n" + b"x" * 200_000 + b",a\n", "is no table"),
-        "encoding": (b"path,label\n\xff\xfe,a\n", "is no table"),
+        "field": (b"path,label\n" + b"x" * 200_000 + b",a\n", "cell of more than"),
+        "encoding": (b"path,label\n\xff\xfe,a\n", "not valid UTF-8"),
         "short row": (b"path,label\na.wav\n", "gives no label"),
     }
     for kind, (text, message) in texts.items():

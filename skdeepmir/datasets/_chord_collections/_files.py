@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from skdeepmir._disk import shown, user_path
+from skdeepmir._disk import shown
 from skdeepmir._groups import check_groups
-from skdeepmir.datasets._walk import list_files
+from skdeepmir.datasets._walk import check_folder, list_files
 from skdeepmir.frames import object_array
 
 
@@ -21,12 +21,11 @@ class Folder:
     """A folder, and the files below it, sorted, without hidden ones."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        path = Path(user_path(folder))
-        if not path.is_dir():
-            raise ValueError(
-                f"{shown(folder)} is not a folder; expected that of the annotations, "
-                "or of the recordings as audio_folder."
-            )
+        path = check_folder(
+            folder,
+            f"{shown(folder)} is not a folder; expected that of the annotations, or of "
+            "the recordings as audio_folder.",
+        )
         self.path = path
         self.files = [path / name for name in list_files(path, stacklevel=5)]
 
@@ -49,7 +48,7 @@ class Folder:
             path
             for path in self.files
             if path.suffix.lower() in extensions
-            and (path.is_file() or not path.exists())
+            and (os.path.isfile(path) or not os.path.exists(path))
         ]
 
 
@@ -82,10 +81,11 @@ def chord_bunch(
     """Return what a loader of chords returns; `group` says what the groups are."""
     missing = [p for p in target if isinstance(p, str) and not os.path.isfile(p)]
     if missing:
+        lead = "is a link that leads", "are links that lead"
         raise ValueError(
-            f"{len(missing)} of {len(target)} annotations are links that lead to "
-            f"nothing, such as {missing[0]!a}. Restore what they lead to, or remove "
-            "them."
+            f"{len(missing)} of {len(target)} annotations {lead[len(missing) > 1]} to "
+            f"nothing, first {missing[0]!a}. Restore what should be there, or remove "
+            "the link."
         )
     return Bunch(
         data=data,

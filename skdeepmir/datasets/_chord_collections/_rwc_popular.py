@@ -72,8 +72,8 @@ def load_rwc_popular(
     -----
     UserWarning
         If ``missing="drop"`` leaves songs out, with their number.
-        If a link below a folder leads to nothing or back to a folder that it lies in,
-        or a folder may not be read.
+        If a link below a folder leads to nothing or back to a folder above it, or a
+        folder has several names, of which one counts, or may not be read.
 
     See Also
     --------

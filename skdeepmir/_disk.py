@@ -6,10 +6,11 @@ import contextlib
 import os
 import time
 import uuid
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from skdeepmir._warnings import warn_user
 
 TEMPORARY = ".part"  # the last suffix of files that are not finished
 STRAY_SECONDS = 24 * 3600
@@ -115,7 +116,7 @@ def warn_unusable(folder: Path, error: Exception, message: str) -> None:
     reason = getattr(error, "strerror", None) or str(error)
     if (folder, reason) not in _REPORTED:
         _REPORTED.add((folder, reason))
-        warnings.warn(f"{message} ({reason})", UserWarning, stacklevel=4)
+        warn_user(f"{message} ({reason})")
 
 
 def is_stray(status: os.stat_result) -> bool:

@@ -6,7 +6,6 @@ import hashlib
 import html
 import os
 import re
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass
 from numbers import Integral, Number
@@ -33,6 +32,7 @@ from skdeepmir._groups import check_groups
 from skdeepmir._printable import printable
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import check_clip_labels
+from skdeepmir._warnings import warn_user
 from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
 from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
 from skdeepmir.plotting import ComparisonDisplay
@@ -155,11 +155,10 @@ def compare(
             n_failed += 1
             first_error = first_error or result
             reason = printable(f"{type(result).__name__}: {result}")
-            warnings.warn(
+            warn_user(
                 f"pipeline {name!a} failed in fold {i} of {len(splits)}, where its "
                 f"score is NaN ({reason})",
                 FitFailedWarning,
-                stacklevel=2,
             )
             result = FAILED
         row = {
@@ -411,11 +410,10 @@ def _warn_of_shared(keys, splits, what):
             shared[i] = common
     if shared:
         fold, common = next(iter(shared.items()))
-        warnings.warn(
+        warn_user(
             f"{what} are on both sides of {len(shared)} of {len(splits)} splits (fold "
             f"{fold}: {len(common)} such, for example {common[0]!r}): scores are too "
-            "good. Split with groups=, or remove duplicates.",
-            stacklevel=4,
+            "good. Split with groups=, or remove duplicates."
         )
 
 

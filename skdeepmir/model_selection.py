@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from numbers import Integral
 from typing import Any
@@ -14,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 
 from skdeepmir._groups import check_groups
+from skdeepmir._warnings import warn_user
 
 __all__ = ["MultilabelStratifiedGroupKFold", "tag_rate_errors"]
 
@@ -178,11 +178,10 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
         rare = n_groups < self.n_splits
         if rare.any():
             first = int(np.argmax(rare))
-            warnings.warn(
+            warn_user(
                 f"{rare.sum()} of {len(rare)} tags occur in fewer groups than the "
                 f"{self.n_splits} folds (for example number {first}, in "
-                f"{n_groups[first]}): some folds test without them.",
-                stacklevel=5,
+                f"{n_groups[first]}): some folds test without them."
             )
 
 

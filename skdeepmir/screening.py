@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import Any
 
@@ -12,6 +11,7 @@ from skdeepmir import audio
 from skdeepmir._errors import check_choice
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import _safe_indexing, check_consistent_length
+from skdeepmir._warnings import warn_user
 from skdeepmir.audio import AudioError, AudioWarning
 
 
@@ -92,7 +92,7 @@ def drop_bad_audio(
         good = [row for row in range(len(X)) if row not in bad]
         if not good:
             raise problems[0].at_row(0, tuple(range(len(X))))
-        warnings.warn(AudioWarning("removed", problems), stacklevel=2)
+        warn_user(AudioWarning("removed", problems))
         kept = [_rows(array, good) for array in kept]
     return kept if arrays else kept[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,7 @@ from skdeepmir._sklearn import (
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._device import choose_device, torch_dtype
 from skdeepmir._training._labelled import LabelledClips
+from skdeepmir._warnings import warn_user
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
 SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
@@ -357,13 +357,12 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
     def _warn_of_bad_loss(self):
         loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
         if loss > ALLOWED_LOSS * guessing:
-            warnings.warn(
+            warn_user(
                 f"Training ended with a loss of {loss:.3g}, where guessing has "
                 f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
                 f"(optimizer={self.optimizer!r}), or scale the input, as with "
                 "StandardScaler.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from skdeepmir import chords
 from skdeepmir._disk import user_path
 from skdeepmir._errors import raise_together
+from skdeepmir._warnings import warn_user
 from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
@@ -207,13 +207,11 @@ class FrameCoding:
             if not found.any():
                 continue
             i = int(np.argmax(found))
-            warnings.warn(
+            warn_user(
                 f"{name}: {found.sum()} of {in_seconds.sum()} annotations {problem}, "
                 f"such as clip {i}: {ends[i]:.1f} s, where its {n_frames[i]} frames "
                 f"last {durations[i]:.1f} s. Is frame_rate={self.frame_rate:g} that of "
-                "the clips, and are the times seconds?",
-                UserWarning,
-                stacklevel=2,
+                "the clips, and are the times seconds?"
             )
 
     def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:

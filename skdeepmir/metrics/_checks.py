@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import UndefinedMetricWarning
+
+from skdeepmir._warnings import warn_user
 
 
 def check_scores(y_true: Any, y_score: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -91,4 +92,4 @@ def undefined(mask: np.ndarray, what: str, reason: str) -> str:
 
 def warn(problem: str) -> None:
     if problem:
-        warnings.warn(problem, UndefinedMetricWarning, stacklevel=3)
+        warn_user(problem, UndefinedMetricWarning)

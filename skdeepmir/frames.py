@@ -16,15 +16,25 @@ of clips is not read differently from another by accident.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import (
+    Iterable,
+    Iterator,
+    Mapping,
+    MappingView,
+    Sequence,
+    Set,
+    Sized,
+)
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import shown, target_path, user_path, written_whole
+from skdeepmir._disk import path_name, shown, target_path, user_path, written_whole
+from skdeepmir._errors import refuse_masked
 
 PATH_TYPES = (str, bytes, os.PathLike)
+UNORDERED = (Mapping, MappingView, Set)  # dicts, what shows them, sets
 FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
 
 
@@ -166,7 +176,9 @@ def list_clips(
     """
     if found := what_is_no_set(X):
         raise ValueError(_not_frames(f"X is {found}", owner))
+    refuse_masked("X", X)
     items = as_sequence(X)
+    refuse_masked("X", items)
     if not holds_clips(X):
         _refuse_audio(items, owner)
         if isinstance(items, list) and len(X) == 0:
@@ -202,10 +214,10 @@ def what_is_no_set(X: Any) -> str:
     if isinstance(X, np.ndarray) and X.shape == () and X.dtype.kind in "OUS":
         X = X.item()
     if isinstance(X, PATH_TYPES):
-        return f"a single path, {str(os.fsdecode(X))!a}"
+        return f"a single path, {path_name(X)!a}"
     if isinstance(X, Iterator):
         return f"a {type(X).__name__}, which can be read only once"
-    if isinstance(X, dict | set) and not hasattr(X, "shape"):  # DOK is a dict
+    if isinstance(X, UNORDERED) and not hasattr(X, "shape"):  # DOK is a dict
         return f"a {type(X).__name__}, which has no order"
     if X is None or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
         return ascii(X)[:40]
@@ -240,12 +252,12 @@ def _refuse_audio(items: Any, owner: str) -> None:
 
 
 def _is_no_row(item: Any) -> bool:
-    return item is None or isinstance(item, (*PATH_TYPES, dict, set))
+    return item is None or isinstance(item, (*PATH_TYPES, *UNORDERED))
 
 
 def _described(item: Any) -> str:
     if isinstance(item, PATH_TYPES):
-        return f"X holds a path such as {str(os.fsdecode(item))!a}"
+        return f"X holds a path such as {path_name(item)!a}"
     return f"X holds a {type(item).__name__}, {ascii(item)[:40]}"
 
 
@@ -544,7 +556,7 @@ def load_clips(path: str | bytes | os.PathLike[Any]) -> list[np.ndarray]:
             n_frames = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{os.fsdecode(path)!a} holds no complete set of clips ({error}). "
+                f"{path_name(path)!a} holds no complete set of clips ({error}). "
                 "Expected a file from skdeepmir.save_clips; write it again."
             ) from error
     rows = np.memmap(name, dtype=dtype, mode="r", offset=start, shape=shape)

@@ -12,6 +12,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir._groups import check_groups
 from skdeepmir._warnings import warn_user
 
@@ -217,6 +218,7 @@ def tag_rate_errors(y: Any, splits: Iterable[tuple[Any, Any]]) -> np.ndarray:
 
 def _indicators(y: Any) -> np.ndarray:
     """Return tags, or one column for each class, as booleans (n_clips, n_columns)."""
+    refuse_masked("y", y)
     y = y.toarray() if issparse(y) else np.asarray(y)
     if y.ndim == 1:
         kind = type_of_target(y, input_name="y")

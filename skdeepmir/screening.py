@@ -13,6 +13,7 @@ from skdeepmir._progress import progress
 from skdeepmir._sklearn import _safe_indexing, check_consistent_length
 from skdeepmir._warnings import warn_user
 from skdeepmir.audio import AudioError, AudioWarning
+from skdeepmir.frames import what_is_no_set
 
 
 def drop_bad_audio(
@@ -56,7 +57,7 @@ def drop_bad_audio(
     AudioError
         If X is no set of clips, or no clip can be used.
     ValueError
-        If an array is not as long as X.
+        If an array is not as long as X, or has no order, as dicts and sets.
 
     Warns
     -----
@@ -78,6 +79,13 @@ def drop_bad_audio(
     [(1, 'not_finite')]
     """
     audio.list_audio(X)  # a clear error before lengths are looked at
+    for place, array in enumerate(arrays, start=1):
+        found = "" if array is None or issparse(array) else what_is_no_set(array)
+        if found:
+            raise ValueError(
+                f"array {place} beside X is {found}; expected a value for each clip, "
+                "in their order: a list or an array."
+            )
     check_consistent_length(X, *arrays)
     problems = find_bad_audio(
         X,
@@ -130,7 +138,7 @@ def check_audio(
         be printed, written and opened anywhere; None for waveforms), "code", "problem"
         and "fix". Two codes are of clips that can be used, so that
         :func:`drop_bad_audio` keeps them, but should be looked at. "cancelled": the
-        mean of the channels, which is what features are made of, is over 40 dB softer
+        mean of the channels, from which features are computed, is over 40 dB softer
         than the channels, in most of what is not silent. "unscaled": samples are 20 dB
         or more above full scale, as those of 16 bits are in an array of int64 or
         float64.

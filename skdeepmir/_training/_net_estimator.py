@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     EpochWatch,
@@ -179,6 +180,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the coding of targets, and clips with their targets and weights."""
         check_clip_labels(y, layout.n_clips, needed_by=self)
         if sample_weight is not None:
+            refuse_masked("sample_weight", sample_weight)
             sample_weight = _check_sample_weight(
                 sample_weight, np.empty((layout.n_clips, 1)), ensure_non_negative=True
             )
@@ -197,6 +199,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         if X_val is None:
             return None
         rows, layout = self._read(X_val, reset=False)
+        refuse_masked("y_val", y_val)
         check_clip_labels(y_val, layout.n_clips)
         targets = self._encode(coding, y_val, layout, "y_val")
         return LabelledClips(rows, layout, targets, None)

@@ -9,7 +9,7 @@ from types import FrameType
 # Packages whose frames stand between a user's line and the place of a warning:
 # decorators, pipelines, searches, parallel loops.
 BETWEEN = frozenset(
-    "skdeepmir sklearn joblib skorch torch contextlib functools concurrent "
+    "skdeepmir sklearn joblib skorch torch tqdm contextlib functools concurrent "
     "multiprocessing threading".split()
 )
 

@@ -30,6 +30,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
 from skdeepmir._disk import path_name, user_path
+from skdeepmir._errors import refuse_masked
 from skdeepmir._groups import check_groups
 from skdeepmir._labels import dense_labels, refuse_missing_labels, shown_label
 from skdeepmir._printable import printable
@@ -138,6 +139,7 @@ def compare(
         raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
     _check_scoring(scoring)
+    refuse_masked("X", X)
     y = _check_targets(y, X, pipelines.values(), scoring)
     n_clips = _num_samples(X)
     check_clip_labels(y, n_clips)

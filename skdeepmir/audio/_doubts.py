@@ -126,23 +126,22 @@ class Listener:
 def _scaling(low: float, high: float, kind: str) -> str:
     """Return what brings samples from ``low`` to ``high`` to full scale.
 
-    ``kind`` is that of their dtype. Of what is meant the range tells the most likely:
-    the smallest format that holds them.
+    ``kind`` is that of their dtype. The smallest format that holds them is the most
+    likely; it has no sign where none is below 0 and some are beyond half its range.
     """
-    is_unsigned = kind == "u" or (low >= 0 and high <= 255)
+    largest = max(-low, high)
     for bits in (8, 16, 24, 32):
         full = 2 ** (bits - 1)
-        if is_unsigned and high < 2 * full:
-            what = f"If they are of {bits} bits without a sign"
+        what = f"If they are of {bits} bits"
+        if low >= 0 and high < 2 * full and (bits == 8 or high >= full):
             if bits == 8 and kind != "f":
-                return f"{what}, pass y.astype('uint8')."
-            return f"{what}, pass (y - {full:.1f}) / {full}."
-        if not is_unsigned and bits > 8 and max(-low, high) <= full:
-            what = f"If they are of {bits} bits"
-            if kind == "i" and bits != 24 and high < full:
+                return f"{what} without a sign, pass y.astype('uint8')."
+            return f"{what} without a sign, pass (y - {full:.1f}) / {full}."
+        if bits > 8 and largest <= full:
+            if kind != "f" and bits != 24 and high < full:
                 return f"{what}, pass y.astype('int{bits}')."
             return f"{what}, divide by {full}."
-    return f"Divide them by the largest, {max(-low, high):.6g}."
+    return f"Divide them by the largest, {largest:.6g}."
 
 
 def _glimpses(x: np.ndarray) -> np.ndarray:

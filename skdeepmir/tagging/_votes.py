@@ -55,9 +55,9 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y = dense_labels(y)
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             raise ValueError(
-                f"y has shape {np.shape(y)}, as tags have; {type(self).__name__} takes "
-                "one label a clip. Fit one to each column of y, or use a classifier "
-                "of clips that takes tags, such as DropoutMLPClassifier."
+                f"y should be a 1d array, got an array of shape {np.shape(y)}, as tags "
+                f"have; {type(self).__name__} takes one label a clip. Fit one to each "
+                "column of y, or use what takes tags, such as DropoutMLPClassifier."
             )
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)

@@ -17,7 +17,7 @@ from skdeepmir._sklearn import (
     plain,
     validate_clips,
 )
-from skdeepmir.frames import pack_clips
+from skdeepmir.frames import pack_clips, what_is_no_set
 
 FUNCTIONS = (
     "mean",
@@ -246,10 +246,10 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         return clips, layout
 
     def _functions(self):
-        return _listed(self.functions)
+        return _listed("functions", self.functions)
 
     def _windows(self):
-        return _listed(self.windows)
+        return _listed("windows", self.windows)
 
     def _to_frames(self, window):
         """Return a window length in frames, None for the whole clip."""
@@ -350,10 +350,12 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         return pooled.reshape(n_windows, -1)
 
 
-def _listed(given):
+def _listed(name, given):
     """Return one or several values of a parameter as a tuple."""
     if isinstance(given, str | Real):
         return (given,)
+    if found := what_is_no_set(given):
+        raise ValueError(f"{name} is {found}; expected one, or a list or an array.")
     return tuple(given.tolist() if isinstance(given, np.ndarray) else given)
 
 

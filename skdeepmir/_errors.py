@@ -24,8 +24,8 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
         )
 
 
-def refuse_masked(name: str, value: Any) -> None:
-    """Raise a ValueError that names the first masked row of an array, or of a list.
+def refuse_masked(name: str, value: Any, item: str = "row") -> None:
+    """Raise a ValueError that names the first masked `item` of an array, or of a list.
 
     NumPy takes what is under a mask for data. Without any masked value, a masked array
     is an array like others.
@@ -35,11 +35,11 @@ def refuse_masked(name: str, value: Any) -> None:
     if _has_mask(value):
         rows = np.argwhere(np.atleast_1d(np.ma.getmaskarray(value)))[0]
     elif isinstance(value, list | tuple) or (is_column and value.dtype.kind == "O"):
-        rows = [row for row, item in enumerate(value) if _has_mask(item)]
+        rows = [i for i, part in enumerate(value) if _has_mask(part)]
     if len(rows):
         raise ValueError(
-            f"{name}: row {rows[0]} has masked values, and a mask is not looked at. "
-            "Leave such rows out, or fill them, as with numpy.ma.filled."
+            f"{name}: {item} {rows[0]} has masked values; expected none, as a mask is "
+            f"not looked at. Leave such {item}s out, or fill them: numpy.ma.filled."
         )
 
 

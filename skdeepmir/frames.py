@@ -176,11 +176,10 @@ def list_clips(
     """
     if found := what_is_no_set(X):
         raise ValueError(_not_frames(f"X is {found}", owner))
-    refuse_masked("X", X)
     items = as_sequence(X)
-    refuse_masked("X", items)
     if not holds_clips(X):
         _refuse_audio(items, owner)
+        refuse_masked("X", X)
         if isinstance(items, list) and len(X) == 0:
             raise ValueError(
                 "X is empty: found 0 clips, expected at least 1. (Minimum of 1 is "
@@ -190,6 +189,7 @@ def list_clips(
 
     shared = None
     if getattr(items, "ndim", None) == 3:
+        refuse_masked("X", items, "clip")
         items = np.asarray(items)
         container, clips = "array", list(items)
         if len(clips) == 0:
@@ -200,6 +200,7 @@ def list_clips(
         for i, item in enumerate(items):
             if _is_no_row(item):
                 raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
+        refuse_masked("X", items, "clip")
         container, clips = "list", [_matrix(clip) for clip in items]
 
     _check_each_clip(clips, n_features, owner)

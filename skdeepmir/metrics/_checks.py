@@ -96,8 +96,9 @@ def defined_mean(values: np.ndarray) -> float:
 def undefined(mask: np.ndarray, what: str, reason: str) -> str:
     if not mask.any():
         return ""
-    first = int(np.argmax(mask))
-    return f"{mask.sum()} of {len(mask)} {what} {reason} (the first is number {first})."
+    if what in ("tags", "clips"):
+        reason += f" (the first is number {int(np.argmax(mask))})"
+    return f"{mask.sum()} of {len(mask)} {what} {reason}."
 
 
 @contextmanager

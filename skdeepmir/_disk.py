@@ -6,14 +6,20 @@ import contextlib
 import os
 import time
 import uuid
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from skdeepmir._warnings import warn_user
+
 TEMPORARY = ".part"  # the last suffix of files that are not finished
 STRAY_SECONDS = 24 * 3600
 _REPORTED: set[tuple[Path, str]] = set()  # of warn_unusable
+
+
+def path_name(path: Any) -> str:
+    """Return a path as Python's text, also where its bytes are not valid UTF-8."""
+    return str(os.fsdecode(path))  # of NumPy's text, os.fsdecode returns NumPy's
 
 
 def user_path(path: Any) -> str:
@@ -33,7 +39,7 @@ def user_path(path: Any) -> str:
     path : str
         What to open. Errors show what was given, see :func:`shown`.
     """
-    name = os.fsdecode(path)
+    name = path_name(path)
     try:
         return os.path.expanduser(name)
     except ValueError:  # a NUL, or half a character: what opens it says so
@@ -51,7 +57,7 @@ def literal_path(path: str | os.PathLike[str]) -> str:
 
 def shown(path: Any) -> str:
     """Return a path for an error: as it was given, and what it stands for."""
-    name, meant = os.fsdecode(path), user_path(path)
+    name, meant = path_name(path), user_path(path)
     return f"{name!a}" if name == meant else f"{name!a} (that is, {meant!a})"
 
 
@@ -59,7 +65,7 @@ def target_path(path: str | bytes | os.PathLike[Any]) -> Path:
     """Return where a user wants something to be written; its folder must exist."""
     target = Path(user_path(path))
     if not target.parent.is_dir():
-        folder = os.path.dirname(os.fsdecode(path).rstrip(os.sep)) or os.curdir
+        folder = os.path.dirname(path_name(path).rstrip(os.sep)) or os.curdir
         raise FileNotFoundError(
             f"There is no folder {shown(folder)} for {target.name!a}. Create it."
         )
@@ -115,7 +121,7 @@ def warn_unusable(folder: Path, error: Exception, message: str) -> None:
     reason = getattr(error, "strerror", None) or str(error)
     if (folder, reason) not in _REPORTED:
         _REPORTED.add((folder, reason))
-        warnings.warn(f"{message} ({reason})", UserWarning, stacklevel=4)
+        warn_user(f"{message} ({reason})")
 
 
 def is_stray(status: os.stat_result) -> bool:

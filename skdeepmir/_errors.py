@@ -1,6 +1,9 @@
-"""Errors that need a name, and a check whose error is the same everywhere."""
+"""Errors that need a name, and checks whose errors are the same everywhere."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
 
 MOST_LISTED = 10  # of the errors that are raised together
 
@@ -19,6 +22,30 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
         raise ValueError(
             f"{name}={value!r} must be one of {', '.join(map(repr, choices))}."
         )
+
+
+def refuse_masked(name: str, value: Any, item: str = "row") -> None:
+    """Raise a ValueError that names the first masked `item` of an array, or of a list.
+
+    NumPy takes what is under a mask for data. Without any masked value, a masked array
+    is an array like others.
+    """
+    rows: Any = ()
+    is_column = isinstance(value, np.ndarray) and value.ndim == 1
+    if _has_mask(value):
+        rows = np.argwhere(np.atleast_1d(np.ma.getmaskarray(value)))[0]
+    elif isinstance(value, list | tuple) or (is_column and value.dtype.kind == "O"):
+        rows = [i for i, part in enumerate(value) if _has_mask(part)]
+    if len(rows):
+        raise ValueError(
+            f"{name}: {item} {rows[0]} has masked values; expected none, as a mask is "
+            f"not looked at. Leave such {item}s out, or fill them: numpy.ma.filled."
+        )
+
+
+def _has_mask(value: Any) -> bool:
+    is_array = isinstance(value, np.ma.MaskedArray) and value.dtype.names is None
+    return is_array and bool(np.ma.is_masked(value))
 
 
 def raise_together(errors: Sequence[Exception], problem: str) -> None:

@@ -21,6 +21,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir._labels import check_each_label
 from skdeepmir._progress import progress
 from skdeepmir._workers import leave_with_parent
@@ -304,6 +305,7 @@ def check_clip_labels(y: Any, n_clips: int, needed_by: Any = None) -> None:
             f"{type(needed_by).__name__} requires y to be passed, but the target y is "
             "None."
         )
+    refuse_masked("y", y)
     if y is None or not hasattr(y, "__len__"):
         return
     n_labels = y.shape[0] if hasattr(y, "shape") and y.shape else len(y)

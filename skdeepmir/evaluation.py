@@ -6,34 +6,42 @@ import hashlib
 import html
 import os
 import re
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass
+from difflib import get_close_matches
 from numbers import Integral, Number
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
-from scipy.sparse import issparse
 from sklearn import config_context
-from sklearn.base import clone, is_classifier
-from sklearn.exceptions import FitFailedWarning
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import (
     GroupKFold,
     StratifiedGroupKFold,
     check_cv,
     cross_validate,
 )
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples
 
-from skdeepmir._disk import user_path
+from skdeepmir._disk import path_name, user_path
+from skdeepmir._errors import refuse_masked
 from skdeepmir._groups import check_groups
+from skdeepmir._labels import dense_labels, refuse_missing_labels, shown_label
 from skdeepmir._printable import printable
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import check_clip_labels
+from skdeepmir._sklearn import BaseSearchCV, check_clip_labels
+from skdeepmir._warnings import warn_user
+from skdeepmir.chord_recognition._coding import check_annotations
+from skdeepmir.chord_recognition._recognizer import ChordRecognizer
 from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
+from skdeepmir.metrics._checks import collected
+from skdeepmir.metrics._chord_scorers import ChordScorer
 from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
 from skdeepmir.plotting import ComparisonDisplay
 
@@ -90,8 +98,9 @@ def compare(
     Raises
     ------
     ValueError
-        If a clip has no label or no group (None, NaN or an empty string); it names the
-        clip. If there are not as many of them as clips.
+        If a clip has no label or no group (None, NaN, a masked value or blank text); it
+        names the clip. If there are not as many of them as clips, if annotations of
+        chords cannot be used, if there are fewer groups than folds, or no such scorer.
     Exception
         What the first fit raised, if every fit of every pipeline fails.
 
@@ -103,6 +112,8 @@ def compare(
     UserWarning
         If clips of one group, or files with the same bytes, are on both sides of a
         split: scores are then too good.
+    UndefinedMetricWarning
+        Once, if tags or clips have no score in some folds.
 
     Examples
     --------
@@ -127,12 +138,9 @@ def compare(
     if baseline not in pipelines:
         raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
-    y = y.toarray() if issparse(y) else y
-    if are_classes:
-        _refuse_missing_labels(y)
-        y = np.asarray(y)
-    else:
-        y = _targets(y)
+    _check_scoring(scoring)
+    refuse_masked("X", X)
+    y = _check_targets(y, X, pipelines.values(), scoring)
     n_clips = _num_samples(X)
     check_clip_labels(y, n_clips)
     if groups is not None:
@@ -149,17 +157,18 @@ def compare(
         results, total=len(tasks), label="Comparing", unit="fits", verbose=verbose
     )
     metric = scoring if isinstance(scoring, str) else "score"
-    rows, first_error, n_failed = [], None, 0
-    for (name, i), result in zip(tasks, bar, strict=True):
+    rows, first_error, n_failed, undefined = [], None, 0, {}
+    for (name, i), (result, problems) in zip(tasks, bar, strict=True):
+        for problem in problems:
+            undefined.setdefault(i, problem)
         if isinstance(result, Exception):
             n_failed += 1
             first_error = first_error or result
             reason = printable(f"{type(result).__name__}: {result}")
-            warnings.warn(
+            warn_user(
                 f"pipeline {name!a} failed in fold {i} of {len(splits)}, where its "
                 f"score is NaN ({reason})",
                 FitFailedWarning,
-                stacklevel=2,
             )
             result = FAILED
         row = {
@@ -172,6 +181,13 @@ def compare(
             "n_test": len(splits[i][1]),
         }
         rows.append(row)
+    if undefined:
+        fold = min(undefined)
+        warn_user(
+            f"scores are not defined for all in {len(undefined)} of {len(splits)} "
+            f"folds. Fold {fold}: {undefined[fold]}",
+            UndefinedMetricWarning,
+        )
     if n_failed == len(tasks):
         first_error.add_note(f"All {n_failed} fits of {list(pipelines)} failed.")
         raise first_error
@@ -324,16 +340,58 @@ def corrected_t_test(differences, test_train_ratio):
     return float(2 * stats.t.sf(abs(t), n_folds - 1))
 
 
-def _refuse_missing_labels(y):
-    if y is None:
-        raise ValueError("y is None; expected a label for each clip.")
-    # An array of a list of strings and NaN would hold the string "nan".
-    for i, label in enumerate(y):
-        if pd.api.types.is_scalar(label) and pd.isna(label):
+def _check_scoring(scoring):
+    """Raise an error if there is no such scorer, or if there are several."""
+    if isinstance(scoring, str):
+        try:
+            get_scorer(scoring)
+        except ValueError as error:
+            near = get_close_matches(scoring, get_scorer_names(), 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"clip {i} has no label ({label!r}); expected one for each clip. Leave "
-                "such clips out."
-            )
+                f"scoring={scoring!a} is not the name of a scorer.{hint} Those of "
+                "scikit-learn are in sklearn.metrics.get_scorer_names(); of chords and "
+                "tags pass scorers, such as skdeepmir.metrics.TAG_SCORERS['auc_tag']."
+            ) from error
+    elif isinstance(scoring, list | tuple | dict | set):
+        raise _several_scores(scoring)
+    elif scoring is not None and not callable(scoring):
+        raise ValueError(
+            f"scoring={scoring!r} is not a scorer; expected a name, or a callable "
+            "scorer(estimator, X, y)."
+        )
+
+
+def _check_targets(y, X, pipelines, scoring):
+    """Return labels, values or annotations as an array, one for each clip.
+
+    They are checked here, where rows are those of y, not of a fold.
+    """
+    y = dense_labels(y)
+    last = [_last_step(pipeline) for pipeline in pipelines]
+    if any(is_classifier(step) for step in last):
+        refuse_missing_labels(y)
+        return np.asarray(y)
+    refuse_missing_labels(y, in_rows=any(is_regressor(step) for step in last))
+    y = _targets(y)
+    are_rows = all(isinstance(item, str) for item in y) and np.ndim(X) == 2
+    if not are_rows and (
+        isinstance(scoring, ChordScorer)
+        or any(isinstance(step, ChordRecognizer) for step in last)
+    ):
+        check_annotations(y)
+    return y
+
+
+def _last_step(pipeline):
+    """Return what predicts: inside of pipelines and searches."""
+    while True:
+        if isinstance(pipeline, Pipeline):
+            pipeline = pipeline.steps[-1][1]
+        elif isinstance(pipeline, BaseSearchCV):
+            pipeline = pipeline.estimator
+        else:
+            return pipeline
 
 
 def _targets(y):
@@ -348,16 +406,27 @@ def _targets(y):
 
 def _only_score(result):
     if "test_score" not in result:
-        names = [key.removeprefix("test_") for key in result if key[:5] == "test_"]
-        raise ValueError(
-            f"scoring gives several scores, {', '.join(names)}; expected one, such as "
-            "skdeepmir.metrics.CHORD_SCORERS['majmin']."
+        raise _several_scores(
+            key.removeprefix("test_") for key in result if key[:5] == "test_"
         )
     return result["test_score"][0]
 
 
+def _several_scores(names):
+    return ValueError(
+        f"scoring gives several scores, {', '.join(map(str, names))}; expected one, "
+        "such as skdeepmir.metrics.CHORD_SCORERS['majmin']."
+    )
+
+
 def _make_splits(cv, y, groups, are_classes):
     if isinstance(cv, Integral) and groups is not None:
+        n_groups = len(set(groups.tolist()))
+        if n_groups < cv:
+            raise ValueError(
+                f"there are {n_groups} groups, but {cv} folds (cv={cv}), and each fold "
+                "tests on groups of its own. Use at most as many folds as groups."
+            )
         if not are_classes:
             cv = GroupKFold(int(cv))
         elif y.ndim == 1:
@@ -371,11 +440,16 @@ def _make_splits(cv, y, groups, are_classes):
 
 
 def _run_fold(pipeline, X, y, groups, split, scoring):
-    """Return what cross_validate does, or the error of a pipeline that fails."""
-    try:
-        return _cross_validate(pipeline, X, y, groups, split, scoring)
-    except Exception as error:  # of any kind, as others' fits must not be lost
-        return error
+    """Return what cross_validate does, or the error of a pipeline that fails.
+
+    And what metrics would warn of.
+    """
+    with collected() as problems:
+        try:
+            result = _cross_validate(pipeline, X, y, groups, split, scoring)
+        except Exception as error:  # of any kind, as others' fits must not be lost
+            result = error
+    return result, problems
 
 
 def _cross_validate(pipeline, X, y, groups, split, scoring):
@@ -411,11 +485,10 @@ def _warn_of_shared(keys, splits, what):
             shared[i] = common
     if shared:
         fold, common = next(iter(shared.items()))
-        warnings.warn(
+        warn_user(
             f"{what} are on both sides of {len(shared)} of {len(splits)} splits (fold "
-            f"{fold}: {len(common)} such, for example {common[0]!r}): scores are too "
-            "good. Split with groups=, or remove duplicates.",
-            stacklevel=4,
+            f"{fold}: {len(common)} such, for example {shown_label(common[0])!r}): "
+            "scores are too good. Split with groups=, or remove duplicates."
         )
 
 
@@ -427,7 +500,7 @@ def _content_ids(paths):
         path = user_path(path)
         size = os.path.getsize(path) if os.path.isfile(path) else -1
         by_size[size].append(i)
-    ids = np.array([os.fsdecode(path) for path in paths], dtype=object)
+    ids = np.array([path_name(path) for path in paths], dtype=object)
     for size, rows in by_size.items():
         if size < 0 or len(rows) == 1:
             continue

@@ -11,7 +11,6 @@ import re
 import stat
 import struct
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
 from pathlib import Path
@@ -26,6 +25,7 @@ from skdeepmir._disk import (
     warn_unusable,
     written_whole,
 )
+from skdeepmir._warnings import warn_user
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, join_blocks, path_name, read_header
 
@@ -364,11 +364,10 @@ class FeatureStore:
             with contextlib.suppress(OSError):  # a store that may only be read
                 os.utime(entry)
         elif damaged is not None:
-            warnings.warn(
+            warn_user(
                 f"The stored features of {path_name(damaged)!a} are damaged: the "
                 f"checksum of {str(entry)!a} differs. They are computed again. If this "
-                "happens often, have the disk checked.",
-                stacklevel=2,
+                "happens often, have the disk checked."
             )
         return features
 
@@ -451,11 +450,10 @@ class FeatureStore:
             path.unlink(missing_ok=True)
             excess -= status.st_size
             if status.st_mtime > self._created:
-                warnings.warn(
+                warn_user(
                     f"cache_size={self.cache_size:g} GB is too small: the feature "
                     f"store {str(self.folder)!a} removes what was used in this very "
-                    "run. Raise it, or features are computed again and again.",
-                    stacklevel=2,
+                    "run. Raise it, or features are computed again and again."
                 )
 
 

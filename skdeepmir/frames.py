@@ -16,15 +16,25 @@ of clips is not read differently from another by accident.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import (
+    Iterable,
+    Iterator,
+    Mapping,
+    MappingView,
+    Sequence,
+    Set,
+    Sized,
+)
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import shown, target_path, user_path, written_whole
+from skdeepmir._disk import path_name, shown, target_path, user_path, written_whole
+from skdeepmir._errors import refuse_masked
 
 PATH_TYPES = (str, bytes, os.PathLike)
+UNORDERED = (Mapping, MappingView, Set)  # dicts, what shows them, sets
 FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
 
 
@@ -169,6 +179,7 @@ def list_clips(
     items = as_sequence(X)
     if not holds_clips(X):
         _refuse_audio(items, owner)
+        refuse_masked("X", X)
         if isinstance(items, list) and len(X) == 0:
             raise ValueError(
                 "X is empty: found 0 clips, expected at least 1. (Minimum of 1 is "
@@ -178,6 +189,7 @@ def list_clips(
 
     shared = None
     if getattr(items, "ndim", None) == 3:
+        refuse_masked("X", items, "clip")
         items = np.asarray(items)
         container, clips = "array", list(items)
         if len(clips) == 0:
@@ -188,6 +200,7 @@ def list_clips(
         for i, item in enumerate(items):
             if _is_no_row(item):
                 raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
+        refuse_masked("X", items, "clip")
         container, clips = "list", [_matrix(clip) for clip in items]
 
     _check_each_clip(clips, n_features, owner)
@@ -202,10 +215,10 @@ def what_is_no_set(X: Any) -> str:
     if isinstance(X, np.ndarray) and X.shape == () and X.dtype.kind in "OUS":
         X = X.item()
     if isinstance(X, PATH_TYPES):
-        return f"a single path, {str(os.fsdecode(X))!a}"
+        return f"a single path, {path_name(X)!a}"
     if isinstance(X, Iterator):
         return f"a {type(X).__name__}, which can be read only once"
-    if isinstance(X, dict | set) and not hasattr(X, "shape"):  # DOK is a dict
+    if isinstance(X, UNORDERED) and not hasattr(X, "shape"):  # DOK is a dict
         return f"a {type(X).__name__}, which has no order"
     if X is None or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
         return ascii(X)[:40]
@@ -240,12 +253,12 @@ def _refuse_audio(items: Any, owner: str) -> None:
 
 
 def _is_no_row(item: Any) -> bool:
-    return item is None or isinstance(item, (*PATH_TYPES, dict, set))
+    return item is None or isinstance(item, (*PATH_TYPES, *UNORDERED))
 
 
 def _described(item: Any) -> str:
     if isinstance(item, PATH_TYPES):
-        return f"X holds a path such as {str(os.fsdecode(item))!a}"
+        return f"X holds a path such as {path_name(item)!a}"
     return f"X holds a {type(item).__name__}, {ascii(item)[:40]}"
 
 
@@ -544,7 +557,7 @@ def load_clips(path: str | bytes | os.PathLike[Any]) -> list[np.ndarray]:
             n_frames = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{os.fsdecode(path)!a} holds no complete set of clips ({error}). "
+                f"{path_name(path)!a} holds no complete set of clips ({error}). "
                 "Expected a file from skdeepmir.save_clips; write it again."
             ) from error
     rows = np.memmap(name, dtype=dtype, mode="r", offset=start, shape=shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from numbers import Integral
 from typing import Any
@@ -13,7 +12,9 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir._groups import check_groups
+from skdeepmir._warnings import warn_user
 
 __all__ = ["MultilabelStratifiedGroupKFold", "tag_rate_errors"]
 
@@ -178,11 +179,10 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
         rare = n_groups < self.n_splits
         if rare.any():
             first = int(np.argmax(rare))
-            warnings.warn(
+            warn_user(
                 f"{rare.sum()} of {len(rare)} tags occur in fewer groups than the "
                 f"{self.n_splits} folds (for example number {first}, in "
-                f"{n_groups[first]}): some folds test without them.",
-                stacklevel=5,
+                f"{n_groups[first]}): some folds test without them."
             )
 
 
@@ -218,6 +218,7 @@ def tag_rate_errors(y: Any, splits: Iterable[tuple[Any, Any]]) -> np.ndarray:
 
 def _indicators(y: Any) -> np.ndarray:
     """Return tags, or one column for each class, as booleans (n_clips, n_columns)."""
+    refuse_masked("y", y)
     y = y.toarray() if issparse(y) else np.asarray(y)
     if y.ndim == 1:
         kind = type_of_target(y, input_name="y")

@@ -17,7 +17,7 @@ from skdeepmir._sklearn import (
     plain,
     validate_clips,
 )
-from skdeepmir.frames import pack_clips
+from skdeepmir.frames import pack_clips, what_is_no_set
 
 FUNCTIONS = (
     "mean",
@@ -39,13 +39,13 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    functions : tuple of str, default=("mean", "std")
+    functions : array-like of str, default=("mean", "std")
         Statistics of each feature over each window: "mean", "std", "var", "min", "max",
         "median", "skewness", "kurtosis" (excess), "moment3" and "moment4" (third and
         fourth central moments, not standardised). Mean and deviation are the field's
         baseline; [1]_ found that combinations with "min", "max" and the moments beat
         any single one.
-    windows : tuple of float, int or "clip", or one of these, default="clip"
+    windows : array-like of float, int or "clip", or one of these, default="clip"
         Lengths of the windows, in seconds if ``frame_rate`` is given, else in frames.
         "clip" is one window over the whole clip. A clip that is shorter than a window
         gives one window with all its frames.
@@ -108,12 +108,11 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "functions": [StrOptions(set(FUNCTIONS)), tuple, list],
+        "functions": [StrOptions(set(FUNCTIONS)), "array-like"],
         "windows": [
             StrOptions({"clip"}),
             Interval(Real, 0, None, closed="neither"),
-            tuple,
-            list,
+            "array-like",
         ],
         "overlap": [Interval(Real, 0, 1, closed="left")],
         "output": [StrOptions({"clip", "windows"})],
@@ -247,11 +246,10 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         return clips, layout
 
     def _functions(self):
-        return (self.functions,) if isinstance(self.functions, str) else self.functions
+        return _listed("functions", self.functions)
 
     def _windows(self):
-        one = isinstance(self.windows, str | Real)
-        return (self.windows,) if one else tuple(self.windows)
+        return _listed("windows", self.windows)
 
     def _to_frames(self, window):
         """Return a window length in frames, None for the whole clip."""
@@ -350,6 +348,15 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             medians = medians.mean(axis=0, keepdims=True) if mean else medians
             pooled[:, [f == "median" for f in functions]] = medians[:, np.newaxis]
         return pooled.reshape(n_windows, -1)
+
+
+def _listed(name, given):
+    """Return one or several values of a parameter as a tuple."""
+    if isinstance(given, str | Real):
+        return (given,)
+    if found := what_is_no_set(given):
+        raise ValueError(f"{name} is {found}; expected one, or a list or an array.")
+    return tuple(given.tolist() if isinstance(given, np.ndarray) else given)
 
 
 def narrowed(pooled, dtype, number):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
 
@@ -21,6 +20,7 @@ from skdeepmir._sklearn import (
     plain,
     validate_clips,
 )
+from skdeepmir._warnings import warn_user
 from skdeepmir.frames import pack_clips
 
 
@@ -168,10 +168,9 @@ class ClipNormalizer(_Preparation):
 
     def _check(self, layout):
         if self.method != "peak" and (layout.n_frames == 1).all():
-            warnings.warn(
+            warn_user(
                 f"Every clip has one frame, of which method={self.method!r} leaves "
-                "only zeros. For a single clip pass [X].",
-                stacklevel=4,
+                "only zeros. For a single clip pass [X]."
             )
 
     def _apply(self, clips):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import Any
 
@@ -12,7 +11,9 @@ from skdeepmir import audio
 from skdeepmir._errors import check_choice
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import _safe_indexing, check_consistent_length
+from skdeepmir._warnings import warn_user
 from skdeepmir.audio import AudioError, AudioWarning
+from skdeepmir.frames import what_is_no_set
 
 
 def drop_bad_audio(
@@ -56,7 +57,7 @@ def drop_bad_audio(
     AudioError
         If X is no set of clips, or no clip can be used.
     ValueError
-        If an array is not as long as X.
+        If an array is not as long as X, or has no order, as dicts and sets.
 
     Warns
     -----
@@ -78,6 +79,13 @@ def drop_bad_audio(
     [(1, 'not_finite')]
     """
     audio.list_audio(X)  # a clear error before lengths are looked at
+    for place, array in enumerate(arrays, start=1):
+        found = "" if array is None or issparse(array) else what_is_no_set(array)
+        if found:
+            raise ValueError(
+                f"array {place} beside X is {found}; expected a value for each clip, "
+                "in their order: a list or an array."
+            )
     check_consistent_length(X, *arrays)
     problems = find_bad_audio(
         X,
@@ -92,7 +100,7 @@ def drop_bad_audio(
         good = [row for row in range(len(X)) if row not in bad]
         if not good:
             raise problems[0].at_row(0, tuple(range(len(X))))
-        warnings.warn(AudioWarning("removed", problems), stacklevel=2)
+        warn_user(AudioWarning("removed", problems))
         kept = [_rows(array, good) for array in kept]
     return kept if arrays else kept[0]
 
@@ -130,7 +138,7 @@ def check_audio(
         be printed, written and opened anywhere; None for waveforms), "code", "problem"
         and "fix". Two codes are of clips that can be used, so that
         :func:`drop_bad_audio` keeps them, but should be looked at. "cancelled": the
-        mean of the channels, which is what features are made of, is over 40 dB softer
+        mean of the channels, from which features are computed, is over 40 dB softer
         than the channels, in most of what is not silent. "unscaled": samples are 20 dB
         or more above full scale, as those of 16 bits are in an array of int64 or
         float64.

@@ -12,6 +12,8 @@ import skdeepmir
 PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
+    "_warnings",
+    "_errors",
     "_workers",
     "_disk",
     "frames",
@@ -20,7 +22,6 @@ ORDER = [
     "decoding",
     "_progress",
     "_threads",
-    "_errors",
     "_groups",
     "_printable",
     "metrics",

@@ -9,11 +9,14 @@ from sklearn.linear_model import LogisticRegression
 from test_common import CLASSIFIERS, REGRESSORS, SEQUENCE_LABELLERS
 
 from skdeepmir import (
+    AugmentedClassifier,
     ClipVotingClassifier,
     ConvRegressor,
     ConvTagger,
     DBNFeatureLearner,
     DropoutMLPClassifier,
+    GaussianChordRecognizer,
+    GroupBaggingClassifier,
     MultiTimescaleTagger,
     TemplateChordRecognizer,
 )
@@ -28,13 +31,14 @@ OWED = {
     "y_short": "y has 7 labels, but X has 8 clips",
     "y_nan": r"row 2 has nan",
     "y_none": r"row 0 is None",
+    "y_empty_string": r"row 0 is ''",
     "y_mixed_types": r"row 1 is 'jazz'",
     "y_one_class": r"class",
     "y_continuous": r"row 1 has 0\.142",
     "y_tags_not_binary": r"row 0 has 3; expected 0 or 1",
     "y_tag_lists": r"row 0 is \['rock'\].*MultiLabelBinarizer",
 }
-TAKES_NO_TAGS = r"y should be a 1d array, got an array of shape \(8, \d\)"
+TAKES_NO_TAGS = r"y should be a 1d array, .* \(8, \d\).* takes one label a clip"
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +227,93 @@ def test_rows_of_numbers_are_tags(container, clips):
 def test_dicts_are_no_labels(estimator, clips):
     with pytest.raises(ValueError, match=r"(row \d is \{|in row \d)"):
         estimator.fit(clips, [{"genre": "jazz"}] * 8)
+
+
+OF_CLIPS = [
+    ClipVotingClassifier(LogisticRegression()),
+    AugmentedClassifier(ClipVotingClassifier(LogisticRegression()), []),
+    GroupBaggingClassifier(ClipVotingClassifier(LogisticRegression()), verbose=False),
+    DropoutMLPClassifier(verbose=False),
+    ConvTagger(verbose=False),
+    MultiTimescaleTagger(verbose=False),
+]
+BLANKS = {
+    "empty": ["a", "b", "", "b"] * 2,
+    "spaces": np.array(["a", "b", " \t", "b"] * 2),
+    "objects": np.array(["a", "b", "\u3000", None] * 2, dtype=object),
+    "bytes": np.array([b"a", b"b", b" ", b"b"] * 2),
+    "series": pd.Series(["a", "b", "", "b"] * 2, index=range(8, 0, -1)),
+}
+
+
+@pytest.mark.parametrize("y", BLANKS.values(), ids=BLANKS)
+@pytest.mark.parametrize("estimator", OF_CLIPS, ids=str)
+def test_blank_text_is_a_missing_label(estimator, y, clips):
+    with pytest.raises(ValueError, match=r"row 2 is b?'"):
+        clone(estimator).fit(clips, y)
+
+
+def test_blank_text_stands_for_no_label_where_labels_may_be_missing(clips):
+    learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=1, verbose=False)
+    learner.fit(clips, ["a", "b", "", " "] * 2)
+    assert learner.classes_.tolist() == ["a", "b"]
+
+
+TEXT = np.array(["a", "b"] * 4)
+VALUES = np.arange(16.0).reshape(8, 2) % 2
+MASKED = {
+    "labels": np.ma.array(TEXT, mask=np.arange(8) == 5),
+    "tags": np.ma.array(VALUES, mask=np.arange(16).reshape(8, 2) == 11),
+    "list": [*range(5), np.ma.masked, 1, 0],
+}
+LEARNERS = [
+    *OF_CLIPS,
+    ConvRegressor(verbose=False),
+    DBNFeatureLearner((4,), finetune_epochs=1, verbose=False),
+]
+
+
+@pytest.mark.parametrize("y", MASKED.values(), ids=MASKED)
+@pytest.mark.parametrize("learner", LEARNERS, ids=str)
+def test_masked_labels_are_refused_with_their_row(learner, y, clips):
+    with pytest.raises(ValueError, match="y: row 5 .*mask"):
+        clone(learner).fit(clips, y)
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=str)
+def test_masked_frames_are_refused_with_their_row(learner, clips):
+    y = np.arange(8) % 2
+    rows = np.ma.array(np.stack([clip[0] for clip in clips]))
+    rows[3, 1] = np.ma.masked
+    listed = [*clips[:3], np.ma.array(clips[3], mask=clips[3] > 0.5), *clips[4:]]
+    cube = np.ma.array(np.stack([clip[:9] for clip in clips]))
+    cube[3, 2, 1] = np.ma.masked
+    for X in (rows, listed, cube, pd.Series(listed), pd.DataFrame({"clip": listed})):
+        with pytest.raises(ValueError, match="X: (row|clip) 3 .*mask"):
+            clone(learner).fit(X, y)
+
+
+def test_masked_weights_and_annotations_are_refused_with_their_row(clips):
+    weight = np.ma.array(np.ones(8), mask=np.arange(8) == 6)
+    y = np.arange(8) % 2
+    net = DropoutMLPClassifier(max_epochs=1, verbose=False)
+    for learner in (net, ClipVotingClassifier(LogisticRegression())):
+        with pytest.raises(ValueError, match="sample_weight: row 6 .*mask"):
+            learner.fit(clips, y, sample_weight=weight)
+    with pytest.raises(ValueError, match="y_val: row 1 .*mask"):
+        net.fit(clips, y, X_val=clips[:2], y_val=np.ma.array([0, 1], mask=[0, 1]))
+    of_frames = [np.ma.array(np.arange(len(clip)) % 2) for clip in clips]
+    of_frames[4][1] = np.ma.masked
+    with pytest.raises(ValueError, match="y: row 4 .*mask"):
+        GaussianChordRecognizer().fit(clips, of_frames)
+
+
+def test_a_mask_that_hides_nothing_does_not_matter(clips):
+    y = np.arange(8) % 2
+    vote = ClipVotingClassifier(LogisticRegression())
+    expected = vote.fit(clips, y).predict_proba(clips)
+    vote.fit([np.ma.array(clip) for clip in clips], np.ma.array(y), np.ma.ones(8))
+    np.testing.assert_array_equal(vote.predict_proba(clips), expected)
 
 
 @pytest.mark.parametrize("kind", [DropoutMLPClassifier, ConvTagger, ConvRegressor])

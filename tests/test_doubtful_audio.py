@@ -1,6 +1,7 @@
 """Clips that can be used but are hardly what was meant: they are kept, and told."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -169,6 +170,20 @@ UNSCALED = {
     "stereo": np.stack([SAMPLES, SAMPLES]).astype(np.int64),
     "24 bits": (LEFT * 2**23).astype(np.int64),
     "series": pd.Series(SAMPLES.astype(int)),
+    "8 bits": (LEFT * 127 + 128).astype(np.int64),
+    "8 bits as float64": np.round(LEFT * 127 + 128),
+    "32 bits": (LEFT * 2**31).astype(np.int64),
+    "32 bits as float64": LEFT * 2**31,
+}
+HINTS = {
+    "uint16": "pass (y - 32768.0) / 32768",
+    "float32": "divide by 32768.",
+    "float64": "divide by 32768.",
+    "24 bits": "divide by 8388608.",
+    "8 bits": "astype('uint8')",
+    "8 bits as float64": "pass (y - 128.0) / 128",
+    "32 bits": "astype('int32')",
+    "32 bits as float64": "divide by 2147483648.",
 }
 SCALED = {
     "int16": SAMPLES.astype(np.int16),
@@ -192,8 +207,7 @@ def test_samples_far_above_full_scale_are_told_and_kept(name):
         frames = SpectrogramExtractor("magnitude").fit_transform(X)
     (problem,) = caught[0].message.problems
     assert "dB above full scale" in problem.found
-    hint = "divide by 32768" if "float" in name else "astype('int16')"
-    assert hint in problem.fix
+    assert HINTS.get(name, "astype('int16')") in problem.fix
     mean = np.atleast_2d(np.asarray(clip)).mean(axis=0)
     np.testing.assert_allclose(check_waveform(clip), mean, rtol=1e-6)
     assert frames[1].max() > 10 * frames[0].max()
@@ -202,6 +216,28 @@ def test_samples_far_above_full_scale_are_told_and_kept(name):
 @pytest.mark.parametrize("name", SCALED)
 def test_samples_in_scale_are_not(name):
     assert found([SCALED[name]]) == []
+
+
+@pytest.mark.parametrize("name", UNSCALED)
+def test_the_hint_brings_samples_to_full_scale(name):
+    y = np.asarray(UNSCALED[name])
+    (fix,) = check_audio([y])["fix"]
+    if "divide by" in fix:
+        y = y / float(re.search(r"divide by (\d+)", fix)[1])
+    else:
+        y = eval(re.search(r"pass (.*)\.$", fix)[1], {"y": y})
+    assert found([y]) == []
+    if name not in ("soft", "uint32", "uint64"):
+        np.testing.assert_allclose(check_waveform(y), LEFT, atol=0.02)
+
+
+def test_the_largest_sample_decides_wherever_it_is():
+    y = SAMPLES.astype(np.int64)
+    y[1000] = 2**22  # between those that are looked at while decoding
+    (fix,) = check_audio([y])["fix"]
+    assert "divide by 8388608" in fix
+    (fix,) = check_audio([LEFT * 1e11])["fix"]
+    assert f"{np.abs(LEFT * 1e11).max():.6g}" in fix
 
 
 def test_what_the_hint_says_helps():

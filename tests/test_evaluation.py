@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from scipy import stats
 from scipy.sparse import coo_matrix, csr_array
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -26,7 +26,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skdeepmir import DropoutMLPClassifier, GroupBaggingClassifier, compare
+from skdeepmir import (
+    DropoutMLPClassifier,
+    GroupBaggingClassifier,
+    TemplateChordRecognizer,
+    compare,
+)
 from skdeepmir.baselines import chroma_hmm, chroma_templates
 from skdeepmir.datasets import make_chord_clips
 from skdeepmir.evaluation import corrected_t_test
@@ -309,6 +314,102 @@ def test_a_clip_without_a_group_is_named(missing, form):
     groups[7] = missing
     with pytest.raises(ValueError, match="groups: clip 7 has (no group|.*as missing)"):
         compare(PIPELINES, X, Y, groups=form(groups), verbose=False)
+
+
+@pytest.mark.parametrize("blank", ["", " \t", np.str_("\u2003")])
+@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+def test_blank_text_is_no_label(blank, form):
+    labels = ["a", "b", "c"] * 20
+    labels[7] = blank
+    with pytest.raises(ValueError, match="clip 7 has no label"):
+        compare(PIPELINES, X, form(labels), verbose=False)
+    labels[7] = "nan"  # a label, whatever it means
+    compare({"guess": DummyClassifier()}, X, labels, cv=KFold(2), verbose=False)
+
+
+def test_missing_tags_and_values_are_named():
+    tags = np.stack([Y == 0, Y == 1], axis=1).astype(float)
+    tags[9, 1] = np.nan
+    for y in (tags, tags.tolist(), pd.DataFrame(tags), tags[:, 1]):
+        for pipelines in (PIPELINES, {"mean": DummyRegressor()}):
+            with pytest.raises(ValueError, match="clip 9 has no label .nan"):
+                compare(pipelines, X, y, verbose=False)
+
+
+def test_what_is_masked_is_named():
+    hidden = np.arange(60) == 8
+    for y in (np.ma.array(Y, mask=hidden), np.ma.array(Y.astype(str), mask=hidden)):
+        with pytest.raises(ValueError, match="y: row 8 .*mask"):
+            compare(PIPELINES, X, y, verbose=False)
+    masked = np.ma.array(X, mask=np.zeros(X.shape))
+    masked[8, 2] = np.ma.masked
+    with pytest.raises(ValueError, match="X: row 8 .*mask"):
+        compare(PIPELINES, masked, Y, verbose=False)
+    plain = np.ma.array(Y)
+    result = compare(PIPELINES, X, plain, cv=KFold(2), verbose=False)
+    expected = compare(PIPELINES, X, Y, cv=KFold(2), verbose=False)
+    assert (result.folds["accuracy"] == expected.folds["accuracy"]).all()
+
+
+def test_all_annotations_that_cannot_be_used_are_told_before_the_first_fit(tmp_path):
+    songs = make_chord_clips(n_clips=6, duration=2.0, random_state=0)
+    (tmp_path / "bad.lab").write_text("0 1 C:maj\n1 2 H:dur\n")
+    y = list(songs.target)
+    y[1], y[3], y[4] = tmp_path / "bad.lab", ([[0, 1]], ["C", "D"]), "gone.lab"
+    never = make_pipeline(Fails(always=True), TemplateChordRecognizer())
+    search = GridSearchCV(never, {})
+    options = {"scoring": CHORD_SCORERS["majmin"], "verbose": False}
+    for pipeline in (never, search):
+        with pytest.raises(ValueError, match=r"3 of 6 annotations") as raised:
+            compare({"it": pipeline}, songs.data, y, **options)
+        for fact in ("clip 1", "bad.lab", "H:dur", "clip 3", "clip 4", "gone.lab"):
+            assert fact in str(raised.value)
+    frames = [["C:maj", "N"]] * 5 + [np.array(["C:maj", "H:dur"])]
+    with pytest.raises(ValueError, match="clip 5: .*H:dur"):
+        compare({"it": never}, songs.data, frames, **options)
+
+
+def test_fewer_groups_than_folds_are_told():
+    tags = np.stack([Y == 0, Y == 1], axis=1)
+    chords = {"mean": DummyRegressor()}
+    for pipelines, y in ((PIPELINES, Y), (TAGGERS, tags), (chords, Y)):
+        with pytest.raises(ValueError, match="there are 2 groups, but 5 folds"):
+            compare(pipelines, X, y, groups=GROUPS > 6, verbose=False)
+
+
+@pytest.mark.parametrize("scoring", ["acuracy", "auc_tag", 3, ["accuracy", "f1"], {}])
+def test_a_scorer_that_there_is_not_is_told_once_before_the_first_fit(scoring):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="scoring"):
+            compare({"it": Fails(True)}, X, Y, scoring=scoring, verbose=False)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_tags_without_a_score_are_named_once(n_jobs):
+    tags = np.stack([Y == 0, Y == 1, np.arange(60) == 0], axis=1).astype(int)
+    taggers = {name: TAGGERS[name] for name in ("prior", "neighbours")}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compare(
+            taggers,
+            *(X, tags),
+            cv=KFold(3),
+            scoring=TAG_SCORERS["auc_tag"],
+            n_jobs=n_jobs,
+            verbose=False,
+        )
+    (warning,) = caught
+    assert warning.category is UndefinedMetricWarning and warning.filename == __file__
+    for fact in ("2 of 3 folds", "Fold 1: 1 of 3 tags", "number 2"):
+        assert fact in str(warning.message)
+
+
+def test_groups_are_told_as_they_are_written():
+    for groups in (GROUPS, GROUPS.astype(str), GROUPS.astype(np.int8)):
+        with pytest.warns(UserWarning, match="one group") as caught:
+            compare(PIPELINES, X, Y, groups=groups, cv=KFold(4), verbose=False)
+        assert "np." not in str(caught[0].message)
 
 
 def test_a_clip_without_a_label_is_named():

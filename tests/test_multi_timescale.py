@@ -392,3 +392,17 @@ def test_many_windows_are_averaged_exactly_under_autocast():
     exact = made(batch)
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(made(batch).float(), exact, atol=0.05, rtol=0.02)
+
+
+def test_windows_and_functions_may_be_arrays():
+    rng = np.random.RandomState(0)
+    clips, y = [rng.rand(20, 3) for _ in range(6)], np.arange(6) % 2
+    options = {"n_units": 3, "max_epochs": 2, "random_state": 0, "verbose": False}
+    expected = MultiTimescaleTagger((4, 8), functions=("mean", "max"), **options)
+    tagger = MultiTimescaleTagger(
+        np.array([4, 8]), functions=np.array(["mean", "max"]), **options
+    )
+    np.testing.assert_array_equal(
+        tagger.fit(clips, y).predict_proba(clips),
+        expected.fit(clips, y).predict_proba(clips),
+    )

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.base import clone
 
 from skdeepmir import MultiTimescalePooler
 from skdeepmir._sklearn import validate_clips
@@ -157,3 +158,37 @@ def test_short_clips_can_be_refused():
 def test_bad_parameters_are_named(parameters):
     with pytest.raises(ValueError, match=next(iter(parameters))):
         MultiTimescalePooler(**parameters).fit([np.ones((9, 2))])
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array, pd.Series])
+def test_sizes_and_functions_may_be_any_sequence(form):
+    clips = [np.random.RandomState(0).rand(30, 2)]
+    options = {"frame_rate": 10.0, "output": "windows"}
+    expected = MultiTimescalePooler(("mean", "max"), windows=(1.0, 2.0), **options)
+    pooler = MultiTimescalePooler(
+        form(["mean", "max"]), windows=form([1.0, 2.0]), **options
+    )
+    np.testing.assert_array_equal(
+        clone(pooler).fit_transform(clips)[0], expected.fit_transform(clips)[0]
+    )
+    assert pooler.fit(clips).window_frames_ == (10, 20)
+    assert pooler.feature_names_[0] == "mean_1s_x0"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("windows", np.array([])),
+        ("windows", np.array([[1, 2]])),
+        ("windows", np.array([1.5])),
+        ("windows", {4, 8}),
+        ("windows", {"clip": 1}),
+        ("functions", {"mean"}),
+        ("functions", np.array([])),
+        ("functions", np.array([["mean"]])),
+        ("functions", np.array([1, 2])),
+    ],
+)
+def test_arrays_that_are_no_sizes_or_functions_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        MultiTimescalePooler(**{name: value}).fit([np.zeros((5, 2))])

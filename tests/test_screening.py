@@ -98,6 +98,28 @@ def test_labels_of_another_length_are_refused(paths):
         drop_bad_audio(paths, [0, 1])
 
 
+@pytest.mark.parametrize(
+    "array", [dict.fromkeys(range(3)), {1, 2, 3}, {1: 1, 2: 2, 3: 3}.values(), "abc"]
+)
+def test_arrays_without_an_order_are_refused_before_anything_is_decoded(
+    array, monkeypatch
+):
+    monkeypatch.setattr("skdeepmir.screening.find_bad_audio", None)
+    with pytest.raises(ValueError, match=f"array 2 .*{type(array).__name__}|path"):
+        drop_bad_audio([np.zeros(9)] * 3, [1, 2, 3], array)
+
+
+def test_names_from_a_numpy_array_are_plain_text(tmp_path):
+    names = np.array([str(tmp_path / "gone.wav"), str(tmp_path / "pipe")])
+    (tmp_path / "pipe").mkdir()
+    for X in (names, names[:, np.newaxis], list(names)):
+        problems = check_audio(X)
+        assert problems["path"].tolist() == [ascii(str(name)) for name in names]
+        with pytest.raises(AudioError) as raised:
+            SpectrogramExtractor().fit(X)
+        assert "np." not in str(raised.value) and type(raised.value.path) is str
+
+
 def test_the_table_says_what_to_do_and_can_be_written_anywhere(paths, tmp_path):
     hostile = tmp_path / "=1+1\n\x1b[31m<b>\udce9.wav"
     table = check_audio([*paths, str(hostile)])

@@ -7,7 +7,6 @@ import hashlib
 import io
 import pickle
 import re
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
 from pathlib import Path
@@ -25,6 +24,7 @@ from skdeepmir._disk import (
     written_whole,
 )
 from skdeepmir._sklearn import parameters_of
+from skdeepmir._warnings import warn_user
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
 FORMAT = 2
@@ -160,11 +160,8 @@ class Checkpoint:
             else:
                 if isinstance(state, dict) and keys <= state.keys():
                     return state
-        warnings.warn(
-            f"The checkpoint {str(path)!a} is damaged: {problem}. Training begins "
-            "anew.",
-            UserWarning,
-            stacklevel=5,
+        warn_user(
+            f"The checkpoint {str(path)!a} is damaged: {problem}. Training begins anew."
         )
         return None
 

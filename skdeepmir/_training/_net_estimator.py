@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     EpochWatch,
@@ -21,6 +21,7 @@ from skdeepmir._sklearn import (
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._device import choose_device, torch_dtype
 from skdeepmir._training._labelled import LabelledClips
+from skdeepmir._warnings import warn_user
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
 SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
@@ -179,6 +180,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the coding of targets, and clips with their targets and weights."""
         check_clip_labels(y, layout.n_clips, needed_by=self)
         if sample_weight is not None:
+            refuse_masked("sample_weight", sample_weight)
             sample_weight = _check_sample_weight(
                 sample_weight, np.empty((layout.n_clips, 1)), ensure_non_negative=True
             )
@@ -197,6 +199,7 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
         if X_val is None:
             return None
         rows, layout = self._read(X_val, reset=False)
+        refuse_masked("y_val", y_val)
         check_clip_labels(y_val, layout.n_clips)
         targets = self._encode(coding, y_val, layout, "y_val")
         return LabelledClips(rows, layout, targets, None)
@@ -357,13 +360,12 @@ class NetEstimator(CallbackSupportMixin, BaseEstimator):
     def _warn_of_bad_loss(self):
         loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
         if loss > ALLOWED_LOSS * guessing:
-            warnings.warn(
+            warn_user(
                 f"Training ended with a loss of {loss:.3g}, where guessing has "
                 f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
                 f"(optimizer={self.optimizer!r}), or scale the input, as with "
                 "StandardScaler.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
 

@@ -4,6 +4,7 @@ Waveforms are 1-D float32 arrays with samples between about -1 and 1; frames are
 first axis of every result.
 """
 
+from skdeepmir._disk import path_name
 from skdeepmir.audio._clips import (
     check_clip,
     check_waveform_table,
@@ -21,7 +22,7 @@ from skdeepmir.audio._doubts import Listener, doubts_of_waveform
 from skdeepmir.audio._errors import AudioError, AudioWarning, DoubtfulAudioWarning
 from skdeepmir.audio._files import read_audio, read_header, stream_audio
 from skdeepmir.audio._framing import Frames, count_frames, cut_frames, join_blocks
-from skdeepmir.audio._opening import check_duration, path_name
+from skdeepmir.audio._opening import check_duration
 from skdeepmir.audio._spectra import (
     BandedMatrix,
     append_deltas,

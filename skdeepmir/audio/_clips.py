@@ -44,6 +44,11 @@ def list_audio(X: Any) -> list[Any] | None:
         if is_path(X):
             hint = " For one file pass [path], for a folder see " + FOLDER
         raise AudioError("bad_x", f"is {found}", EXPECTED + hint)
+    if isinstance(X, np.ma.MaskedArray) and X.ndim > 1 and np.ma.is_masked(X):
+        row = int(np.argwhere(np.ma.getmaskarray(X))[0, 0])
+        raise AudioError(
+            "bad_type", "is masked in places", "Fill it: X.filled(0).", row=row
+        )
     clips = as_sequence(X)
     if isinstance(clips, list):
         if not clips:

@@ -28,6 +28,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.n_seen, self.energy = 0, 0.0
+        self.low, self.high = np.inf, -np.inf
         # One of each segment: of the mean of the channels, and the mean of theirs.
         self.power, self.of_channels = array("f"), array("f")
 
@@ -51,6 +52,8 @@ class Listener:
         power = np.einsum("ij,ij->i", mono, mono) / mono.shape[1]
         self.n_seen += len(power)
         self.energy += float(power.sum())
+        self.low = min(self.low, float(channels.min()))
+        self.high = max(self.high, float(channels.max()))
         if channels.shape[2] > 1:
             of_channels = power  # or more
             if power.min() < CANCELLED:  # others cannot be so far below full scale
@@ -59,15 +62,17 @@ class Listener:
             self.power.frombytes(power.tobytes())
             self.of_channels.frombytes(of_channels.tobytes())
 
-    def doubts(self, path: str | None = None, dtype: Any = None) -> list[AudioError]:
+    def doubts(
+        self, path: str | None = None, y: np.ndarray | None = None
+    ) -> list[AudioError]:
         """Return what is doubtful, as errors that nobody raises.
 
         Parameters
         ----------
         path : str, optional
             The file.
-        dtype : dtype, optional
-            Of a waveform.
+        y : ndarray, optional
+            The waveform, as it was given.
 
         Returns
         -------
@@ -81,8 +86,8 @@ class Listener:
                 AudioError(
                     "cancelled",
                     "has channels that cancel each other: their mean is over 40 dB "
-                    f"softer than they are in {100 * share:.0f} % of what sounds, and "
-                    "that is what features are made of",
+                    f"softer than they are in {100 * share:.0f} % of what sounds; "
+                    "features are computed from that mean",
                     "One channel may be turned over. Use one alone, y[0], or turn it "
                     "back.",
                     path,
@@ -90,17 +95,19 @@ class Listener:
             )
         power = self.energy / max(self.n_seen, 1)
         if power > UNSCALED:
-            kind = "" if dtype is None else f" ({dtype})"
-            fix = "If they are of 16 bits, divide by 32768."
-            if dtype is not None and np.dtype(dtype).kind in "iu":
-                fix = "If they are of 16 bits, pass y.astype('int16')."
+            low, high = self.low, self.high
+            if y is not None:
+                low, high = float(y.min()), float(y.max())
+            kind = "" if y is None else f" ({y.dtype})"
+            fix = _scaling(low, high, "f" if y is None else y.dtype.kind)
             found.append(
                 AudioError(
                     "unscaled",
                     f"has samples{kind} whose root mean square is "
                     f"{np.sqrt(power):.3g}, {10 * np.log10(power):.0f} dB above full "
                     "scale, which is 1",
-                    f"Expected samples between about -1 and 1. {fix}",
+                    "Expected samples between about -1 and 1. These go from "
+                    f"{low:.6g} to {high:.6g}. {fix}",
                     path,
                 )
             )
@@ -114,6 +121,27 @@ class Listener:
         sounds = of_channels > SILENT * of_channels.max()
         cancelled = power[sounds] <= CANCELLED * of_channels[sounds]
         return float(cancelled.mean()) if len(cancelled) else 0.0
+
+
+def _scaling(low: float, high: float, kind: str) -> str:
+    """Return what brings samples from ``low`` to ``high`` to full scale.
+
+    ``kind`` is that of their dtype. The smallest format that holds them is the most
+    likely; it has no sign where none is below 0 and some are beyond half its range.
+    """
+    largest = max(-low, high)
+    for bits in (8, 16, 24, 32):
+        full = 2 ** (bits - 1)
+        what = f"If they are of {bits} bits"
+        if low >= 0 and high < 2 * full and (bits == 8 or high >= full):
+            if bits == 8 and kind != "f":
+                return f"{what} without a sign, pass y.astype('uint8')."
+            return f"{what} without a sign, pass (y - {full:.1f}) / {full}."
+        if bits > 8 and largest <= full:
+            if kind != "f" and bits != 24 and high < full:
+                return f"{what}, pass y.astype('int{bits}')."
+            return f"{what}, divide by {full}."
+    return f"Divide them by the largest, {largest:.6g}."
 
 
 def _glimpses(x: np.ndarray) -> np.ndarray:
@@ -139,4 +167,4 @@ def doubts_of_waveform(given: Any, mono: np.ndarray) -> list[AudioError]:
     y = np.asarray(given)
     listener = Listener()
     listener.hear(y.T if y.ndim == 2 else mono[:, np.newaxis], mono)
-    return listener.doubts(dtype=y.dtype)
+    return listener.doubts(y=y)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from skdeepmir._disk import user_path
+from skdeepmir._disk import path_name, user_path
 from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._quiet import quiet_decoder
 from skdeepmir.audio._streams import Pieces, Stream, find_streams
@@ -29,11 +29,6 @@ SIGNATURES = (
     (b"\xff\xd8\xff", "it is a JPEG picture"),
     (b"%PDF", "it is a PDF document"),
 )
-
-
-def path_name(path: Any) -> str:
-    """Return a path as text, also where its bytes are not valid UTF-8."""
-    return os.fsdecode(path)
 
 
 def opened_streams(

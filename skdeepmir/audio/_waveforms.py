@@ -60,8 +60,8 @@ def check_waveform(y: Any) -> np.ndarray:
     AudioError
         If it is no waveform, not of real numbers, empty, or not finite.
     """
-    if np.ma.isMaskedArray(y):
-        raise AudioError("bad_type", "is a masked array", "Fill it: y.filled(0).")
+    if np.ma.isMaskedArray(y) and np.ma.is_masked(y):
+        raise AudioError("bad_type", "is masked in places", "Fill it: y.filled(0).")
     given, y = y, np.asarray(y)
     if y.ndim == 0 or y.dtype.kind not in "fiu":
         what = f"has dtype {y.dtype}" if y.ndim else f"is {ascii(given)[:40]}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skdeepmir import chords
-from skdeepmir._disk import user_path
-from skdeepmir._errors import raise_together
+from skdeepmir._disk import path_name, user_path
+from skdeepmir._errors import raise_together, refuse_masked
+from skdeepmir._warnings import warn_user
 from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
 
 NO_LABEL = -1  # frames that are neither learned from nor scored
@@ -117,6 +117,7 @@ class FrameCoding:
             If annotations in seconds are longer than their clips, or most are much
             shorter.
         """
+        refuse_masked(name, y)
         if layout.has_clips:
             ends = np.zeros(len(layout.n_frames))  # of annotations, in seconds
             parts = self._encode_clips(y, layout, name, ends)
@@ -151,8 +152,7 @@ class FrameCoding:
         self, item: Any, i: int, n_frames: int, name: str, ends: np.ndarray
     ) -> np.ndarray:
         name = f"{name}: clip {i}"
-        if isinstance(item, str) and not _may_be_path(item):
-            raise ValueError(f"{name} has {item!a}; expected {ANNOTATIONS}.")
+        _refuse_text(item, name)
         if chords.holds_seconds(item):
             intervals, labels = self._read(item, n_frames, name, ends, i)
             rate = needed_rate(self.frame_rate)
@@ -176,18 +176,7 @@ class FrameCoding:
                 "the same kind for all clips."
             )
         duration = n_frames / needed_rate(self.frame_rate)
-        if isinstance(item, PATH_TYPES):
-            path = item
-            try:
-                item = chords.read_chords(path)
-            except (ValueError, FileNotFoundError) as error:
-                raise type(error)(f"{name}: {error}") from error
-            name = f"{name} ({os.fsdecode(path)!a})"
-        intervals, labels = item
-        checked = chords.check_intervals(
-            intervals, labels, duration=duration, warn=False, name=name
-        )
-        ends[i] = np.max(intervals)
+        checked, ends[i] = _read_checked(item, name, duration)
         return checked
 
     def _warn_of_ends(self, ends: np.ndarray, n_frames: np.ndarray, name: str) -> None:
@@ -207,13 +196,11 @@ class FrameCoding:
             if not found.any():
                 continue
             i = int(np.argmax(found))
-            warnings.warn(
+            warn_user(
                 f"{name}: {found.sum()} of {in_seconds.sum()} annotations {problem}, "
                 f"such as clip {i}: {ends[i]:.1f} s, where its {n_frames[i]} frames "
                 f"last {durations[i]:.1f} s. Is frame_rate={self.frame_rate:g} that of "
-                "the clips, and are the times seconds?",
-                UserWarning,
-                stacklevel=2,
+                "the clips, and are the times seconds?"
             )
 
     def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:
@@ -334,6 +321,70 @@ def _whole_numbers(item: Any, i: int) -> np.ndarray:
     return values
 
 
+def check_annotations(y: Any) -> None:
+    """Raise one error for all annotations of chords that cannot be used.
+
+    What depends on how long clips are is left to :meth:`FrameCoding.encode`.
+
+    Parameters
+    ----------
+    y : sequence of n_clips annotations
+        As for :meth:`FrameCoding.encode`.
+
+    Raises
+    ------
+    ValueError
+        If annotations are none, naming the clips.
+    FileNotFoundError
+        If there are no such files, naming the clips.
+    """
+    errors: list[Exception] = []
+    for i, item in enumerate(y):
+        name = f"y: clip {i}"
+        try:
+            _refuse_text(item, name)
+            if chords.holds_seconds(item):
+                _read_checked(item, name, None)
+                continue
+            for label in dict.fromkeys(np.ravel(item).tolist()):
+                if isinstance(label, str):  # numbers may be classes of another kind
+                    _parse(label, name)
+        except (ValueError, FileNotFoundError) as error:
+            errors.append(error)
+    raise_together(errors, f"y: {len(errors)} of {len(y)} annotations cannot be used")
+
+
+def _read_checked(
+    item: Any, name: str, duration: float | None
+) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+    """Return an annotation in seconds, cut after ``duration``, and where it ended."""
+    if isinstance(item, PATH_TYPES):
+        path = item
+        try:
+            item = chords.read_chords(path)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{name}: {error}") from error
+        name = f"{name} ({path_name(path)!a})"
+    intervals, labels = item
+    checked = chords.check_intervals(
+        intervals, labels, duration=duration, warn=False, name=name
+    )
+    return checked, float(np.max(intervals))
+
+
+def _parse(label: str, name: str) -> None:
+    try:
+        chords.parse(label)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _refuse_text(item: Any, name: str) -> None:
+    """Raise a ``ValueError`` where one chord label stands for a whole annotation."""
+    if isinstance(item, str) and not _may_be_path(item):
+        raise ValueError(f"{name} has {str(item)!a}; expected {ANNOTATIONS}.")
+
+
 def _may_be_path(text: str) -> bool:
     return bool(os.path.splitext(text)[1]) or os.path.exists(user_path(text))
 
@@ -342,7 +393,7 @@ def check_not_one_path(y: Any, name: str = "y") -> None:
     """Raise a ``ValueError`` if annotations are the path of a single one."""
     if isinstance(y, PATH_TYPES):
         raise ValueError(
-            f"{name} is one path, {os.fsdecode(y)!a}; expected one for each clip. Wrap "
+            f"{name} is one path, {path_name(y)!a}; expected one for each clip. Wrap "
             "it in a list."
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from skdeepmir._warnings import warn_user
 from skdeepmir.chords._labels import UNSCORED, label_list, parse
 from skdeepmir.frames import PATH_TYPES
 
@@ -209,10 +209,9 @@ def _cut_after(
             "Is it of another recording?"
         )
     if warn and times[-1, 1] > duration + _EXCESS:
-        warnings.warn(
+        warn_user(
             f"{name}: it ends at {times[-1, 1]} s, but the audio lasts {duration} s; "
-            "the rest is ignored.",
-            stacklevel=3,
+            "the rest is ignored."
         )
     kept = times[:, 0] < duration
     return np.minimum(times[kept], duration), labels[kept]

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
-from skdeepmir._labels import dense_labels, refuse_label_lists
+from skdeepmir._errors import refuse_masked
+from skdeepmir._labels import (
+    dense_labels,
+    is_missing_label,
+    refuse_label_lists,
+    shown_label,
+)
 
 
 def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -17,8 +23,8 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     Parameters
     ----------
     y : array-like of shape (n_clips,) or (n_clips, n_tags), or None
-        Labels, of which -1, None and NaN are missing, or rows of 0 and 1, of which rows
-        of -1 are missing.
+        Labels, of which -1, None, NaN and blank text are missing, or rows of 0 and 1,
+        of which rows of -1 are missing.
 
     Returns
     -------
@@ -36,9 +42,8 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """
     if y is None:
         return None
-    import pandas as pd
-
     y = dense_labels(y)
+    refuse_masked("y", y)
     refuse_label_lists(y)
     if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
         y = np.array([*y, None], dtype=object)[:-1]  # NumPy would spell NaN and -1 out
@@ -64,7 +69,10 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
             return None
         return np.arange(y.shape[1]), y.astype(np.float32), known
     known = np.array(
-        [not pd.isna(label) and (isinstance(label, str) or label != -1) for label in y]
+        [
+            not is_missing_label(label) and (isinstance(label, str) or label != -1)
+            for label in y
+        ]
     )
     if not known.any():
         return None
@@ -73,8 +81,9 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     if is_string.any() and not is_string.all():
         number, string = rows[np.argmin(is_string)], rows[np.argmax(is_string)]
         raise ValueError(
-            f"y holds strings and numbers, such as {y[number]!r} in row {number} and "
-            f"{y[string]!r} in row {string}; expected one kind of label."
+            f"y holds strings and numbers, such as {shown_label(y[number])!r} in row "
+            f"{number} and {shown_label(y[string])!r} in row {string}; expected one "
+            "kind of label."
         )
     if not isinstance(values[0], str):  # numbers as objects
         values = np.array(values.tolist())

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skdeepmir._errors import refuse_masked
+from skdeepmir._warnings import warn_user
+
+# What is said of undefined scores, where somebody says it of several at once.
+_COLLECTED: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
 
 def check_scores(y_true: Any, y_score: Any) -> tuple[np.ndarray, np.ndarray]:
     truth = indicators(y_true, "y_true")
     if isinstance(y_score, list) and y_score and np.ndim(y_score[0]) == 2:
         y_score = positive_columns(y_score)
+    refuse_masked("y_score", y_score)
     if issparse(y_score):
         y_score = y_score.toarray()
     scores = np.asarray(y_score, dtype=np.float64)
@@ -53,6 +62,7 @@ def positive_columns(probabilities: list[Any], classes: Any = None) -> np.ndarra
 
 def indicators(y: Any, name: str) -> np.ndarray:
     """Return tags as booleans of shape (n_clips, n_tags)."""
+    refuse_masked(name, y)
     y = y.toarray() if issparse(y) else np.asarray(y)
     if y.ndim != 2 or 0 in y.shape:
         raise ValueError(
@@ -86,9 +96,25 @@ def defined_mean(values: np.ndarray) -> float:
 def undefined(mask: np.ndarray, what: str, reason: str) -> str:
     if not mask.any():
         return ""
+    if what in ("tags", "clips"):
+        reason += f" (the first is number {int(np.argmax(mask))})"
     return f"{mask.sum()} of {len(mask)} {what} {reason}."
 
 
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """Yield a list of what metrics would warn of meanwhile, in this thread."""
+    problems: list[str] = []
+    token = _COLLECTED.set(problems)
+    try:
+        yield problems
+    finally:
+        _COLLECTED.reset(token)
+
+
 def warn(problem: str) -> None:
-    if problem:
-        warnings.warn(problem, UndefinedMetricWarning, stacklevel=3)
+    collecting = _COLLECTED.get()
+    if problem and collecting is not None:
+        collecting.append(problem)
+    elif problem:
+        warn_user(problem, UndefinedMetricWarning)

@@ -17,6 +17,7 @@ import skdeepmir
 from skdeepmir._disk import shown, user_path
 from skdeepmir._errors import ModelFileError
 from skdeepmir._printable import printable
+from skdeepmir._warnings import warn_user
 from skdeepmir.persistence._forgeries import (
     check_arrays,
     check_files,
@@ -106,11 +107,10 @@ def load(path: str | os.PathLike[str]) -> Any:
         text = printable(f"{kind}{error}")
         raise ModelFileError(f"{str(path)!a} cannot be loaded. {text}") from error
     if saved.split(".")[:2] != sklearn.__version__.split(".")[:2]:
-        warnings.warn(
+        warn_user(
             f"{str(path)!a} was saved with scikit-learn {saved!a}, this is "
             f"{sklearn.__version__}; results may differ. Install the version it was "
-            "saved with, or fit and save it again.",
-            stacklevel=2,
+            "saved with, or fit and save it again."
         )
     return estimator
 

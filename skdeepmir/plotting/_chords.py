@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import colorsys
-import os
 from dataclasses import dataclass
 
 import mir_eval.chord
 import numpy as np
 
 from skdeepmir import chords
+from skdeepmir._disk import path_name
 from skdeepmir.frames import PATH_TYPES
 from skdeepmir.metrics._chord_inputs import list_songs
 from skdeepmir.metrics._chord_scorers import frame_rate_of
@@ -224,7 +224,7 @@ class _Strip:
     @classmethod
     def of(cls, name, annotation, duration):
         if isinstance(annotation, PATH_TYPES):
-            name_in_errors = f"{name} ({os.fsdecode(annotation)!a})"
+            name_in_errors = f"{name} ({path_name(annotation)!a})"
             annotation = chords.read_chords(annotation)
         else:
             name_in_errors = name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from skdeepmir._sklearn import (
     check_clip_labels,
 )
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._warnings import warn_user
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, AudioWarning, DoubtfulAudioWarning
 from skdeepmir.feature_store import FeatureStore
@@ -290,7 +290,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             See :meth:`transform`.
         """
         recipe = self._recipe()
-        return self._extract(self._fit(X, y, recipe), recipe, stacklevel=5)
+        return self._extract(self._fit(X, y, recipe), recipe)
 
     def transform(self, X):
         """Extract the frames of all clips.
@@ -327,7 +327,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         recipe = self._recipe()
-        return self._extract(self._read(X, recipe, reset=False), recipe, stacklevel=4)
+        return self._extract(self._read(X, recipe, reset=False), recipe)
 
     def set_output(self, *, transform=None):
         """Accept and ignore a container for tables: frames are none.
@@ -418,7 +418,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             raise first
         return Clips(checked, clips.shape[1] if is_array else None, doubts)
 
-    def _extract(self, clips, recipe, stacklevel):
+    def _extract(self, clips, recipe):
         store = self._store()
         # Clips share the cores, so matrix products must not; and one thread makes the
         # result the same for any n_jobs.
@@ -444,8 +444,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         # A worker process could not warn: its warnings don't reach the user.
         if doubts:
             doubts.sort(key=lambda doubt: doubt.row)
-            warning = DoubtfulAudioWarning("used as they are", doubts)
-            warnings.warn(warning, stacklevel=stacklevel)
+            warn_user(DoubtfulAudioWarning("used as they are", doubts))
         problems = [error for error in frames if isinstance(error, AudioError)]
         if problems:
             is_array = clips.n_samples is not None
@@ -453,8 +452,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             shape = n_frames, len(recipe.feature_names())
             for error in problems:
                 frames[error.row] = np.full(shape, np.nan, dtype=np.float32)
-            warning = AudioWarning("made NaN", problems)
-            warnings.warn(warning, stacklevel=stacklevel)
+            warn_user(AudioWarning("made NaN", problems))
         return frames if clips.n_samples is None else np.stack(frames)
 
 

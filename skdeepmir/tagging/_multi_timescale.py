@@ -30,12 +30,12 @@ class MultiTimescaleTagger(NetClassifier):
 
     Parameters
     ----------
-    windows : tuple of float, int or "clip", or one of these, default=(25, 50, 100)
+    windows : array-like of float, int or "clip", or one of these, default=(25, 50, 100)
         Lengths of the windows, a branch for each: in seconds if ``frame_rate`` is
         given, else in frames. "clip" is one window over the whole clip. Frames of 512
         samples at 22,050 Hz make the default 0.6, 1.2 and 2.3 s: the last is what [1]_
         found best for a single length, and each is twice the one before.
-    functions : tuple of str, default=("mean", "var", "max", "min")
+    functions : array-like of str, default=("mean", "var", "max", "min")
         Statistics of each feature over each window, see :class:`MultiTimescalePooler`.
     overlap : float, default=0.5
         Share of a window that the next one covers again; likewise.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
+
+from skdeepmir._warnings import warn_user
 
 
 def f1_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -30,11 +30,10 @@ def f1_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """
     absent = ~targets.any(axis=0)
     if absent.any():
-        warnings.warn(
+        warn_user(
             f"{absent.sum()} of {len(absent)} tags are on no validation clip (the "
             f"first is column {absent.argmax()}); their thresholds stay at 0.5. Pass "
-            "more clips as X_val and y_val, or a larger validation_fraction.",
-            stacklevel=4,
+            "more clips as X_val and y_val, or a larger validation_fraction."
         )
     thresholds = np.full(targets.shape[1], 0.5)
     for tag in np.flatnonzero(~absent):

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir._labels import dense_labels
 from skdeepmir._sklearn import (
     BaseSearchCV,
@@ -51,7 +52,14 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         rows, layout = validate_clips(self, X, reset=True, **options)
         check_clip_labels(y, layout.n_clips, needed_by=self)
-        y = column_or_1d(dense_labels(y), warn=True)
+        y = dense_labels(y)
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            raise ValueError(
+                f"y should be a 1d array, got an array of shape {np.shape(y)}, as tags "
+                f"have; {type(self).__name__} takes one label a clip. Fit one to each "
+                "column of y, or use what takes tags, such as DropoutMLPClassifier."
+            )
+        y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return rows, layout, y
 
@@ -62,6 +70,7 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"{type(self.estimator).__name__} takes no sample_weight. Leave it out "
                 "or use a classifier that does."
             )
+        refuse_masked("sample_weight", sample_weight)
         return _check_sample_weight(sample_weight, np.empty((layout.n_clips, 1)))
 
 

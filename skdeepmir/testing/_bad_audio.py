@@ -363,7 +363,7 @@ def _add_labels(c: _Corpus) -> None:
     bad("y_short", two[:-1])
     bad("y_nan", np.array([0.0, 1.0, np.nan, 1.0] * (n // 4)))
     bad("y_none", [None, *two[1:]])
-    fine("y_empty_string", ["", *two[1:]], "a class like another")
+    bad("y_empty_string", ["", *two[1:]], "a label is missing")
     bad("y_mixed_types", [1, *two[1:]])
     bad("y_one_class", ["rock"] * n)
     fine("y_singleton_class", [*two[:-1], "folk"], "cannot be stratified")

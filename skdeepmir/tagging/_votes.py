@@ -53,9 +53,10 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         rows, layout = validate_clips(self, X, reset=True, **options)
         check_clip_labels(y, layout.n_clips, needed_by=self)
         y = dense_labels(y)
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        shape = np.asarray(y).shape
+        if len(shape) == 2 and shape[1] > 1:
             raise ValueError(
-                f"y should be a 1d array, got an array of shape {np.shape(y)}, as tags "
+                f"y should be a 1d array, got an array of shape {shape}, as tags "
                 f"have; {type(self).__name__} takes one label a clip. Fit one to each "
                 "column of y, or use what takes tags, such as DropoutMLPClassifier."
             )

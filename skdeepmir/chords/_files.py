@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import shown, target_path, user_path, written_whole
+from skdeepmir._disk import path_name, shown, target_path, user_path, written_whole
 from skdeepmir.chords._intervals import check_intervals
 from skdeepmir.chords._labels import parse
 
@@ -62,7 +62,7 @@ def read_chords(
     ([[0.0, 0.8], [0.8, 2.5]], ['N', 'Bb:min7/b3'])
     """
     readers = {".lab": _read_lab, ".jams": _read_jams}
-    file, name = Path(user_path(path)), f"{os.fsdecode(path)!a}"
+    file, name = Path(user_path(path)), f"{path_name(path)!a}"
     suffix = file.suffix.lower()
     if suffix not in readers:
         raise ValueError(
@@ -319,7 +319,7 @@ def _target(path: Any, suffix: str) -> Path:
     found = Path(user_path(path)).suffix
     if found.lower() != suffix:
         raise ValueError(
-            f"{os.fsdecode(path)!a} has the extension {found!r}; expected {suffix!r}, "
+            f"{path_name(path)!a} has the extension {found!r}; expected {suffix!r}, "
             "by which read_chords knows it."
         )
     return target_path(path)

@@ -341,6 +341,14 @@ def test_an_empty_recording_is_empty_whatever_follows(tmp_path):
         assert refused(wav + tail, "wav", tmp_path) == "empty"
 
 
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_samples_that_begin_behind_the_end_of_the_file(tmp_path, size):
+    au = encoded("au")
+    for offset in (len(au) + 1, 0x7FFFFFFF, 0xFFFFFFFF):
+        broken = packed(au, 4, ">II", offset, size)
+        assert refused(broken, "au", tmp_path) in ("undecodable", "empty", "truncated")
+
+
 @pytest.mark.parametrize("tail", [b"", LIST])
 def test_sizes_that_wrapped_at_4_gib_are_unwrapped(tmp_path, tail):
     wav = encoded("wav", music()[:100])

@@ -288,7 +288,19 @@ def search(
                 n_workers=2, threads_per_worker=1, dashboard_address=None
             )
             stack.enter_context(cluster)
-            stack.enter_context(distributed.Client(cluster))
+            client = stack.enter_context(distributed.Client(cluster))
+
+            class Recording(distributed.WorkerPlugin):
+                """Have workers note what they do that were restarted, too.
+
+                Dask spreads what a task itself runs in parallel over all workers, also
+                over those that were never given a step that would see to it.
+                """
+
+                def setup(self, worker):
+                    Recorder.install(folder, dies_in)
+
+            client.register_plugin(Recording())
             stack.enter_context(joblib.parallel_config("dask"))
         try:
             searched.fit(paths, labels)

@@ -78,9 +78,9 @@ def _find_samples(
     """Return where the samples of a file are; None if it does not get that far."""
     if layout in AU:
         offset, n_bytes = _numbers(file, start + 4, layout.size[0] + "II")
-        if offset < AU_HEADER:
-            return None
         begin = start + offset
+        if offset < AU_HEADER or begin > size:
+            return None
         return Samples(begin, begin + n_bytes, start + 8, layout.size, 0)
     position, wide, is_mpeg = start + layout.first, None, False
     for _ in range(MOST_CHUNKS):

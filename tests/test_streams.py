@@ -302,6 +302,18 @@ def test_wav_files_that_are_longer_than_they_say(tmp_path, subtype, tail, size):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("subtype", ["PCM_U8", "ULAW", "ALAW"])
+@pytest.mark.parametrize("share", [0.3, 0.4, 0.5, 0.6])
+def test_samples_that_look_like_the_name_of_a_chunk(tmp_path, subtype, share):
+    y = 0.5 * np.sin(np.arange(20_000) / 500) - 0.2  # long runs of printable bytes
+    wav = encoded("wav", y, subtype=subtype)
+    at = wav.find(b"data") + 4
+    (n_bytes,) = struct.unpack_from("<I", wav, at)
+    short = packed(wav, at, "<I", int(share * n_bytes) // 2 * 2)
+    expected = decoded(wav, "wav", tmp_path)
+    np.testing.assert_array_equal(decoded(short, "wav", tmp_path), expected)
+
+
 @pytest.mark.parametrize(
     "extension, mark, offset, number, sizes",
     [

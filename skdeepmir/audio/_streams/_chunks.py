@@ -31,7 +31,7 @@ ID3V1 = 128  # bytes
 TAIL = 1 << 16  # bytes in which metadata is looked for
 SHORTEST = 128  # bytes of sound; fewer that nothing explains are no recording
 JUNK = 1 << 12  # bytes behind a file that is finished, at most
-MOST_CHUNKS = 10_000
+MOST_CHUNKS, MOST_METADATA = 10_000, 1 << 26  # bytes
 AU_HEADER = 24  # bytes
 MPEG = (0x50, 0x55)  # codes of formats in WAV files
 
@@ -186,7 +186,7 @@ def _end_of_file(
 ) -> int | None:
     """Return where a file ends whose samples end at a position; None if they do not."""
     is_explained = is_finished and size - position <= JUNK
-    head = b""
+    head, chunk = b"", None
     for _ in range(MOST_CHUNKS):
         file.seek(position)
         head = file.read(16)
@@ -201,7 +201,9 @@ def _end_of_file(
         return size
     if are_frames(file, position, size, MANY):
         return position
-    is_metadata = layout not in AU and WORD.match(head) is not None
+    # Cut off, or of a wrong size, though not one that samples would stand for.
+    is_metadata = chunk is not None and chunk[2] - position < MOST_METADATA
+    is_metadata = is_metadata and WORD.match(head) is not None
     is_filled = head in (bytes(16), b"\xff" * 16) and _is_filled(file, position)
     return size if is_metadata or is_filled or head[:4] == b"PK\3\4" else None
 

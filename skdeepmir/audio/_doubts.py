@@ -1,4 +1,4 @@
-"""What is no error but hardly meant: channels that cancel, samples out of scale."""
+"""Doubtful clips that can be used: channels that cancel, samples out of scale."""
 
 from __future__ import annotations
 

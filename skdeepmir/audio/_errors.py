@@ -68,9 +68,9 @@ class AudioError(ValueError):
 
 
 class _ClipsWarning(UserWarning):
-    """What is said of several clips at once."""
+    """Warn of several clips at once; a subclass says what is the matter with them."""
 
-    what = ""  # they are
+    what = ""  # the end of "2 rows are"
 
     def __init__(self, done: str, problems: Iterable[AudioError]) -> None:
         self.done, self.problems = done, tuple(problems)

@@ -29,7 +29,7 @@ ACCEPTED_BLOCK = 1 << 12  # a frame of FLAC, of files that may break off
 
 
 class AudioHeader(NamedTuple):
-    """What a file's header promises."""
+    """Rate, channels and length of a file, as counted where that is possible."""
 
     sample_rate: int  # Hz
     n_channels: int

@@ -76,7 +76,7 @@ def is_mpeg(sound: Any) -> bool:
     return sound.subtype.startswith("MPEG")
 
 
-def sequential(sound: Any) -> Any:
+def _sequential(sound: Any) -> Any:
     """Return an open file that is only read on.
 
     soundfile would seek after each read, to where it is. That makes libmpg123 forget
@@ -95,7 +95,7 @@ def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
     def opened(source: Any) -> Any:
         try:
             with quiet_decoder():
-                return sequential(soundfile.SoundFile(source))
+                return _sequential(soundfile.SoundFile(source))
         except RuntimeError as error:
             file.seek(0)
             raise _undecodable(name, file.read(64), error) from error

@@ -6,7 +6,8 @@ walked, which costs about a hundredth of decoding them, and the decoder is given
 belongs to one stream, with the right length in its header.
 """
 
+from skdeepmir.audio._streams._chunks import UNKNOWN_SIZES
 from skdeepmir.audio._streams._find import find_streams
 from skdeepmir.audio._streams._pieces import Pieces, Stream
 
-__all__ = ["Pieces", "Stream", "find_streams"]
+__all__ = ["UNKNOWN_SIZES", "Pieces", "Stream", "find_streams"]

@@ -12,7 +12,15 @@ import struct
 from collections.abc import Generator
 from typing import BinaryIO, NamedTuple
 
-from skdeepmir.audio._streams._magic import AU, RF64, TAGS, WAV, Layout, begins_file
+from skdeepmir.audio._streams._magic import (
+    AU,
+    ID3V1,
+    RF64,
+    TAGS,
+    WAV,
+    Layout,
+    begins_file,
+)
 from skdeepmir.audio._streams._mpeg import MANY, are_frames, mpeg_streams
 from skdeepmir.audio._streams._pieces import BLOCK, Stream, stretch
 
@@ -27,7 +35,6 @@ KNOWN = re.compile(b"LIST|bext|cue |smpl|fact|id3 |iXML|PEAK|_PMX")
 WORD = re.compile(
     rb"[\w ]{4}"
 )  # names of chunks look like this; their size may be wrong
-ID3V1 = 128  # bytes
 TAIL = 1 << 16  # bytes in which metadata is looked for
 SHORTEST = 128  # bytes of sound; fewer that nothing explains are no recording
 JUNK = 1 << 12  # bytes behind a file that is finished, at most
@@ -209,7 +216,7 @@ def _end_of_file(
 
 
 def _is_filled(file: BinaryIO, position: int) -> bool:
-    """Tell whether all that follows is the same byte, which is no sound."""
+    """Tell whether the rest of a file repeats one byte, as padding does."""
     file.seek(position)
     first = file.read(1)
     while block := file.read(BLOCK):

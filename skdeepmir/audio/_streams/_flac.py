@@ -27,7 +27,7 @@ for _ in range(8):
 
 
 class Info(NamedTuple):
-    """What a stream promises at its beginning."""
+    """The STREAMINFO block at the beginning of a stream."""
 
     block_size: int  # samples of a frame
     sample_rate: int  # Hz

@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 OGG = b"OggS\0"
 FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # and the first block of metadata
+ID3V1 = 128  # bytes of a tag at the end of a file
 TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")
 
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Generator
 from typing import BinaryIO, NamedTuple
 
-from skdeepmir.audio._streams._magic import TAGS, begins_file, skip_id3
+from skdeepmir.audio._streams._magic import ID3V1, TAGS, begins_file, skip_id3
 from skdeepmir.audio._streams._pieces import (
     BLOCK,
     FIRST_BLOCK,
@@ -40,11 +40,10 @@ COUNTED = (b"Xing", b"Info")
 INITIALS = b"XI"
 VBRI = 36  # bytes from the beginning of a frame to that word
 HEAD = 1 << 11  # bytes, more than a frame of layer III takes
-ID3V1 = 128  # bytes, at the end
 
 
 class Frame(NamedTuple):
-    """What the four bytes in front of a frame say."""
+    """The header of a frame, its first four bytes."""
 
     kind: tuple[int, int, int, bool]  # version (3 is 2.5), layer, Hz, whether mono
     n_samples: int  # per channel
@@ -54,7 +53,7 @@ class Frame(NamedTuple):
 
 
 class InfoFrame(NamedTuple):
-    """What the first frame says of all that follow."""
+    """A Xing, Info or VBRI frame, which counts the frames that follow it."""
 
     head: bytes  # that frame
     at: int  # where "Xing", "Info" or "VBRI" stands in it

@@ -165,12 +165,12 @@ def test_existing_folders_are_not_touched(archive):
     folder.mkdir()
     extract_archive(archive, folder)  # an empty one
     before = read_tree(folder)
-    with pytest.raises(FileExistsError, match="is no empty folder. Choose another"):
+    with pytest.raises(FileExistsError, match="is not an empty folder. Choose another"):
         extract_archive(archive, folder)
     assert read_tree(folder) == before == FILES
     link = archive.with_name("link")
     link.symlink_to(archive.with_name("elsewhere"))
-    with pytest.raises(FileExistsError, match="no empty folder"):
+    with pytest.raises(FileExistsError, match="not an empty folder"):
         extract_archive(archive, link)
 
 

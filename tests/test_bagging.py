@@ -151,7 +151,7 @@ def test_bad_input_is_named():
         GroupBaggingClassifier(LogisticRegression()).fit(X, y, groups=groups[:-1])
     with pytest.raises(ValueError, match="groups: 60 clips have no group"):
         GroupBaggingClassifier(LogisticRegression()).fit(X, y, groups=[None] * 60)
-    with pytest.raises(ValueError, match="Scaler is no classifier"):
+    with pytest.raises(ValueError, match="Scaler is not a classifier"):
 
         class Scaler(StandardScaler):
             def predict_proba(self, X):

@@ -471,7 +471,7 @@ def test_artists_of_gtzan_come_from_a_mapping(tmp_path):
 
 
 def test_missing_gtzan_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         load_gtzan(tmp_path / "nowhere")
     gtzan(tmp_path)
     (tmp_path / "genres_original/rock/rock.00010.wav").unlink()
@@ -595,9 +595,10 @@ def test_mirdata_values_that_are_no_labels_are_named(tmp_path):
         load_mirdata(dataset, target="genre")
     with pytest.raises(TypeError, match="target is 99.5 for track 'a'"):
         load_mirdata(dataset, target="tempo")
-    with pytest.raises(ValueError, match="target='mood' is no attribute.*genre, tempo"):
+    found = "target='mood' is not an attribute.*genre, tempo"
+    with pytest.raises(ValueError, match=found):
         load_mirdata(dataset, target="mood")
-    with pytest.raises(ValueError, match="groups='artist' is no attribute"):
+    with pytest.raises(ValueError, match="groups='artist' is not an attribute"):
         load_mirdata(dataset, target=lambda track: "x", groups="artist")
 
 

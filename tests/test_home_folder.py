@@ -113,7 +113,8 @@ def test_equal_files_are_found_in_home(home):
 def test_folders_of_recordings_are_listed_from_home(home):
     bunch = load_audio_folder("~")
     assert bunch.data.tolist() == [str(home / "jazz" / "a.wav")]
-    with pytest.raises(ValueError, match=r"'~/none' \(that is, .*none'\) is no folder"):
+    found = r"'~/none' \(that is, .*none'\) is not a folder"
+    with pytest.raises(ValueError, match=found):
         load_audio_folder("~/none")
 
 

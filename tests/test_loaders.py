@@ -40,7 +40,7 @@ def test_files_that_no_decoder_knows_are_told(tmp_path):
 
 
 def test_bad_folders_and_groups_are_named(tmp_path):
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         load_audio_folder(tmp_path / "nowhere")
     touch(tmp_path, "stray.wav")
     with pytest.raises(ValueError, match="no sub-folder with audio"):

@@ -149,7 +149,7 @@ def test_variants_are_searched_over():
         (AugmentedClassifier(SVC(), [FrameStacker(3)]), "variant FrameStacker"),
         (AugmentedClassifier(SVC(decision_function_shape="ovo"), []), "Use 'ovr'"),
         (AugmentedClassifier(GridSearchCV(SVC(), {"C": [1]}), []), "from outside"),
-        (AugmentedClassifier(Ridge(), []), "Ridge is no classifier"),
+        (AugmentedClassifier(Ridge(), []), "Ridge is not a classifier"),
     ],
 )
 def test_bad_parameters_are_named(estimator, message):

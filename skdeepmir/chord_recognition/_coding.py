@@ -219,7 +219,7 @@ class FrameCoding:
         labels = np.array(labels.tolist())  # numbers as objects
         if labels.dtype.kind not in "biuf":
             raise ValueError(
-                f"Unknown label type: {name} has labels that are no numbers, unlike "
+                f"Unknown label type: {name} has labels that are not numbers, unlike "
                 "others."
             )
         numbers = np.searchsorted(self.classes, labels)

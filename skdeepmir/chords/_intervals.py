@@ -136,8 +136,8 @@ def _as_arrays(intervals: Any, labels: Any, name: str) -> tuple[np.ndarray, np.n
         times = np.array(intervals, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name}: its intervals are no array of numbers ({error}); expected shape "
-            "(n_chords, 2): start and end in seconds."
+            f"{name}: its intervals are not an array of numbers ({error}); expected "
+            "shape (n_chords, 2): start and end in seconds."
         ) from error
     found = label_list(labels, f"{name}: labels")
     if times.size == 0 and not found:

@@ -412,8 +412,8 @@ def _reporting_damage(path: Path) -> Iterator[None]:
         yield
     except DAMAGE as error:
         raise ValueError(
-            f"{str(path)!a} is no ZIP or tar archive, or damaged ({error}). Download "
-            "it again."
+            f"{str(path)!a} is not a ZIP or tar archive, or damaged ({error}). "
+            "Download it again."
         ) from error
     except ValueError as error:
         raise ValueError(f"{str(path)!a} is not extracted: {error}") from error
@@ -432,7 +432,7 @@ def _free_target(folder: str | bytes | os.PathLike[Any]) -> Path:
     if folder.is_symlink() or folder.exists():
         if folder.is_symlink() or not folder.is_dir() or any(folder.iterdir()):
             raise FileExistsError(
-                f"folder={str(folder)!a} exists and is no empty folder. Choose "
+                f"folder={str(folder)!a} exists and is not an empty folder. Choose "
                 "another, or delete it."
             )
     return folder

@@ -160,7 +160,7 @@ def load_gtzan(
 
 
 def _genre_folder(folder: Path) -> Path:
-    message = f"folder={str(folder)!a} is no folder; expected that of GTZAN."
+    message = f"folder={str(folder)!a} is not a folder; expected that of GTZAN."
     root = check_folder(folder, message)
     for name in ("genres_original", "genres"):
         if os.path.isdir(root / name):

@@ -102,7 +102,7 @@ def load_audio_folder(folder, *, groups=None):
     """
     root = check_folder(
         folder,
-        f"folder={shown(folder)} is no folder; expected one with a sub-folder of "
+        f"folder={shown(folder)} is not a folder; expected one with a sub-folder of "
         "recordings for each class.",
     )
     found = list_recordings(root, stacklevel=4)

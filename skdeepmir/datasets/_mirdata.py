@@ -174,7 +174,7 @@ def _value(track: Any, attribute: str | Callable[[Any], Any], parameter: str) ->
         return None
     known = [name for name in dir(track) if not name.startswith("_")]
     raise ValueError(
-        f"{parameter}={attribute!r} is no attribute of these tracks, which have "
+        f"{parameter}={attribute!r} is not an attribute of these tracks, which have "
         f"{', '.join(known)}. A function of a track is possible as well."
     )
 

@@ -40,7 +40,7 @@ class Dropout(nn.Module):
     def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(f"p={p!r} is no probability; expected 0 to 1.")
+            raise ValueError(f"p={p!r} is not a probability; expected 0 to 1.")
         self.p, self.generator, self.shared = p, generator, False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -155,7 +155,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         """
         if not is_classifier(self.estimator):
             raise ValueError(
-                f"estimator={type(self.estimator).__name__} is no classifier."
+                f"estimator={type(self.estimator).__name__} is not a classifier."
             )
         clips, layout = validate_clips(self, X, reset=True, stack=False)
         check_clip_labels(y, layout.n_clips, needed_by=self)

@@ -48,7 +48,7 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Check what is fitted to."""
         if not is_classifier(self.estimator):
             raise ValueError(
-                f"estimator={type(self.estimator).__name__} is no classifier."
+                f"estimator={type(self.estimator).__name__} is not a classifier."
             )
         rows, layout = validate_clips(self, X, reset=True, **options)
         check_clip_labels(y, layout.n_clips, needed_by=self)

@@ -127,7 +127,7 @@ def _tars():
         "tar, xz noise": (b"\xfd7zXZ\0" + good, "damaged"),
         "nothing": (b"", "damaged"),
         "tar, zeros": (bytes(10240), "it has no files"),
-        "a page": (b"<html>404</html>" * 100, "no ZIP or tar"),
+        "a page": (b"<html>404</html>" * 100, "not a ZIP or tar"),
     }
 
 

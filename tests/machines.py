@@ -224,7 +224,10 @@ def main():
     """Run the tests on the machines asked for; exit with 1 if one fails on any."""
     parser = argparse.ArgumentParser(prog="python -m tests.machines")
     parser.add_argument(
-        "--only", nargs="+", default=[""], help="those whose names hold one of these"
+        "--only",
+        nargs="+",
+        default=[""],
+        help="those of these names, or that hold them",
     )
     parser.add_argument("--list", action="store_true", help="print the names")
     parser.add_argument(
@@ -242,7 +245,10 @@ def main():
     chosen = {
         name: machine
         for name, machine in MACHINES.items()
-        if any(part.lower() in name.lower() for part in args.only)
+        if any(
+            part == name or (part not in MACHINES and part.lower() in name.lower())
+            for part in args.only
+        )
     }
     if not chosen:
         parser.error(f"no machine is called {' or '.join(args.only)}; try --list")

@@ -31,7 +31,9 @@ def lengths(n_fft, hop_length):
 @st.composite
 def cases(draw):
     """Return n_fft, hop_length, center and the length of a clip."""
-    n_fft, hop_length = draw(SIZES), draw(st.integers(1, 200))
+    n_fft = draw(SIZES)
+    # Where frames of one sample are centred, librosa refuses to hop over some.
+    hop_length = draw(st.integers(1, 200)) if n_fft > 1 else 1
     n_samples = draw(lengths(n_fft, hop_length))
     center = draw(st.booleans()) if n_samples >= n_fft else True
     return n_fft, hop_length, center, n_samples

@@ -28,7 +28,7 @@ from learned_features import BASELINE, audio_files, tuned_features, tuned_mfcc
 
 from skdeepmir.baselines import mfcc_svm
 from skdeepmir.datasets import load_manifest
-from skdeepmir.evaluation import corrected_t_test
+from skdeepmir.model_selection import corrected_t_test
 
 SETS = {  # its task, and whether folds leave groups out rather than being given
     "esc10": ("clip_classification_esc10", False),

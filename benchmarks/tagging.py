@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdeepmir import ConvTagger, MultiTimescalePooler, SpectrogramExtractor
 from skdeepmir.datasets import load_manifest
-from skdeepmir.evaluation import corrected_t_test
+from skdeepmir.model_selection import corrected_t_test
 from skdeepmir.metrics import TAG_SCORERS, mean_and_se
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))

@@ -37,8 +37,8 @@ from skdeepmir import (
 )
 from skdeepmir.baselines import mfcc_svm
 from skdeepmir.datasets import make_tag_clips
-from skdeepmir.evaluation import corrected_t_test
 from skdeepmir.metrics import TAG_SCORERS, mean_and_se, precision_at_k
+from skdeepmir.model_selection import corrected_t_test
 
 FUNCTIONS = ("mean", "var", "max", "min")
 

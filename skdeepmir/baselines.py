@@ -14,8 +14,8 @@ from skdeepmir.chord_recognition import (
     GaussianChordRecognizer,
     TemplateChordRecognizer,
 )
-from skdeepmir.framewise import FrameTransformer
-from skdeepmir.pooling import MultiTimescalePooler
+from skdeepmir.preprocessing._framewise import FrameTransformer
+from skdeepmir.preprocessing._pooling import MultiTimescalePooler
 from skdeepmir.spectrogram import SpectrogramExtractor
 
 

@@ -7,7 +7,7 @@ import torch
 from skdeepmir import ConvRegressor, ConvTagger, DropoutMLPClassifier
 from skdeepmir._training._data import Augmentation, Excerpts, excerpt
 from skdeepmir.nets import BatchNorm, ConvNet, LocalContrastNorm, Pool
-from skdeepmir.tagging._thresholds import f1_thresholds
+from skdeepmir.neural_network._thresholds import f1_thresholds
 
 
 def seeded(seed=0):

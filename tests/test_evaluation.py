@@ -34,8 +34,8 @@ from skdeepmir import (
 )
 from skdeepmir.baselines import chroma_hmm, chroma_templates
 from skdeepmir.datasets import make_chord_clips
-from skdeepmir.evaluation import corrected_t_test
 from skdeepmir.metrics import CHORD_SCORERS, TAG_SCORERS, auc_clip, score_chords
+from skdeepmir.model_selection import corrected_t_test
 
 RNG = np.random.RandomState(0)
 Y = np.arange(60) % 3

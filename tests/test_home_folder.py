@@ -35,8 +35,8 @@ from skdeepmir.datasets import (
     load_manifest,
     load_mtg_jamendo,
 )
-from skdeepmir.evaluation import _content_ids
 from skdeepmir.metrics import wcsr
+from skdeepmir.model_selection._compare import _content_ids
 
 SONG = ([[0, 1], [1, 2]], ["C:maj", "G:7"])
 

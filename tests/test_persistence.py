@@ -218,7 +218,7 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
 def test_manifest_tells_versions_and_members(saved):
     members = members_of(saved)
     manifest = json.loads(members.pop(MANIFEST))
-    assert manifest["format"] == 1 and manifest["class"] == "Pipeline"
+    assert manifest["format"] == 2 and manifest["class"] == "Pipeline"
     assert manifest["versions"]["skdeepmir"] == skdeepmir.__version__
     assert manifest["versions"].keys() > {"sklearn", "numpy", "skops"}
     assert manifest["members"].keys() == members.keys()

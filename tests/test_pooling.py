@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from skdeepmir import MultiTimescalePooler
 from skdeepmir._sklearn import validate_clips
-from skdeepmir.pooling import FUNCTIONS
+from skdeepmir.preprocessing._pooling import FUNCTIONS
 
 
 def reference(x):

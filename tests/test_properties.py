@@ -34,7 +34,7 @@ from skdeepmir.metrics import (
     tag_report,
     wcsr,
 )
-from skdeepmir.pooling import FUNCTIONS
+from skdeepmir.preprocessing._pooling import FUNCTIONS
 from skdeepmir.spectrogram import _recipe
 
 SEED = st.integers(0, 2**32 - 1)

@@ -104,7 +104,7 @@ def test_labels_of_another_length_are_refused(paths):
 def test_arrays_without_an_order_are_refused_before_anything_is_decoded(
     array, monkeypatch
 ):
-    monkeypatch.setattr("skdeepmir.screening.find_bad_audio", None)
+    monkeypatch.setattr("skdeepmir.spectrogram._screening.find_bad_audio", None)
     with pytest.raises(ValueError, match=f"array 2 .*{type(array).__name__}|path"):
         drop_bad_audio([np.zeros(9)] * 3, [1, 2, 3], array)
 

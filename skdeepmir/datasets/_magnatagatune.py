@@ -380,7 +380,7 @@ def _artist_parts(
     target: np.ndarray, artists: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
     """Return parts of the clips `rows` that share no artist, "" for other clips."""
-    from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
+    from skdeepmir.model_selection._splitters import MultilabelStratifiedGroupKFold
 
     n_artists = len(set(artists[rows]))
     if n_artists < N_FOLDS:

@@ -152,7 +152,7 @@ def _path_finder(
     transition: np.ndarray, initial: np.ndarray
 ) -> Callable[[np.ndarray, str], np.ndarray]:
     """Return a function from the log scores of a song, and its name, to its path."""
-    from skdeepmir import _decoding_kernel as kernel
+    from skdeepmir.decoding import _kernel as kernel
 
     n_states, dtype = len(transition), transition.dtype
     n_padded = n_states + -n_states % kernel.LANES

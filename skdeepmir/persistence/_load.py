@@ -28,7 +28,7 @@ from skdeepmir.persistence._forgeries import (
 # A file is the ZIP that skops writes (schema.json, one .npy for each array), with a
 # manifest as one more member and a comment that ends it: SEAL and the SHA-256 of all
 # bytes before the hexadecimal digits.
-FORMAT = 1
+FORMAT = 2
 SEAL = b"skdeepmir estimator, SHA-256 "
 DIGITS = 64
 MANIFEST = "skdeepmir.json"

@@ -1,5 +1,7 @@
-"""Audio clips into frames: ``SpectrogramExtractor``."""
+"""Audio clips into frames, their features kept on disk, and bad files found."""
 
 from skdeepmir.spectrogram._extractor import SpectrogramExtractor
+from skdeepmir.spectrogram._screening import check_audio, drop_bad_audio
+from skdeepmir.spectrogram._store import FeatureStore
 
-__all__ = ["SpectrogramExtractor"]
+__all__ = ["FeatureStore", "SpectrogramExtractor", "check_audio", "drop_bad_audio"]

@@ -24,8 +24,8 @@ from skdeepmir._threads import one_blas_thread
 from skdeepmir._warnings import warn_user
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, AudioWarning, DoubtfulAudioWarning
-from skdeepmir.feature_store import FeatureStore
 from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
+from skdeepmir.spectrogram._store import FeatureStore
 
 
 class SpectrogramExtractor(TransformerMixin, BaseEstimator):

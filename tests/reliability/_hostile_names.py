@@ -13,8 +13,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skdeepmir import compare
 from skdeepmir._printable import printable
-from skdeepmir.evaluation import Comparison
 from skdeepmir.metrics import tag_report
+from skdeepmir.model_selection._compare import Comparison
 from skdeepmir.plotting import (
     ChordConfusionDisplay,
     ComparisonDisplay,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from skdeepmir.frames import object_array
-from skdeepmir.tagging._conv_estimator import ConvEstimator
-from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
+from skdeepmir.neural_network._conv_estimator import ConvEstimator
+from skdeepmir.neural_network._net_classifier import TAG_CONSTRAINTS, NetClassifier
 
 
 class ConvTagger(NetClassifier, ConvEstimator):

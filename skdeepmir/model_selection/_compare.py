@@ -42,7 +42,7 @@ from skdeepmir.chord_recognition._recognizer import ChordRecognizer
 from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
 from skdeepmir.metrics._checks import collected
 from skdeepmir.metrics._chord_scorers import ChordScorer
-from skdeepmir.model_selection import MultilabelStratifiedGroupKFold
+from skdeepmir.model_selection._splitters import MultilabelStratifiedGroupKFold
 from skdeepmir.plotting import ComparisonDisplay
 
 # What cross_validate would return where a pipeline failed.

@@ -330,7 +330,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
 
     def _pool_scale(self, clip, length, mean=False):
         """Return the statistics of all windows of one length, or the mean over them."""
-        from skdeepmir import _pooling_kernel as kernel
+        from skdeepmir.preprocessing import _pooling_kernel as kernel
 
         length = min(length or len(clip), len(clip))
         hop = self._hop(length)

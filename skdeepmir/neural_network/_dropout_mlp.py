@@ -13,8 +13,8 @@ from skdeepmir._sklearn import HasMethods, Interval, StrOptions, parameters_of, 
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.frames import mean_of_clips, split_clips
-from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
-from skdeepmir.tagging._pretrained import denoise_layers, find_learner
+from skdeepmir.neural_network._net_classifier import TAG_CONSTRAINTS, NetClassifier
+from skdeepmir.neural_network._pretrained import denoise_layers, find_learner
 
 ROWS_AT_ONCE = 4096  # in predictions, to bound memory
 

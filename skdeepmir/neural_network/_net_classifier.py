@@ -13,8 +13,8 @@ from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._state import map_arrays
-from skdeepmir.tagging._targets import Coding
-from skdeepmir.tagging._thresholds import f1_thresholds
+from skdeepmir.neural_network._targets import Coding
+from skdeepmir.neural_network._thresholds import f1_thresholds
 
 TAG_CONSTRAINTS = {
     "class_weight": [dict, StrOptions({"balanced"}), None],

@@ -6,8 +6,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._sklearn import _fit_context
-from skdeepmir.tagging._conv_estimator import ConvEstimator
-from skdeepmir.tagging._targets import ValueCoding
+from skdeepmir.neural_network._conv_estimator import ConvEstimator
+from skdeepmir.neural_network._targets import ValueCoding
 
 
 class ConvRegressor(RegressorMixin, ConvEstimator):

@@ -23,7 +23,7 @@ from skdeepmir._sklearn import (
 )
 from skdeepmir._threads import one_blas_thread
 from skdeepmir.metrics._checks import positive_columns
-from skdeepmir.tagging._targets import Coding, label_array
+from skdeepmir.neural_network._targets import Coding, label_array
 
 SMALLEST = 1e-12  # probability in a geometric mean
 MOST_DRAWS = 1000  # until there are two classes

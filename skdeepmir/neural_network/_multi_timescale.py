@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepmir._sklearn import Interval, StrOptions, parameters_of, validate_frames
 from skdeepmir._training._device import torch_dtype
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS
-from skdeepmir.pooling import MultiTimescalePooler, narrowed
-from skdeepmir.tagging._net_classifier import TAG_CONSTRAINTS, NetClassifier
+from skdeepmir.neural_network._net_classifier import TAG_CONSTRAINTS, NetClassifier
+from skdeepmir.preprocessing._pooling import MultiTimescalePooler, narrowed
 
 CLIPS_AT_ONCE = 256  # in predictions, to bound memory
 SHARE = [Interval(Real, 0, 1, closed="left")]

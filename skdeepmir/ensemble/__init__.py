@@ -1,0 +1,6 @@
+"""Classifiers of clips made of other classifiers: votes, variants, averages."""
+
+from skdeepmir.ensemble._bagging import GroupBaggingClassifier
+from skdeepmir.ensemble._votes import AugmentedClassifier, ClipVotingClassifier
+
+__all__ = ["AugmentedClassifier", "ClipVotingClassifier", "GroupBaggingClassifier"]

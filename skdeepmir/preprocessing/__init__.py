@@ -1,0 +1,18 @@
+"""Frames of clips into other frames, or into windows: transformers."""
+
+from skdeepmir.preprocessing._framewise import FrameTransformer
+from skdeepmir.preprocessing._pooling import FUNCTIONS, MultiTimescalePooler
+from skdeepmir.preprocessing._preparation import (
+    BandShifter,
+    ClipNormalizer,
+    FrameStacker,
+)
+
+__all__ = [
+    "FUNCTIONS",
+    "BandShifter",
+    "ClipNormalizer",
+    "FrameStacker",
+    "FrameTransformer",
+    "MultiTimescalePooler",
+]

@@ -142,6 +142,7 @@ def list_clips(
     n_features: int | None = None,
     names: Sequence[str] | None = None,
     owner: str = "this",
+    check_finite: bool = True,
 ):
     """Check a set of clips and return its matrices.
 
@@ -158,6 +159,8 @@ def list_clips(
         Their names, likewise.
     owner : str, default="this"
         Who expects them, for the error message.
+    check_finite : bool, default=True
+        Whether to look for NaN and infinity; False leaves it to the caller.
 
     Returns
     -------
@@ -204,6 +207,9 @@ def list_clips(
         container, clips = "list", [_matrix(clip) for clip in items]
 
     _check_each_clip(clips, n_features, owner)
+    if check_finite:
+        for i, clip in enumerate(clips):
+            refuse_not_finite(clip, i)
     if container == "list":
         shared = _common_names(items, names, owner)
     n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
@@ -278,7 +284,7 @@ def stack_clips(X: Any, **expected: Any):
     X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
         See :func:`list_clips`, also for the errors.
     **expected : dict
-        ``n_features``, ``names`` and ``owner``, likewise.
+        ``n_features``, ``names``, ``owner`` and ``check_finite``, likewise.
 
     Returns
     -------
@@ -322,12 +328,16 @@ def _check_each_clip(
                 f"clip {i} has {clip.shape[1]} features per frame, but {source} "
                 f"{width}. Extract all clips with the same parameters."
             )
-        if not np.isfinite(clip).all():
-            frame, feature = np.argwhere(~np.isfinite(clip))[0]
-            raise ValueError(
-                f"clip {i} contains NaN or infinity: {clip[frame, feature]} in frame "
-                f"{frame}, feature {feature}; expected finite values."
-            )
+
+
+def refuse_not_finite(clip: np.ndarray, i: int) -> None:
+    """Raise a ``ValueError`` that names the first value that is not finite."""
+    if not np.isfinite(clip).all():
+        frame, feature = np.argwhere(~np.isfinite(clip))[0]
+        raise ValueError(
+            f"clip {i} contains NaN or infinity: {clip[frame, feature]} in frame "
+            f"{frame}, feature {feature}; expected finite values."
+        )
 
 
 def _common_names(

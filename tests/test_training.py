@@ -9,6 +9,7 @@ import pytest
 import skorch.callbacks
 import torch
 from joblib import parallel_config
+from skdeepmir._training._optimizers import NesterovSGD, nesterov_momentum
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -16,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from small_nets import Stop, assert_same_weights, net, problem
 
 from skdeepmir._errors import DivergenceError
-from skdeepmir._training._optimizers import NesterovSGD, nesterov_momentum
 
 
 def test_nesterov_momentum_has_the_values_of_the_paper():

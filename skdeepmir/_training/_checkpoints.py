@@ -27,12 +27,12 @@ from skdeepmir._sklearn import parameters_of
 from skdeepmir._warnings import warn_user
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
-FORMAT = 2
+FORMAT = 3
 CHECKSUM = 32
 # What may differ between the fit that was killed and the one that goes on.
 IMMATERIAL = ("callbacks", "checkpoint_dir", "verbose")
 FINISHED_KEYS = {"module", "n_epochs", "loss_curve", "validation_scores"}
-STATE_KEYS = {"kept", "progress", "best", "module", "optimizer", "generator"}
+STATE_KEYS = {"kept", "stage", "progress", "best", "step"}
 UNFINISHED_FILE = re.compile(
     rf"\w+-[0-9a-f]{{32}}(-finished)?\.pt\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}"
 )
@@ -109,6 +109,16 @@ class Checkpoint:
         It is saved with every state.
         """
         return self._kept.setdefault(name, value)
+
+    def kept(self, name: str) -> Any:
+        """Return what was kept under a name, or None."""
+        return self._kept.get(name)
+
+    def state_of(self, stage: int) -> dict[str, Any] | None:
+        """Return the state to go on from, if the fit was killed in this stage."""
+        if self.state is None or self.state["stage"] != stage:
+            return None
+        return self.state
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the state: readers find the old one or the new one, whole."""

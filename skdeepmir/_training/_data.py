@@ -1,18 +1,41 @@
-"""What a net is trained on: rows that are taken batch by batch, and losses."""
+"""Clips with their targets, batches of them, and the feed of nets that see rows.
+
+A feed says how clips become the batches that a net is trained on, and how they become
+its logits. It has
+
+- ``read(estimator, X, *, reset, dtype)``: X checked, as the other methods take clips;
+- ``learn(data, coding, seed)``: the feed with what it learns of the clips to train on,
+  such as what standardises them;
+- ``batches(data, generator, batch_size, *, training)``: what gives one :class:`Batch`
+  after the other, a pass over the clips each time that it is looped over;
+- ``logits(net, clips, layout)``: the net's outputs for each clip, float64;
+- ``for_prediction(clips)``: what was read for training, as ``logits`` takes it;
+- ``predict_dtype``: in which precision the net predicts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import skorch.dataset
 import torch
-from torch import nn
-from torch.nn import functional
 
-Batch = tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor | None]]
+from skdeepmir._validation import validate_clips
+from skdeepmir.frames import ClipLayout, mean_of_clips
+
+LARGEST_INPUT = 1e30  # deviations; products with weights stay finite in float32
+ROWS_AT_ONCE = 4096  # in predictions, to bound memory
+
+
+class Batch(NamedTuple):
+    """What a net learns from in one step."""
+
+    inputs: tuple[Any, ...]  # what the net is called with
+    targets: torch.Tensor
+    weight: torch.Tensor | None  # what each loss counts
+    n: int  # what the mean loss is a mean of
 
 
 def tensor_of(array: np.ndarray) -> torch.Tensor:
@@ -23,314 +46,273 @@ def tensor_of(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.require(array, requirements="CWE"))
 
 
-class Rows(skorch.dataset.Dataset):
-    """Rows in memory, which are indexed a batch at a time.
-
-    Parameters
-    ----------
-    X : Tensor of shape (n, ...)
-        Inputs.
-    y : Tensor of shape (n, ...)
-        Targets.
-    weight : Tensor of shape (n,) or (n, n_outputs), optional
-        What each loss counts.
-    """
-
-    def __init__(
-        self, X: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None
-    ) -> None:
-        self.X, self.y, self.weight = X, y, weight
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.X)
-
-    def batch(self, rows: torch.Tensor) -> Batch:
-        """Return inputs, and targets with their weights, of some rows."""
-        weight = None if self.weight is None else self.weight.index_select(0, rows)
-        return self.X.index_select(0, rows), (self.y.index_select(0, rows), weight)
-
-
 @dataclass(frozen=True)
-class Augmentation:
-    """What is done to excerpts in training.
+class LabelledClips:
+    """Clips with a target and a weight for each.
 
     Attributes
     ----------
-    shift_bands : int
-        Most bands that an excerpt is moved up or down; edges are repeated.
-    mask_bands, mask_frames : int
-        Most neighbouring bands and frames that are set to zero.
-    mixup : float
-        Largest share of another excerpt (and its target) that is added in.
+    clips : ndarray of shape (n_rows, n_features), or list
+        The rows of all clips below each other, or what the feed makes of each clip.
+    layout : ClipLayout
+        Which rows are of which clip.
+    targets : ndarray of shape (n_clips,) or (n_clips, n_outputs)
+        Numbers of classes, or 0 and 1, or values; as objects, the numbers of the frames
+        of each clip.
+    weight : ndarray of shape (n_clips,) or (n_clips, n_outputs), or None
+        What each counts.
     """
 
-    shift_bands: int = 0
-    mask_bands: int = 0
-    mask_frames: int = 0
-    mixup: float = 0.0
+    clips: Any
+    layout: ClipLayout
+    targets: np.ndarray
+    weight: np.ndarray | None
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Return shifted and masked excerpts (batch, n_frames, n_features)."""
-        batch, n_frames, n_features = x.shape
-        if self.shift_bands:
-            moved = _draw(2 * self.shift_bands + 1, batch, generator) - self.shift_bands
-            bands = torch.arange(n_features, device=x.device) - moved[:, None]
-            bands = bands.clamp(0, n_features - 1)
-            x = x.gather(2, bands[:, None].expand(-1, n_frames, -1))
-        for largest, axis in ((self.mask_bands, 2), (self.mask_frames, 1)):
-            if largest:
-                n = x.shape[axis]
-                width = _draw(min(largest, n) + 1, batch, generator)[:, None]
-                first = _draw(n, batch, generator)[:, None]
-                place = torch.arange(n, device=x.device)
-                masked = (place >= first) & (place < first + width)
-                x = x.masked_fill(masked.unsqueeze(3 - axis), 0)
-        return x
+    def __post_init__(self) -> None:
+        if self.weight is not None and not self.weight.any():
+            raise ValueError(
+                "No clip to train on has a weight above 0. Pass sample_weight (or "
+                "class_weight) with some above 0 among those that are not held out."
+            )
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def clip_weight(self) -> np.ndarray:
+        """What each clip counts, the mean over its outputs; (n_clips,)."""
+        if self.weight is None:
+            return np.ones(len(self))
+        return self.weight.reshape(len(self), -1).mean(axis=1)
+
+    def mean_and_variance(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return these of each feature; a frame counts what its clip counts."""
+        pairs = list(zip(self.clip_weight, self.clips, strict=True))
+        n = sum(w * len(clip) for w, clip in pairs)
+        mean = sum(w * clip.sum(axis=0, dtype=np.float64) for w, clip in pairs) / n
+        squares = sum(w * np.square(clip - mean).sum(axis=0) for w, clip in pairs)
+        return mean, squares / n
+
+    def hold_out(
+        self, fraction: float, seed: int
+    ) -> tuple[LabelledClips, LabelledClips]:
+        """Return the clips to train on, and those held out, which have no weights."""
+        is_held_out = held_out(len(self), fraction, seed, self.targets)
+        kept = self._where(~is_held_out, self.weight)
+        return kept, self._where(is_held_out, None)
+
+    def _where(self, kept: np.ndarray, weight: np.ndarray | None) -> LabelledClips:
+        if isinstance(self.clips, list):
+            clips = [self.clips[i] for i in np.flatnonzero(kept)]
+        else:
+            clips = self.clips[np.repeat(kept, self.layout.n_frames)]
+        return LabelledClips(
+            clips,
+            ClipLayout(self.layout.container, self.layout.n_frames[kept]),
+            self.targets[kept],
+            None if weight is None else weight[kept],
+        )
+
+    def tensors(self, dtype: Any, device: Any) -> list[torch.Tensor | None]:
+        """Return targets, and weights or None, of clips or of all stacked rows.
+
+        Targets of 0 and 1, values and weights are of the floating ``dtype``. The mean
+        weight is 1.
+        """
+        targets, weight = self.targets, self.weight
+        if targets.ndim == 2:
+            targets = targets.astype(dtype)
+        is_stacked = not isinstance(self.clips, list)
+        if is_stacked:
+            targets = np.repeat(targets, self.layout.n_frames, axis=0)
+        if weight is not None:
+            if is_stacked:
+                weight = np.repeat(weight, self.layout.n_frames, axis=0)
+            weight = (weight / weight.mean()).astype(dtype)
+        both = (targets, weight)
+        return [None if part is None else tensor_of(part).to(device) for part in both]
 
 
-def _draw(n: int, size: int, generator: torch.Generator) -> torch.Tensor:
-    return torch.randint(n, (size,), generator=generator, device=generator.device)
-
-
-class Excerpts(skorch.dataset.Dataset):
-    """Excerpts of clips: new random ones in each pass of training, else the middle.
+def held_out(
+    n_clips: int, fraction: float, seed: int, targets: np.ndarray | None = None
+) -> np.ndarray:
+    """Choose whole clips at random, in proportion to their classes.
 
     Parameters
     ----------
-    clips : list of ndarray of shape (n_frames_i, n_features)
-        Clips; shorter ones than an excerpt are repeated.
-    y : Tensor of shape (n_clips,) or (n_clips, n_outputs)
-        Targets.
-    weight : Tensor or None
-        What each loss counts.
-    length : int
-        Frames of an excerpt.
-    mean, scale : ndarray of shape (n_features,)
-        What standardises the features.
-    n_classes : int
-        Classes that are mixed, where ``y`` holds their numbers.
-    augmentation : Augmentation
-        What is done in training.
-    generator : torch.Generator
-        Draws, and says on which device excerpts are.
-    training : bool
-        Whether excerpts are drawn and changed.
+    n_clips : int
+        Clips to choose from.
+    fraction : float
+        Share that is chosen, rounded up.
+    seed : int
+        Of the draw.
+    targets : ndarray of shape (n_clips, ...), optional
+        Classes, where there is one for each clip.
+
+    Returns
+    -------
+    is_held_out : ndarray of shape (n_clips,), bool
+        Which are chosen.
     """
-
-    def __init__(
-        self,
-        clips: list[np.ndarray],
-        y: torch.Tensor,
-        weight: torch.Tensor | None,
-        *,
-        length: int,
-        mean: np.ndarray,
-        scale: np.ndarray,
-        n_classes: int,
-        augmentation: Augmentation,
-        generator: torch.Generator,
-        training: bool,
-    ) -> None:
-        self.X, self.y, self.weight = clips, y, weight
-        self.length, self.mean, self.scale = length, mean, scale
-        self.n_classes, self.augmentation = n_classes, augmentation
-        self.generator, self.training = generator, training
-
-    def __len__(self) -> int:
-        """Return the number of clips."""
-        return len(self.X)
-
-    def batch(self, rows: torch.Tensor) -> Batch:
-        """Return an excerpt of each clip, and targets with their weights."""
-        where = [0.5] * len(rows)
-        if self.training:
-            draws = torch.rand(len(rows), generator=self.generator, device=rows.device)
-            where = draws.tolist()
-        x = np.stack(
-            [
-                excerpt(self.X[i], self.length, share)
-                for i, share in zip(rows.tolist(), where, strict=True)
-            ]
+    n_held_out = int(np.ceil(float(fraction) * n_clips))
+    if n_held_out >= n_clips:
+        raise ValueError(
+            f"validation_fraction={fraction:g} of {n_clips} clips leaves none to "
+            "train on. Pass more clips, a smaller fraction, X_val and y_val, or do "
+            "without what needs validation, such as early_stopping."
         )
-        x = tensor_of((x - self.mean) / self.scale).to(rows.device)
-        y = self.y.index_select(0, rows)
-        weight = None if self.weight is None else self.weight.index_select(0, rows)
-        if not self.training:
-            return x, (y, weight)
-        x = self.augmentation.apply(x, self.generator)
-        if self.augmentation.mixup:
-            x, y, weight = self._mixed(x, y, weight)
-        return x, (y, weight)
-
-    def _mixed(
-        self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Add to each excerpt a share of another of the batch.
-
-        Its target and weight become such that its loss is the same mean of the losses
-        that it would have with either target.
-        """
-        n = len(x)
-        share = torch.rand(n, 1, generator=self.generator, device=x.device).to(x.dtype)
-        share *= self.augmentation.mixup
-        other = torch.randperm(n, generator=self.generator, device=x.device)
-        if y.ndim == 1:
-            y = nn.functional.one_hot(y, self.n_classes).to(x.dtype)
-        x = x + share[:, :, None] * (x[other] - x)
-        if weight is None:
-            return x, y + share * (y[other] - y), None
-        mine = (1 - share) * (weight if weight.ndim == 2 else weight[:, None])
-        others = share * (weight if weight.ndim == 2 else weight[:, None])[other]
-        total = mine + others
-        y = (mine * y + others * y[other]) / total.clamp(min=torch.finfo(x.dtype).tiny)
-        return x, y, total if weight.ndim == 2 else total[:, 0]
+    rng = np.random.RandomState(seed)
+    order = rng.permutation(n_clips)
+    if targets is not None and targets.size == n_clips and targets.dtype != object:
+        order = order[np.argsort(targets.ravel()[order], kind="stable")]
+    steps = (np.arange(n_held_out) + rng.uniform()) * n_clips / n_held_out
+    return np.isin(np.arange(n_clips), order[steps.astype(int)])
 
 
-def excerpt(clip: np.ndarray, length: int, share: float) -> np.ndarray:
-    """Return ``length`` frames of a clip, from the share ``share`` of all places."""
-    if len(clip) < length:
-        clip = np.tile(clip, (-(-length // len(clip)), 1))
-    first = min(int(share * (len(clip) - length + 1)), len(clip) - length)
-    return clip[first : first + length]
+class Source(Protocol):
+    """Clips or rows that are taken by number."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, which: torch.Tensor) -> Batch:
+        """Return some of them."""
 
 
 class Batches:
-    """Batches of a dataset, in a new random order each time.
+    """Batches of a source, in a new random order for each pass of training.
 
     Parameters
     ----------
-    dataset : Rows
-        Has ``len()`` and ``batch(rows)``.
-    batch_size : int
-        Rows of a batch; the last may have fewer.
-    generator : torch.Generator or None
-        Shuffles; None keeps the order.
-    device : torch.device
-        Where the dataset is.
+    source : Source
+        What is taken from.
+    batch_size : int or None
+        Most of a batch, the last of which may have fewer; None takes all.
+    generator : torch.Generator
+        Shuffles, and says on which device the source is.
+    training : bool
+        Whether to shuffle.
     """
 
     def __init__(
         self,
-        dataset: Any,
-        batch_size: int,
-        generator: torch.Generator | None,
-        device: torch.device,
+        source: Source,
+        batch_size: int | None,
+        generator: torch.Generator,
+        *,
+        training: bool,
     ) -> None:
-        self.dataset, self.batch_size = dataset, batch_size
-        self.generator, self.device = generator, device
+        n = len(source)
+        self.source, self.batch_size = source, min(batch_size or n, n)
+        self.generator, self.training = generator, training
+
+    def __len__(self) -> int:
+        return len(self.source)
 
     def __iter__(self) -> Iterator[Batch]:
-        n = len(self.dataset)
-        if self.generator is None:
-            order = torch.arange(n, device=self.device)
-        elif self.batch_size >= n:  # one batch, whose order does not matter
-            order = torch.arange(n, device=self.device)
-        else:
-            order = torch.randperm(n, generator=self.generator, device=self.device)
-        for rows in order.split(self.batch_size):
-            yield self.dataset.batch(rows)
+        n, device = len(self.source), self.generator.device
+        if self.training and self.batch_size < n:
+            order = torch.randperm(n, generator=self.generator, device=device)
+        else:  # of a single batch the order does not matter
+            order = torch.arange(n, device=device)
+        for which in order.split(self.batch_size):
+            yield self.source.batch(which)
 
 
-class _Weighted(nn.Module):
-    """Mean of losses times weights."""
+@dataclass(frozen=True)
+class Rows:
+    """Rows in memory with their targets and weights, tensors on one device."""
 
-    def forward(
-        self, outputs: torch.Tensor, target: tuple[torch.Tensor, torch.Tensor | None]
-    ) -> torch.Tensor:
-        """Return the loss of a batch."""
-        y, weight = target
-        if weight is None:
-            return self.loss(outputs, y, reduction="mean")
-        losses = self.loss(outputs, y, reduction="none")
-        if weight.ndim < losses.ndim:
-            weight = weight.unsqueeze(1)
-        return (losses * weight).mean()
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    weight: torch.Tensor | None = None
 
-    def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
-        raise NotImplementedError
+    def __len__(self) -> int:
+        return len(self.inputs)
 
-    def size(self, inputs: Any, target: Any) -> int:
-        """Return what the loss of a batch is the mean over: how many rows."""
-        return len(inputs)
+    def batch(self, which: torch.Tensor) -> Batch:
+        """Return some rows."""
+        weight = None if self.weight is None else self.weight.index_select(0, which)
+        inputs = self.inputs.index_select(0, which)
+        targets = self.targets.index_select(0, which)
+        return Batch((inputs,), targets, weight, len(which))
 
 
-class SoftmaxLoss(_Weighted):
-    """Cross-entropy of one class among several; targets are their numbers."""
+@dataclass(frozen=True)
+class RowFeed:
+    """The feed of nets that see a row at a time, with the target of its clip.
 
-    def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
-        """Return it per row, or its mean."""
-        return functional.cross_entropy(outputs, y, reduction=reduction)
-
-    def decide(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the number of the likeliest class."""
-        return logits.argmax(1)
-
-    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the probability of each class."""
-        return logits.double().softmax(1)
-
-
-class LogisticLoss(_Weighted):
-    """Cross-entropy of independent yes or no; targets (n, n_outputs) are 0 or 1."""
-
-    def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
-        """Return it per value, or its mean."""
-        return functional.binary_cross_entropy_with_logits(
-            outputs, y, reduction=reduction
-        )
-
-    def decide(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return 1 where yes is likelier."""
-        return (logits > 0).to(logits.dtype)
-
-    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the probability of yes, of a single one that of no and yes."""
-        p = logits.double().sigmoid()
-        return torch.cat([1 - p, p], 1) if logits.shape[1] == 1 else p
-
-
-class MeanSquaredLoss(_Weighted):
-    """Squared error; targets are (n, n_outputs)."""
-
-    def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
-        """Return it per value, or its mean."""
-        return functional.mse_loss(outputs, y, reduction=reduction)
-
-
-class SquaredLoss(_Weighted):
-    """Half the squared error, summed over the values of a row."""
-
-    def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
-        """Return it per row, or its mean."""
-        losses = 0.5 * (outputs - y).square().sum(1)
-        return losses.mean() if reduction == "mean" else losses
-
-
-class FrameSoftmaxLoss(nn.Module):
-    """Cross-entropy of one class among several for each frame that has a label.
-
-    Targets (n_sequences, n_frames) are numbers of classes, or -1 for no label.
+    Attributes
+    ----------
+    dtype : dtype
+        Of training.
     """
 
-    def forward(
-        self, outputs: torch.Tensor, target: tuple[torch.Tensor, torch.Tensor | None]
-    ) -> torch.Tensor:
-        """Return the mean over the frames of a batch that have labels."""
-        y, _ = target
-        loss = functional.cross_entropy(
-            outputs.flatten(0, 1), y.flatten(), ignore_index=-1, reduction="sum"
+    dtype: Any
+    predict_dtype = np.float64
+
+    def inputs(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the net sees of rows (n, n_features), in their dtype."""
+        return rows
+
+    def learn(self, data: LabelledClips, coding: Any, seed: int) -> RowFeed:
+        """Return the feed, which has nothing to learn."""
+        return self
+
+    def read(
+        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
+    ) -> tuple[np.ndarray, ClipLayout]:
+        """Return the rows of all clips below each other."""
+        return validate_clips(estimator, X, reset=reset, dtype=dtype)
+
+    def batches(
+        self,
+        data: LabelledClips,
+        generator: torch.Generator,
+        batch_size: int | None,
+        *,
+        training: bool,
+    ) -> Batches:
+        """Return batches of rows."""
+        inputs = tensor_of(self.inputs(data.clips)).to(generator.device)
+        targets, weight = data.tensors(self.dtype, generator.device)
+        return Batches(
+            Rows(inputs, targets, weight), batch_size, generator, training=training
         )
-        return loss / (y >= 0).sum().clamp(min=1)
 
-    def size(self, inputs: Any, target: Any) -> int:
-        """Return what the loss of a batch is the mean over: frames with labels."""
-        return int((target[0] >= 0).sum())
+    def for_prediction(self, clips: np.ndarray) -> np.ndarray:
+        """Return clips that were read for training as ``logits`` takes them."""
+        return clips.astype(self.predict_dtype, copy=False)
 
-    def decide(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the number of the likeliest class of each frame."""
-        return logits.argmax(-1)
+    def logits(self, net: Any, clips: np.ndarray, layout: ClipLayout) -> np.ndarray:
+        """Return the mean logits of the rows of each clip."""
+        parts = [
+            net(tensor_of(self.inputs(clips[start : start + ROWS_AT_ONCE]))).numpy()
+            for start in range(0, len(clips), ROWS_AT_ONCE)
+        ]
+        return mean_of_clips(np.concatenate(parts), layout)
 
-    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the probability of each class in each frame."""
-        return logits.double().softmax(-1)
+
+def standardized(
+    rows: np.ndarray, mean: np.ndarray, scale: np.ndarray, dtype: Any
+) -> np.ndarray:
+    """Return rows on the scale of what was learned from.
+
+    Raises a ``ValueError`` if values are so far away that sums would not be finite.
+    """
+    with np.errstate(over="ignore"):  # noticed below
+        inputs = (rows - mean.astype(dtype)) / scale.astype(dtype)
+    largest = np.abs(inputs).max()
+    if not largest <= LARGEST_INPUT:
+        raise ValueError(
+            f"X has values {largest:.3g} deviations away from the mean of what was "
+            f"learned from; expected at most {LARGEST_INPUT:g}, of which sums are "
+            "finite. Scale X as it was for fit."
+        )
+    return inputs
+
+
+def scale_of(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return what features are divided by: deviations, 1 where they are constant."""
+    deviation = np.sqrt(np.maximum(variance, 0))
+    # Rounding leaves a constant feature with a deviation of this size.
+    return np.where(deviation <= 1e-6 * np.abs(mean) + 1e-12, 1, deviation)

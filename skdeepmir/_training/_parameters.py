@@ -1,19 +1,26 @@
-"""What the parameters that all learners share may be."""
+"""The parameters that all learners share, and those of gradient descent."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from skdeepmir._sklearn import Interval, StrOptions
+from skdeepmir._parameters import (
+    NotNegative,
+    Positive,
+    RandomState,
+    Share,
+    Size,
+    Verbose,
+    parameter,
+    parameters,
+)
+from skdeepmir._sklearn import Interval
 
 
 def check_sizes(name: str, sizes: Any, what: str) -> list[int]:
-    """Return sizes of layers as a list, or raise a ``ValueError``.
-
-    ``what`` says of what they are numbers.
-    """
+    """Return sizes of layers as a list; ``what`` says of what they are numbers."""
     for size in sizes:
         if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
             raise ValueError(
@@ -23,30 +30,147 @@ def check_sizes(name: str, sizes: Any, what: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
-TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
-    "optimizer": [StrOptions({"sgd", "adagrad", "adam"})],
-    "learning_rate": [
-        StrOptions({"auto"}),
-        Interval(Real, 0, None, closed="neither"),
-    ],
-    "learning_rate_schedule": [
-        StrOptions({"constant", "linear", "exponential", "adaptive"})
-    ],
-    "learning_rate_decay": [Interval(Real, 0, 1, closed="right")],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "gradient_clipping": [Interval(Real, 0, None, closed="neither"), None],
-    "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "precision": [StrOptions({"float32", "float64", "bfloat16"})],
-    "device": [StrOptions({"cpu", "cuda", "auto"})],
-    "n_threads": [Interval(Integral, 1, None, closed="left"), None],
-    "callbacks": [list, tuple, None],
-    "checkpoint_dir": [str, PathLike, None],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
+@parameters
+class TrainingParameters:
+    """What every learner can be told about its training."""
+
+    batch_size: Size | None = parameter(
+        """
+        Clips or rows of a batch; None takes all at once. Some hundred clips need small
+        batches, or a hundred passes make too few steps.
+        """,
+        default=32,
+    )
+    max_epochs: Size = parameter("Passes over all clips.", default=100)
+    early_stopping: bool = parameter(
+        """
+        Whether to stop when the validation score has not risen by ``tol`` for
+        ``n_iter_no_change`` epochs, and go back to the best epoch.
+        """,
+        default=False,
+    )
+    validation_fraction: Annotated[float, Interval(Real, 0, 1, closed="neither")] = (
+        parameter(
+            """
+            Share of the clips, in proportion to their classes, that is held out to
+            validate on where ``fit`` needs some and gets no ``X_val``. Clips of one
+            artist can be on both sides: pass ``X_val`` to validate by artist.
+            """,
+            default=0.1,
+        )
+    )
+    n_iter_no_change: Size = parameter(
+        """
+        Epochs without an improvement by ``tol`` after which ``early_stopping`` stops
+        (and an "adaptive" learning rate falls).
+        """,
+        default=10,
+    )
+    tol: NotNegative = parameter(
+        "Smallest rise of the score that counts as an improvement.", default=1e-4
+    )
+    precision: Literal["float32", "float64", "bfloat16"] = parameter(
+        """
+        Precision of training. "bfloat16" multiplies matrices in 16 bits: faster on a
+        GPU, and for large layers on processors that have it.
+        """,
+        default="float32",
+    )
+    device: Literal["cpu", "cuda", "auto"] = parameter(
+        """
+        Where to train; "auto" takes a GPU if there is one. Predictions are made on the
+        processor.
+        """,
+        default="cpu",
+    )
+    n_threads: Size | None = parameter(
+        """
+        Threads of torch. One is fastest for small nets, and gives the same bits
+        wherever it runs on one machine; more help large nets. None leaves the number
+        to torch.
+        """,
+        default=1,
+    )
+    callbacks: list[Any] | tuple[Any, ...] | None = parameter(
+        """
+        Called during training, with a ``skorch.NeuralNet`` as ``net`` that knows
+        classes by number; its ``history`` ends with the fit. One whose
+        ``on_epoch_end`` returns True stops the fit, as does skorch's
+        ``EarlyStopping``. Scores are of rows, not of clips. ``LRScheduler`` needs
+        ``learning_rate_schedule="constant"``. Set None before
+        :func:`~skdeepmir.save`. (Callbacks of scikit-learn: ``set_callbacks``.)
+        """,
+        default=None,
+        kind="list of skorch.callbacks.Callback or None",
+    )
+    checkpoint_dir: str | PathLike[Any] | None = parameter(
+        """
+        Folder in which the state is saved after each epoch. A fit that was killed or
+        interrupted, called again with the same parameters and data, goes on from there
+        and ends with the same weights, bit for bit on the same machine. With an int
+        ``random_state`` and ``callbacks=None`` the result of a fit is kept as well,
+        and the same fit takes it without training: a search that was killed does only
+        what is missing. Delete the folder when the search is done; see the notes of
+        :class:`~skdeepmir.DropoutMLPClassifier`.
+        """,
+        default=None,
+    )
+    random_state: RandomState = parameter(
+        "Draws first weights, the order of clips, masks and validation clips.",
+        default=None,
+    )
+    verbose: Verbose = parameter(
+        "Whether to show a progress bar where training takes longer than two seconds.",
+        default=True,
+        kind="bool",
+    )
+
+
+@parameters
+class DescentParameters:
+    """How a net follows its gradient."""
+
+    optimizer: Literal["adam", "sgd", "adagrad"] = parameter(
+        """
+        "sgd" is gradient descent with Nesterov's momentum, which rises from 0.5
+        (Sutskever et al., ICML 2013).
+        """,
+        default="adam",
+    )
+    learning_rate: Positive | Literal["auto"] = parameter(
+        'Step size. "auto" is 0.001 ("adam"), 0.1 ("sgd") or 0.01 ("adagrad").',
+        default="auto",
+    )
+    learning_rate_schedule: Literal["constant", "linear", "exponential", "adaptive"] = (
+        parameter(
+            """
+            "linear" falls to 0 at ``max_epochs``, which quiets the noise of small
+            batches and masks; "exponential" is multiplied by ``learning_rate_decay``
+            each epoch; "adaptive" is divided by 5 when the loss (or the validation
+            score, with ``early_stopping``) has not improved by ``tol`` for
+            ``n_iter_no_change`` epochs, and training stops below 1e-6.
+            ``partial_fit`` is always "constant".
+            """,
+            default="linear",
+        )
+    )
+    learning_rate_decay: Annotated[float, Interval(Real, 0, 1, closed="right")] = (
+        parameter(
+            "What an exponential schedule multiplies the learning rate by.",
+            default=0.998,
+        )
+    )
+    momentum: Share = parameter('Largest momentum of "sgd".', default=0.99)
+    weight_decay: NotNegative = parameter(
+        "Cost of half the squared weights (not of biases).", default=0.0
+    )
+    gradient_clipping: Positive | None = parameter(
+        "Largest norm of the gradient; None does not clip.", default=None
+    )
+    warm_start: bool = parameter(
+        """
+        Whether ``fit`` begins with the weights of the fit before, and with what it
+        learned to scale its input by.
+        """,
+        default=False,
+    )

@@ -1,22 +1,28 @@
-"""Sequences with a label for each frame, as a recurrent net is trained on them."""
+"""The feed of nets that see sequences and label each frame, such as recurrent ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import skorch.dataset
 import torch
 
-from skdeepmir._training._data import Augmentation, tensor_of
-from skdeepmir.frames import length_buckets
+from skdeepmir._training._data import (
+    Batch,
+    LabelledClips,
+    scale_of,
+    standardized,
+    tensor_of,
+)
+from skdeepmir._training._excerpts import Augmentation
+from skdeepmir._validation import validate_frames
+from skdeepmir.frames import ClipLayout, length_buckets
 from skdeepmir.nets import SequenceBatch
 
-Batch = tuple[SequenceBatch, tuple[torch.Tensor, None]]
 
-
-class SequenceClips(skorch.dataset.Dataset):
+class SequenceClips:
     """Clips with labels of frames, in batches of excerpts of about one length.
 
     In training each pass draws as many excerpts of a clip as cover it once, each moved
@@ -67,7 +73,7 @@ class SequenceClips(skorch.dataset.Dataset):
         generator: torch.Generator,
         training: bool,
     ) -> None:
-        self.X, self.y = clips, labels
+        self.inputs, self.targets = clips, labels
         self.mean, self.scale, self.n_classes = mean, scale, n_classes
         self.batch_size, self.transposition = batch_size, transposition
         self.augmentation, self.sees_previous = augmentation, sees_previous
@@ -77,12 +83,7 @@ class SequenceClips(skorch.dataset.Dataset):
         self.excerpt_length = min(excerpt_length or longest, longest)
 
     def __len__(self) -> int:
-        """Return the number of clips."""
-        return len(self.X)
-
-    def batches(self) -> SequenceClips:
-        """Return what gives all batches once in each loop over it."""
-        return self
+        return len(self.inputs)
 
     def __iter__(self) -> Iterator[Batch]:
         if not self.training:
@@ -91,7 +92,7 @@ class SequenceClips(skorch.dataset.Dataset):
                 yield self._stack(clips, 0 * n, n, 0 * n)
             return
         n_parts = -(-self.n_frames // self.excerpt_length)
-        clips = np.repeat(np.arange(len(self.X)), n_parts)
+        clips = np.repeat(np.arange(len(self.inputs)), n_parts)
         lengths = np.minimum(self.n_frames[clips], self.excerpt_length)
         starts = self._draw(self.n_frames[clips] + 1) - lengths // 2
         starts = np.clip(starts, 0, self.n_frames[clips] - lengths)
@@ -125,9 +126,9 @@ class SequenceClips(skorch.dataset.Dataset):
     ) -> Batch:
         frames, labels, previous = [], [], []
         for i, start, n, k in zip(clips, starts, lengths, semitones, strict=True):
-            part = (self.X[i][start : start + n] - self.mean) / self.scale
+            part = (self.inputs[i][start : start + n] - self.mean) / self.scale
             # One label more in front: that before the first frame.
-            own = self.y[i][max(start - 1, 0) : start + n]
+            own = self.targets[i][max(start - 1, 0) : start + n]
             if start == 0:
                 own = np.concatenate([[-1], own])
             if k:
@@ -143,8 +144,10 @@ class SequenceClips(skorch.dataset.Dataset):
             x = self.augmentation.apply(x, self.generator)
         if self.sees_previous:
             before = _padded(previous, self.n_classes).to(device)
-        batch = SequenceBatch(x, stacked.lengths, before)
-        return batch, (_padded(labels, -1).to(device), None)
+        n_labelled = sum(int(np.count_nonzero(part >= 0)) for part in labels)
+        inputs = SequenceBatch(x, stacked.lengths, before)
+        targets = _padded(labels, -1).to(device)
+        return Batch((inputs,), targets, None, n_labelled)
 
 
 def stack_sequences(
@@ -162,3 +165,99 @@ def _padded(parts: Sequence[np.ndarray], value: int) -> torch.Tensor:
     for row, part in zip(padded, parts, strict=True):
         row[: len(part)] = part
     return tensor_of(padded)
+
+
+@dataclass(frozen=True)
+class SequenceFeed:
+    """The feed of nets that see sequences of frames and put out logits for each.
+
+    Attributes
+    ----------
+    dtype : dtype
+        Of training.
+    predict_dtype : dtype
+        Of prediction.
+    excerpt_length : int or None
+        Frames of the excerpts that are learned from; None takes whole clips.
+    transposition : Transposition or None
+        How excerpts are moved to other keys.
+    augmentation : Augmentation
+        What else is done to excerpts in training.
+    sees_previous : bool
+        Whether the net sees the label before each frame.
+    n_classes : int
+        Classes.
+    mean, scale : ndarray of shape (n_features,)
+        What standardises the features.
+    """
+
+    dtype: Any
+    predict_dtype: Any
+    excerpt_length: int | None
+    transposition: Any
+    augmentation: Augmentation
+    sees_previous: bool
+    n_classes: int
+    mean: Any = None
+    scale: Any = None
+
+    def read(
+        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
+    ) -> tuple[list[np.ndarray], ClipLayout]:
+        """Return the frames of each clip."""
+        return validate_frames(estimator, X, reset=reset, dtype=dtype)
+
+    def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
+        """Return the feed with the scale of the frames of these clips, in all keys."""
+        mean, variance = data.mean_and_variance()
+        if self.transposition is not None:
+            # Frames are moved once they are standardised: what is usual in one key must
+            # not look unusual in another.
+            in_keys = self.transposition.mean_over_keys
+            squares = in_keys(np.square(mean) + variance)
+            mean = in_keys(mean)
+            variance = squares - np.square(mean)
+        return replace(
+            self,
+            mean=mean.astype(self.dtype),
+            scale=scale_of(mean, variance).astype(self.dtype),
+        )
+
+    def batches(
+        self,
+        data: LabelledClips,
+        generator: torch.Generator,
+        batch_size: int | None,
+        *,
+        training: bool,
+    ) -> SequenceClips:
+        """Return batches of excerpts, or of whole clips if not in training."""
+        return SequenceClips(
+            data.clips,
+            data.targets,
+            mean=self.mean,
+            scale=self.scale,
+            n_classes=self.n_classes,
+            excerpt_length=self.excerpt_length,
+            batch_size=batch_size,
+            transposition=self.transposition,
+            augmentation=self.augmentation,
+            sees_previous=self.sees_previous,
+            generator=generator,
+            training=training,
+        )
+
+    def standardized(self, clip: np.ndarray) -> np.ndarray:
+        """Return a clip as the net sees it."""
+        return standardized(clip, self.mean, self.scale, self.predict_dtype)
+
+    def logits(
+        self, net: Any, clips: Sequence[np.ndarray], layout: ClipLayout | None = None
+    ) -> list[np.ndarray]:
+        """Return the logits (n_frames_i, n_outputs) of standardised clips."""
+        found: list[Any] = [None] * len(clips)
+        for bucket in length_buckets(np.array([len(clip) for clip in clips])):
+            logits = net(stack_sequences([clips[i] for i in bucket]))
+            for i, of_clip in zip(bucket, logits.double().numpy(), strict=True):
+                found[i] = of_clip[: len(clips[i])]
+        return found

@@ -1,17 +1,98 @@
-"""Windows of clips at several scales, which are taken clip by clip."""
+"""The feed of nets that see clips as windows of several lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import skorch.dataset
 import torch
+from sklearn.preprocessing import StandardScaler
 
-from skdeepmir._training._data import tensor_of
+from skdeepmir._training._data import Batch, Batches, LabelledClips, tensor_of
+from skdeepmir._training._device import torch_dtype
+from skdeepmir._validation import validate_frames
+from skdeepmir.frames import ClipLayout
 from skdeepmir.nets import WindowBatch
+from skdeepmir.preprocessing import MultiTimescalePooler
 
+CLIPS_AT_ONCE = 256  # in predictions, to bound memory
 Windows = Sequence[np.ndarray]  # of a clip: (n_windows, n_features) for each scale
+
+
+@dataclass(frozen=True)
+class WindowFeed:
+    """The feed of nets that see clips as statistics over windows of several lengths.
+
+    Attributes
+    ----------
+    pooler : MultiTimescalePooler
+        Makes the windows; fitted when clips are read in ``fit``.
+    dtype : dtype
+        Of training.
+    mean, scale : ndarray of shape (n_scales, n_statistics)
+        What standardises the windows of each scale.
+    """
+
+    pooler: MultiTimescalePooler
+    dtype: Any
+    mean: Any = None
+    scale: Any = None
+    predict_dtype = np.float64
+
+    def read(
+        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
+    ) -> tuple[list[Windows], ClipLayout]:
+        """Return the windows of each clip at each scale."""
+        clips, layout = validate_frames(estimator, X, reset=reset, dtype=dtype)
+        if reset:
+            self.pooler.fit(np.zeros((1, estimator.n_features_in_)))
+        return [self.pooler._windows_of(c, i) for i, c in enumerate(clips)], layout
+
+    def learn(self, data: LabelledClips, coding: Any, seed: int) -> WindowFeed:
+        """Return the feed with the scale of all windows, which weigh as their clips."""
+        scalers = []
+        for windows in zip(*data.clips, strict=True):
+            weight = np.repeat(data.clip_weight, list(map(len, windows)))
+            rows = np.concatenate(windows)
+            scalers.append(StandardScaler().fit(rows, sample_weight=weight))
+        return replace(
+            self,
+            mean=np.stack([scaler.mean_ for scaler in scalers]),
+            scale=np.stack([scaler.scale_ for scaler in scalers]),
+        )
+
+    def batches(
+        self,
+        data: LabelledClips,
+        generator: torch.Generator,
+        batch_size: int | None,
+        *,
+        training: bool,
+    ) -> Batches:
+        """Return batches of all windows of some clips."""
+        targets, weight = data.tensors(self.dtype, generator.device)
+        windows = self._stacked(data.clips, self.dtype, generator.device)
+        clips = WindowedClips(windows, targets, weight)
+        return Batches(clips, batch_size, generator, training=training)
+
+    def for_prediction(self, clips: list[Windows]) -> list[Windows]:
+        """Return windows as they are: they are cast where they are stacked."""
+        return clips
+
+    def logits(self, net: Any, clips: list[Windows], layout: ClipLayout) -> np.ndarray:
+        """Return the logits of each clip."""
+        parts = [
+            net(self._stacked(clips[k : k + CLIPS_AT_ONCE], self.predict_dtype)).numpy()
+            for k in range(0, len(clips), CLIPS_AT_ONCE)
+        ]
+        return np.concatenate(parts)
+
+    def _stacked(
+        self, clips: Sequence[Windows], dtype: Any, device: Any = "cpu"
+    ) -> WindowBatch:
+        return stack_windows(clips, self.mean, self.scale, torch_dtype(dtype), device)
 
 
 def stack_windows(
@@ -47,7 +128,7 @@ def stack_windows(
     return WindowBatch(windows, n_windows)
 
 
-class WindowedClips(skorch.dataset.Dataset):
+class WindowedClips:
     """Clips of unequal numbers of windows, which are indexed a batch at a time.
 
     Parameters
@@ -63,28 +144,25 @@ class WindowedClips(skorch.dataset.Dataset):
     def __init__(
         self, clips: WindowBatch, y: torch.Tensor, weight: torch.Tensor | None
     ) -> None:
-        self.X, self.y, self.weight = clips, y, weight
+        self.inputs, self.targets, self.weight = clips, y, weight
         self.first = [n.cumsum(0) - n for n in clips.n_windows]
 
     def __len__(self) -> int:
-        """Return the number of clips."""
-        return len(self.X)
+        return len(self.inputs)
 
-    def batch(
-        self, rows: torch.Tensor
-    ) -> tuple[WindowBatch, tuple[torch.Tensor, torch.Tensor | None]]:
-        """Return the windows of some clips, and targets with their weights."""
+    def batch(self, which: torch.Tensor) -> Batch:
+        """Return the windows of some clips."""
         windows, n_windows = [], []
         for of_scale, n_of_all, first in zip(
-            self.X.windows, self.X.n_windows, self.first, strict=True
+            self.inputs.windows, self.inputs.n_windows, self.first, strict=True
         ):
-            n = n_of_all.index_select(0, rows)
+            n = n_of_all.index_select(0, which)
             # Row j of the batch is number j of all rows of these clips.
-            shift = first.index_select(0, rows) - (n.cumsum(0) - n)
+            shift = first.index_select(0, which) - (n.cumsum(0) - n)
             place = torch.repeat_interleave(shift, n)
             place += torch.arange(len(place), device=place.device)
             windows.append(of_scale.index_select(0, place))
             n_windows.append(n)
-        weight = None if self.weight is None else self.weight.index_select(0, rows)
-        y = self.y.index_select(0, rows)
-        return WindowBatch(windows, n_windows), (y, weight)
+        weight = None if self.weight is None else self.weight.index_select(0, which)
+        targets = self.targets.index_select(0, which)
+        return Batch((WindowBatch(windows, n_windows),), targets, weight, len(which))

@@ -7,8 +7,9 @@ from numbers import Real
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skdeepmir._sklearn import Interval, _fit_context, check_clip_labels, plain
+from skdeepmir._sklearn import Interval, _fit_context, plain
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._validation import check_clip_labels
 from skdeepmir.chord_recognition._coding import (
     NO_LABEL,
     SEMITONES,

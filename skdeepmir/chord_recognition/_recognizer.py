@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
-from skdeepmir._sklearn import Interval, StrOptions, check_clip_labels, validate_frames
+from skdeepmir._sklearn import Interval, StrOptions
+from skdeepmir._validation import check_clip_labels, validate_frames
 from skdeepmir.chord_recognition._coding import (
     FrameCoding,
     Transposition,

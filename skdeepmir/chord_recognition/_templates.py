@@ -7,13 +7,8 @@ from numbers import Real
 import numpy as np
 
 from skdeepmir import chords
-from skdeepmir._sklearn import (
-    Interval,
-    StrOptions,
-    _fit_context,
-    check_clip_labels,
-    plain,
-)
+from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
+from skdeepmir._validation import check_clip_labels
 from skdeepmir.chord_recognition._coding import are_numbers, check_not_one_path
 from skdeepmir.chord_recognition._recognizer import (
     RECOGNIZER_CONSTRAINTS,

@@ -13,17 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._groups import check_groups
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import (
-    HasMethods,
-    Interval,
-    StrOptions,
-    _fit_context,
-    check_clip_labels,
-    validate_clips,
-)
+from skdeepmir._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._validation import classes_of, read_labels, validate_clips
 from skdeepmir.metrics._checks import positive_columns
-from skdeepmir.neural_network._targets import Coding, label_array
 
 SMALLEST = 1e-12  # probability in a geometric mean
 MOST_DRAWS = 1000  # until there are two classes
@@ -158,9 +151,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
                 f"estimator={type(self.estimator).__name__} is not a classifier."
             )
         clips, layout = validate_clips(self, X, reset=True, stack=False)
-        check_clip_labels(y, layout.n_clips, needed_by=self)
-        coding = Coding.of(y)
-        y = label_array(y)
+        y = read_labels(y, layout.n_clips, self)
         if groups is None:
             groups = np.arange(layout.n_clips)
         groups = check_groups(groups, layout.n_clips)
@@ -171,8 +162,8 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
             delayed(_fit_member)(member, _safe_indexing(clips, drawn), y[drawn])
             for member, drawn in zip(members, draws, strict=True)
         )
-        self.classes_ = coding.classes
-        self._kind, self._tag_dtype = coding.kind, coding.dtype
+        self._tag_dtype = y.dtype.str if y.ndim == 2 else None
+        self.classes_ = classes_of(y) if y.ndim == 1 else np.arange(y.shape[1])
         self.estimators_ = list(
             progress(
                 fits,
@@ -247,7 +238,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         """Return probabilities of all classes, also of those a member did not see."""
         with one_blas_thread():
             found = member.predict_proba(clips)
-        if self._kind == "tags":
+        if self._tag_dtype is not None:
             if isinstance(found, list):  # as from scikit-learn's forests
                 return positive_columns(found, member.classes_)
             return found
@@ -260,13 +251,13 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
             return np.mean(probabilities, axis=0)
         logs = np.log(np.maximum(probabilities, SMALLEST)).mean(axis=0)
         mean = np.exp(logs)
-        if self._kind == "tags":
+        if self._tag_dtype is not None:
             absent = np.log(np.maximum(1 - np.array(probabilities), SMALLEST))
             return mean / (mean + np.exp(absent.mean(axis=0)))
         return mean / mean.sum(axis=1, keepdims=True)
 
     def _decide(self, probabilities):
-        if self._kind == "tags":
+        if self._tag_dtype is not None:
             return (probabilities > 0.5).astype(self._tag_dtype)
         return self.classes_[probabilities.argmax(axis=1)]
 

@@ -7,27 +7,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_is_fitted,
-    column_or_1d,
     has_fit_parameter,
 )
 
-from skdeepmir._errors import refuse_masked
-from skdeepmir._labels import dense_labels
 from skdeepmir._sklearn import (
     BaseSearchCV,
     CallbackSupportMixin,
     HasMethods,
     StrOptions,
     _fit_context,
-    check_clip_labels,
     fit_inside,
-    validate_clips,
 )
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._validation import check_weights, read_labels, validate_clips
 from skdeepmir.frames import mean_of_clips
 
 
@@ -51,17 +45,13 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"estimator={type(self.estimator).__name__} is not a classifier."
             )
         rows, layout = validate_clips(self, X, reset=True, **options)
-        check_clip_labels(y, layout.n_clips, needed_by=self)
-        y = dense_labels(y)
-        shape = np.asarray(y).shape
-        if len(shape) == 2 and shape[1] > 1:
+        y = read_labels(y, layout.n_clips, self)
+        if y.ndim == 2:
             raise ValueError(
-                f"y should be a 1d array, got an array of shape {shape}, as tags "
+                f"y should be a 1d array, got an array of shape {y.shape}, as tags "
                 f"have; {type(self).__name__} takes one label a clip. Fit one to each "
                 "column of y, or use what takes tags, such as DropoutMLPClassifier."
             )
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
         return rows, layout, y
 
     def _weights(self, sample_weight, layout):
@@ -71,8 +61,7 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"{type(self.estimator).__name__} takes no sample_weight. Leave it out "
                 "or use a classifier that does."
             )
-        refuse_masked("sample_weight", sample_weight)
-        return _check_sample_weight(sample_weight, np.empty((layout.n_clips, 1)))
+        return check_weights(sample_weight, layout.n_clips)
 
 
 class ClipVotingClassifier(_ClipClassifier):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
+from skdeepmir._training._data import Batch, tensor_of
+from skdeepmir._training._engine import train
+from skdeepmir._training._gradient import GradientStep, LogisticLoss, SoftmaxLoss
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import UnrolledMachine
 from skdeepmir.feature_learning._rbm import BeliefNet
+from skdeepmir.nets import MLP
 
 ALLOWED_LOSS = 10  # times that of guessing, before training is called divergent
 
@@ -68,12 +74,6 @@ def fine_tune(
     DivergenceError
         If the loss grows out of bounds.
     """
-    import torch
-
-    from skdeepmir._training._data import LogisticLoss, SoftmaxLoss
-    from skdeepmir._training._loop import Settings, train
-    from skdeepmir.nets import MLP
-
     module = MLP(
         len(net.weights[0]),
         n_outputs,
@@ -89,28 +89,38 @@ def fine_tune(
         module.output.bias.zero_()
     module.to(device)
     chance = np.log(2 if multilabel else n_outputs)
-    progress, _ = train(
-        Settings(max_epochs),
+    given = SimpleNamespace(
+        max_epochs=max_epochs,
+        learning_rate_schedule="constant",
+        early_stopping=False,
+        n_iter_no_change=max_epochs,
+        tol=0.0,
+        precision="float32",
+        gradient_clipping=None,
+        callbacks=None,
+    )
+    step = GradientStep(
         module,
         LogisticLoss() if multilabel else SoftmaxLoss(),
-        _Frames(batches, device),
-        generator=torch.Generator(device),  # nothing is drawn
-        watch=watch,
-        state=lambda done: state(_layers_of(module, net), done.loss_curve),
+        given,
+        torch.Generator(device),  # nothing is drawn
         optimizer=torch.optim.SGD(module.parameters(), learning_rate, momentum),
         largest_loss=ALLOWED_LOSS * chance,
         advice=f"It is fine-tuning with labels, and guessing has a loss of "
         f"{chance:.3g}: lower finetune_learning_rate={learning_rate:g}.",
+    )
+    progress = train(
+        step,
+        _Frames(batches, device),
+        given,
+        watch=watch,
+        state=lambda done: state(_layers_of(module, net), done.loss_curve),
     )
     return _layers_of(module, net), progress.loss_curve
 
 
 def load_layers(module: Any, net: BeliefNet | UnrolledMachine) -> None:
     """Begin the hidden layers of a net (``nets.MLP``) with those that were learned."""
-    import torch
-
-    from skdeepmir._training._data import tensor_of
-
     with torch.no_grad():
         for k, layer in enumerate(module.hidden):
             weights = np.concatenate([net.weights[k], *net.feedback[k : k + 1]])
@@ -139,14 +149,9 @@ class _Frames:
     def __len__(self) -> int:
         return sum(map(len, self.frames.clips))
 
-    def batches(self) -> _Frames:
-        return self
-
-    def __iter__(self) -> Iterator[Any]:
-        import torch
-
+    def __iter__(self) -> Iterator[Batch]:
         for frames, labels in self.frames:
             inputs, targets = (
                 torch.from_numpy(part).to(self.device) for part in (frames, labels)
             )
-            yield inputs, (targets, None)
+            yield Batch((inputs,), targets, None, len(inputs))

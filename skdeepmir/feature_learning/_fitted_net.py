@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skdeepmir._sklearn import validate_clips
 from skdeepmir._threads import one_blas_thread
-from skdeepmir._training._labelled import standardized
+from skdeepmir._training._data import standardized
+from skdeepmir._validation import validate_clips
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
 from skdeepmir._errors import refuse_masked
-from skdeepmir._labels import (
+from skdeepmir._validation import (
     dense_labels,
     is_missing_label,
     refuse_label_lists,

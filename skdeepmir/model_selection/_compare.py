@@ -32,10 +32,15 @@ from sklearn.utils.validation import _num_samples
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import refuse_masked
 from skdeepmir._groups import check_groups
-from skdeepmir._labels import dense_labels, refuse_missing_labels, shown_label
 from skdeepmir._printable import printable
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import BaseSearchCV, check_clip_labels
+from skdeepmir._sklearn import BaseSearchCV
+from skdeepmir._validation import (
+    check_clip_labels,
+    dense_labels,
+    refuse_missing_labels,
+    shown_label,
+)
 from skdeepmir._warnings import warn_user
 from skdeepmir.chord_recognition._coding import check_annotations
 from skdeepmir.chord_recognition._recognizer import ChordRecognizer

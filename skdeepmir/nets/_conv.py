@@ -138,13 +138,23 @@ class ConvNet(nn.Module):
         # Faster, on processors and GPUs; torch's annotations lack it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    @property
+    def n_outputs(self) -> int:
+        """Number of logits."""
+        return self.output.out_features
+
+    def forward(
+        self, x: torch.Tensor, row_weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return logits.
 
         Parameters
         ----------
         x : Tensor of shape (batch, n_frames, n_features)
             Excerpts.
+        row_weight : Tensor of shape (batch,) or (batch, n_outputs), optional
+            What each row counts in batch normalisation, in training: the mean of its
+            weights. None counts all alike.
 
         Returns
         -------
@@ -156,6 +166,8 @@ class ConvNet(nn.Module):
                 f"The net was given a tensor of shape {tuple(x.shape)}; expected "
                 f"(batch, n_frames, {self.n_features})."
             )
+        if row_weight is not None and row_weight.ndim == 2:
+            row_weight = row_weight.mean(1)
         maps = x.unsqueeze(1)  # (batch, maps, n_frames, n_features)
         if self.contrast is not None:
             maps = self.contrast(maps)
@@ -168,24 +180,10 @@ class ConvNet(nn.Module):
             if k == 0 and self.filters == "musical":
                 rhythm = self.rhythm(below.mean(3, keepdim=True))
                 maps = torch.cat([maps.amax(3, keepdim=True), rhythm], 1)
-            maps = self.pool(self._activate(norm(maps)))
+            maps = self.pool(self._activate(norm(maps, row_weight)))
         by_time = maps.mean(3)  # (batch, maps, n_steps)
         values = by_time.mean(2) + by_time.amax(2)
         return self.output(self.drop_output(values))  # (batch, n_outputs)
-
-    def weigh_rows(self, weight: torch.Tensor | None) -> None:
-        """Say what the rows of the next batch count in batch normalisation.
-
-        Parameters
-        ----------
-        weight : Tensor of shape (batch,) or (batch, n_outputs), or None
-            Weights, of which a row's mean counts; None for equal ones.
-        """
-        if weight is not None and weight.ndim == 2:
-            weight = weight.mean(1)
-        for norm in self.norms:
-            if isinstance(norm, BatchNorm):
-                norm.row_weight = weight
 
     def renew_statistics(self, batches: Iterable[Any]) -> None:
         """Measure anew what batch normalisation goes by in prediction.
@@ -194,9 +192,9 @@ class ConvNet(nn.Module):
 
         Parameters
         ----------
-        batches : iterable of (Tensor, (Tensor, Tensor or None))
-            Excerpts, and their targets and weights, in random order: variances are
-            means of those within batches.
+        batches : iterable of Batch
+            Excerpts with their weights, in random order: variances are means of those
+            within batches.
         """
         norms = [norm for norm in self.norms if isinstance(norm, BatchNorm)]
         self.eval()
@@ -204,16 +202,15 @@ class ConvNet(nn.Module):
             norm.train()
         total = 0.0
         with torch.no_grad():
-            for x, (_, weight) in batches:
-                count = len(x) if weight is None else float(weight.sum())
+            for batch in batches:
+                weight = batch.weight
+                count = batch.n if weight is None else float(weight.sum())
                 if count == 0:
                     continue
                 total += count
                 for norm in norms:
                     norm.step = count / total
-                self.weigh_rows(weight)
-                self(x)
-        self.weigh_rows(None)
+                self(*batch.inputs)
         for norm in norms:
             norm.step = None
         self.eval()
@@ -229,13 +226,20 @@ class ConvNet(nn.Module):
             convolution, norm = net.convolutions[k], net.norms[k]
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, BatchNorm):
                 net.convolutions[k] = nn.utils.fuse_conv_bn_eval(convolution, norm)
-                net.norms[k] = nn.Identity()
+                net.norms[k] = _NoNorm()
         return net
 
     def _activate(self, maps: torch.Tensor) -> torch.Tensor:
         if self.activation == "maxout":
             return maps.unflatten(1, (self.maxout_pieces, -1)).amax(1)
         return ACTIVATIONS[self.activation](maps)
+
+
+class _NoNorm(nn.Module):
+    """What takes the place of a norm that is part of its convolution."""
+
+    def forward(self, x: torch.Tensor, row_weight: None = None) -> torch.Tensor:
+        return x
 
 
 def _conv2d(

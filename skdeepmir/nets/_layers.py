@@ -149,18 +149,17 @@ class BatchNorm(nn.BatchNorm2d):
 
     Attributes
     ----------
-    row_weight : Tensor of shape (batch,) or None
-        Weights of the rows of the batch to come.
     step : float or None
         Share of the next batch in the running statistics; None for the larger of
         ``momentum`` and one over the number of batches so far.
     """
 
-    row_weight: torch.Tensor | None = None
     step: float | None = None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return normalised maps."""
+    def forward(
+        self, x: torch.Tensor, row_weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return normalised maps; training rows count by ``row_weight`` (batch,)."""
         if not self.training:
             return super().forward(x)
         mean, var = self.running_mean, self.running_var
@@ -171,8 +170,8 @@ class BatchNorm(nn.BatchNorm2d):
             return self._normalized(x, mean, var)
         self.num_batches_tracked += 1
         step = self.step or max(self.momentum, 1 / int(self.num_batches_tracked))
-        if self.row_weight is not None:
-            return self._weighted(x, self.row_weight, step)
+        if row_weight is not None:
+            return self._weighted(x, row_weight, step)
         before = var.clone()
         options = (self.weight, self.bias, True, step, self.eps)
         x = nn.functional.batch_norm(x, mean, var, *options)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._parameters import parameters
 from skdeepmir._sklearn import _fit_context
+from skdeepmir._validation import read_numbers
+from skdeepmir.neural_network._codings import ValueCoding
 from skdeepmir.neural_network._conv_estimator import ConvEstimator
-from skdeepmir.neural_network._targets import ValueCoding
 
 
+@parameters
 class ConvRegressor(RegressorMixin, ConvEstimator):
     """Predict numbers for clips by a convolutional net over their frames.
 
@@ -17,50 +19,6 @@ class ConvRegressor(RegressorMixin, ConvEstimator):
     and used as :class:`ConvTagger`, with the squared error as loss: its mean over clips
     and numbers, each clip counting by its ``sample_weight`` (in [1]_, how much is known
     of a song from listeners).
-
-    Parameters
-    ----------
-    channels : tuple of int, default=(32, 64, 128, 256)
-        Maps of the blocks: convolution, batch normalisation, activation, pooling.
-    filters : {"square", "time", "musical"}, default="square"
-        - "square": 3 frames by 3 bands, the same at any pitch.
-        - "time": 3 frames by all bands [1]_.
-        - "musical": tall filters for timbre beside long ones for rhythm, in the first
-          block [2]_.
-    activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
-        After each convolution.
-    maxout_pieces : int, default=2
-        Convolutions of which maxout takes the largest.
-    pooling : {"max", "average", "lp", "stochastic"}, default="max"
-        How blocks halve frames and bands; see :class:`skdeepmir.nets.Pool`.
-    lp_order : float, default=2.0
-        Of the pooling "lp".
-    contrast_size : int, default=0
-        Frames and bands of the window of local contrast normalisation of the input
-        (:class:`skdeepmir.nets.LocalContrastNorm`), an odd number; 0 for none.
-    dropout, input_dropout : float, default=0.0
-        Probabilities of dropping values before convolutions, and of input values.
-    output_dropout : float, default=0.5
-        Probability of dropping values before the output.
-    initialization : {"glorot", "he", "sparse"}, default="he"
-        How weights begin; see :class:`DropoutMLPClassifier`.
-    excerpt_length : int, default=128
-        Frames of an excerpt; no more than the longest training clip has. (128 frames
-        of 512 samples at 22,050 Hz are 3 s.)
-    shift_bands : int, default=0
-        Most bands that training excerpts are moved up or down: a change of pitch, on
-        a logarithmic frequency axis.
-    mask_bands, mask_frames : int, default=0
-        Most neighbouring bands and frames that are set to the mean in training.
-    mixup : float, default=0.0
-        Largest share of another excerpt, and of its labels, that is mixed in; up to
-        0.5.
-    optimizer, learning_rate, learning_rate_schedule, learning_rate_decay, momentum, \
-            weight_decay, gradient_clipping, batch_size, max_epochs, early_stopping, \
-            validation_fraction, n_iter_no_change, tol, warm_start, precision, device, \
-            n_threads, callbacks, checkpoint_dir, random_state, verbose : optional
-        See :class:`DropoutMLPClassifier`. A batch has an excerpt of each of its clips.
-        A warm start keeps ``mean_``, ``scale_`` and ``excerpt_length_``.
 
     Attributes
     ----------
@@ -157,11 +115,18 @@ class ConvRegressor(RegressorMixin, ConvEstimator):
         outputs = self._logits(X)
         return self._coding().decode(outputs)
 
+    def _read_targets(self, y, layout, name="y"):
+        return read_numbers(y, layout.n_clips, self, name)
+
     def _make_coding(self, y, sample_weight):
         return ValueCoding.of(y, sample_weight)
 
+    def _keep_coding(self, coding):
+        self.target_mean_ = coding.mean
+        self.target_scale_ = coding.scale
+        self._target_ndim = coding.ndim
+
     def _coding(self):
-        check_is_fitted(self)
         return ValueCoding(self.target_mean_, self.target_scale_, self._target_ndim)
 
     def __sklearn_tags__(self):

@@ -2,143 +2,37 @@
 
 from __future__ import annotations
 
-import copy
-from numbers import Integral, Real
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._sklearn import HasMethods, Interval, StrOptions, parameters_of, plain
-from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes
+from skdeepmir import nets
+from skdeepmir._parameters import Count, Positive, Share, Size, parameter, parameters
+from skdeepmir._sklearn import HasMethods, parameters_of, plain
+from skdeepmir._training._parameters import check_sizes
 from skdeepmir.feature_learning._finetuning import load_layers
-from skdeepmir.frames import mean_of_clips, split_clips
-from skdeepmir.neural_network._net_classifier import TAG_CONSTRAINTS, NetClassifier
-from skdeepmir.neural_network._pretrained import denoise_layers, find_learner
+from skdeepmir.neural_network._classifier import NetClassifier
+from skdeepmir.neural_network._pretrained import (
+    PretrainedFeed,
+    denoise_layers,
+)
 
-ROWS_AT_ONCE = 4096  # in predictions, to bound memory
+Learner = Annotated[Any, HasMethods(["fit", "transform", "score_samples"])]
+FittedLearner = Annotated[Any, HasMethods(["fit", "transform"])]
 
 
+@parameters
 class DropoutMLPClassifier(NetClassifier):
     """Classify clips, or tag them, by a multi-layer perceptron with dropout.
 
     Every training row is seen by another net, in which units and inputs are missing at
     random; predictions come from the whole net, which stands for the average of all
     these [1]_. Classes exclude each other (softmax, or logistic for two); tags do not.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : int or tuple of int, default=(512, 512)
-        Units of the hidden layers. A net with dropout needs more of them than one
-        without: ``n / (1 - dropout)`` instead of ``n`` [1]_.
-    activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
-        Of the hidden units.
-    maxout_pieces : int, default=2
-        Linear pieces of a maxout unit, which gives the largest of them [2]_.
-    dropout : float, default=0.5
-        Probability that a hidden unit is *dropped* (papers often give that of keeping
-        it).
-    input_dropout : float, default=0.2
-        Probability that an input value is dropped.
-    max_norm : float, default=None
-        Largest norm of the weights into a hidden unit, such as 2; None: any. These are
-        the weights that predict; the 3 or 4 of [1]_ are of weights before they are
-        multiplied by ``1 - dropout``.
-    initialization : {"glorot", "he", "sparse"}, default="glorot"
-        How weights begin: uniform up to ``sqrt(6 / (n_inputs + n_units))`` and four
-        times that for logistic units [3]_; normal, of variance ``2 / n_inputs``; or
-        with fifteen non-zero weights into each unit.
-    pretraining : {"rbm", "dbm", "denoising_autoencoder"}, DBNFeatureLearner or None, \
-            default=None
-        Fits hidden layers to the clips without labels first. A learner (unfitted) says
-        how; its ``hidden_layer_sizes`` and ``random_state`` are set from here.
-        "denoising_autoencoder" takes any activation but maxout [4]_, the others need
-        ``activation="logistic"``.
-    pretraining_epochs : int, default=10
-        Passes over all clips for each layer, where ``pretraining`` is a string.
-    pretrained : DBNFeatureLearner or FrozenEstimator, default=None
-        A fitted learner whose layers the net begins with: ``hidden_layer_sizes`` must
-        be the learner's and ``activation="logistic"``. In a cross-validation or a
-        search it has to be a ``FrozenEstimator(learner)``, which ``clone`` does not
-        forget.
-    mc_samples : int, default=0
-        Nets with missing units whose probabilities predictions average (Monte Carlo).
-        0 takes the whole net, which is as good as some fifty [1]_.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of classes; "balanced" weighs them by their rarity, in tags the presence
-        and absence of each.
-    pos_weight : float or array-like of shape (n_tags,), default=None
-        What a clip with a tag weighs beside one without it: above 1, rare tags are
-        found more often, and probabilities are too large. (Weights are scaled to a mean
-        of 1.) Not together with ``class_weight``.
-    tune_thresholds : bool, default=False
-        Whether to choose for each tag the threshold with the best F-score on validation
-        clips: ``X_val`` and ``y_val``, or ``validation_fraction`` of the clips, which
-        are not trained on then. Rare tags are hardly ever predicted at 0.5.
-    optimizer : {"adam", "sgd", "adagrad"}, default="adam"
-        "sgd" is with Nesterov's momentum, which rises from 0.5 [5]_.
-    learning_rate : float or "auto", default="auto"
-        Step size. "auto" is 0.001 ("adam"), 0.1 ("sgd") or 0.01 ("adagrad").
-    learning_rate_schedule : {"constant", "linear", "exponential", "adaptive"}, \
-            default="linear"
-        "linear" falls to 0 at ``max_epochs``, which quiets the noise of small batches
-        and masks; "exponential" is multiplied by
-        ``learning_rate_decay`` each epoch; "adaptive" is divided by 5 when the loss (or
-        the validation score, with ``early_stopping``) has not improved by ``tol`` for
-        ``n_iter_no_change`` epochs, and training stops below 1e-6. ``partial_fit`` is
-        always "constant".
-    learning_rate_decay : float, default=0.998
-        See there.
-    momentum : float, default=0.99
-        Largest momentum of "sgd".
-    weight_decay : float, default=0.0
-        Cost of half the squared weights (not of biases).
-    gradient_clipping : float, default=None
-        Largest norm of the gradient.
-    batch_size : int or None, default=32
-        Rows of a batch; None takes all at once. Some hundred clips need small ones, or
-        a hundred passes make too few steps.
-    max_epochs : int, default=100
-        Passes over all clips.
-    early_stopping : bool, default=False
-        Whether to stop when the validation score has not risen by ``tol`` for
-        ``n_iter_no_change`` epochs, and go back to the best epoch.
-    validation_fraction : float, default=0.1
-        Share of the clips, in proportion to the classes, that ``early_stopping`` holds
-        out where ``fit`` gets no ``X_val``. Clips of one artist can be on both sides:
-        pass ``X_val`` for a validation by artist.
-    n_iter_no_change : int, default=10
-        See ``early_stopping`` and ``learning_rate_schedule``.
-    tol : float, default=1e-4
-        Likewise.
-    warm_start : bool, default=False
-        Whether ``fit`` begins with the weights of the fit before.
-    precision : {"float32", "float64", "bfloat16"}, default="float32"
-        Of training. "bfloat16" multiplies matrices in 16 bits: faster on a GPU, and on
-        processors that have it for large layers. Predictions are in float64.
-    device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to train; "auto" takes a GPU if there is one. Predictions are made on the
-        processor.
-    n_threads : int or None, default=1
-        Threads of torch. One is fastest for small nets, and gives the same bits
-        wherever it runs on one machine; more help large ones. None leaves it to torch.
-    callbacks : list of skorch.callbacks.Callback, default=None
-        Are told of training, with a ``skorch.NeuralNet`` as ``net`` that knows classes
-        by number; its ``history`` ends with the fit. One whose ``on_epoch_end`` returns
-        True stops it, as does skorch's ``EarlyStopping``. Scores are of rows, not of
-        clips. ``LRScheduler`` needs ``learning_rate_schedule="constant"``. Set None
-        before :func:`~skdeepmir.save`. (Callbacks of scikit-learn: ``set_callbacks``.)
-    checkpoint_dir : str or PathLike, default=None
-        Folder in which the state is saved after each epoch. A fit that was killed or
-        interrupted, called again with the same parameters and data, goes on from there
-        and ends with the same weights, bit for bit on the same machine. With an int
-        ``random_state`` and ``callbacks=None`` what a fit ended with is kept as well,
-        and the same fit takes it without training: a search that was killed does only
-        what is missing. Delete the folder when the search is done; see the notes.
-    random_state : int, RandomState instance or None, default=None
-        Draws first weights, order of clips, masks and validation clips.
-    verbose : bool, default=True
-        Whether to show a progress bar where it takes longer than two seconds.
 
     Attributes
     ----------
@@ -231,104 +125,81 @@ class DropoutMLPClassifier(NetClassifier):
     True
     """
 
-    _parameter_constraints = {
-        **TRAINING_CONSTRAINTS,
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "activation": [StrOptions({"relu", "logistic", "tanh", "softplus", "maxout"})],
-        "maxout_pieces": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "input_dropout": [Interval(Real, 0, 1, closed="left")],
-        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "initialization": [StrOptions({"glorot", "he", "sparse"})],
-        "pretraining": [
-            StrOptions({"rbm", "dbm", "denoising_autoencoder"}),
-            HasMethods(["fit", "transform", "score_samples"]),
-            None,
-        ],
-        "pretraining_epochs": [Interval(Integral, 1, None, closed="left")],
-        "pretrained": [HasMethods(["fit", "transform"]), None],
-        "mc_samples": [Interval(Integral, 0, None, closed="left")],
-        **TAG_CONSTRAINTS,
-        "warm_start": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes=(512, 512),
-        *,
-        activation="relu",
-        maxout_pieces=2,
-        dropout=0.5,
-        input_dropout=0.2,
-        max_norm=None,
-        initialization="glorot",
-        pretraining=None,
-        pretraining_epochs=10,
-        pretrained=None,
-        mc_samples=0,
-        class_weight=None,
-        pos_weight=None,
-        tune_thresholds=False,
-        optimizer="adam",
-        learning_rate="auto",
-        learning_rate_schedule="linear",
-        learning_rate_decay=0.998,
-        momentum=0.99,
-        weight_decay=0.0,
-        gradient_clipping=None,
-        batch_size=32,
-        max_epochs=100,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        precision="float32",
-        device="cpu",
-        n_threads=1,
-        callbacks=None,
-        checkpoint_dir=None,
-        random_state=None,
-        verbose=True,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.maxout_pieces = maxout_pieces
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.max_norm = max_norm
-        self.initialization = initialization
-        self.pretraining = pretraining
-        self.pretraining_epochs = pretraining_epochs
-        self.pretrained = pretrained
-        self.mc_samples = mc_samples
-        self.class_weight = class_weight
-        self.pos_weight = pos_weight
-        self.tune_thresholds = tune_thresholds
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.learning_rate_decay = learning_rate_decay
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.gradient_clipping = gradient_clipping
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.precision = precision
-        self.device = device
-        self.n_threads = n_threads
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.random_state = random_state
-        self.verbose = verbose
+    hidden_layer_sizes: Size | Annotated[Sequence[int], "array-like"] = parameter(
+        """
+        Units of the hidden layers. A net with dropout needs more of them than one
+        without: ``n / (1 - dropout)`` instead of ``n`` [1]_.
+        """,
+        default=(512, 512),
+        kw_only=False,
+        kind="int or tuple of int",
+    )
+    activation: Literal["relu", "logistic", "tanh", "softplus", "maxout"] = parameter(
+        "Activation of the hidden units.", default="relu"
+    )
+    maxout_pieces: Size = parameter(
+        "Linear pieces of a maxout unit, which gives the largest of them [2]_.",
+        default=2,
+    )
+    dropout: Share = parameter(
+        """
+        Probability that a hidden unit is *dropped* (papers often give that of keeping
+        it).
+        """,
+        default=0.5,
+    )
+    input_dropout: Share = parameter(
+        "Probability that an input value is dropped.", default=0.2
+    )
+    max_norm: Positive | None = parameter(
+        """
+        Largest norm of the weights into a hidden unit, such as 2; None: any. These are
+        the weights that predict; the 3 or 4 of [1]_ are of weights before they are
+        multiplied by ``1 - dropout``.
+        """,
+        default=None,
+    )
+    initialization: Literal["glorot", "he", "sparse"] = parameter(
+        """
+        How weights begin: uniform up to ``sqrt(6 / (n_inputs + n_units))`` and four
+        times that for logistic units [3]_; normal, of variance ``2 / n_inputs``; or
+        with fifteen non-zero weights into each unit.
+        """,
+        default="glorot",
+    )
+    pretraining: Literal["rbm", "dbm", "denoising_autoencoder"] | Learner | None = (
+        parameter(
+            """
+        Fits hidden layers to the clips without labels first. A learner (unfitted) says
+        how; its ``hidden_layer_sizes`` and ``random_state`` are set from here.
+        "denoising_autoencoder" takes any activation but maxout [4]_, the others need
+        ``activation="logistic"``.
+        """,
+            default=None,
+            kind='{"rbm", "dbm", "denoising_autoencoder"}, DBNFeatureLearner or None',
+        )
+    )
+    pretraining_epochs: Size = parameter(
+        "Passes over all clips for each layer, where ``pretraining`` is a string.",
+        default=10,
+    )
+    pretrained: FittedLearner | None = parameter(
+        """
+        A fitted learner whose layers the net begins with: ``hidden_layer_sizes`` must
+        be the learner's and ``activation="logistic"``. In a cross-validation or a
+        search it has to be a ``FrozenEstimator(learner)``, which ``clone`` does not
+        forget.
+        """,
+        default=None,
+        kind="DBNFeatureLearner, FrozenEstimator or None",
+    )
+    mc_samples: Count = parameter(
+        """
+        Nets with missing units whose probabilities predictions average (Monte Carlo). 0
+        takes the whole net, which is as good as some fifty [1]_.
+        """,
+        default=0,
+    )
 
     @property
     def coefs_(self):
@@ -348,11 +219,20 @@ class DropoutMLPClassifier(NetClassifier):
         sizes = [sizes] if isinstance(sizes, Integral) else sizes
         return check_sizes("hidden_layer_sizes", sizes, "units")
 
-    def _make_module(self, n_outputs, fitted, generator, initialization):
-        from skdeepmir import nets
+    def _make_feed(self):
+        given = parameters_of(self)
+        return PretrainedFeed(self._dtype(), given, self._sizes())
 
-        given, learner = parameters_of(self), fitted.get("learner_")
-        feedback = [] if learner is None else learner._network().feedback
+    def _keep_feed(self, feed):
+        vars(self).pop("learner_", None)
+        if feed.learner is not None:
+            self.learner_ = feed.learner
+
+    def _feed(self):
+        return PretrainedFeed(self._dtype(), learner=getattr(self, "learner_", None))
+
+    def _make_net(self, feed, n_outputs, generator, initialization):
+        given = parameters_of(self)
         return nets.MLP(
             self.n_features_in_,
             n_outputs,
@@ -361,65 +241,40 @@ class DropoutMLPClassifier(NetClassifier):
             maxout_pieces=given.maxout_pieces,
             dropout=given.dropout,
             input_dropout=given.input_dropout,
-            context_sizes=[len(weights) for weights in feedback],
+            context_sizes=feed.context_sizes,
             initialization=initialization,
             generator=generator,
         )
 
-    def _begin_learned(self, coding, data, seed):
-        given = parameters_of(self)
-        learner = find_learner(given, self.n_features_in_, self._sizes())
-        if learner is None:
-            return {}
-        if not hasattr(learner, "weights_"):
-            learner.set_params(random_state=seed).fit(
-                split_clips(data.rows, data.layout)
-            )
-        return {"learner_": copy.deepcopy(learner)}
-
-    def _prepare(self, module, data, fitted, generator):
-        if "learner_" in fitted:
-            load_layers(module, fitted["learner_"]._network())
+    def _prepare(self, net, feed, data, generator):
+        if feed.learner is not None:
+            load_layers(net, feed.learner._network())
         elif self.pretraining == "denoising_autoencoder":
-            denoise_layers(parameters_of(self), module, data.rows, generator)
+            denoise_layers(parameters_of(self), net, data.clips, generator)
 
-    def _dataset(self, data, fitted, generator, *, training):
-        return data.tensors(self._inputs(data.rows, fitted), generator.device)
-
-    def _inputs(self, rows, fitted):
-        """Return what the net sees of rows, in their dtype."""
-        learner = fitted.get("learner_")
-        return rows if learner is None else learner._network_inputs(rows)
-
-    def _after_step(self, module):
+    def _after_step(self, net):
         if self.max_norm is None:
             return None
         max_norm = plain(self.max_norm)
-        return lambda: module.limit_norms(max_norm)
+        return lambda: net.limit_norms(max_norm)
 
-    def _logits_of_clips(self, module, clips, layout, generator):
-        """Return means over the rows of each clip."""
-        from skdeepmir._training._data import tensor_of
-
-        parts = []
-        for start in range(0, len(clips), ROWS_AT_ONCE):
-            inputs = self._inputs(clips[start : start + ROWS_AT_ONCE], vars(self))
-            parts.append(self._mean_logits(module, tensor_of(inputs), generator))
-        return mean_of_clips(np.concatenate(parts), layout)
-
-    def _mean_logits(self, module, inputs, generator):
-        """Return logits of rows, of the whole net or of the average of thinned ones."""
+    def _predictor(self, feed, generator):
+        net = super()._predictor(feed, generator)
         if self.mc_samples == 0:
-            return module(inputs).numpy()
-        from skdeepmir.nets import Dropout
-
-        generator.manual_seed(self._mask_seed)
-        for part in module.modules():
-            if isinstance(part, Dropout):  # one thinned net for all rows
+            return net
+        for part in net.modules():
+            if isinstance(part, nets.Dropout):  # one thinned net for all rows
                 part.train().shared = True
-        logits = np.stack([module(inputs).numpy() for _ in range(self.mc_samples)])
+        return lambda inputs: self._average_of_thinned(net, inputs, generator)
+
+    def _average_of_thinned(self, net, inputs, generator):
+        """Return the logits of the mean probabilities of nets with missing units."""
+        generator.manual_seed(self._mask_seed)
+        logits = np.stack([net(inputs).numpy() for _ in range(self.mc_samples)])
         if self._kind == "multiclass":
-            return logsumexp(log_softmax(logits, axis=2), axis=0) - np.log(len(logits))
-        return logsumexp(log_expit(logits), axis=0) - logsumexp(
-            log_expit(-logits), axis=0
-        )
+            mean = logsumexp(log_softmax(logits, axis=2), axis=0) - np.log(len(logits))
+        else:
+            mean = logsumexp(log_expit(logits), axis=0) - logsumexp(
+                log_expit(-logits), axis=0
+            )
+        return torch.from_numpy(mean)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
+from skdeepmir import nets
 from skdeepmir._progress import progress
+from skdeepmir._training._data import (
+    Batches,
+    LabelledClips,
+    RowFeed,
+    Rows,
+    tensor_of,
+)
+from skdeepmir._training._engine import train
+from skdeepmir._training._gradient import GradientStep, SquaredLoss
 from skdeepmir.feature_learning import DBNFeatureLearner
+from skdeepmir.frames import split_clips
 
 # What gives back the activations of a layer. Rectifiers would die.
 INVERSES = {
@@ -19,6 +34,45 @@ INVERSES = {
     "logistic": "logistic",
     "tanh": "tanh",
 }
+
+
+@dataclass(frozen=True)
+class PretrainedFeed(RowFeed):
+    """The feed of nets whose layers may begin with those of a learner.
+
+    Attributes
+    ----------
+    given : SimpleNamespace or None
+        Parameters of the estimator, to find or fit the learner by.
+    sizes : list of int
+        Units of the hidden layers.
+    learner : DBNFeatureLearner or None
+        The learner, fitted.
+    """
+
+    given: Any = None
+    sizes: Any = ()
+    learner: Any = None
+
+    @property
+    def context_sizes(self) -> list[int]:
+        """Values that the layers see besides the layer below."""
+        feedback = [] if self.learner is None else self.learner._network().feedback
+        return [len(weights) for weights in feedback]
+
+    def inputs(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the net sees of rows (n, n_features), in their dtype."""
+        return rows if self.learner is None else self.learner._network_inputs(rows)
+
+    def learn(self, data: LabelledClips, coding: Any, seed: int) -> PretrainedFeed:
+        """Return the feed with its learner, which may be fitted to these clips."""
+        learner = find_learner(self.given, data.clips.shape[1], self.sizes)
+        if learner is None:
+            return self
+        if not hasattr(learner, "weights_"):
+            clips = split_clips(data.clips, data.layout)
+            learner.set_params(random_state=seed).fit(clips)
+        return replace(self, learner=copy.deepcopy(learner))
 
 
 def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
@@ -105,64 +159,51 @@ def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
     return clone(estimator.pretraining).set_params(hidden_layer_sizes=sizes)
 
 
-def denoise_layers(estimator: Any, module: Any, rows: Any, generator: Any) -> None:
+def denoise_layers(
+    given: Any, net: nets.MLP, rows: np.ndarray, generator: torch.Generator
+) -> None:
     """Train the hidden layers of a net as denoising auto-encoders, one on the other.
 
-    Parameters
-    ----------
-    estimator : SimpleNamespace
-        Parameters of a ``DropoutMLPClassifier``; batches and precision are those of the
-        training with labels.
-    module : nets.MLP
-        The net; its hidden layers change.
-    rows : ndarray of shape (n, n_features)
-        What the first layer sees.
-    generator : torch.Generator
-        All randomness.
+    Batches and precision are those of the training with labels, by ``given``.
     """
-    import torch
-
-    from skdeepmir import nets
-    from skdeepmir._training._data import Rows, SquaredLoss, tensor_of
-    from skdeepmir._training._loop import Settings, train
-
-    settings = replace(
-        Settings.of(estimator),
-        optimizer="adam",
-        learning_rate="auto",
-        learning_rate_schedule="constant",
-        max_epochs=estimator.pretraining_epochs,
-        early_stopping=False,
-        weight_decay=0.0,
-        callbacks=None,
-    )
-    bar = _Bar(len(module.hidden) * settings.max_epochs, estimator.verbose)
+    changed = {
+        "optimizer": "adam",
+        "learning_rate": "auto",
+        "learning_rate_schedule": "constant",
+        "max_epochs": given.pretraining_epochs,
+        "early_stopping": False,
+        "weight_decay": 0.0,
+        "callbacks": None,
+    }
+    settings = SimpleNamespace(**{**vars(given), **changed})
+    bar = _Bar(len(net.hidden) * settings.max_epochs, given.verbose)
     inputs = tensor_of(rows).to(generator.device)
     output = "linear"
-    for layer in module.hidden:
+    for layer in net.hidden:
         coder = nets.DenoisingAutoencoder(
             inputs.shape[1],
             len(layer.bias),
-            activation=estimator.activation,
+            activation=given.activation,
             output=output,
-            initialization=estimator.initialization,
+            initialization=given.initialization,
             generator=generator,
         ).to(inputs.dtype)
-        train(
-            settings,
+        step = GradientStep(
             coder,
             SquaredLoss(),
-            Rows(inputs, inputs),
-            generator=generator,
-            watch=bar,
-            state=lambda progress: {},
+            settings,
+            generator,
             advice="It is pre-training as a denoising auto-encoder: scale the input, "
             "as with StandardScaler.",
         )
+        batches = Batches(
+            Rows(inputs, inputs), settings.batch_size, generator, training=True
+        )
+        train(step, batches, settings, watch=bar, state=lambda progress: {})
         with torch.no_grad():
             layer.load_state_dict(coder.encoder.state_dict())
             inputs = coder.encode(inputs)
-        output = INVERSES[estimator.activation]
+        output = INVERSES[given.activation]
 
 
 class _Bar:

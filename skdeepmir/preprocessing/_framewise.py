@@ -11,18 +11,16 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skdeepmir._labels import dense_labels
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     HasMethods,
     Interval,
     _fit_context,
-    check_clip_labels,
     fit_inside,
     plain,
-    validate_clips,
 )
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._validation import check_clip_labels, dense_labels, validate_clips
 from skdeepmir.frames import split_clips, stack_clips
 
 

@@ -9,14 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skdeepmir._sklearn import (
-    Interval,
-    StrOptions,
-    _fit_context,
-    check_clip_labels,
-    plain,
-    validate_clips,
-)
+from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
+from skdeepmir._validation import check_clip_labels, validate_clips
 from skdeepmir.frames import pack_clips, what_is_no_set
 
 FUNCTIONS = (
@@ -324,6 +318,14 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             nearest = np.rint((centres - length / 2) / hop).astype(np.intp)
             columns.append(scale[np.clip(nearest, 0, len(scale) - 1)])
         return np.concatenate(columns, axis=1)
+
+    def _windows_of(self, clip, number):
+        """Return the statistics of all windows of a clip, a matrix for each length."""
+        clip = np.ascontiguousarray(clip)
+        return tuple(
+            narrowed(self._pool_scale(clip, length), clip.dtype, number)
+            for length in self.window_frames_
+        )
 
     def _hop(self, length):
         return max(1, round(length * (1 - plain(self.overlap))))

@@ -14,13 +14,9 @@ from sklearn.utils.validation import validate_data
 
 from skdeepmir import audio
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import (
-    Interval,
-    StrOptions,
-    _fit_context,
-    check_clip_labels,
-)
+from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._validation import check_clip_labels
 from skdeepmir._warnings import warn_user
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, AudioWarning, DoubtfulAudioWarning

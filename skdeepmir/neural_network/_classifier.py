@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from numbers import Real
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_random_state
 
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context
+from skdeepmir._parameters import Positive, parameter, parameters
+from skdeepmir._sklearn import EpochWatch, _fit_context, parameters_of
 from skdeepmir._threads import limit_threads
-from skdeepmir._training._net_estimator import NetEstimator
-from skdeepmir._training._state import map_arrays
-from skdeepmir.neural_network._targets import Coding
+from skdeepmir._training._engine import Progress, train
+from skdeepmir._training._estimator import NetEstimator
+from skdeepmir._training._gradient import continue_optimizer, map_arrays
+from skdeepmir._validation import check_weights, read_labels
+from skdeepmir.neural_network._codings import ClassCoding
 from skdeepmir.neural_network._thresholds import f1_thresholds
 
-TAG_CONSTRAINTS = {
-    "class_weight": [dict, StrOptions({"balanced"}), None],
-    "pos_weight": ["array-like", Interval(Real, 0, None, closed="neither"), None],
-    "tune_thresholds": ["boolean"],
-}
+
+@parameters
+class TagParameters:
+    """What classifiers and taggers by nets can be told about their targets."""
+
+    class_weight: dict[Any, float] | Literal["balanced"] | None = parameter(
+        """
+        Weights of classes; "balanced" weighs them by their rarity, in tags the presence
+        and absence of each.
+        """,
+        default=None,
+    )
+    pos_weight: Positive | Annotated[Any, "array-like"] | None = parameter(
+        """
+        What a clip with a tag weighs beside one without it: above 1, rare tags are
+        found more often, and probabilities are too large. (Weights are scaled to a mean
+        of 1.) Not together with ``class_weight``.
+        """,
+        default=None,
+        kind="float, array-like of shape (n_tags,) or None",
+    )
+    tune_thresholds: bool = parameter(
+        """
+        Whether to choose for each tag the threshold with the best F-score on validation
+        clips: ``X_val`` and ``y_val``, or ``validation_fraction`` of the clips, which
+        are not trained on then. Rare tags are hardly ever predicted at 0.5.
+        """,
+        default=False,
+    )
 
 
-class NetClassifier(ClassifierMixin, NetEstimator):
-    """A classifier of clips, or a tagger, by a net.
-
-    Subclasses have the parameters of ``TAG_CONSTRAINTS``.
-    """
+class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
+    """A classifier of clips, or a tagger, by a net."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
@@ -103,36 +127,29 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         held out. Pre-training, where there is some, takes place in the first call, on
         its clips.
         """
-        is_first = not hasattr(self, "weights_")
-        if self.class_weight == "balanced":
+        given = parameters_of(self)
+        if given.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' needs all clips at once, which partial_fit "
                 "does not have. Pass the weights: compute_class_weight('balanced', "
                 "classes=classes, y=y)."
             )
-        rows, layout = self._read(X, reset=is_first)
-        if is_first:
-            if classes is None and np.ndim(y) < 2:
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit: all "
-                    "labels there will be."
-                )
-            coding = None if classes is None else Coding.of(y, classes)
-        else:
-            coding = self._coding()
-            if classes is not None and not np.array_equal(
-                coding.classes, np.unique(np.asarray(classes))
-            ):
-                raise ValueError(
-                    f"classes={classes!r} is not what the first call to partial_fit "
-                    f"was given, {coding.classes.tolist()}."
-                )
-        coding, data = self._read_targets(y, rows, layout, sample_weight, coding)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        with limit_threads(self.n_threads):
+        is_first = not hasattr(self, "weights_")
+        feed = self._make_feed() if is_first else self._feed()
+        clips, layout = feed.read(self, X, reset=is_first, dtype=self._dtype())
+        sample_weight = check_weights(sample_weight, layout.n_clips)
+        y_read = self._read_targets(y, layout)
+        coding = self._first_coding(y_read, classes) if is_first else self._coding()
+        if not is_first and classes is not None:
+            _check_same_classes(coding, classes)
+        data = self._label(coding, clips, layout, y_read, sample_weight)
+        seed = self._draw_seed()
+        with limit_threads(given.n_threads):
+            if is_first:
+                feed = feed.learn(data, coding, seed)
             earlier = None if is_first else self.weights_
-            job = self._begin(coding, data, seed, earlier)
-            self._training_state = self._run_once(job, X, y, data)
+            training = self._begin(coding, feed, data, seed, earlier)
+            self._training_state = self._run_once(training, given, X, y, data)
         self._begin_thresholds()
         return self
 
@@ -206,11 +223,11 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _coding(self):
-        return Coding(self._kind, self.classes_, self._tag_dtype)
+    def _read_targets(self, y, layout, name="y"):
+        return read_labels(y, layout.n_clips, self, name)
 
     def _make_coding(self, y, sample_weight):
-        coding = Coding.of(y)
+        coding = ClassCoding.of(y)
         if self.tune_thresholds and coding.kind != "tags":
             raise ValueError(
                 "tune_thresholds=True needs tags, but y has one label a clip. For two "
@@ -218,8 +235,28 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             )
         return coding
 
+    def _first_coding(self, y, classes):
+        """Return the coding of labels that may not all be there yet."""
+        if classes is None and y.ndim < 2:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels "
+                "there will be."
+            )
+        return ClassCoding.of(y, classes)
+
+    def _keep_coding(self, coding):
+        self.classes_ = coding.classes
+        self._kind = coding.kind
+        self._tag_dtype = coding.dtype
+
+    def _coding(self):
+        return ClassCoding(self._kind, self.classes_, self._tag_dtype)
+
     def _weigh(self, coding, targets, sample_weight):
-        return coding.weigh(targets, sample_weight, self.class_weight, self.pos_weight)
+        given = parameters_of(self)
+        return coding.weigh(
+            targets, sample_weight, given.class_weight, given.pos_weight
+        )
 
     def _holds_out(self):
         return self.early_stopping or self.tune_thresholds
@@ -228,40 +265,62 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         vars(self).pop("thresholds_", None)
         self._begin_thresholds()
         if self.tune_thresholds:
-            probabilities = self._coding().probabilities(self._logits_of_read(watched))
+            feed = self._feed()
+            clips = feed.for_prediction(watched.clips)
+            logits = self._logits_of(feed, clips, watched.layout)
+            probabilities = self._coding().probabilities(logits)
             self.thresholds_ = f1_thresholds(watched.targets, probabilities)
 
     def _begin_thresholds(self):
         if self._kind == "tags" and not hasattr(self, "thresholds_"):
             self.thresholds_ = np.full(len(self.classes_), 0.5)
 
-    def _run_once(self, job, X, y, data):
+    def _run_once(self, training, given, X, y, data):
         """Make one more pass; return what the next needs."""
-        import torch
-
-        from skdeepmir._training import _loop
-
-        settings = replace(
-            _loop.Settings.of(self),
-            max_epochs=1,
-            learning_rate_schedule="constant",
-            early_stopping=False,
-        )
-        options = {}
-        kind = (self.optimizer, self.weight_decay > 0)
-        state = getattr(self, "_training_state", None)
+        progress, state = Progress(), getattr(self, "_training_state", None)
         if hasattr(self, "weights_"):
             curve = self.loss_curve_.tolist()
-            settings = replace(settings, max_epochs=len(curve) + 1)
-            options["progress"] = _loop.Progress(len(curve), curve)
+            progress = Progress(len(curve), curve)
+        once = {
+            "max_epochs": progress.n_epochs + 1,
+            "learning_rate_schedule": "constant",
+            "early_stopping": False,
+        }
+        given = SimpleNamespace(**{**vars(given), **once})
+        step = self._step(training, given)
+        kind = (given.optimizer, given.weight_decay > 0)
         if state is not None and state["kind"] == kind:
-            job.generator.set_state(torch.from_numpy(state["generator"].copy()))
-            options["optimizer_state"] = map_arrays(
+            training.generator.set_state(torch.from_numpy(state["generator"].copy()))
+            copies = map_arrays(
                 state["optimizer"], lambda array: torch.from_numpy(array.copy())
             )
-        optimizer_state = self._run(job, X, y, data, settings=settings, **options)
+            continue_optimizer(step.optimizer, copies)
+        batches = training.feed.batches(
+            data, training.generator, given.batch_size, training=True
+        )
+        epochs = EpochWatch(self, 1, X, y)
+        progress = train(
+            step,
+            batches,
+            given,
+            watch=epochs,
+            state=lambda progress: self._as_after(training, progress),
+            progress=progress,
+        )
+        self._keep(training, progress)
+        epochs.finish()
         return {
             "kind": kind,
-            "generator": job.generator.get_state().numpy(),
-            "optimizer": map_arrays(optimizer_state, lambda t: t.cpu().numpy().copy()),
+            "generator": training.generator.get_state().numpy(),
+            "optimizer": map_arrays(
+                step.optimizer.state_dict(), lambda t: t.cpu().numpy().copy()
+            ),
         }
+
+
+def _check_same_classes(coding, classes):
+    if not np.array_equal(coding.classes, np.unique(np.asarray(classes))):
+        raise ValueError(
+            f"classes={classes!r} is not what the first call to partial_fit was given, "
+            f"{coding.classes.tolist()}."
+        )

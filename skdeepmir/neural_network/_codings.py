@@ -1,4 +1,4 @@
-"""Labels and tags into what a net is trained on, and its logits back."""
+"""What targets of clips mean: classes, tags, numbers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logit, softmax
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_array, column_or_1d
 
-from skdeepmir._labels import dense_labels
+from skdeepmir._training._data import LabelledClips
+from skdeepmir._training._gradient import LogisticLoss, MeanSquaredLoss, SoftmaxLoss
+from skdeepmir._validation import classes_of
+from skdeepmir.frames import ClipLayout
 
 
 @dataclass(frozen=True)
-class Coding:
+class ClassCoding:
     """How labels are coded.
 
     Attributes
@@ -43,13 +44,13 @@ class Coding:
         return float(np.log(len(self.classes) if self.kind == "multiclass" else 2))
 
     @classmethod
-    def of(cls, y: Any, classes: Any = None) -> Coding:
+    def of(cls, y: np.ndarray, classes: Any = None) -> ClassCoding:
         """Return the coding that labels need.
 
         Parameters
         ----------
-        y : array-like of shape (n_clips,) or (n_clips, n_tags)
-            Labels, or rows of 0 and 1.
+        y : ndarray of shape (n_clips,) or (n_clips, n_tags)
+            Labels, or rows of 0 and 1, checked.
         classes : array-like, optional
             All labels there are, if y may not hold them all.
 
@@ -58,7 +59,6 @@ class Coding:
         ValueError
             If y holds no labels, or a single one.
         """
-        y = label_array(y)
         if y.ndim == 2:
             numbers = np.arange(y.shape[1])
             if classes is not None and not np.array_equal(classes, numbers):
@@ -67,23 +67,14 @@ class Coding:
                     f"columns; found classes={classes!r}. Leave classes out."
                 )
             return cls("tags", numbers, y.dtype.str)
-        known = np.unique(y if classes is None else np.asarray(classes))
-        if len(known) < 2:
-            raise ValueError(
-                f"y has 1 class, {known[:1].tolist()[0]!r}, in all {len(y)} rows; a "
-                "classifier needs at least 2 classes."
-            )
+        known = classes_of(y, classes)
         return cls("binary" if len(known) == 2 else "multiclass", known, "")
 
-    def fitted(self) -> dict[str, Any]:
-        """Return what an estimator keeps of it."""
-        return {
-            "classes_": self.classes,
-            "_kind": self.kind,
-            "_tag_dtype": self.dtype,
-        }
+    def learn(self, data: LabelledClips) -> ClassCoding:
+        """Return the coding, which has nothing to learn of the clips to train on."""
+        return self
 
-    def check_same(self, earlier: Coding) -> None:
+    def check_same(self, earlier: ClassCoding) -> None:
         """Raise a ``ValueError`` unless a warm start can go on from ``earlier``."""
         if not np.array_equal(self.classes, earlier.classes):
             raise ValueError(
@@ -93,13 +84,12 @@ class Coding:
 
     def make_loss(self) -> Any:
         """Return the loss of a net."""
-        from skdeepmir._training._data import LogisticLoss, SoftmaxLoss
-
         return SoftmaxLoss() if self.kind == "multiclass" else LogisticLoss()
 
-    def encode(self, y: Any, name: str = "y") -> np.ndarray:
+    def encode(
+        self, y: np.ndarray, layout: ClipLayout | None = None, name: str = "y"
+    ) -> np.ndarray:
         """Return targets: numbers of classes, or 0 and 1 of shape (n, n_outputs)."""
-        y = label_array(y)
         if self.kind == "tags":
             if y.ndim != 2 or y.shape[1] != len(self.classes):
                 raise ValueError(
@@ -250,24 +240,19 @@ class ValueCoding:
         return 1.0
 
     @classmethod
-    def of(cls, y: Any, weight: np.ndarray | None = None) -> ValueCoding:
+    def of(cls, y: np.ndarray, weight: np.ndarray | None = None) -> ValueCoding:
         """Return the coding for targets of shape (n_clips,) or (n_clips, n_outputs).
 
         Means and variances are over clips by their ``weight`` (n_clips,).
         """
-        y = _value_array(y, "y")
         values = y.reshape(len(y), -1)
         mean = np.average(values, axis=0, weights=weight)
         variances = np.average(np.square(values - mean), axis=0, weights=weight)
         return cls(mean, float(np.sqrt(variances.mean())) or 1.0, y.ndim)
 
-    def fitted(self) -> dict[str, Any]:
-        """Return what an estimator keeps of it."""
-        return {
-            "target_mean_": self.mean,
-            "target_scale_": self.scale,
-            "_target_ndim": self.ndim,
-        }
+    def learn(self, data: LabelledClips) -> ValueCoding:
+        """Return the coding, which has nothing to learn of the clips to train on."""
+        return self
 
     def check_same(self, earlier: ValueCoding) -> None:
         """Raise a ``ValueError`` unless a warm start can go on from ``earlier``."""
@@ -279,13 +264,12 @@ class ValueCoding:
 
     def make_loss(self) -> Any:
         """Return the loss of a net."""
-        from skdeepmir._training._data import MeanSquaredLoss
-
         return MeanSquaredLoss()
 
-    def encode(self, y: Any, name: str = "y") -> np.ndarray:
+    def encode(
+        self, y: np.ndarray, layout: ClipLayout | None = None, name: str = "y"
+    ) -> np.ndarray:
         """Return targets (n_clips, n_outputs)."""
-        y = _value_array(y, name)
         values = y.reshape(len(y), -1)
         if y.ndim != self.ndim or values.shape[1] != self.n_outputs:
             raise ValueError(
@@ -298,41 +282,3 @@ class ValueCoding:
         """Return values for outputs of a net."""
         values = outputs * self.scale + self.mean
         return values[:, 0] if self.ndim == 1 else values
-
-
-def _value_array(y: Any, name: str) -> np.ndarray:
-    """Return numbers as an array of one or two dimensions."""
-    y = check_array(dense_labels(y), dtype=np.float64, ensure_2d=False, input_name=name)
-    if y.ndim > 2:
-        raise ValueError(
-            f"{name} has shape {y.shape}, expected (n_clips,) or (n_clips, n_outputs)."
-        )
-    return y
-
-
-def label_array(y: Any) -> np.ndarray:
-    """Return labels as a vector, or tags as a matrix."""
-    y = dense_labels(y)
-    if isinstance(y, np.ndarray) and y.ndim == 2 and y.dtype == object:
-        y = np.array(y.tolist())  # numbers as objects
-    kind = type_of_target(y, input_name="y")
-    if kind == "unknown":
-        raise ValueError(
-            "Unknown label type: y holds objects that are no labels, or strings and "
-            "missing values (None). Leave clips without a label out."
-        )
-    check_classification_targets(y)
-    if kind == "multilabel-indicator":
-        y = np.asarray(y)
-        if not np.isin(y, (0, 1)).all():
-            raise ValueError(
-                f"y has two dimensions and holds {np.unique(y).tolist()}; expected 0 "
-                "or 1 for each tag."
-            )
-        return y
-    if kind == "multiclass-multioutput":
-        raise ValueError(
-            "Unknown label type: y has several classes in several columns; expected "
-            "one label a clip, or 0 and 1 for each tag."
-        )
-    return column_or_1d(y, warn=True)

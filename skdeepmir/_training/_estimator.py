@@ -1,0 +1,340 @@
+"""What estimators by nets have in common: ``NetEstimator``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepmir._sklearn import CallbackSupportMixin, EpochWatch, parameters_of
+from skdeepmir._threads import limit_threads
+from skdeepmir._training._data import LabelledClips, tensor_of
+from skdeepmir._training._device import choose_device, torch_dtype
+from skdeepmir._training._engine import Progress, train
+from skdeepmir._training._gradient import GradientStep
+from skdeepmir._training._parameters import DescentParameters, TrainingParameters
+from skdeepmir._validation import check_weights
+from skdeepmir._warnings import warn_user
+
+ALLOWED_LOSS = 10  # times that of guessing, without a warning
+SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained.
+
+    Attributes
+    ----------
+    coding : Coding
+        What targets mean.
+    feed : Feed
+        How clips become batches and logits.
+    net : nn.Module
+        What is trained, in place.
+    generator : torch.Generator
+        All randomness; says on which device.
+    seed : int
+        What the generator began with.
+    """
+
+    coding: Any
+    feed: Any
+    net: Any
+    generator: torch.Generator
+    seed: int
+
+
+class NetEstimator(
+    DescentParameters, TrainingParameters, CallbackSupportMixin, BaseEstimator
+):
+    """An estimator of clips by a net.
+
+    It has three parts: a *coding* says what targets mean, a *feed* how clips become
+    batches and logits, a *net* turns tensors into logits. A subclass makes them, keeps
+    what the first two learned as fitted attributes, and makes them again from these.
+    """
+
+    def _read_targets(self, y, layout, name="y"):
+        """Return targets, checked."""
+        raise NotImplementedError
+
+    def _make_coding(self, y, sample_weight):
+        """Return the coding that checked targets need."""
+        raise NotImplementedError
+
+    def _keep_coding(self, coding):
+        """Keep what a coding learned as fitted attributes."""
+        raise NotImplementedError
+
+    def _coding(self):
+        """Return the coding that was fitted."""
+        raise NotImplementedError
+
+    def _weigh(self, coding, targets, sample_weight):
+        """Return weights of clips, or of each output of each clip, or None."""
+        return sample_weight
+
+    def _make_feed(self):
+        """Return a feed that has not learned yet."""
+        raise NotImplementedError
+
+    def _keep_feed(self, feed):
+        """Keep what a feed learned as fitted attributes."""
+
+    def _feed(self):
+        """Return the feed that was fitted."""
+        return self._make_feed()
+
+    def _make_net(self, feed, n_outputs, generator, initialization):
+        """Return the net; with ``initialization=None`` its weights are not set."""
+        raise NotImplementedError
+
+    def _prepare(self, net, feed, data, generator):
+        """Change the first weights of a net, in place."""
+
+    def _after_step(self, net):
+        """Return what is called after each step, or None."""
+        return None
+
+    def _finish(self, training, batches):
+        """Change the net after ``fit`` trained it on batches, in place."""
+
+    def _holds_out(self):
+        """Whether ``fit`` needs clips that it does not train on."""
+        return self.early_stopping
+
+    def _fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
+        given = parameters_of(self)
+        goes_on = given.warm_start and hasattr(self, "weights_")
+        feed = self._feed() if goes_on else self._make_feed()
+        clips, layout = feed.read(self, X, reset=not goes_on, dtype=self._dtype())
+        sample_weight = check_weights(sample_weight, layout.n_clips)
+        y_read = self._read_targets(y, layout)
+        coding = self._make_coding(y_read, sample_weight)
+        if goes_on:
+            coding.check_same(self._coding())
+            coding = self._coding()
+        data = self._label(coding, clips, layout, y_read, sample_weight)
+        watched = self._read_validation(coding, feed, X_val, y_val)
+        earlier = self.weights_ if goes_on else None
+        checkpoint = self._open_checkpoint(coding, feed, earlier, data, watched)
+        seed, finished = self._draw_seed(), None
+        if checkpoint is not None:
+            seed, finished = checkpoint.keep("seed", seed), checkpoint.finished
+        if watched is None and self._holds_out():
+            data, watched = data.hold_out(given.validation_fraction, seed)
+        with limit_threads(given.n_threads):
+            if not goes_on:
+                coding = coding.learn(data)
+                feed = feed.learn(data, coding, seed)
+            is_new = checkpoint is None or not (finished or checkpoint.state)
+            training = self._begin(coding, feed, data, seed, earlier, is_new=is_new)
+            if finished is None:
+                self._run(training, given, X, y, data, watched, checkpoint)
+            else:
+                self._take(training, given, X, y, finished)
+            self._use_validation(watched)
+        self._warn_of_bad_loss()
+        self._training_state = None
+        if checkpoint is not None and finished is None:
+            checkpoint.complete(self._result(training.net))
+        elif checkpoint is not None:
+            checkpoint.remove()
+        return self
+
+    @property
+    def module_(self):
+        """The net with its fitted weights, in float64, on the processor."""
+        check_is_fitted(self)
+        return self._fitted_net(self._feed())
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "weights_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _dtype(self):
+        return np.float64 if self.precision == "float64" else np.float32
+
+    def _draw_seed(self):
+        return check_random_state(self.random_state).randint(2**31 - 1)
+
+    def _label(self, coding, clips, layout, y, sample_weight, name="y"):
+        targets = coding.encode(y, layout, name)
+        weight = self._weigh(coding, targets, sample_weight)
+        return LabelledClips(clips, layout, targets, weight)
+
+    def _read_validation(self, coding, feed, X_val, y_val):
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be passed together.")
+        if X_val is None:
+            return None
+        clips, layout = feed.read(self, X_val, reset=False, dtype=self._dtype())
+        y_val = self._read_targets(y_val, layout, "y_val")
+        targets = coding.encode(y_val, layout, "y_val")
+        return LabelledClips(clips, layout, targets, None)
+
+    def _use_validation(self, watched):
+        """Learn the last things after training, from validation clips or None."""
+
+    def _open_checkpoint(self, coding, feed, earlier, *data):
+        if self.checkpoint_dir is None:
+            return None
+        from skdeepmir._training._checkpoints import Checkpoint
+
+        learned = None if earlier is None else vars(feed)
+        return Checkpoint(self.checkpoint_dir, self, coding, earlier, learned, *data)
+
+    def _begin(self, coding, feed, data, seed, earlier, *, is_new=True):
+        """Return what is to be trained: a new net, or one with the weights ``earlier``.
+
+        Unless ``is_new``, a checkpoint will set its weights.
+        """
+        generator = torch.Generator(choose_device(self.device)).manual_seed(seed)
+        initialization = self.initialization if is_new else None
+        net = self._make_net(feed, coding.n_outputs, generator, initialization)
+        net = net.to(torch_dtype(self._dtype()))
+        if earlier is not None:
+            self._load_weights(net, earlier)
+        elif is_new:
+            self._prepare(net, feed, data, generator)
+        return Training(coding, feed, net, generator, seed)
+
+    def _load_weights(self, net, weights):
+        found = {name: list(array.shape) for name, array in weights.items()}
+        expected = {n: list(t.shape) for n, t in net.state_dict().items()}
+        if found != expected:
+            raise ValueError(
+                f"The fit before had a net with weights of shapes {found}, but the "
+                f"parameters now ask for {expected}. Set them back, or use "
+                "warm_start=False (a clone, for partial_fit)."
+            )
+        net.load_state_dict({n: tensor_of(w) for n, w in weights.items()})
+
+    def _run(self, training, given, X, y, data, watched, checkpoint):
+        """Train a net to the end, and keep what was learned."""
+        batches, validation = (
+            part
+            and training.feed.batches(
+                part, training.generator, given.batch_size, training=part is data
+            )
+            for part in (data, watched)
+        )
+        epochs = _Epochs(self, given.max_epochs, X, y, checkpoint)
+        progress = train(
+            self._step(training, given),
+            batches,
+            given,
+            watch=epochs,
+            state=lambda progress: self._as_after(training, progress),
+            validation=validation,
+            checkpoint=checkpoint,
+        )
+        self._finish(training, batches)
+        self._keep(training, progress)
+        epochs.finish()
+
+    def _step(self, training, given):
+        return GradientStep(
+            training.net,
+            training.coding.make_loss(),
+            given,
+            training.generator,
+            after=self._after_step(training.net),
+        )
+
+    def _take(self, training, given, X, y, result):
+        """Keep what an earlier call of the same fit ended with."""
+        epochs = EpochWatch(self, given.max_epochs, X, y)
+        training.net.load_state_dict(result["module"])
+        curves = result["loss_curve"], result["validation_scores"]
+        self._keep(training, Progress(result["n_epochs"], *curves))
+        epochs.finish()
+
+    def _keep(self, training, progress):
+        """Keep what was learned."""
+        self.weights_ = {
+            name: tensor.detach().cpu().numpy().copy()
+            for name, tensor in training.net.state_dict().items()
+        }
+        self.loss_curve_ = np.array(progress.loss_curve)
+        self.validation_scores_ = np.array(progress.validation_scores)
+        self.n_iter_ = progress.n_epochs
+        self._mask_seed = training.seed
+        self._keep_coding(training.coding)
+        self._keep_feed(training.feed)
+
+    def _as_after(self, training, progress):
+        """Return the fitted attributes as they are after an epoch."""
+        seen = object.__new__(type(self))
+        vars(seen).update({n: vars(self)[n] for n in SEEN if n in vars(self)})
+        seen._keep(training, progress)
+        return vars(seen)
+
+    def _result(self, net):
+        """Return what a fit ended with as plain values and tensors."""
+        return {
+            "module": net.state_dict(),
+            "n_epochs": self.n_iter_,
+            "loss_curve": self.loss_curve_.tolist(),
+            "validation_scores": self.validation_scores_.tolist(),
+        }
+
+    def _fitted_net(self, feed, generator=None):
+        """Return the net with its fitted weights, in float64."""
+        net = self._make_net(feed, self._coding().n_outputs, generator, None).double()
+        net.load_state_dict({n: tensor_of(w) for n, w in self.weights_.items()})
+        return net.eval()
+
+    def _predictor(self, feed, generator):
+        """Return what gives logits of tensors: the net that predicts."""
+        dtype = torch_dtype(feed.predict_dtype)
+        return self._fitted_net(feed, generator).to(dtype)
+
+    def _logits(self, X, method="logits"):
+        """Return what the net gives for clips (n_clips, n_outputs), in float64."""
+        check_is_fitted(self)
+        feed = self._feed()
+        clips, layout = feed.read(self, X, reset=False, dtype=feed.predict_dtype)
+        return self._logits_of(feed, clips, layout, method)
+
+    def _logits_of(self, feed, clips, layout, method="logits"):
+        generator = torch.Generator()
+        with torch.inference_mode(), limit_threads(self.n_threads):
+            net = self._predictor(feed, generator)
+            return getattr(feed, method)(net, clips, layout)
+
+    def _warn_of_bad_loss(self):
+        loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
+        if loss > ALLOWED_LOSS * guessing:
+            warn_user(
+                f"Training ended with a loss of {loss:.3g}, where guessing has "
+                f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
+                f"(optimizer={self.optimizer!r}), or scale the input, as with "
+                "StandardScaler.",
+                ConvergenceWarning,
+            )
+
+
+class _Epochs(EpochWatch):
+    """Epochs of a net; its checkpoint, if any, is told if a callback stops the fit."""
+
+    def __init__(self, estimator, n_epochs, X, y, checkpoint):
+        super().__init__(estimator, n_epochs, X, y)
+        self.checkpoint = checkpoint
+
+    def end(self, state):
+        stops = super().end(state)
+        if stops and self.checkpoint is not None:
+            self.checkpoint.keep("stopped_by_callback", True)
+        return stops

@@ -1,0 +1,281 @@
+"""The feed of nets that see excerpts of clips, such as convolutional ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skdeepmir._training._data import (
+    Batch,
+    Batches,
+    LabelledClips,
+    scale_of,
+    tensor_of,
+)
+from skdeepmir._validation import validate_frames
+from skdeepmir.frames import ClipLayout
+
+EXCERPTS_AT_ONCE = 4  # in predictions: fast, and little memory
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to excerpts in training.
+
+    Attributes
+    ----------
+    shift_bands : int
+        Most bands that an excerpt is moved up or down; edges are repeated.
+    mask_bands, mask_frames : int
+        Most neighbouring bands and frames that are set to zero.
+    mixup : float
+        Largest share of another excerpt (and its target) that is added in.
+    """
+
+    shift_bands: int = 0
+    mask_bands: int = 0
+    mask_frames: int = 0
+    mixup: float = 0.0
+
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return shifted and masked excerpts (batch, n_frames, n_features)."""
+        batch, n_frames, n_features = x.shape
+        if self.shift_bands:
+            moved = _draw(2 * self.shift_bands + 1, batch, generator) - self.shift_bands
+            bands = torch.arange(n_features, device=x.device) - moved[:, None]
+            bands = bands.clamp(0, n_features - 1)
+            x = x.gather(2, bands[:, None].expand(-1, n_frames, -1))
+        for largest, axis in ((self.mask_bands, 2), (self.mask_frames, 1)):
+            if largest:
+                n = x.shape[axis]
+                width = _draw(min(largest, n) + 1, batch, generator)[:, None]
+                first = _draw(n, batch, generator)[:, None]
+                place = torch.arange(n, device=x.device)
+                masked = (place >= first) & (place < first + width)
+                x = x.masked_fill(masked.unsqueeze(3 - axis), 0)
+        return x
+
+
+def _draw(n: int, size: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.randint(n, (size,), generator=generator, device=generator.device)
+
+
+class Excerpts:
+    """Excerpts of clips: new random ones in each pass of training, else the middle.
+
+    Parameters
+    ----------
+    clips : list of ndarray of shape (n_frames_i, n_features)
+        Clips; shorter ones than an excerpt are repeated.
+    y : Tensor of shape (n_clips,) or (n_clips, n_outputs)
+        Targets.
+    weight : Tensor or None
+        What each loss counts.
+    length : int
+        Frames of an excerpt.
+    mean, scale : ndarray of shape (n_features,)
+        What standardises the features.
+    n_classes : int
+        Classes that are mixed, where ``y`` holds their numbers.
+    augmentation : Augmentation
+        What is done in training.
+    generator : torch.Generator
+        Draws, and says on which device excerpts are.
+    training : bool
+        Whether excerpts are drawn and changed.
+    """
+
+    def __init__(
+        self,
+        clips: list[np.ndarray],
+        y: torch.Tensor,
+        weight: torch.Tensor | None,
+        *,
+        length: int,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        n_classes: int,
+        augmentation: Augmentation,
+        generator: torch.Generator,
+        training: bool,
+    ) -> None:
+        self.inputs, self.targets, self.weight = clips, y, weight
+        self.length, self.mean, self.scale = length, mean, scale
+        self.n_classes, self.augmentation = n_classes, augmentation
+        self.generator, self.training = generator, training
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def batch(self, which: torch.Tensor) -> Batch:
+        """Return an excerpt of each of some clips."""
+        n, device = len(which), which.device
+        where = [0.5] * n
+        if self.training:
+            where = torch.rand(n, generator=self.generator, device=device).tolist()
+        x = np.stack(
+            [
+                excerpt(self.inputs[i], self.length, share)
+                for i, share in zip(which.tolist(), where, strict=True)
+            ]
+        )
+        x = tensor_of((x - self.mean) / self.scale).to(device)
+        y = self.targets.index_select(0, which)
+        weight = None if self.weight is None else self.weight.index_select(0, which)
+        if self.training:
+            x = self.augmentation.apply(x, self.generator)
+            if self.augmentation.mixup:
+                x, y, weight = self._mixed(x, y, weight)
+        return Batch((x, weight), y, weight, n)
+
+    def _mixed(
+        self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Add to each excerpt a share of another of the batch.
+
+        Its target and weight become such that its loss is the same mean of the losses
+        that it would have with either target.
+        """
+        n = len(x)
+        share = torch.rand(n, 1, generator=self.generator, device=x.device).to(x.dtype)
+        share *= self.augmentation.mixup
+        other = torch.randperm(n, generator=self.generator, device=x.device)
+        if y.ndim == 1:
+            y = nn.functional.one_hot(y, self.n_classes).to(x.dtype)
+        x = x + share[:, :, None] * (x[other] - x)
+        if weight is None:
+            return x, y + share * (y[other] - y), None
+        mine = (1 - share) * (weight if weight.ndim == 2 else weight[:, None])
+        others = share * (weight if weight.ndim == 2 else weight[:, None])[other]
+        total = mine + others
+        y = (mine * y + others * y[other]) / total.clamp(min=torch.finfo(x.dtype).tiny)
+        return x, y, total if weight.ndim == 2 else total[:, 0]
+
+
+def excerpt(clip: np.ndarray, length: int, share: float) -> np.ndarray:
+    """Return ``length`` frames of a clip, from the share ``share`` of all places."""
+    if len(clip) < length:
+        clip = np.tile(clip, (-(-length // len(clip)), 1))
+    first = min(int(share * (len(clip) - length + 1)), len(clip) - length)
+    return clip[first : first + length]
+
+
+@dataclass(frozen=True)
+class ExcerptFeed:
+    """The feed of nets that are trained on random excerpts of clips.
+
+    They predict from the mean over all excerpts of a clip.
+
+    Attributes
+    ----------
+    length : int
+        Frames of an excerpt.
+    precision : {"float32", "float64", "bfloat16"}
+        Of training and prediction.
+    augmentation : Augmentation
+        What is done to excerpts in training.
+    n_classes : int
+        Classes that are mixed, where targets are their numbers.
+    mean, scale : ndarray of shape (n_features,)
+        What standardises the features.
+    """
+
+    length: int
+    precision: str
+    augmentation: Augmentation = Augmentation()
+    n_classes: int = 0
+    mean: Any = None
+    scale: Any = None
+
+    @property
+    def predict_dtype(self) -> Any:
+        """In which precision the net predicts."""
+        return np.float64 if self.precision == "float64" else np.float32
+
+    def read(
+        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
+    ) -> tuple[list[np.ndarray], ClipLayout]:
+        """Return the frames of each clip."""
+        return validate_frames(estimator, X, reset=reset, dtype=dtype)
+
+    def learn(self, data: LabelledClips, coding: Any, seed: int) -> ExcerptFeed:
+        """Return the feed with the scale of the frames of these clips."""
+        mean, variance = data.mean_and_variance()
+        return replace(
+            self,
+            n_classes=coding.n_outputs,
+            length=min(int(self.length), max(map(len, data.clips))),
+            mean=mean.astype(self.predict_dtype),
+            scale=scale_of(mean, variance).astype(self.predict_dtype),
+        )
+
+    def batches(
+        self,
+        data: LabelledClips,
+        generator: torch.Generator,
+        batch_size: int | None,
+        *,
+        training: bool,
+    ) -> Batches:
+        """Return batches of one excerpt of each clip."""
+        targets, weight = data.tensors(self.predict_dtype, generator.device)
+        excerpts = Excerpts(
+            data.clips,
+            targets,
+            weight,
+            length=self.length,
+            mean=self.mean,
+            scale=self.scale,
+            n_classes=self.n_classes,
+            augmentation=self.augmentation,
+            generator=generator,
+            training=training,
+        )
+        return Batches(excerpts, batch_size, generator, training=training)
+
+    def for_prediction(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        """Return clips as they are: training and prediction are in one precision."""
+        return clips
+
+    def logits(
+        self, net: Any, clips: list[np.ndarray], layout: ClipLayout
+    ) -> np.ndarray:
+        """Return the mean logits of the excerpts of each clip."""
+        return np.array([p.mean(axis=0) for p in self.all_logits(net, clips, layout)])
+
+    def all_logits(
+        self, net: Any, clips: list[np.ndarray], layout: ClipLayout
+    ) -> list[np.ndarray]:
+        """Return the logits of all excerpts of each clip, (n_excerpts_i, n_outputs)."""
+        return [self._of_clip(net, clip) for clip in clips]
+
+    def autocast(self, device_type: str = "cpu") -> torch.autocast:
+        """Return the context in which nets compute where training did not set one."""
+        is_half = self.precision == "bfloat16"
+        return torch.autocast(device_type, torch.bfloat16, is_half)
+
+    def _of_clip(self, net: Any, clip: np.ndarray) -> np.ndarray:
+        if len(clip) < self.length:
+            clip = excerpt(clip, self.length, 0)
+        last = len(clip) - self.length
+        starts = [*range(0, last, max(1, self.length // 2)), last]
+        # One array for all: what is kept between large temporaries holds their memory.
+        logits = np.empty((len(starts), net.n_outputs))
+        for k in range(0, len(starts), EXCERPTS_AT_ONCE):
+            part = np.stack(
+                [clip[s : s + self.length] for s in starts[k : k + EXCERPTS_AT_ONCE]]
+            )
+            with np.errstate(over="ignore"):  # noticed below
+                inputs = tensor_of((part - self.mean) / self.scale)
+            with self.autocast():
+                logits[k : k + len(part)] = net(inputs).double().numpy()
+        if not np.isfinite(logits).all():
+            raise ValueError(
+                f"X has values up to {np.abs(clip).max():.3g}, of which the net makes "
+                "numbers that are not finite. Scale X as it was for fit."
+            )
+        return logits

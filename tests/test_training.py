@@ -9,7 +9,7 @@ import pytest
 import skorch.callbacks
 import torch
 from joblib import parallel_config
-from skdeepmir._training._optimizers import NesterovSGD, nesterov_momentum
+from skdeepmir._training._gradient import NesterovSGD, nesterov_momentum
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline

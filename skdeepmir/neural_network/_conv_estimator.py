@@ -163,7 +163,7 @@ class ConvEstimator(ExcerptEstimator):
         excerpts.augmentation = Augmentation()  # as in prediction
         again = Batches(excerpts, self.batch_size, generator, training=True)
         with training.feed.autocast(generator.device.type):
-            training.net.renew_statistics(again)
+            training.net.renew_statistics(batch.inputs for batch in again)
 
     def _predictor(self, feed, generator):
         net = self._fitted_net(feed, generator).folded()

@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from skdeepmir._training._data import LabelledClips
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
@@ -19,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from skdeepmir import DBNFeatureLearner, DropoutMLPClassifier
+from skdeepmir._training._data import LabelledClips
 from skdeepmir.frames import ClipLayout
 
 

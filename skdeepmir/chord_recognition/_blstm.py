@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from skdeepmir import decoding
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context, parameters_of
 from skdeepmir._threads import limit_threads
-from skdeepmir._training._device import torch_dtype
+from skdeepmir._training._data import torch_dtype
 from skdeepmir._training._labelled import scale_of, standardized
 from skdeepmir._training._net_estimator import NetEstimator
 from skdeepmir._training._parameters import TRAINING_CONSTRAINTS, check_sizes

@@ -205,8 +205,8 @@ class DenoisingAutoencoder(nn.Module):
         return ACTIVATIONS[self.activation](self.encoder(x))
 
     def _corrupt(self, x: torch.Tensor) -> torch.Tensor:
-        if self.corruption_kind == "masking":  # undo dropout's scaling
-            return self.mask(x) * (1 - self.corruption)
+        if self.corruption_kind == "masking":  # undo dropout's scaling, in its steps
+            return self.mask(x) * (1 - round(65536 * self.corruption) / 65536)
         if self.corruption_kind == "gaussian":
             return x + self.corruption * torch.empty_like(x).normal_(
                 generator=self.generator

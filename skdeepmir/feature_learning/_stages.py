@@ -1,0 +1,312 @@
+"""The stages of one fit: layer upon layer, all layers together, and with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from skdeepmir._training._data import Batch, LabelledClips, choose_device, standardized
+from skdeepmir._training._engine import Progress, train
+from skdeepmir.feature_learning._autoencoder import Restoring
+from skdeepmir.feature_learning._dbm import (
+    DeepBoltzmannMachine,
+    JointTraining,
+    UnrolledMachine,
+    copies_of,
+)
+from skdeepmir.feature_learning._finetuning import LabelStep, layers_of
+from skdeepmir.feature_learning._frame_batches import FrameBatches, draw_frames
+from skdeepmir.feature_learning._rbm import RBM, BeliefNet, ContrastiveDivergence
+from skdeepmir.feature_learning._schedule import Schedule
+from skdeepmir.feature_learning._steps import Stage, set_state, state_of
+
+PROBES = 500  # frames on which training is watched
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a fit has learned so far.
+
+    Attributes
+    ----------
+    scaler, mean, scale : object
+        What standardises the input.
+    classes : ndarray or None
+        Labels, where there are some.
+    n_passes : int
+        Calls of ``partial_fit``.
+    errors, gaps : list of list of float
+        Curves of the layers, and of all layers together.
+    net : BeliefNet, DeepBoltzmannMachine or UnrolledMachine
+        The net.
+    loss_curve, validation_scores : list of float
+        Of fine-tuning.
+    """
+
+    scaler: Any
+    mean: np.ndarray
+    scale: np.ndarray
+    classes: Any
+    n_passes: int
+    errors: list[list[float]]
+    gaps: list[list[float]]
+    net: Any = None
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+
+
+class Stages:
+    """What runs the stages of a fit, and knows what they learned.
+
+    Parameters
+    ----------
+    given : SimpleNamespace
+        Parameters of the learner.
+    schedule : Schedule
+        What they mean for each layer.
+    learned : Learned
+        What there is before the first.
+    seed : int
+        Of all random numbers, with the number of the pass.
+    n_clips : int
+        Clips of the fit.
+    watch : EpochWatch
+        Is told of epochs.
+    state : callable
+        Returns the fitted attributes for parameters and a ``Learned``.
+    checkpoint : Checkpoint, optional
+        What to go on from. It keeps what the stages before ended with.
+    """
+
+    def __init__(
+        self,
+        given: Any,
+        schedule: Schedule,
+        learned: Learned,
+        seed: int,
+        n_clips: int,
+        watch: Any,
+        state: Callable[[Any, Learned], dict[str, Any]],
+        checkpoint: Any = None,
+    ) -> None:
+        self.given, self.schedule, self.learned = given, schedule, learned
+        self.watch, self.state, self.checkpoint = watch, state, checkpoint
+        self.device = choose_device(given.device)
+        self.rng = np.random.Generator(np.random.SFC64([seed, learned.n_passes]))
+        self.rng.permutation(n_clips)  # decides nothing: seeds give what they gave
+        self.n_begun, self.ended = 0, []
+        if checkpoint is not None:
+            finished = checkpoint.finished
+            self.ended = (
+                finished["stages"] if finished else checkpoint.keep("stages", [])
+            )
+
+    def learn_layers(
+        self, data: LabelledClips, held_out: Any, earlier: BeliefNet | None = None
+    ) -> None:
+        """Train layer upon layer, from those of an earlier pass if there was one."""
+        net, given = BeliefNet([]), self.given
+        kind = Restoring if given.pretraining == "denoising_autoencoder" else None
+        for layer, rates in enumerate(self.schedule.rates):
+            batches, probes = self._frames(net, data, held_out)
+            if earlier is None:
+                machine = self._first_machine(layer, probes[0])
+            else:
+                machine = earlier.machines[layer]
+            stage = Stage(f"layer {layer}", rates, given.momentum, *probes, self.rng)
+            step = (kind or ContrastiveDivergence)(
+                machine, stage, given, self._seeded()
+            )
+            below = net.machines
+
+            def so_far(step=step, below=below):
+                return BeliefNet([*below, step.model])
+
+            self._pretrain(step, batches, layer, so_far)
+            net = self.learned.net
+
+    def learn_together(
+        self, data: LabelledClips, held_out: Any, machine: Any = None
+    ) -> None:
+        """Train all layers as a deep Boltzmann machine, or go on with one."""
+        if machine is None:
+            machines, n_steps = self.learned.net.machines, self.given.mean_field_steps
+            machine = DeepBoltzmannMachine.compose(machines, n_steps)
+        generator = self._seeded()
+        batches, probes = self._frames(BeliefNet([]), data, held_out)
+        rates = self.schedule.joint_rates
+        stage = Stage("all layers together", rates, 0.0, *probes, self.rng)
+        step = JointTraining(machine, stage, self.given, generator)
+        self._pretrain(step, batches, -1, lambda: step.model)
+
+    def learn_labels(self, data: LabelledClips, watched: LabelledClips | None) -> None:
+        """Train the net to tell labels from frames."""
+        given, net = self.given, self.learned.net
+        if isinstance(net, DeepBoltzmannMachine):
+            net = UnrolledMachine.of(net)
+        batches, validation = (
+            part
+            and FrameBatches(
+                _matrices(part),
+                lambda rows: np.hstack(net.inputs(self.prepare(rows))),
+                given.batch_size,
+                rng,
+                self.device,
+                _targets_of_frames(part),
+            )
+            for part, rng in ((data, self.rng), (watched, None))
+        )
+        settings = self._settings(given.finetune_epochs)
+        n_outputs = len(self.learned.classes)
+        step = LabelStep(
+            net, n_outputs, data.targets.ndim == 2, settings, self.rng, self.device
+        )
+
+        def after(progress: Progress) -> Learned:
+            return replace(
+                self.learned,
+                net=layers_of(step.module, net),
+                loss_curve=progress.loss_curve,
+                validation_scores=progress.validation_scores,
+            )
+
+        self._run(step, batches, settings, validation, after)
+
+    def _pretrain(
+        self, step: Any, batches: FrameBatches, place: int, net: Callable[[], Any]
+    ) -> None:
+        """Run a stage without labels; its curves have a place among those of all."""
+        held_out, before = step.stage.held_out, self.learned
+
+        def after(progress: Progress) -> Learned:
+            return replace(
+                before,
+                net=net(),
+                errors=_continued(before.errors, place, progress.loss_curve),
+                gaps=_continued(before.gaps, place, step.gaps),
+            )
+
+        validation = None
+        if held_out is not None:
+            frames = torch.from_numpy(held_out)
+            validation = [Batch((frames,), frames, None, len(frames))]
+        settings = self._settings(len(step.stage.rates))
+        self._run(step, batches, settings, validation, after)
+
+    def _run(
+        self,
+        step: Any,
+        batches: FrameBatches,
+        settings: Any,
+        validation: Any,
+        after: Callable[[Progress], Learned],
+    ) -> None:
+        """Run the next stage, or take what it ended with in a fit that was killed."""
+        number = self.n_begun
+        self.n_begun += 1
+        if number < len(self.ended):
+            end = self.ended[number]
+            step.module.load_state_dict(end["module"])
+            set_state(self.rng, end["rng"])
+            step.gaps, progress = end["gaps"], Progress(**end["progress"])
+        else:
+            progress = Progress()
+            if settings.max_epochs:
+                progress = train(
+                    step,
+                    batches,
+                    settings,
+                    watch=self.watch,
+                    state=lambda progress: self.state(self.given, after(progress)),
+                    validation=validation,
+                    checkpoint=self.checkpoint,
+                    stage=number,
+                )
+            self.ended.append(
+                {
+                    "module": step.module.state_dict(),
+                    "rng": state_of(self.rng),
+                    "gaps": step.gaps,
+                    "progress": vars(progress),
+                }
+            )
+        self.learned = after(progress)
+
+    def prepare(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the first layer sees of frames, float32."""
+        if self.given.visible == "gaussian":
+            mean, scale = self.learned.mean, self.learned.scale
+            rows = standardized(rows, mean, scale, rows.dtype)
+        return rows.astype(np.float32, copy=False)
+
+    def _settings(self, n_epochs: int) -> SimpleNamespace:
+        """Return what the engine reads of the parameters."""
+        changed = {
+            "max_epochs": n_epochs,
+            "learning_rate_schedule": "constant",
+            "gradient_clipping": None,
+            "precision": "float32",
+        }
+        return SimpleNamespace(**{**vars(self.given), **changed})
+
+    def _frames(
+        self, below: BeliefNet, data: LabelledClips, held_out: LabelledClips | None
+    ) -> tuple[FrameBatches, list[Any]]:
+        """Return batches, and frames to watch, as layers below pass them on."""
+
+        def prepare(rows: np.ndarray) -> np.ndarray:
+            return below.top(self.prepare(rows))
+
+        probes = [
+            part and prepare(draw_frames(_matrices(part), PROBES, self.rng))
+            for part in (data, held_out)
+        ]
+        size, rng = self.given.batch_size, self.rng
+        return FrameBatches(_matrices(data), prepare, size, rng, self.device), probes
+
+    def _first_machine(self, layer: int, inputs: np.ndarray) -> RBM:
+        pretraining, sizes = self.given.pretraining, self.schedule.sizes
+        n_inputs = inputs.shape[1]
+        kind = "binary" if layer else self.given.visible
+        # A layer that is not pre-trained must pass differences on from the start, and
+        # so must one whose gradients come from its own errors.
+        scale = 0.01 if pretraining in ("rbm", "dbm") else n_inputs**-0.5
+        copies = copies_of(layer, len(sizes)) if pretraining == "dbm" else (1, 1)
+        machine = RBM.initial(n_inputs, sizes[layer], kind, scale, self.rng, copies)
+        if kind == "binary":
+            frequency = np.clip(inputs.mean(axis=0), 0.01, 0.99)
+            machine.visible_bias[:] = np.log(frequency / (1 - frequency))
+        return machine
+
+    def _seeded(self) -> torch.Generator:
+        seed = int(self.rng.integers(2**31))
+        return torch.Generator(self.device).manual_seed(seed)
+
+
+def _matrices(data: LabelledClips) -> list[np.ndarray]:
+    """Return the frames of each clip, or the one matrix of rows."""
+    return data.clips if isinstance(data.clips, list) else [data.clips]
+
+
+def _targets_of_frames(data: LabelledClips) -> list[np.ndarray]:
+    """Return the target of each frame, for each matrix."""
+    if not isinstance(data.clips, list):
+        return [data.targets]
+    return [
+        np.broadcast_to(target, (len(clip), *target.shape))
+        for clip, target in zip(data.clips, data.targets, strict=True)
+    ]
+
+
+def _continued(
+    curves: list[list[float]], place: int, values: list[float]
+) -> list[list[float]]:
+    """Return curves of which one goes on."""
+    curves = list(curves)
+    curves[place] = [*curves[place], *values]
+    return curves

@@ -21,7 +21,7 @@ from skdeepmir.persistence import MANIFEST, SEAL, load, save
 
 
 class Payload:
-    """What a pickle runs."""
+    """An object that runs a command when it is unpickled."""
 
     def __reduce__(self):
         return os.system, ("echo this must never be seen",)
@@ -57,7 +57,7 @@ def forged(members, **options):
 
 
 def hostile_models(data):
-    """Yield (name, file): a model with a payload in each place that there is."""
+    """Yield (name, file): a model with a payload in each possible place."""
     members = members_of(io.BytesIO(data))
     for name in members:
         for kind, content in payloads().items():

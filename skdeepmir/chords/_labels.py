@@ -11,7 +11,7 @@ import numpy as np
 from mir_eval.chord import CHORD_RE, InvalidChordException
 from mir_eval.chord import encode as mir_eval_encode
 
-#: No chord sounds.
+#: No chord is played.
 NO_CHORD = "N"
 #: Unknown, or outside the vocabulary: left out of training and of scores.
 UNSCORED = "X"

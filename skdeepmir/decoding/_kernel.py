@@ -34,7 +34,8 @@ _COMPILE: dict[str, Any] = {
 def forward(scores, transition):
     """Overwrite scores with those of the best paths; return the first blocked frame."""
     # scores: (n_frames, n_states), with the initial ones added to the first frame.
-    # transition: (n_states, n_states), [i, j] from i to j. -1 stands for no such frame.
+    # transition: (n_states, n_states), [i, j] from i to j.
+    # Returns -1 if some state can be reached in each frame.
     n_frames, n_states = scores.shape
     reached = np.zeros(n_states, scores.dtype)
     top = scores.dtype.type(0)
@@ -67,9 +68,9 @@ def backward(scores, origins, path):
 @njit(**_COMPILE)
 def forward_shared(scores, stay, leave, enter, highest):
     """Do as :func:`forward` where a switch from i to j scores leave[i] + enter[j]."""
-    # All states but itself then have the same best state to come from, so that a frame
-    # takes n_states steps. Excluding a switch from a state to itself matters only where
-    # it would score more than staying.
+    # The best state to switch from is then the same for all others, so that a frame
+    # takes n_states steps. That a state can't switch to itself matters only where that
+    # would score more than staying.
     # stay, leave, enter: (n_states,). highest: (n_frames,), filled with the log score
     # of the best state to leave.
     n_frames, n_states = scores.shape

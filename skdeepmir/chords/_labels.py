@@ -231,4 +231,4 @@ def map_labels(
     """
     found = label_list(labels)
     values = {label: function(label) for label in dict.fromkeys(found)}
-    return np.fromiter((values[label] for label in found), dtype, len(found))
+    return np.fromiter(map(values.__getitem__, found), dtype, len(found))

@@ -154,13 +154,11 @@ class EpochWatch:
         self.data = {"estimator": estimator, "X": X, "y": y}
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
         self.context.call_on_fit_task_begin(**self.data)
-        bar = progress(
-            range(n_epochs + 1),
-            total=n_epochs,
-            label="Training",
-            unit="epochs",
-            verbose=estimator.verbose,
-        )
+        bar = range(n_epochs + 1)
+        if estimator.verbose:
+            bar = progress(
+                bar, total=n_epochs, label="Training", unit="epochs", verbose=True
+            )
         self.ticks = iter(bar)
         next(self.ticks)
 

@@ -5,6 +5,7 @@ scikit-learn says what is wrong with an input; these say in which clip or row.
 
 from __future__ import annotations
 
+import multiprocessing
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,8 @@ def validate_clips(
     layout : ClipLayout
         What puts them back into clips.
     """
-    leave_with_parent()
+    if multiprocessing.parent_process() is not None:
+        leave_with_parent()
     name = type(estimator).__name__
     expected: dict[str, Any] = {"owner": name, "check_finite": False}
     if not reset:

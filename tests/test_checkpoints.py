@@ -10,7 +10,7 @@ from sklearn.base import clone
 from small_nets import Stop, assert_same_weights, net, problem
 
 from skdeepmir._sklearn import EpochWatch
-from skdeepmir._training import _loop
+from skdeepmir._training import _estimator
 
 SETTINGS = [
     {},
@@ -33,14 +33,14 @@ def assert_same_fit(a, b):
 def trained(monkeypatch):
     """Return a list with an item for each training that begins."""
     begun = []
-    train = _loop.train
+    train = _estimator.train
 
     def counting(*args, **options):
         if "checkpoint" in options:  # no pre-training
             begun.append(options["checkpoint"] and options["checkpoint"].state)
         return train(*args, **options)
 
-    monkeypatch.setattr(_loop, "train", counting)
+    monkeypatch.setattr(_estimator, "train", counting)
     return begun
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skdeepmir import ConvRegressor, ConvTagger, DropoutMLPClassifier
-from skdeepmir._training._data import Augmentation, Excerpts, excerpt
+from skdeepmir._training._excerpts import Augmentation, Excerpts, excerpt
 from skdeepmir.nets import BatchNorm, ConvNet, LocalContrastNorm, Pool
 from skdeepmir.neural_network._thresholds import f1_thresholds
 
@@ -146,7 +146,7 @@ def test_even_contrast_windows_are_refused():
 def test_folded_nets_give_the_same_logits(filters):
     net = ConvNet(20, 3, (8, 6), filters=filters, activation="maxout").double()
     x = maps(16, 40, 20)
-    net.renew_statistics([(x, (None, None))])
+    net.renew_statistics([(x, None)])
     norms = sum(isinstance(m, BatchNorm) for m in net.folded().modules())
     assert norms == (1 if filters == "musical" else 0)
     torch.testing.assert_close(net.folded()(x), net(x))
@@ -156,8 +156,7 @@ def test_rows_of_weight_2_count_twice_in_batch_norm():
     x, weight = maps(6, 4, 5, 3), torch.tensor([0, 1, 2, 1, 0, 3], dtype=torch.double)
     copied = x.repeat_interleave(weight.long(), 0)
     norms = [BatchNorm(4).double() for _ in range(2)]
-    norms[0].row_weight = weight
-    found, expected = norms[0](x), norms[1](copied)
+    found, expected = norms[0](x, weight), norms[1](copied)
     torch.testing.assert_close(found[[1, 2, 3, 5]], expected[[0, 1, 3, 4]])
     for name, value in norms[1].state_dict().items():
         if name != "num_batches_tracked":
@@ -173,8 +172,7 @@ def test_batches_without_weight_change_no_statistics():
     norm = BatchNorm(4).double()
     norm(maps(6, 4, 5, 3))
     before = [norm.running_mean.clone(), norm.running_var.clone()]
-    norm.row_weight = torch.zeros(2, dtype=torch.double)
-    out = norm(maps(2, 4, 5, 3))
+    out = norm(maps(2, 4, 5, 3), torch.zeros(2, dtype=torch.double))
     torch.testing.assert_close([norm.running_mean, norm.running_var], before)
     torch.testing.assert_close(out, norm.eval()(maps(2, 4, 5, 3)))
     clips, y = clips_and_labels(33)
@@ -314,7 +312,7 @@ def test_mixup_mixes_excerpts_and_targets_alike():
         generator=seeded(),
         training=True,
     )
-    x, (y, _) = data.batch(torch.arange(n))
+    (x, _), y, *_ = data.batch(torch.arange(n))
     torch.testing.assert_close(y.sum(1), torch.ones(n))
     torch.testing.assert_close(y @ torch.arange(n, dtype=torch.float32), x[:, 0, 0])
     own = y.diagonal()
@@ -323,7 +321,7 @@ def test_mixup_mixes_excerpts_and_targets_alike():
 
 
 def test_mixed_excerpts_have_the_mean_of_both_losses():
-    from skdeepmir._training._data import LogisticLoss
+    from skdeepmir._training._gradient import LogisticLoss
 
     n = 8
     clips = [np.full((4, 2), float(i), dtype=np.float32) for i in range(n)]
@@ -342,9 +340,9 @@ def test_mixed_excerpts_have_the_mean_of_both_losses():
         generator=seeded(),
         training=True,
     )
-    x, target = data.batch(torch.arange(n))
+    (x, _), *target, _ = data.batch(torch.arange(n))
     logits = maps(n, 3)
-    found = LogisticLoss()(logits, target)
+    found = LogisticLoss()(logits, *target)
     generator = seeded()
     torch.rand(n, generator=generator)  # of excerpts
     share = torch.rand(n, 1, generator=generator).double() * 0.5

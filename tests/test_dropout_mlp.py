@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from skdeepmir._training._labelled import LabelledClips
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
@@ -19,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from skdeepmir import DBNFeatureLearner, DropoutMLPClassifier
+from skdeepmir._training._data import LabelledClips
 from skdeepmir.frames import ClipLayout
 
 
@@ -217,10 +217,10 @@ def test_the_held_out_fraction_is_of_clips_and_in_proportion():
     for seed in range(2):
         rest, held_out = clips.hold_out(0.2, seed)
         np.testing.assert_array_equal(np.bincount(held_out.targets), [12, 6, 2])
-        assert set(rest.rows[:, 0]).isdisjoint(held_out.rows[:, 0])
-        assert len(rest.rows) + len(held_out.rows) == len(rows)
+        assert set(rest.clips[:, 0]).isdisjoint(held_out.clips[:, 0])
+        assert len(rest.clips) + len(held_out.clips) == len(rows)
         np.testing.assert_array_equal(rest.weight, 1.0 + rest.targets)
-        drawn.append(set(held_out.rows[:, 0]))
+        drawn.append(set(held_out.clips[:, 0]))
     assert drawn[0] != drawn[1]
     with pytest.raises(ValueError, match=r"validation_fraction=0.9 of 3 clips"):
         net(early_stopping=True, validation_fraction=0.9).fit(np.eye(3), [0, 1, 1])

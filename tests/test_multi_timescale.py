@@ -129,7 +129,7 @@ def test_batches_hold_the_windows_of_their_clips():
     stacked = stack_windows(clips, np.zeros((2, 2)), np.ones((2, 2)), torch.float64)
     data = WindowedClips(stacked, torch.arange(4), torch.arange(4.0))
     rows = torch.tensor([2, 0, 2])
-    batch, (y, weight) = data.batch(rows)
+    (batch,), y, weight, _ = data.batch(rows)
     assert len(data) == 4 and len(batch) == 3
     assert y.tolist() == weight.tolist() == [2, 0, 2]
     for s in range(2):

@@ -162,7 +162,7 @@ class _Net(skorch.NeuralNet):
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
         """Return the module's outputs."""
-        return self.module_(*x)
+        return self.module_(x)
 
     def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the loss of outputs for ``(targets, weights)``."""
@@ -191,7 +191,7 @@ class _Dataset(skorch.dataset.Dataset):
 
 
 def _as_pair(batch: Batch) -> tuple[Any, tuple[torch.Tensor, torch.Tensor | None]]:
-    return batch.inputs, (batch.targets, batch.weight)
+    return batch.inputs[0], (batch.targets, batch.weight)
 
 
 def _check(given: Any, validation: Any) -> None:

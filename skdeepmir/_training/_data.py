@@ -46,6 +46,30 @@ def tensor_of(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.require(array, requirements="CWE"))
 
 
+def choose_device(name: str) -> str:
+    """Return the torch device that a ``device`` parameter means."""
+    if name == "cpu":
+        return name
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "auto":
+        return "cpu"
+    raise ValueError(
+        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
+        "install torch for your GPU."
+    )
+
+
+def dtype_of(precision: str) -> Any:
+    """Return the dtype of arrays for a ``precision``."""
+    return np.float64 if precision == "float64" else np.float32
+
+
+def torch_dtype(dtype: Any) -> Any:
+    """Return torch's name for a dtype of NumPy."""
+    return getattr(torch, np.dtype(dtype).name)
+
+
 @dataclass(frozen=True)
 class LabelledClips:
     """Clips with a target and a weight for each.
@@ -87,10 +111,13 @@ class LabelledClips:
 
     def mean_and_variance(self) -> tuple[np.ndarray, np.ndarray]:
         """Return these of each feature; a frame counts what its clip counts."""
-        pairs = list(zip(self.clip_weight, self.clips, strict=True))
-        n = sum(w * len(clip) for w, clip in pairs)
-        mean = sum(w * clip.sum(axis=0, dtype=np.float64) for w, clip in pairs) / n
-        squares = sum(w * np.square(clip - mean).sum(axis=0) for w, clip in pairs)
+        weights, n, total, squares = self.clip_weight, 0, 0, 0
+        for weight, clip in zip(weights, self.clips, strict=True):
+            n += weight * len(clip)
+            total += weight * clip.sum(axis=0, dtype=np.float64)
+        mean = total / n
+        for weight, clip in zip(weights, self.clips, strict=True):
+            squares += weight * np.square(clip - mean).sum(axis=0)
         return mean, squares / n
 
     def hold_out(

@@ -159,8 +159,11 @@ def train(
         stop = _judge(score, progress, given, stops_early)
         if listeners:
             stop |= listeners.end_epoch()
-        progress.stopped = watch.end(lambda: state(progress)) or stop
+        is_stopped = watch.end(lambda: state(progress))
+        progress.stopped = is_stopped or stop
         if checkpoint is not None:
+            if is_stopped:
+                checkpoint.keep("stopped_by_callback", True)
             checkpoint.save(
                 {
                     "stage": stage,
@@ -191,9 +194,10 @@ def _mean_loss(
 
 def weighted_mean(steps: list[tuple[torch.Tensor, int]]) -> float:
     """Return the mean of losses of batches of so many."""
-    losses = torch.stack([loss for loss, _ in steps]).double()
-    sizes = losses.new_tensor([size for _, size in steps])
-    return float((losses * sizes).sum() / sizes.sum())
+    losses, sizes = zip(*steps, strict=True)
+    stacked = torch.stack(losses).double()
+    counts = stacked.new_tensor(sizes)
+    return float((stacked * counts).sum() / counts.sum())
 
 
 def _judge(score: float, progress: Progress, given: Any, stops_early: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._sklearn import CallbackSupportMixin, EpochWatch, parameters_of
 from skdeepmir._threads import limit_threads
-from skdeepmir._training._data import LabelledClips, tensor_of
-from skdeepmir._training._device import choose_device, torch_dtype
+from skdeepmir._training._data import (
+    LabelledClips,
+    choose_device,
+    tensor_of,
+    torch_dtype,
+)
 from skdeepmir._training._engine import Progress, train
 from skdeepmir._training._gradient import GradientStep
 from skdeepmir._training._parameters import DescentParameters, TrainingParameters
@@ -77,70 +82,74 @@ class NetEstimator(
         """Return the coding that was fitted."""
         raise NotImplementedError
 
-    def _weigh(self, coding, targets, sample_weight):
+    def _weigh(self, given, coding, targets, sample_weight):
         """Return weights of clips, or of each output of each clip, or None."""
         return sample_weight
 
-    def _make_feed(self):
-        """Return a feed that has not learned yet."""
+    def _make_feed(self, given):
+        """Return a feed that has not learned yet, by the parameters ``given``."""
         raise NotImplementedError
 
     def _keep_feed(self, feed):
         """Keep what a feed learned as fitted attributes."""
 
-    def _feed(self):
+    def _feed(self, given):
         """Return the feed that was fitted."""
-        return self._make_feed()
+        return self._make_feed(given)
 
-    def _make_net(self, feed, n_outputs, generator, initialization):
+    def _make_net(self, given, feed, n_outputs, generator, initialization):
         """Return the net; with ``initialization=None`` its weights are not set."""
         raise NotImplementedError
 
-    def _prepare(self, net, feed, data, generator):
+    def _prepare(self, given, net, feed, data, generator):
         """Change the first weights of a net, in place."""
 
-    def _after_step(self, net):
+    def _after_step(self, given, net):
         """Return what is called after each step, or None."""
         return None
 
-    def _finish(self, training, batches):
+    def _finish(self, given, training, batches):
         """Change the net after ``fit`` trained it on batches, in place."""
 
-    def _holds_out(self):
+    def _holds_out(self, given):
         """Whether ``fit`` needs clips that it does not train on."""
-        return self.early_stopping
+        return given.early_stopping
 
     def _fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
         given = parameters_of(self)
         goes_on = given.warm_start and hasattr(self, "weights_")
-        feed = self._feed() if goes_on else self._make_feed()
-        clips, layout = feed.read(self, X, reset=not goes_on, dtype=self._dtype())
+        feed = self._feed(given) if goes_on else self._make_feed(given)
+        clips, layout = feed.read(self, X, reset=not goes_on, dtype=feed.dtype)
         sample_weight = check_weights(sample_weight, layout.n_clips)
         y_read = self._read_targets(y, layout)
         coding = self._make_coding(y_read, sample_weight)
         if goes_on:
             coding.check_same(self._coding())
             coding = self._coding()
-        data = self._label(coding, clips, layout, y_read, sample_weight)
-        watched = self._read_validation(coding, feed, X_val, y_val)
+        data = self._label(given, coding, clips, layout, y_read, sample_weight)
+        watched = None
+        if X_val is not None or y_val is not None:
+            watched = self._read_validation(coding, feed, X_val, y_val)
         earlier = self.weights_ if goes_on else None
-        checkpoint = self._open_checkpoint(coding, feed, earlier, data, watched)
-        seed, finished = self._draw_seed(), None
-        if checkpoint is not None:
+        seed, checkpoint, finished = self._draw_seed(), None, None
+        if given.checkpoint_dir is not None:
+            checkpoint = self._open_checkpoint(coding, feed, earlier, data, watched)
             seed, finished = checkpoint.keep("seed", seed), checkpoint.finished
-        if watched is None and self._holds_out():
+        if watched is None and self._holds_out(given):
             data, watched = data.hold_out(given.validation_fraction, seed)
         with limit_threads(given.n_threads):
             if not goes_on:
                 coding = coding.learn(data)
                 feed = feed.learn(data, coding, seed)
             is_new = checkpoint is None or not (finished or checkpoint.state)
-            training = self._begin(coding, feed, data, seed, earlier, is_new=is_new)
+            training = self._begin(
+                given, coding, feed, data, seed, earlier, is_new=is_new
+            )
             if finished is None:
                 self._run(training, given, X, y, data, watched, checkpoint)
             else:
                 self._take(training, given, X, y, finished)
-            self._use_validation(watched)
+            self._use_validation(given, watched)
         self._warn_of_bad_loss()
         self._training_state = None
         if checkpoint is not None and finished is None:
@@ -153,7 +162,8 @@ class NetEstimator(
     def module_(self):
         """The net with its fitted weights, in float64, on the processor."""
         check_is_fitted(self)
-        return self._fitted_net(self._feed())
+        given = parameters_of(self)
+        return self._fitted_net(given, self._feed(given))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "weights_")
@@ -163,51 +173,44 @@ class NetEstimator(
         tags.input_tags.three_d_array = True
         return tags
 
-    def _dtype(self):
-        return np.float64 if self.precision == "float64" else np.float32
-
     def _draw_seed(self):
         return check_random_state(self.random_state).randint(2**31 - 1)
 
-    def _label(self, coding, clips, layout, y, sample_weight, name="y"):
+    def _label(self, given, coding, clips, layout, y, sample_weight, name="y"):
         targets = coding.encode(y, layout, name)
-        weight = self._weigh(coding, targets, sample_weight)
+        weight = self._weigh(given, coding, targets, sample_weight)
         return LabelledClips(clips, layout, targets, weight)
 
     def _read_validation(self, coding, feed, X_val, y_val):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be passed together.")
-        if X_val is None:
-            return None
-        clips, layout = feed.read(self, X_val, reset=False, dtype=self._dtype())
+        clips, layout = feed.read(self, X_val, reset=False, dtype=feed.dtype)
         y_val = self._read_targets(y_val, layout, "y_val")
         targets = coding.encode(y_val, layout, "y_val")
         return LabelledClips(clips, layout, targets, None)
 
-    def _use_validation(self, watched):
+    def _use_validation(self, given, watched):
         """Learn the last things after training, from validation clips or None."""
 
     def _open_checkpoint(self, coding, feed, earlier, *data):
-        if self.checkpoint_dir is None:
-            return None
         from skdeepmir._training._checkpoints import Checkpoint
 
         learned = None if earlier is None else vars(feed)
         return Checkpoint(self.checkpoint_dir, self, coding, earlier, learned, *data)
 
-    def _begin(self, coding, feed, data, seed, earlier, *, is_new=True):
+    def _begin(self, given, coding, feed, data, seed, earlier, *, is_new=True):
         """Return what is to be trained: a new net, or one with the weights ``earlier``.
 
         Unless ``is_new``, a checkpoint will set its weights.
         """
-        generator = torch.Generator(choose_device(self.device)).manual_seed(seed)
-        initialization = self.initialization if is_new else None
-        net = self._make_net(feed, coding.n_outputs, generator, initialization)
-        net = net.to(torch_dtype(self._dtype()))
+        generator = torch.Generator(choose_device(given.device)).manual_seed(seed)
+        initialization = given.initialization if is_new else None
+        net = self._make_net(given, feed, coding.n_outputs, generator, initialization)
+        net = net.to(torch_dtype(feed.dtype))
         if earlier is not None:
             self._load_weights(net, earlier)
         elif is_new:
-            self._prepare(net, feed, data, generator)
+            self._prepare(given, net, feed, data, generator)
         return Training(coding, feed, net, generator, seed)
 
     def _load_weights(self, net, weights):
@@ -230,7 +233,7 @@ class NetEstimator(
             )
             for part in (data, watched)
         )
-        epochs = _Epochs(self, given.max_epochs, X, y, checkpoint)
+        epochs = EpochWatch(self, given.max_epochs, X, y)
         progress = train(
             self._step(training, given),
             batches,
@@ -240,7 +243,7 @@ class NetEstimator(
             validation=validation,
             checkpoint=checkpoint,
         )
-        self._finish(training, batches)
+        self._finish(given, training, batches)
         self._keep(training, progress)
         epochs.finish()
 
@@ -250,7 +253,7 @@ class NetEstimator(
             training.coding.make_loss(),
             given,
             training.generator,
-            after=self._after_step(training.net),
+            after=self._after_step(given, training.net),
         )
 
     def _take(self, training, given, X, y, result):
@@ -290,28 +293,30 @@ class NetEstimator(
             "validation_scores": self.validation_scores_.tolist(),
         }
 
-    def _fitted_net(self, feed, generator=None):
+    def _fitted_net(self, given, feed, generator=None):
         """Return the net with its fitted weights, in float64."""
-        net = self._make_net(feed, self._coding().n_outputs, generator, None).double()
+        n_outputs = self._coding().n_outputs
+        net = self._make_net(given, feed, n_outputs, generator, None).double()
         net.load_state_dict({n: tensor_of(w) for n, w in self.weights_.items()})
         return net.eval()
 
-    def _predictor(self, feed, generator):
+    def _predictor(self, given, feed, generator):
         """Return what gives logits of tensors: the net that predicts."""
         dtype = torch_dtype(feed.predict_dtype)
-        return self._fitted_net(feed, generator).to(dtype)
+        return self._fitted_net(given, feed, generator).to(dtype)
 
     def _logits(self, X, method="logits"):
         """Return what the net gives for clips (n_clips, n_outputs), in float64."""
         check_is_fitted(self)
-        feed = self._feed()
+        given = parameters_of(self)
+        feed = self._feed(given)
         clips, layout = feed.read(self, X, reset=False, dtype=feed.predict_dtype)
-        return self._logits_of(feed, clips, layout, method)
+        return self._logits_of(given, feed, clips, layout, method)
 
-    def _logits_of(self, feed, clips, layout, method="logits"):
+    def _logits_of(self, given, feed, clips, layout, method="logits"):
         generator = torch.Generator()
-        with torch.inference_mode(), limit_threads(self.n_threads):
-            net = self._predictor(feed, generator)
+        with torch.inference_mode(), limit_threads(given.n_threads):
+            net = self._predictor(given, feed, generator)
             return getattr(feed, method)(net, clips, layout)
 
     def _warn_of_bad_loss(self):
@@ -326,15 +331,12 @@ class NetEstimator(
             )
 
 
-class _Epochs(EpochWatch):
-    """Epochs of a net; its checkpoint, if any, is told if a callback stops the fit."""
-
-    def __init__(self, estimator, n_epochs, X, y, checkpoint):
-        super().__init__(estimator, n_epochs, X, y)
-        self.checkpoint = checkpoint
-
-    def end(self, state):
-        stops = super().end(state)
-        if stops and self.checkpoint is not None:
-            self.checkpoint.keep("stopped_by_callback", True)
-        return stops
+def check_sizes(name: str, sizes: Any, what: str) -> list[int]:
+    """Return sizes of layers as a list; ``what`` says of what they are numbers."""
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ValueError(
+                f"{name}={sizes!r} must be numbers of {what}, from 1 up; found "
+                f"{size!r}."
+            )
+    return [int(size) for size in sizes]

@@ -13,6 +13,7 @@ from skdeepmir._training._data import (
     Batch,
     Batches,
     LabelledClips,
+    dtype_of,
     scale_of,
     tensor_of,
 )
@@ -192,9 +193,14 @@ class ExcerptFeed:
     scale: Any = None
 
     @property
+    def dtype(self) -> Any:
+        """Dtype of training and prediction."""
+        return dtype_of(self.precision)
+
+    @property
     def predict_dtype(self) -> Any:
-        """In which precision the net predicts."""
-        return np.float64 if self.precision == "float64" else np.float32
+        """Dtype of prediction."""
+        return dtype_of(self.precision)
 
     def read(
         self, estimator: Any, X: Any, *, reset: bool, dtype: Any
@@ -205,12 +211,13 @@ class ExcerptFeed:
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> ExcerptFeed:
         """Return the feed with the scale of the frames of these clips."""
         mean, variance = data.mean_and_variance()
+        dtype = self.dtype
         return replace(
             self,
             n_classes=coding.n_outputs,
             length=min(int(self.length), max(map(len, data.clips))),
-            mean=mean.astype(self.predict_dtype),
-            scale=scale_of(mean, variance).astype(self.predict_dtype),
+            mean=mean.astype(dtype),
+            scale=scale_of(mean, variance).astype(dtype),
         )
 
     def batches(
@@ -222,7 +229,7 @@ class ExcerptFeed:
         training: bool,
     ) -> Batches:
         """Return batches of one excerpt of each clip."""
-        targets, weight = data.tensors(self.predict_dtype, generator.device)
+        targets, weight = data.tensors(self.dtype, generator.device)
         excerpts = Excerpts(
             data.clips,
             targets,

@@ -135,9 +135,11 @@ class GradientStep:
 
 def _largest(module: nn.Module) -> float:
     """Return the largest size of a weight or a running statistic; NaN if one is NaN."""
-    tensors = module.state_dict().values()
-    sizes = [t.abs().max() for t in tensors if t.is_floating_point() and t.numel()]
-    return float(torch.stack([size.double() for size in sizes]).max())
+    sizes = []
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point() and tensor.numel():
+            sizes.append(tensor.abs().max().double())
+    return float(torch.stack(sizes).max())
 
 
 def _make_optimizer(given: Any, module: nn.Module) -> torch.optim.Optimizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from os import PathLike
 from typing import Annotated, Any, Literal
 
@@ -17,17 +17,6 @@ from skdeepmir._parameters import (
     parameters,
 )
 from skdeepmir._sklearn import Interval
-
-
-def check_sizes(name: str, sizes: Any, what: str) -> list[int]:
-    """Return sizes of layers as a list; ``what`` says of what they are numbers."""
-    for size in sizes:
-        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-            raise ValueError(
-                f"{name}={sizes!r} must be numbers of {what}, from 1 up; found "
-                f"{size!r}."
-            )
-    return [int(size) for size in sizes]
 
 
 @parameters

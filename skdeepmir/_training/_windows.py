@@ -10,8 +10,13 @@ import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 
-from skdeepmir._training._data import Batch, Batches, LabelledClips, tensor_of
-from skdeepmir._training._device import torch_dtype
+from skdeepmir._training._data import (
+    Batch,
+    Batches,
+    LabelledClips,
+    tensor_of,
+    torch_dtype,
+)
 from skdeepmir._validation import validate_frames
 from skdeepmir.frames import ClipLayout
 from skdeepmir.nets import WindowBatch

@@ -22,9 +22,9 @@ from skdeepmir._parameters import (
 )
 from skdeepmir._sklearn import _fit_context, parameters_of
 from skdeepmir._threads import limit_threads
-from skdeepmir._training._estimator import NetEstimator
+from skdeepmir._training._data import dtype_of
+from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation
-from skdeepmir._training._parameters import check_sizes
 from skdeepmir._training._sequences import SequenceFeed
 from skdeepmir.chord_recognition._recognizer import TransposingRecognizer
 
@@ -257,23 +257,23 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
                 "transpose=True."
             )
 
-    def _make_feed(self):
-        given = parameters_of(self)
+    def _make_feed(self, given):
         augmentation = Augmentation(
             mask_bands=given.mask_bands, mask_frames=given.mask_frames
         )
+        dtype = dtype_of(given.precision)
         return SequenceFeed(
-            self._dtype(), given.excerpt_length, augmentation, given.sees_previous
+            dtype, given.excerpt_length, augmentation, given.sees_previous
         )
 
     def _keep_feed(self, feed):
         self.mean_ = feed.mean
         self.scale_ = feed.scale
 
-    def _feed(self):
+    def _feed(self, given):
         coding = self._coding()
         return replace(
-            self._make_feed(),
+            self._make_feed(given),
             predict_dtype=self._predicting_dtype(),
             n_classes=coding.n_outputs,
             transposition=coding.transposition,
@@ -283,10 +283,9 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
 
     def _predicting_dtype(self):
         # Rows are predicted all at once, where float32 would depend on the others.
-        return self._dtype() if self._fitted_on_clips else np.float64
+        return dtype_of(self.precision) if self._fitted_on_clips else np.float64
 
-    def _make_net(self, feed, n_outputs, generator, initialization):
-        given = parameters_of(self)
+    def _make_net(self, given, feed, n_outputs, generator, initialization):
         return nets.RecurrentNet(
             self.n_features_in_,
             n_outputs,
@@ -307,10 +306,11 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
         if self.sees_previous:
             return [scores for scores, _ in self._searched(clips)]
         self._check_keys()
-        feed = self._feed()
-        if self.average_transpositions:
-            return self._logits_of(feed, clips, None, "mean_over_keys")
-        by_clip = self._logits_of(feed, clips, None)
+        given = parameters_of(self)
+        feed = self._feed(given)
+        if given.average_transpositions:
+            return self._logits_of(given, feed, clips, None, "mean_over_keys")
+        by_clip = self._logits_of(given, feed, clips, None)
         return [log_softmax(logits, axis=1) for logits in by_clip]
 
     def _decode_clips(self, clips):
@@ -320,12 +320,13 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
 
     def _searched(self, clips):
         """Return log-probabilities of clips along the best labels, and these."""
+        given = parameters_of(self)
+        feed = self._feed(given)
         widths = {
             "argmax": {"beam_width": 1},
-            "beam": {"beam_width": self.beam_width},
-            "viterbi": {"beam_width": len(self.classes_), "per_symbol": 1},
+            "beam": {"beam_width": given.beam_width},
+            "viterbi": {"beam_width": feed.n_classes, "per_symbol": 1},
         }
-        feed = self._feed()
-        with torch.inference_mode(), limit_threads(self.n_threads):
-            net = self._predictor(feed, None)
-            return feed.search(net, clips, **widths[self.decoder])
+        with torch.inference_mode(), limit_threads(given.n_threads):
+            net = self._predictor(given, feed, None)
+            return feed.search(net, clips, **widths[given.decoder])

@@ -26,7 +26,8 @@ class GaussianChordRecognizer(TransposingRecognizer):
     """Recognise chords by a hidden Markov model with a Gaussian for each chord.
 
     This was the baseline before nets [1]_: frames of a chord are normally distributed,
-    and chords follow each other as in the training clips.
+    and chords follow each other as in the training clips. ``transpose=True`` is for
+    chroma, whose features go round in a circle.
 
     Attributes
     ----------
@@ -71,14 +72,6 @@ class GaussianChordRecognizer(TransposingRecognizer):
     )
     min_frames: FromOne = parameter(
         "Training frames below which a chord is not recognised at all.", default=2
-    )
-    transpose: bool = parameter(
-        """
-        Whether to learn from all twelve transpositions of the clips, so that chords of
-        a kind have the same distribution in all keys. For chroma: features go round in
-        a circle.
-        """,
-        default=False,
     )
     self_transition: Positive = parameter(
         """

@@ -325,8 +325,8 @@ class TransposingRecognizer(ChordRecognizer):
 
     transpose: bool = parameter(
         """
-        Whether to learn from the clips in all twelve keys, with the labels transposed
-        alike, so that a chord is known on every root. Do not change it after ``fit``.
+        Whether to learn from all twelve transpositions of the clips, so that chords of
+        a kind have the same distribution in all keys. Do not change it after ``fit``.
         """,
         default=False,
     )

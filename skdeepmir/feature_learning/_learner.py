@@ -22,7 +22,7 @@ from skdeepmir._sklearn import (
     parameters_of,
 )
 from skdeepmir._threads import limit_threads, one_blas_thread
-from skdeepmir._training._device import choose_device
+from skdeepmir._training._data import choose_device
 from skdeepmir._validation import check_clip_labels
 from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skdeepmir._errors import DivergenceError
-from skdeepmir._training._device import choose_device
+from skdeepmir._training._data import choose_device
 from skdeepmir.feature_learning._autoencoder import Denoising
 from skdeepmir.feature_learning._batches import FrameBatches, draw_frames, hold_out
 from skdeepmir.feature_learning._dbm import (

@@ -192,9 +192,9 @@ class ConvNet(nn.Module):
 
         Parameters
         ----------
-        batches : iterable of Batch
-            Excerpts with their weights, in random order: variances are means of those
-            within batches.
+        batches : iterable of (Tensor, Tensor or None)
+            Excerpts and what each counts, as :meth:`forward` takes them, in random
+            order: variances are means of those within batches.
         """
         norms = [norm for norm in self.norms if isinstance(norm, BatchNorm)]
         self.eval()
@@ -202,15 +202,14 @@ class ConvNet(nn.Module):
             norm.train()
         total = 0.0
         with torch.no_grad():
-            for batch in batches:
-                weight = batch.weight
-                count = batch.n if weight is None else float(weight.sum())
+            for x, weight in batches:
+                count = len(x) if weight is None else float(weight.sum())
                 if count == 0:
                     continue
                 total += count
                 for norm in norms:
                     norm.step = count / total
-                self(*batch.inputs)
+                self(x, weight)
         for norm in norms:
             norm.step = None
         self.eval()

@@ -135,20 +135,20 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
                 "classes=classes, y=y)."
             )
         is_first = not hasattr(self, "weights_")
-        feed = self._make_feed() if is_first else self._feed()
-        clips, layout = feed.read(self, X, reset=is_first, dtype=self._dtype())
+        feed = self._make_feed(given) if is_first else self._feed(given)
+        clips, layout = feed.read(self, X, reset=is_first, dtype=feed.dtype)
         sample_weight = check_weights(sample_weight, layout.n_clips)
         y_read = self._read_targets(y, layout)
         coding = self._first_coding(y_read, classes) if is_first else self._coding()
         if not is_first and classes is not None:
             _check_same_classes(coding, classes)
-        data = self._label(coding, clips, layout, y_read, sample_weight)
+        data = self._label(given, coding, clips, layout, y_read, sample_weight)
         seed = self._draw_seed()
         with limit_threads(given.n_threads):
             if is_first:
                 feed = feed.learn(data, coding, seed)
             earlier = None if is_first else self.weights_
-            training = self._begin(coding, feed, data, seed, earlier)
+            training = self._begin(given, coding, feed, data, seed, earlier)
             self._training_state = self._run_once(training, given, X, y, data)
         self._begin_thresholds()
         return self
@@ -252,22 +252,21 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
     def _coding(self):
         return ClassCoding(self._kind, self.classes_, self._tag_dtype)
 
-    def _weigh(self, coding, targets, sample_weight):
-        given = parameters_of(self)
+    def _weigh(self, given, coding, targets, sample_weight):
         return coding.weigh(
             targets, sample_weight, given.class_weight, given.pos_weight
         )
 
-    def _holds_out(self):
-        return self.early_stopping or self.tune_thresholds
+    def _holds_out(self, given):
+        return given.early_stopping or given.tune_thresholds
 
-    def _use_validation(self, watched):
+    def _use_validation(self, given, watched):
         vars(self).pop("thresholds_", None)
         self._begin_thresholds()
-        if self.tune_thresholds:
-            feed = self._feed()
+        if given.tune_thresholds:
+            feed = self._feed(given)
             clips = feed.for_prediction(watched.clips)
-            logits = self._logits_of(feed, clips, watched.layout)
+            logits = self._logits_of(given, feed, clips, watched.layout)
             probabilities = self._coding().probabilities(logits)
             self.thresholds_ = f1_thresholds(watched.targets, probabilities)
 

@@ -15,12 +15,10 @@ from skdeepmir._parameters import (
     parameter,
     parameters,
 )
-from skdeepmir._sklearn import Interval, parameters_of
-from skdeepmir._training._data import Batches
-from skdeepmir._training._device import torch_dtype
-from skdeepmir._training._estimator import NetEstimator
+from skdeepmir._sklearn import Interval
+from skdeepmir._training._data import Batches, torch_dtype
+from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation, ExcerptFeed
-from skdeepmir._training._parameters import check_sizes
 
 Order = Annotated[float, Interval(Real, 1, None, closed="left")]
 Half = Annotated[float, Interval(Real, 0, 0.5, closed="both")]
@@ -58,8 +56,7 @@ class ExcerptEstimator(NetEstimator):
         default=0.0,
     )
 
-    def _make_feed(self):
-        given = parameters_of(self)
+    def _make_feed(self, given):
         augmentation = Augmentation(
             given.shift_bands, given.mask_bands, given.mask_frames, given.mixup
         )
@@ -70,9 +67,9 @@ class ExcerptEstimator(NetEstimator):
         self.scale_ = feed.scale
         self.excerpt_length_ = feed.length
 
-    def _feed(self):
+    def _feed(self, given):
         return replace(
-            self._make_feed(),
+            self._make_feed(given),
             length=self.excerpt_length_,
             n_classes=self._coding().n_outputs,
             mean=self.mean_,
@@ -129,15 +126,14 @@ class ConvEstimator(ExcerptEstimator):
         "How weights begin; see :func:`skdeepmir.nets.initialize`.", default="he"
     )
 
-    def _make_net(self, feed, n_outputs, generator, initialization):
-        given = parameters_of(self)
+    def _make_net(self, given, feed, n_outputs, generator, initialization):
         size = given.contrast_size
         if size and (size < 3 or size % 2 == 0):
             raise ValueError(
                 f"contrast_size={size!r} must be 0, or odd (so that the window has a "
                 "middle) and over 1."
             )
-        channels = check_sizes("channels", self.channels, "maps")
+        channels = check_sizes("channels", given.channels, "maps")
         if not channels:
             raise ValueError("channels=() has no block; expected one or more.")
         return nets.ConvNet(
@@ -157,14 +153,14 @@ class ConvEstimator(ExcerptEstimator):
             generator=generator,
         )
 
-    def _finish(self, training, batches):
+    def _finish(self, given, training, batches):
         """Measure the statistics of batch normalisation anew."""
         excerpts, generator = batches.source, training.generator
         excerpts.augmentation = Augmentation()  # as in prediction
-        again = Batches(excerpts, self.batch_size, generator, training=True)
+        again = Batches(excerpts, given.batch_size, generator, training=True)
         with training.feed.autocast(generator.device.type):
-            training.net.renew_statistics(again)
+            training.net.renew_statistics(batch.inputs for batch in again)
 
-    def _predictor(self, feed, generator):
-        net = self._fitted_net(feed, generator).folded()
+    def _predictor(self, given, feed, generator):
+        net = self._fitted_net(given, feed, generator).folded()
         return net.to(torch_dtype(feed.predict_dtype))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -13,13 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir import nets
 from skdeepmir._parameters import Count, Positive, Share, Size, parameter, parameters
-from skdeepmir._sklearn import HasMethods, parameters_of, plain
-from skdeepmir._training._parameters import check_sizes
+from skdeepmir._sklearn import HasMethods
+from skdeepmir._training._data import dtype_of
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.neural_network._classifier import NetClassifier
 from skdeepmir.neural_network._pretrained import (
     PretrainedFeed,
     denoise_layers,
+    layer_sizes,
 )
 
 Learner = Annotated[Any, HasMethods(["fit", "transform", "score_samples"])]
@@ -213,30 +213,23 @@ class DropoutMLPClassifier(NetClassifier):
         check_is_fitted(self)
         return [b.copy() for n, b in self.weights_.items() if n.endswith("bias")]
 
-    def _sizes(self):
-        """Return the units of the hidden layers as a list."""
-        sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else sizes
-        return check_sizes("hidden_layer_sizes", sizes, "units")
-
-    def _make_feed(self):
-        given = parameters_of(self)
-        return PretrainedFeed(self._dtype(), given, self._sizes())
+    def _make_feed(self, given):
+        return PretrainedFeed(dtype_of(given.precision), given)
 
     def _keep_feed(self, feed):
         vars(self).pop("learner_", None)
         if feed.learner is not None:
             self.learner_ = feed.learner
 
-    def _feed(self):
-        return PretrainedFeed(self._dtype(), learner=getattr(self, "learner_", None))
+    def _feed(self, given):
+        learner = getattr(self, "learner_", None)
+        return PretrainedFeed(dtype_of(given.precision), learner=learner)
 
-    def _make_net(self, feed, n_outputs, generator, initialization):
-        given = parameters_of(self)
+    def _make_net(self, given, feed, n_outputs, generator, initialization):
         return nets.MLP(
             self.n_features_in_,
             n_outputs,
-            self._sizes(),
+            layer_sizes(given),
             activation=given.activation,
             maxout_pieces=given.maxout_pieces,
             dropout=given.dropout,
@@ -246,21 +239,20 @@ class DropoutMLPClassifier(NetClassifier):
             generator=generator,
         )
 
-    def _prepare(self, net, feed, data, generator):
+    def _prepare(self, given, net, feed, data, generator):
         if feed.learner is not None:
             load_layers(net, feed.learner._network())
-        elif self.pretraining == "denoising_autoencoder":
-            denoise_layers(parameters_of(self), net, data.clips, generator)
+        elif given.pretraining == "denoising_autoencoder":
+            denoise_layers(given, net, data.clips, generator)
 
-    def _after_step(self, net):
-        if self.max_norm is None:
+    def _after_step(self, given, net):
+        if given.max_norm is None:
             return None
-        max_norm = plain(self.max_norm)
-        return lambda: net.limit_norms(max_norm)
+        return lambda: net.limit_norms(given.max_norm)
 
-    def _predictor(self, feed, generator):
-        net = super()._predictor(feed, generator)
-        if self.mc_samples == 0:
+    def _predictor(self, given, feed, generator):
+        net = super()._predictor(given, feed, generator)
+        if given.mc_samples == 0:
             return net
         for part in net.modules():
             if isinstance(part, nets.Dropout):  # one thinned net for all rows

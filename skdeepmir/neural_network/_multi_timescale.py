@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir import nets
 from skdeepmir._parameters import Positive, Share, Size, parameter, parameters
-from skdeepmir._sklearn import parameters_of
+from skdeepmir._training._data import dtype_of
 from skdeepmir._training._windows import WindowFeed
 from skdeepmir.neural_network._classifier import NetClassifier
 from skdeepmir.preprocessing import MultiTimescalePooler
@@ -158,27 +157,25 @@ class MultiTimescaleTagger(NetClassifier):
         check_is_fitted(self)
         return self.pooler_.window_frames_
 
-    def _make_feed(self):
+    def _make_feed(self, given):
         pooler = MultiTimescalePooler(
-            self.functions,
-            windows=self.windows,
-            overlap=self.overlap,
-            frame_rate=self.frame_rate,
+            given.functions,
+            windows=given.windows,
+            overlap=given.overlap,
+            frame_rate=given.frame_rate,
         )
-        return WindowFeed(pooler, self._dtype())
+        return WindowFeed(pooler, dtype_of(given.precision))
 
     def _keep_feed(self, feed):
         self.pooler_ = feed.pooler
         self.mean_ = feed.mean
         self.scale_ = feed.scale
 
-    def _feed(self):
-        return replace(
-            self._make_feed(), pooler=self.pooler_, mean=self.mean_, scale=self.scale_
-        )
+    def _feed(self, given):
+        dtype = dtype_of(given.precision)
+        return WindowFeed(self.pooler_, dtype, self.mean_, self.scale_)
 
-    def _make_net(self, feed, n_outputs, generator, initialization):
-        given = parameters_of(self)
+    def _make_net(self, given, feed, n_outputs, generator, initialization):
         n_scales, n_statistics = feed.mean.shape
         return nets.MultiTimescaleNet(
             n_statistics,

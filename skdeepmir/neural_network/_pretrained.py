@@ -23,6 +23,7 @@ from skdeepmir._training._data import (
     tensor_of,
 )
 from skdeepmir._training._engine import train
+from skdeepmir._training._estimator import check_sizes
 from skdeepmir._training._gradient import GradientStep, SquaredLoss
 from skdeepmir.feature_learning import DBNFeatureLearner
 from skdeepmir.frames import split_clips
@@ -44,21 +45,19 @@ class PretrainedFeed(RowFeed):
     ----------
     given : SimpleNamespace or None
         Parameters of the estimator, to find or fit the learner by.
-    sizes : list of int
-        Units of the hidden layers.
     learner : DBNFeatureLearner or None
         The learner, fitted.
     """
 
     given: Any = None
-    sizes: Any = ()
     learner: Any = None
 
     @property
     def context_sizes(self) -> list[int]:
         """Values that the layers see besides the layer below."""
-        feedback = [] if self.learner is None else self.learner._network().feedback
-        return [len(weights) for weights in feedback]
+        if self.learner is None:
+            return []
+        return [len(weights) for weights in self.learner._network().feedback]
 
     def inputs(self, rows: np.ndarray) -> np.ndarray:
         """Return what the net sees of rows (n, n_features), in their dtype."""
@@ -66,7 +65,8 @@ class PretrainedFeed(RowFeed):
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> PretrainedFeed:
         """Return the feed with its learner, which may be fitted to these clips."""
-        learner = find_learner(self.given, data.clips.shape[1], self.sizes)
+        sizes = layer_sizes(self.given)
+        learner = find_learner(self.given, data.clips.shape[1], sizes)
         if learner is None:
             return self
         if not hasattr(learner, "weights_"):
@@ -75,28 +75,15 @@ class PretrainedFeed(RowFeed):
         return replace(self, learner=copy.deepcopy(learner))
 
 
+def layer_sizes(given: Any) -> list[int]:
+    """Return the units of the hidden layers."""
+    sizes = given.hidden_layer_sizes
+    sizes = [sizes] if isinstance(sizes, int) else sizes
+    return check_sizes("hidden_layer_sizes", sizes, "units")
+
+
 def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
-    """Return the learner that a net begins with, fitted or to be fitted; or None.
-
-    Parameters
-    ----------
-    estimator : SimpleNamespace
-        Parameters of a ``DropoutMLPClassifier``, such as ``pretrained``.
-    n_features : int
-        Features per row.
-    sizes : list of int
-        Units of the hidden layers.
-
-    Returns
-    -------
-    learner : DBNFeatureLearner or None
-        The learner.
-
-    Raises
-    ------
-    ValueError
-        If it does not fit the net.
-    """
+    """Return the learner that a net begins with, fitted or to be fitted; or None."""
     given, kind = estimator.pretrained, estimator.pretraining
     if given is not None and kind is not None:
         raise ValueError(

@@ -33,7 +33,7 @@ from skdeepmir import (
     load,
     save,
 )
-from skdeepmir._training import _loop
+from skdeepmir._training import _estimator
 from skdeepmir._training._checkpoints import Checkpoint
 
 from ._clock import pauses
@@ -46,7 +46,7 @@ INTERRUPTED = 130  # the exit code after Ctrl-C
 PRELOADED = [
     *("torch", "torch._dynamo", "skorch.callbacks", "librosa", "librosa.filters"),
     *("scipy.signal", "skops.io", "sklearn.model_selection", "numba", "filelock"),
-    *("pandas", "matplotlib.pyplot", "mir_eval", "skdeepmir._training._loop"),
+    *("pandas", "matplotlib.pyplot", "mir_eval", "skdeepmir._training._estimator"),
     *sorted(set(skdeepmir._HOMES.values())),
 ]
 
@@ -161,7 +161,7 @@ class Recorder:
 
     def __init__(self, folder, dies_in=None):
         self.folder, self.dies_in = folder, dies_in
-        self.fetch, self.train = FeatureStore.fetch, _loop.train
+        self.fetch, self.train = FeatureStore.fetch, _estimator.train
         self.save, self.n_saved = Checkpoint.save, 0
 
     @classmethod
@@ -171,7 +171,7 @@ class Recorder:
             return
         recorder = cls.installed = cls(folder, dies_in)
         FeatureStore.fetch = lambda *args: recorder.noting_fetch(*args)
-        _loop.train = recorder.noting_train
+        _estimator.train = recorder.noting_train
         Checkpoint.save = lambda *args: recorder.noting_save(*args)
 
     def noting_fetch(self, store, path, key, compute):
@@ -493,6 +493,6 @@ def read_back(folder, seed):
         note(folder, "read", checkpoint.state["progress"]["n_epochs"])
         raise KeyboardInterrupt
 
-    _loop.train = stop
+    _estimator.train = stop
     with contextlib.suppress(KeyboardInterrupt):
         endless_net(folder, seed).fit(clips, y)

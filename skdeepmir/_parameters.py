@@ -82,10 +82,10 @@ def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
     """Return the parameters: own ones first, then those of bases; by name last."""
     found: dict[str, dataclasses.Field[Any]] = {}
     for base in cls.__mro__:
-        own = inspect.get_annotations(base)
-        for field in vars(base).get("__dataclass_fields__", {}).values():
-            if field.name in own and field.metadata.get("text"):
-                found.setdefault(field.name, cls.__dataclass_fields__[field.name])
+        fields = vars(base).get("__dataclass_fields__", {})
+        for name in inspect.get_annotations(base):  # as they are written
+            if name in fields and fields[name].metadata.get("text"):
+                found.setdefault(name, cls.__dataclass_fields__[name])
     return sorted(found.values(), key=lambda field: bool(field.kw_only))
 
 

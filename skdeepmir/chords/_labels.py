@@ -203,4 +203,4 @@ def map_labels(
     """Return the function's value of each label; it is called once per distinct one."""
     found = label_list(labels)
     values = {label: function(label) for label in dict.fromkeys(found)}
-    return np.fromiter((values[label] for label in found), dtype, len(found))
+    return np.fromiter(map(values.__getitem__, found), dtype, len(found))

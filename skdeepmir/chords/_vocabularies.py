@@ -88,7 +88,7 @@ _COMPARED: dict[str, Callable[[Chord], Hashable]] = {
 class _Lexicon(NamedTuple):
     labels: tuple[str, ...]
     compared: Callable[[Chord], Hashable]
-    codes: dict[Hashable, int]  # of what is compared
+    codes: dict[Any, int]  # of what is compared: a tuple that begins with the root
 
     def code(self, label: str) -> int:
         return self.codes.get(self.compared(parse(label)), -1)
@@ -116,7 +116,7 @@ def _checked_lexicon(labels: tuple[str, ...]) -> _Lexicon:
         )
     name = next((name for name, known in VOCABULARIES.items() if known == labels), "")
     compared = _COMPARED.get(name, _whole)
-    codes: dict[Hashable, int] = {}
+    codes: dict[Any, int] = {}
     for i, label in enumerate(labels):
         first = codes.setdefault(compared(parse(label)), i)
         if first != i:
@@ -335,8 +335,12 @@ def transposition_table(vocabulary: str | Sequence[str]) -> np.ndarray:
     >>> transposition_table("majmin")[2, [0, 11, 12, 24]]
     array([ 2,  1, 14, 24])
     """
-    labels = vocabulary_of(vocabulary)
-    table = np.stack([encode(transpose(labels, k), labels) for k in range(12)])
+    labels, _, codes = _lexicon(vocabulary)
+    moved = [
+        [(root if root < 0 else (root + k) % 12, *rest) for root, *rest in codes]
+        for k in range(12)
+    ]
+    table = np.array([[codes.get(chord, -1) for chord in row] for row in moved])
     if (table < 0).any():
         k, i = np.argwhere(table < 0)[0]
         raise ValueError(

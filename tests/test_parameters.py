@@ -55,7 +55,7 @@ class Derived(Base):
 
 def test_own_parameters_come_first_after_those_by_position():
     assert [*inspect.signature(Derived).parameters] == [
-        *("sizes", "own", "inner", "n", "kind", "random_state")
+        *("sizes", "own", "inner", "kind", "n", "random_state")
     ]
     kinds = {p.kind for p in [*inspect.signature(Derived).parameters.values()][1:]}
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}

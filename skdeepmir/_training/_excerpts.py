@@ -118,13 +118,13 @@ class Excerpts:
         where = [0.5] * n
         if self.training:
             where = torch.rand(n, generator=self.generator, device=device).tolist()
-        x = np.stack(
+        frames = np.stack(
             [
                 excerpt(self.inputs[i], self.length, share)
                 for i, share in zip(which.tolist(), where, strict=True)
             ]
         )
-        x = tensor_of((x - self.mean) / self.scale).to(device)
+        x = tensor_of((frames - self.mean) / self.scale).to(device)
         y = self.targets.index_select(0, which)
         weight = None if self.weight is None else self.weight.index_select(0, which)
         if self.training:

@@ -65,7 +65,7 @@ class SequenceClips:
     def __init__(
         self,
         clips: Sequence[np.ndarray],
-        labels: Sequence[np.ndarray],
+        labels: Any,
         *,
         mean: np.ndarray,
         scale: np.ndarray,

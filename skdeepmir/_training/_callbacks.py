@@ -98,7 +98,7 @@ class Listeners:
         self.net.history.new_batch()  # an empty one, which some callbacks look for
         return steps
 
-    def _loud_pass(self, step: Any, batches: Iterable[Batch], prefix: str) -> list[Any]:
+    def _loud_pass(self, step: Any, batches: Any, prefix: str) -> list[Any]:
         steps, is_training = [], prefix == "train"
         history = self.net.history
         for batch in batches:

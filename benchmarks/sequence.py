@@ -22,7 +22,8 @@ from scipy.special import log_softmax, softmax
 from torch import nn
 
 from skdeepmir import BLSTMChordRecognizer, SpectrogramExtractor, audio
-from skdeepmir._training._data import Augmentation, FrameSoftmaxLoss
+from skdeepmir._training._excerpts import Augmentation
+from skdeepmir._training._gradient import FrameSoftmaxLoss
 from skdeepmir._training._sequences import SequenceClips
 from skdeepmir.chords import frame_intervals, write_lab
 from skdeepmir.datasets import make_chord_clips
@@ -115,9 +116,8 @@ def measure_lstm():
     loss = FrameSoftmaxLoss()
 
     def step(net, batch):
-        sequences, targets = batch
         net.zero_grad(set_to_none=True)
-        loss(net(sequences), targets).backward()
+        loss(net(*batch.inputs), batch.targets, batch.weight).backward()
 
     lengths = np.linspace(500, 1000, 8).astype(int)
     batch = next(iter(_songs(lengths, batch_size=8)))

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whoever is killed."""
+"""Paths that users give, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,22 +23,8 @@ def path_name(path: Any) -> str:
 
 
 def user_path(path: Any) -> str:
-    """Return the path that a user means, with the home folder in place of ``~``.
-
-    Every path that comes in from outside is read by this one rule, that of
-    ``os.path.expanduser``: ``~/a`` and ``~name/a`` begin in a home folder; where nobody
-    has that name, ``~name`` is a name like others.
-
-    Parameters
-    ----------
-    path : str, bytes or PathLike
-        The path, as it was given.
-
-    Returns
-    -------
-    path : str
-        What to open. Errors show what was given, see :func:`shown`.
-    """
+    """Return the path that a user means, with the home folder in place of ``~``."""
+    # Where nobody has that name, ``~name`` is a name like others.
     name = path_name(path)
     try:
         return os.path.expanduser(name)
@@ -47,11 +33,8 @@ def user_path(path: Any) -> str:
 
 
 def literal_path(path: str | os.PathLike[str]) -> str:
-    """Return the path of a file that was found, which :func:`user_path` leaves as is.
-
-    Relative paths may begin with a file or a folder that really has a ``~``.
-    """
-    name = os.fspath(path)
+    """Return a path of a file that was found, which :func:`user_path` leaves as is."""
+    name = os.fspath(path)  # it may begin with a file or folder that really has a ~
     return os.path.join(os.curdir, name) if name.startswith("~") else name
 
 
@@ -74,25 +57,11 @@ def target_path(path: str | bytes | os.PathLike[Any]) -> Path:
 
 @contextlib.contextmanager
 def written_whole(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its name only when all went well.
-
-    Readers see the old file or the new one, never half of it, and several processes may
-    write the same file at once. A killed process leaves a file with the suffix
-    ``TEMPORARY`` behind.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder exists.
-    synced : bool, default=True
-        Whether the content is on the disk before the file takes its name, so that the
-        promise holds where the power fails, too. It takes some milliseconds.
-
-    Yields
-    ------
-    file : binary file
-        What to write to.
-    """
+    """Open a file for writing that takes its name only once it is complete."""
+    # Readers see the old file or the new one, never half of it, and several processes
+    # may write the same file at once. A killed process leaves a file with the suffix
+    # TEMPORARY behind. `synced` keeps the promise also if the power fails; it takes
+    # some milliseconds.
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}")
     try:
         with open(part, "xb") as file:
@@ -107,17 +76,7 @@ def written_whole(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
 
 
 def warn_unusable(folder: Path, error: Exception, message: str) -> None:
-    """Warn of a folder that cannot be used, once in each process.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    error : Exception
-        What happened.
-    message : str
-        What is done about it, and what the user can do.
-    """
+    """Warn that a folder cannot be used, once in each process."""
     reason = getattr(error, "strerror", None) or str(error)
     if (folder, reason) not in _REPORTED:
         _REPORTED.add((folder, reason))
@@ -125,11 +84,5 @@ def warn_unusable(folder: Path, error: Exception, message: str) -> None:
 
 
 def is_stray(status: os.stat_result) -> bool:
-    """Tell whether an unfinished file is so old that its writer must have been killed.
-
-    Parameters
-    ----------
-    status : os.stat_result
-        Of the file.
-    """
+    """Tell whether an unfinished file is so old that its writer must be dead."""
     return time.time() - status.st_mtime > STRAY_SECONDS

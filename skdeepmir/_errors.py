@@ -1,4 +1,4 @@
-"""Errors that need a name, and checks whose errors are the same everywhere."""
+"""Errors of the package, and checks that several rooms make."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ MOST_LISTED = 10  # of the errors that are raised together
 
 
 class DivergenceError(ValueError):
-    """Training whose error grew out of bounds or is no number any more."""
+    """Raised when training diverges: the loss grows without bound or becomes NaN."""
 
 
 class ModelFileError(ValueError):
-    """A file that is not from ``save``, or damaged, or forged."""
+    """Raised for a file that ``save`` did not write, or that is damaged or forged."""
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
@@ -25,12 +25,8 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
 
 
 def refuse_masked(name: str, value: Any, item: str = "row") -> None:
-    """Raise a ValueError that names the first masked `item` of an array, or of a list.
-
-    NumPy takes what is under a mask for data. Without any masked value, a masked array
-    is an array like others.
-    """
-    rows: Any = ()
+    """Raise a ValueError that names the first masked `item` of an array or list."""
+    rows: Any = ()  # NumPy would take what is under a mask for data
     is_column = isinstance(value, np.ndarray) and value.ndim == 1
     if _has_mask(value):
         rows = np.argwhere(np.atleast_1d(np.ma.getmaskarray(value)))[0]
@@ -38,8 +34,8 @@ def refuse_masked(name: str, value: Any, item: str = "row") -> None:
         rows = [i for i, part in enumerate(value) if _has_mask(part)]
     if len(rows):
         raise ValueError(
-            f"{name}: {item} {rows[0]} has masked values; expected none, as a mask is "
-            f"not looked at. Leave such {item}s out, or fill them: numpy.ma.filled."
+            f"{name}: {item} {rows[0]} has masked values; expected none, because masks "
+            f"are ignored. Leave such {item}s out, or fill them with numpy.ma.filled."
         )
 
 
@@ -49,11 +45,7 @@ def _has_mask(value: Any) -> bool:
 
 
 def raise_together(errors: Sequence[Exception], problem: str) -> None:
-    """Raise one error for those of several items, or none where there are none.
-
-    `problem` says what the items have in common; of different errors, the first are
-    listed.
-    """
+    """Raise the errors of several items as one that lists them; none raise none."""
     texts = list(dict.fromkeys(str(error) for error in errors))
     if not texts:
         return

@@ -1,4 +1,4 @@
-"""What belongs together: names in one spelling, and clips without a group refused."""
+"""Groups of clips: names in one spelling, and a group for every clip."""
 
 from __future__ import annotations
 
@@ -23,11 +23,8 @@ LISTED = 5  # rows that an error names
 
 
 def clean_name(name: str) -> str:
-    """Return a name composed (NFC) and without spaces around it.
-
-    File systems, tables and people spell one name in several ways, and equal names are
-    one class, one tag, one group.
-    """
+    """Return a name composed (NFC) and without spaces around it."""
+    # File systems, tables and people spell one name in several ways.
     return unicodedata.normalize("NFC", name).strip()
 
 
@@ -56,7 +53,7 @@ def missing_text(value: Any, kind: str = "band") -> str:
     if not text:
         return ""
     return (
-        f", which counts as missing. If that is its name, write it differently, such "
+        f", which counts as missing. If it is a real name, spell it differently, such "
         f"as '{text} ({kind})'"
     )
 
@@ -76,27 +73,13 @@ def _unwrapped(value: Any) -> Any:
 def check_groups(
     groups: Any, n_clips: int, names: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Return the group of each clip, or raise a ``ValueError`` that names a clip.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_clips,)
-        Strings or numbers.
-    n_clips : int
-        Number of clips.
-    names : sequence of str of length n_clips, default=None
-        What errors call the clips; None is "clip 0" and so on.
-
-    Returns
-    -------
-    groups : ndarray of shape (n_clips,)
-        Numbers, or objects; strings as by :func:`clean_name`.
-    """
+    """Return the group of each clip, or raise a ``ValueError`` that names a clip."""
+    # `names` are what errors call the clips, instead of "clip 0" and so on.
     values = _as_column(groups)
     if len(values) != n_clips:
         raise ValueError(
             f"groups has {len(values)} entries, but X has {n_clips} clips: "
-            "inconsistent numbers of samples. Pass one for each clip, in the same "
+            "inconsistent numbers of samples. Pass one group per clip, in the same "
             "order."
         )
     if values.dtype.kind in "biu":
@@ -106,8 +89,8 @@ def check_groups(
     if missing:
         raise ValueError(
             f"groups: {_without_group(values, names, missing)}. Give each clip its "
-            "artist, album or song, a name of its own where that is not known, or "
-            "leave it out."
+            "artist, album or song, or a name of its own if that is unknown, or leave "
+            "it out."
         )
     return _of_one_kind(values, names)
 
@@ -145,7 +128,7 @@ def _as_column(groups: Any) -> np.ndarray:
     if values.ndim != 1:
         raise ValueError(
             f"groups has shape {values.shape}; expected one group for each clip, "
-            "(n_clips,). Join several columns to one name."
+            "(n_clips,). Join several columns into one name."
         )
     return values
 
@@ -157,7 +140,7 @@ def _of_one_kind(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         if np.ndim(value) or isinstance(value, dict | set | frozenset):
             raise ValueError(
                 f"groups: {names[i]} has {value!r}; expected a string or a number. "
-                "Join what it has to one name."
+                "Join its parts into one name."
             )
         if are_text[i] != are_text[0]:
             raise ValueError(

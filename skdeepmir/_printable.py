@@ -1,4 +1,4 @@
-"""Names from elsewhere, as they may be shown."""
+"""Names from files and users, made safe to show."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""How many threads NumPy and torch use, set for a while and put back.
+"""Limit the threads of NumPy and torch for a while.
 
-Sums are taken in another order by each number of threads, so that results would differ
-between the workers of a search and the process that began it.
+The order of sums depends on the number of threads, so that results would differ between
+the workers of a search and the process that began it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ _HERE = threading.local()  # how deep this thread is inside limit_threads
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Return a context in which NumPy multiplies matrices on one thread.
-
-    BLAS has one number for all threads of a process: the first that comes in sets it,
-    the last puts it back.
-    """
+    """Return a context in which NumPy multiplies matrices on one thread."""
+    # BLAS has one number for all threads of a process: the first that comes in sets it,
+    # the last puts it back.
     with _LOCK:
         if _BLAS["n_inside"] == 0:
             libraries = threadpoolctl.ThreadpoolController().select(user_api="blas")
@@ -54,17 +52,15 @@ def _set_threads(library: Any, n_threads: int) -> None:
 
 @contextmanager
 def limit_threads(n_threads: int | None) -> Iterator[None]:
-    """Return a context in which torch uses so many threads (None: as it would).
-
-    torch has to be told besides OpenMP: the number that a user set once reaches its
-    matrix products past that limit, and is set again when a thread first uses torch.
-    """
+    """Return a context in which torch uses `n_threads` threads; None sets no limit."""
+    # torch has to be told besides OpenMP: the number that a user set once reaches its
+    # matrix products past that limit, and is set again when a thread first uses torch.
     if n_threads is None:
         yield
         return
     import torch
 
-    n_threads = int(n_threads)  # of NumPy's numbers they know none
+    n_threads = int(n_threads)  # NumPy's integers are not accepted
 
     # Selected, so that BLAS is not put back as well, with others inside.
     openmp = threadpoolctl.ThreadpoolController().select(user_api="openmp")

@@ -1,4 +1,4 @@
-"""Warnings that point to the line of the user, whatever stands between."""
+"""Warnings that point to the user's line, through whatever calls are between."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ BETWEEN = frozenset(
 
 
 def warn_user(message: str | Warning, category: type[Warning] = UserWarning) -> None:
-    """Warn at the first frame outside of this package and those that it works with.
-
-    A fixed ``stacklevel`` counts frames, of which decorators, pipelines and generators
-    add some.
-    """
+    """Warn at the first frame outside of this package and those that it works with."""
+    # A fixed stacklevel would count the frames of decorators, pipelines, generators.
     frame: FrameType | None = sys._getframe(1)
     level = 2
     while frame is not None and _is_between(frame):

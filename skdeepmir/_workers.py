@@ -1,4 +1,4 @@
-"""Workers of joblib that do not outlive the process that they work for."""
+"""Make workers of joblib end with the process that they work for."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ _WATCHING: set[int] = set()  # processes; a fork has its parent's number here
 
 
 def leave_with_parent() -> None:
-    """Have this process end with its parent if it is a worker, whatever it is doing.
-
-    When the parent is killed, a worker would do what it was given for nobody, and then
-    wait minutes for more. It is ended as if it were killed, too, which files that are
-    written whole bear. Called where work begins; done once in each process. A worker
-    that was not given anything yet has not come here: it waits as long as joblib says.
-    """
+    """Have this process end with its parent if it is a worker, whatever it is doing."""
+    # When the parent is killed, a worker would finish what it was given for nobody, and
+    # then wait minutes for more. It ends as if it were killed, too, which files that
+    # are written whole survive. Called where work begins; done once in each process. A
+    # worker that was not given anything yet has not come here: it waits as long as
+    # joblib says.
     pid, parent = os.getpid(), multiprocessing.parent_process()
     if os.name != "posix" or pid in _WATCHING or parent is None or parent.pid is None:
         return
@@ -33,12 +32,10 @@ def leave_with_parent() -> None:
 
 
 def _watch(parent: int, found: int) -> None:
-    """End this process once it has another parent than the one that was found.
-
-    That need not be the one that it works for, which is asked for as well then: a fork
-    server may stand between, or that one was killed before. Orphans have the parent 1,
-    and whom they lost may be there still, as a zombie.
-    """
+    """End this process once it has another parent than the one that was found."""
+    # That need not be the one that it works for, which is asked for as well then: a
+    # fork server may stand between, or that one was killed before. Orphans have the
+    # parent 1, and whom they lost may be there still, as a zombie.
     is_orphan = found == 1 != parent
     while not is_orphan and (found == parent or _exists(parent)):
         time.sleep(SECONDS)

@@ -1,4 +1,4 @@
-"""What a set of clips may look like, and how its frames become rows and back.
+"""Sets of clips: which containers are understood, how frames become rows and back.
 
 A clip is a sample: the number and the order of clips never change. Three containers
 are understood, and every estimator returns the one it was given:
@@ -63,15 +63,15 @@ def as_sequence(X: Any) -> Any:
     Parameters
     ----------
     X : list, tuple, Series, ndarray or data frame
-        Of pandas, polars or pyarrow; what NumPy makes of it counts. An array or a frame
-        with one column is a set of clips if that holds paths or arrays, as
-        ``ColumnTransformer`` hands it over.
+        Of pandas, polars or pyarrow, read as NumPy reads it. An array or data frame
+        with a single column, as ``ColumnTransformer`` hands it over, is a set of clips
+        if that column holds paths or arrays.
 
     Returns
     -------
     X : list, ndarray or X
-        A list of clips; an array where X has one axis, or cells of one shape, of
-        numbers; anything else untouched.
+        A list of clips; an array if X has one axis, or cells of one shape, of numbers;
+        anything else untouched.
     """
     if isinstance(X, list | tuple):
         return list(X)
@@ -118,7 +118,10 @@ def object_array(items: Iterable[Any]) -> np.ndarray:
 
 def holds_clips(X: Any) -> bool:
     """Tell whether X is a set of clips (a list of matrices or a 3-D array)."""
-    items = as_sequence(X)
+    return _are_clips(as_sequence(X))
+
+
+def _are_clips(items: Any) -> bool:
     if getattr(items, "ndim", None) == 3:
         return True
     return isinstance(items, list) and any(map(_is_matrix, items))
@@ -129,10 +132,8 @@ def _is_matrix(item: Any) -> bool:
 
 
 def _matrix(clip: Any) -> np.ndarray:
-    """Return a clip as an array; of a data frame, whose columns are contiguous, a copy.
-
-    In another order of memory sums would be other bits.
-    """
+    """Return a clip as a C-ordered array; an ndarray stays as it is."""
+    # In another memory order, sums would differ in their last bits.
     return np.asarray(clip, order=None if isinstance(clip, np.ndarray) else "C")
 
 
@@ -154,11 +155,11 @@ def list_clips(
         Clips. A 2-D array passes through untouched and unchecked: it is for
         scikit-learn's ``validate_data``.
     n_features : int, optional
-        Features per frame that are expected, where something was fitted before.
+        Expected features per frame, after a fit.
     names : sequence of str, optional
-        Their names, likewise.
+        Their expected names.
     owner : str, default="this"
-        Who expects them, for the error message.
+        Who expects them, for error messages.
     check_finite : bool, default=True
         Whether to look for NaN and infinity; False leaves it to the caller.
 
@@ -167,20 +168,23 @@ def list_clips(
     clips : list of ndarray of shape (n_frames_i, n_features), or X
         The clips, as views where that is possible.
     layout : ClipLayout
-        What :func:`split_clips` and :func:`pack_clips` need. For plain rows it does not
-        count them yet.
+        What :func:`split_clips` and :func:`pack_clips` need. Plain rows are not counted
+        yet.
 
     Raises
     ------
     ValueError
-        If there is no clip, or a clip has no frames, other dimensions or features than
-        the rest (as data frames, also in another order), or values that are not finite.
-        The message names the clip.
+        If there are no clips, or a clip has no frames, values that are not finite, or
+        other dimensions or features than the rest (in data frames, also in another
+        order). The message names the clip.
     """
+    rows = ClipLayout("rows", np.array([], dtype=np.intp))
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub":
+        return X, rows  # most of what there is to see elsewhere is not in these
     if found := what_is_no_set(X):
         raise ValueError(_not_frames(f"X is {found}", owner))
     items = as_sequence(X)
-    if not holds_clips(X):
+    if not _are_clips(items):
         _refuse_audio(items, owner)
         refuse_masked("X", X)
         if isinstance(items, list) and len(X) == 0:
@@ -188,10 +192,12 @@ def list_clips(
                 "X is empty: found 0 clips, expected at least 1. (Minimum of 1 is "
                 "required, 0 sample(s) given.)"
             )
-        return X, ClipLayout("rows", np.array([], dtype=np.intp))
+        return X, rows
 
     shared = None
-    if getattr(items, "ndim", None) == 3:
+    if isinstance(items, list) and {*map(type, items)} == {np.ndarray}:
+        container, clips = "list", items
+    elif getattr(items, "ndim", None) == 3:
         refuse_masked("X", items, "clip")
         items = np.asarray(items)
         container, clips = "array", list(items)
@@ -205,19 +211,18 @@ def list_clips(
                 raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
         refuse_masked("X", items, "clip")
         container, clips = "list", [_matrix(clip) for clip in items]
-
     _check_each_clip(clips, n_features, owner)
     if check_finite:
         for i, clip in enumerate(clips):
             refuse_not_finite(clip, i)
-    if container == "list":
+    if container == "list" and clips is not items:
         shared = _common_names(items, names, owner)
     n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
     return clips, ClipLayout(container, n_frames, shared)
 
 
 def what_is_no_set(X: Any) -> str:
-    """Return what X is if it is no set of clips at all, as the end of "X is"; or ""."""
+    """Return the end of "X is ..." if X is not a set of clips at all, else ""."""
     if isinstance(X, np.ndarray) and X.shape == () and X.dtype.kind in "OUS":
         X = X.item()
     if isinstance(X, PATH_TYPES):
@@ -252,8 +257,8 @@ def _refuse_audio(items: Any, owner: str) -> None:
             what = f"X holds arrays and numbers, such as {items[i]!r} in row {i}"
         else:
             what = (
-                "X holds arrays of one dimension and unequal lengths, as waveforms "
-                f"are ({lengths[0]} values in row 0, {lengths[i]} in row {i})"
+                "X holds 1-D arrays of unequal lengths, as waveforms are "
+                f"({lengths[0]} values in row 0, {lengths[i]} in row {i})"
             )
         raise ValueError(_not_frames(what, owner))
 
@@ -270,21 +275,21 @@ def _described(item: Any) -> str:
 
 def _not_frames(found: str, owner: str) -> str:
     return (
-        f"{found}; expected frames for {owner}. Extract them first, as with "
-        "SpectrogramExtractor; for the last step of a pipeline: "
+        f"{found}; expected frames for {owner}. Extract them first, for example with "
+        "SpectrogramExtractor; the last step of a pipeline takes "
         "pipeline[:-1].transform(X)."
     )
 
 
 def stack_clips(X: Any, **expected: Any):
-    """Put the frames of all clips below each other.
+    """Stack the frames of all clips into one matrix.
 
     Parameters
     ----------
     X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-        See :func:`list_clips`, also for the errors.
+        See :func:`list_clips`, which also raises the errors.
     **expected : dict
-        ``n_features``, ``names``, ``owner`` and ``check_finite``, likewise.
+        Options of :func:`list_clips`, such as ``n_features``.
 
     Returns
     -------
@@ -343,10 +348,8 @@ def refuse_not_finite(clip: np.ndarray, i: int) -> None:
 def _common_names(
     clips: Sequence[Any], names: Sequence[str] | None, owner: str
 ) -> list[str] | None:
-    """Return the columns of data frames, which must be the same; None if some has none.
-
-    As in scikit-learn, columns have names if these are strings.
-    """
+    """Return the columns that all data frames share; None if a clip has none."""
+    # As in scikit-learn, columns have names only if these are strings.
     expected, source = names, f"{owner} was fitted with"
     have_names = True
     for i, clip in enumerate(clips):
@@ -358,7 +361,7 @@ def _common_names(
         if not all(is_name):
             raise TypeError(
                 f"clip {i} has the column {found[is_name.index(False)]!r} besides "
-                "names; expected a string for each, or numbers alone. Convert them: "
+                "names; expected only strings, or only numbers. Convert them: "
                 "clip.columns = clip.columns.astype(str)."
             )
         if expected is None:
@@ -366,15 +369,15 @@ def _common_names(
         for k, (name, other) in enumerate(zip(found, expected, strict=True)):
             if name != other:
                 raise ValueError(
-                    f"clip {i} has the column {name!a} in place {k}, where {source} "
+                    f"clip {i} has the column {name!a} at position {k}, where {source} "
                     f"{other!a}. The feature names should match, and must be in the "
-                    "same order: reorder the columns, as by clip[names]."
+                    "same order: reorder the columns with clip[names]."
                 )
     return list(found) if have_names else None
 
 
 def split_clips(rows: np.ndarray, layout: ClipLayout) -> Any:
-    """Undo :func:`stack_clips`: give rows back in the container that they came in.
+    """Split stacked rows into clips again, in the container that they came in.
 
     Parameters
     ----------
@@ -440,21 +443,22 @@ def pack_clips(clips: Sequence[np.ndarray], layout: ClipLayout) -> Any:
 def length_buckets(
     lengths: np.ndarray, batch_size: int | None = None, n_frames: int = FRAMES_AT_ONCE
 ) -> list[np.ndarray]:
-    """Return sequences in batches of similar length.
+    """Group sequences of similar length into batches.
 
     Parameters
     ----------
     lengths : ndarray of shape (n_sequences,)
-        Their frames.
+        Frames of each sequence.
     batch_size : int, optional
-        Most sequences of a batch.
+        Maximum number of sequences in a batch.
     n_frames : int, default=2**14
-        Most frames of a batch with its padding; a longer sequence is alone.
+        Maximum number of frames in a batch, padding included; a longer sequence is
+        alone in its batch.
 
     Returns
     -------
     buckets : list of ndarray of int
-        Numbers of the sequences of each batch.
+        Indices of the sequences in each batch.
     """
     buckets: list[list[int]] = []
     for i in np.argsort(lengths, kind="stable"):
@@ -471,23 +475,23 @@ def save_clips(path: str | bytes | os.PathLike[Any], clips: Any) -> None:
     Parameters
     ----------
     path : str, bytes or PathLike
-        The file; one that exists is replaced. ``~`` is the home folder.
+        The file; an existing one is replaced. ``~`` is the home folder.
     clips : list of ndarray of shape (n_frames_i, n_features), or ndarray of shape \
             (n_clips, n_frames, n_features)
-        Clips with the same features per frame and one dtype; a column of them does as
-        well. A generator is listed first.
+        Clips with the same features per frame and one dtype; a column or an iterator of
+        them is accepted as well.
 
     Raises
     ------
     ValueError
-        If they are no clips, see :func:`list_clips`, or of several dtypes.
+        If they are not clips (see :func:`list_clips`), or have several dtypes.
     FileNotFoundError
         If the folder of the file does not exist.
 
     Notes
     -----
-    The file is the ``.npy`` of all frames below each other, which ``numpy.load`` reads,
-    followed by the ``.npy`` of the number of frames of each clip.
+    The file is a ``.npy`` of all stacked frames, which ``numpy.load`` reads, followed
+    by a ``.npy`` of the number of frames of each clip.
 
     Examples
     --------
@@ -510,8 +514,7 @@ def save_clips(path: str | bytes | os.PathLike[Any], clips: Any) -> None:
     if is_path or not layout.has_clips:
         raise ValueError(
             f"clips is a {given}; expected a list of matrices (n_frames, n_features) "
-            "or one array of 3 dimensions, after the path. Save plain rows with "
-            "numpy.save."
+            "or a 3-D array, after the path. Save plain rows with numpy.save."
         )
     dtypes = sorted({str(clip.dtype) for clip in clips})
     if len(dtypes) > 1:
@@ -532,7 +535,7 @@ def save_clips(path: str | bytes | os.PathLike[Any], clips: Any) -> None:
 
 
 def load_clips(path: str | bytes | os.PathLike[Any]) -> list[np.ndarray]:
-    """Return clips as views of a file that :func:`save_clips` wrote.
+    """Load clips that :func:`save_clips` wrote, as views of a memory map.
 
     Nothing is read until it is used, and worker processes (``n_jobs``) map the file
     themselves: a fold of such clips travels as names and offsets, not as data.
@@ -551,7 +554,7 @@ def load_clips(path: str | bytes | os.PathLike[Any]) -> list[np.ndarray]:
     Raises
     ------
     ValueError
-        If the file was not written by :func:`save_clips` or is cut.
+        If the file was not written by :func:`save_clips`, or is truncated.
     """
     name = user_path(path)
     if not os.path.isfile(name):
@@ -567,7 +570,7 @@ def load_clips(path: str | bytes | os.PathLike[Any]) -> list[np.ndarray]:
             n_frames = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(
-                f"{path_name(path)!a} holds no complete set of clips ({error}). "
+                f"{path_name(path)!a} is not a complete set of clips ({error}). "
                 "Expected a file from skdeepmir.save_clips; write it again."
             ) from error
     rows = np.memmap(name, dtype=dtype, mode="r", offset=start, shape=shape)

@@ -142,7 +142,7 @@ def test_paths_that_stay_below_the_root_are_fine(name, tmp_path):
 def test_ratio_is_limited_whatever_max_bytes_allows(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(make_zip({"zeros": bytes(17_000_000)}))
-    with pytest.raises(ValueError, match=r"files \(max_ratio\) have over 1.6e\+07 byt"):
+    with pytest.raises(ValueError, match=r"max_ratio.* 1.6e\+07 bytes"):
         extract_archive(path, tmp_path / "data")
     extract_archive(path, tmp_path / "data", max_ratio=2000)
     assert (tmp_path / "data" / "zeros").stat().st_size == 17_000_000
@@ -165,19 +165,19 @@ def test_existing_folders_are_not_touched(archive):
     folder.mkdir()
     extract_archive(archive, folder)  # an empty one
     before = read_tree(folder)
-    with pytest.raises(FileExistsError, match="is not an empty folder. Choose another"):
+    with pytest.raises(FileExistsError, match="data' exists"):
         extract_archive(archive, folder)
     assert read_tree(folder) == before == FILES
     link = archive.with_name("link")
     link.symlink_to(archive.with_name("elsewhere"))
-    with pytest.raises(FileExistsError, match="not an empty folder"):
+    with pytest.raises(FileExistsError, match="link' exists"):
         extract_archive(archive, link)
 
 
 def test_missing_places_are_named(archive):
-    with pytest.raises(FileNotFoundError, match="no folder .*nowhere.*Create it"):
+    with pytest.raises(FileNotFoundError, match="folder .*nowhere'"):
         extract_archive(archive, archive.parent / "nowhere" / "data")
-    with pytest.raises(FileNotFoundError, match="no archive .*other.zip"):
+    with pytest.raises(FileNotFoundError, match="archive .*other.zip'"):
         extract_archive(archive.with_name("other.zip"), archive.parent / "data")
 
 
@@ -232,7 +232,7 @@ def test_fetch_downloads_once(server, tmp_path):
     "change, message",
     [
         ({"sha256": "0" * 64}, "does not match the known hash"),
-        ({"max_bytes": 100}, r"data.zip' \(max_bytes\) have over 100 bytes"),
+        ({"max_bytes": 100}, r"data.zip' .*max_bytes.* 100 bytes"),
     ],
 )
 def test_failed_downloads_leave_nothing(change, message, server, tmp_path):
@@ -248,7 +248,7 @@ def test_failed_downloads_leave_nothing(change, message, server, tmp_path):
 
 def test_fetch_does_not_replace_a_file_of_that_name(tmp_path):
     (tmp_path / "data.zip").write_bytes(b"my own")
-    with pytest.raises(ValueError, match="data.zip' has the SHA-256 .* Delete it"):
+    with pytest.raises(ValueError, match="data.zip' has the SHA-256"):
         fetch_archive("https://example.org/data.zip", tmp_path / "d", sha256="0" * 64)
     assert (tmp_path / "data.zip").read_bytes() == b"my own"
 
@@ -256,14 +256,14 @@ def test_fetch_does_not_replace_a_file_of_that_name(tmp_path):
 @pytest.mark.parametrize(
     "url, message",
     [
-        ("http://example.org/data.zip", "address with https://"),
-        ("file:///etc/passwd", "address with https://"),
-        ("https:///data.zip", "address with https://"),
-        ("https://example.org/", "name of a file"),
-        ("https://example.org/..", "name of a file"),
-        ("https://example.org/a%2F..%5Cb", "name of a file"),
-        ("https://example.org/a%00.zip", "name of a file"),
-        ("https://example.org/data", "has the name of the archive"),
+        ("http://example.org/data.zip", "url=.* https://"),
+        ("file:///etc/passwd", "url=.* https://"),
+        ("https:///data.zip", "url=.* https://"),
+        ("https://example.org/", "url=.* name of a file"),
+        ("https://example.org/..", "url=.* name of a file"),
+        ("https://example.org/a%2F..%5Cb", "url=.* name of a file"),
+        ("https://example.org/a%00.zip", "url=.* name of a file"),
+        ("https://example.org/data", "folder=.* name of the archive"),
     ],
 )
 def test_fetch_takes_https_and_a_plain_name_only(url, message, tmp_path):
@@ -273,5 +273,5 @@ def test_fetch_takes_https_and_a_plain_name_only(url, message, tmp_path):
 
 
 def test_fetch_needs_a_checksum(tmp_path):
-    with pytest.raises(TypeError, match="sha256=None; expected the check"):
+    with pytest.raises(TypeError, match="sha256=None"):
         fetch_archive("https://example.org/a.zip", tmp_path / "data", sha256=None)

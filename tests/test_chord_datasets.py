@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import mir_eval
 import numpy as np
 import pytest
-import soundfile
+from collection_files import mirdata_set, relative, write
 
 from skdeepmir import SpectrogramExtractor, chords
 from skdeepmir.datasets import (
@@ -27,21 +27,6 @@ from skdeepmir.datasets._chord_progressions import (
 )
 
 SAMPLE_RATE = 22050
-LAB = "0.0\t1.0\tN\n1.0\t2.0\tC:maj\n"
-
-
-def write(folder, *names, text=LAB):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in (".wav", ".flac"):
-            soundfile.write(path, np.zeros(80), 8000)
-        else:
-            path.write_text(text, encoding="utf-8")
-
-
-def relative(paths, folder):
-    return [Path(path).relative_to(folder).as_posix() for path in paths]
 
 
 # Isophonics ---------------------------------------------------------------------------
@@ -118,7 +103,7 @@ def test_isophonics_refuses_ambiguous_recordings(tmp_path):
         "a/03 Jealousy.wav",
         "b/03 Jealousy.wav",
     )
-    message = r"2 files are possible as the recording of 'Jealousy': .*a/03 .*b/03 "
+    message = r"2 files .* 'Jealousy': .*a/03 .*b/03 "
     with pytest.raises(ValueError, match=message):
         load_isophonics(tmp_path)
 
@@ -148,7 +133,7 @@ def test_isophonics_does_not_take_another_artists_song_of_that_title(tmp_path):
 
 def test_isophonics_missing_recordings_raise_or_are_dropped(tmp_path):
     write(tmp_path, "Queen/Jazz/1 Mustapha.lab", "Queen/Jazz/2 Jealousy.lab")
-    with pytest.raises(ValueError, match="2 of 2 audio files are missing"):
+    with pytest.raises(ValueError, match="2 of 2 audio files"):
         load_isophonics(tmp_path, missing="drop")
     write(tmp_path, "Jealousy.wav")
     with pytest.raises(ValueError, match=r"1 of 2 .*Mustapha.*audio_folder="):
@@ -165,19 +150,19 @@ def test_isophonics_artists_without_albums_are_their_own_album(tmp_path):
 
 
 def test_isophonics_folders_and_choices_are_checked(tmp_path):
-    with pytest.raises(ValueError, match="no chord annotations; expected .*chordlab"):
+    with pytest.raises(ValueError, match="no chord annotations.*chordlab"):
         load_isophonics(tmp_path)
     with pytest.raises(ValueError, match="'.*nowhere' is not a folder"):
         load_isophonics(tmp_path / "nowhere")
     write(tmp_path, "Queen/Jazz/Jealousy.lab", "Jealousy.wav")
     with pytest.raises(ValueError, match="'.*nowhere' is not a folder"):
         load_isophonics(tmp_path, audio_folder=tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="groups='song' must be one of"):
+    with pytest.raises(ValueError, match="groups='song' .*'artist'"):
         load_isophonics(tmp_path, groups="song")
-    with pytest.raises(ValueError, match=r"'Quen', which is none of \['Queen'\]"):
+    with pytest.raises(ValueError, match=r"artists has 'Quen', .*\['Queen'\]"):
         load_isophonics(tmp_path, artists=["Quen"])
     write(tmp_path, "chordlab/Jealousy.lab")
-    with pytest.raises(ValueError, match="lies in no folder of an artist"):
+    with pytest.raises(ValueError, match="chordlab/Jealousy.lab'"):
         load_isophonics(tmp_path)
 
 
@@ -255,26 +240,26 @@ def test_billboard_missing_recordings_are_dropped_on_request(billboard):
 
 def test_billboard_refuses_what_is_ambiguous(billboard):
     write(billboard, "audio/319.flac")
-    with pytest.raises(ValueError, match="2 files are possible as the recording of 03"):
+    with pytest.raises(ValueError, match="2 files .* recording of 0319"):
         load_billboard(billboard)
     write(billboard, "other/0319/full.lab")
-    with pytest.raises(ValueError, match="2 files are possible as annotation of 0319"):
+    with pytest.raises(ValueError, match="2 files .* annotation of 0319"):
         load_billboard(billboard)
 
 
 def test_billboard_index_and_annotations_must_be_there(billboard):
-    with pytest.raises(ValueError, match=r"expected files such as '0003/majmin7\.lab'"):
+    with pytest.raises(ValueError, match=r"'0003/majmin7\.lab'"):
         load_billboard(billboard, annotation="majmin7")
-    with pytest.raises(ValueError, match="annotation='salami' must be one of 'full'"):
+    with pytest.raises(ValueError, match="annotation='salami' .*'full'"):
         load_billboard(billboard, annotation="salami")
     write(billboard, "McGill-Billboard/0001/full.lab")
-    with pytest.raises(ValueError, match="gives no title and artist for 1, which"):
+    with pytest.raises(ValueError, match="title and artist for 1, .*0001/full.lab"):
         load_billboard(billboard)
     write(billboard, "billboard-2.0-index.csv", text="id,title\n1,Song\n")
-    with pytest.raises(ValueError, match="has no column 'artist'"):
+    with pytest.raises(ValueError, match="billboard-2.0-index.csv' .*column 'artist'"):
         load_billboard(billboard)
     (billboard / "billboard-2.0-index.csv").unlink()
-    with pytest.raises(ValueError, match="billboard-2.0-index.csv is missing below"):
+    with pytest.raises(ValueError, match="billboard-2.0-index.csv is missing"):
         load_billboard(billboard)
 
 
@@ -322,7 +307,7 @@ def test_rwc_table_gives_singers_and_titles(rwc):
     assert bunch.titles.tolist() == ["Eien no replica", "Magic", "Syounen"]
     assert "groups: the singer" in bunch.DESCR
     write(rwc, "metadata-master/rwc-p.csv", text=PIECES.replace("No. 17", "No. 18"))
-    with pytest.raises(ValueError, match="no title and singer for piece 17, which"):
+    with pytest.raises(ValueError, match="rwc-p.csv' .* piece 17, "):
         load_rwc_popular(rwc)
 
 
@@ -338,7 +323,7 @@ def test_rwc_tables_of_the_newer_release_become_annotations(tmp_path):
     assert labels.tolist() == ["N", "Ab:min"]
     bad = "t_start;t_end;chord\n0;soon;C:maj\n"
     write(tmp_path, "chords/RWC-P/RWC_P001.csv", text=bad)
-    with pytest.raises(ValueError, match=r"RWC_P001.csv' has a row without .*soon"):
+    with pytest.raises(ValueError, match=r"RWC_P001.csv', line 2 .*'soon'"):
         load_rwc_popular(tmp_path)
 
 
@@ -349,23 +334,13 @@ def test_rwc_refuses_ambiguous_and_missing_files(rwc):
     with pytest.warns(UserWarning, match="1 of 3 audio files"):
         assert load_rwc_popular(rwc, missing="drop").titles[0] == "RM-P017"
     write(rwc, "audio/rwc-p-m01/1.wav", "audio/RWC_P001.wav")
-    with pytest.raises(ValueError, match="2 files are possible as the recording of RM"):
+    with pytest.raises(ValueError, match="2 files .* RM-P001"):
         load_rwc_popular(rwc)
-    with pytest.raises(ValueError, match="no chord annotations; expected 'N001-M01"):
+    with pytest.raises(ValueError, match="no chord annotations.*'N001-M01"):
         load_rwc_popular(rwc / "audio")
 
 
 # mirdata ------------------------------------------------------------------------------
-
-
-def mirdata_set(folder, **attributes):
-    tracks = {}
-    for row, key in enumerate(["a", "b"]):
-        write(folder, f"{key}.wav")
-        values = {name: value[row] for name, value in attributes.items()}
-        path = str(folder / f"{key}.wav")
-        tracks[key] = SimpleNamespace(audio_path=path, **values)
-    return SimpleNamespace(name="tiny", track_ids=list(tracks), track=tracks.get)
 
 
 def test_mirdata_chords_become_annotations(tmp_path):
@@ -390,12 +365,10 @@ def test_mirdata_paths_of_chords_become_annotations(tmp_path):
 
 def test_mirdata_tracks_with_and_without_annotations_are_refused(tmp_path):
     dataset = mirdata_set(tmp_path, chords_path=["a.lab", "none"])
-    with pytest.raises(
-        TypeError, match="target is 'none' for track 'b', but an annota"
-    ):
+    with pytest.raises(TypeError, match="target is 'none' for track 'b'"):
         load_mirdata(dataset, target="chords_path")
     dataset = mirdata_set(tmp_path, chords_path=["a.lab", None])
-    with pytest.raises(ValueError, match="no value for 1 of 2 tracks, 'b'"):
+    with pytest.raises(ValueError, match="1 of 2 tracks, 'b'"):
         load_mirdata(dataset, target="chords_path")
 
 
@@ -528,13 +501,13 @@ def test_binary_templates_find_most_chords_but_not_all():
         (
             {"vocabulary": "full"},
             ValueError,
-            "vocabulary='full' must be one of 'majmin'",
+            "vocabulary='full' .*'majmin'",
         ),
-        ({"duration": 1.0}, ValueError, "duration=1.0 is out of range"),
-        ({"duration": "long"}, TypeError, "duration='long' is not a range"),
-        ({"n_clips": 0}, ValueError, "n_clips=0 is too small"),
-        ({"sample_rate": 22050.0}, TypeError, "sample_rate=22050.0 is of type float"),
-        ({"snr": (40, 20)}, ValueError, "the lower one first"),
+        ({"duration": 1.0}, ValueError, "duration=1.0 .* 2.0"),
+        ({"duration": "long"}, TypeError, "duration='long'"),
+        ({"n_clips": 0}, ValueError, "n_clips=0 .* 1"),
+        ({"sample_rate": 22050.0}, TypeError, "sample_rate=22050.0 .*float"),
+        ({"snr": (40, 20)}, ValueError, "snr=\\(40, 20\\)"),
     ],
 )
 def test_arguments_of_the_generator_are_checked(parameters, error, message):

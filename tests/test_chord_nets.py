@@ -16,7 +16,7 @@ from chord_songs import (
 from joblib import Parallel, delayed
 from scipy.special import log_softmax
 from sklearn.base import clone
-from test_training import Stop
+from small_nets import Stop
 
 from skdeepmir.chords import encode, transposition_table
 from skdeepmir.nets import SequenceBatch

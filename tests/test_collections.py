@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from collection_files import Dataset, mirdata_set, write
 
 from skdeepmir.datasets import (
     load_gtzan,
@@ -12,11 +13,6 @@ from skdeepmir.datasets import (
     load_mirdata,
     load_mtg_jamendo,
 )
-
-
-def write(path, text="not empty"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def names(bunch, folder):
@@ -50,9 +46,9 @@ def magnatagatune(folder, clips=CLIPS, quote=""):
         cells = [str(number), *(str(int(tag in given)) for tag in tags), path]
         annotations.append("\t".join(f"{quote}{cell}{quote}" for cell in cells))
         info.append(f"{number}\t1\tA title\t{artist}\tAn album\t{path}")
-        write(folder / path)
-    write(folder / "annotations_final.csv", "\n".join(annotations) + "\n")
-    write(folder / "clip_info_final.csv", "\n".join(info) + "\n")
+        write(folder, path)
+    write(folder, "annotations_final.csv", text="\n".join(annotations) + "\n")
+    write(folder, "clip_info_final.csv", text="\n".join(info) + "\n")
     return tags
 
 
@@ -114,7 +110,7 @@ def test_the_usual_split_comes_from_lists_which_may_name_features(tmp_path):
 def test_lists_of_the_160_tag_setting_are_text(tmp_path):
     magnatagatune(tmp_path)
     for part, row in [("train", 4), ("valid", 1), ("test", 0)]:
-        write(tmp_path / f"{part}_160.txt", CLIPS[row][0] + "\n")
+        write(tmp_path, f"{part}_160.txt", text=CLIPS[row][0] + "\n")
     bunch = load_magnatagatune(tmp_path, setting="all160")
     assert {k: v.tolist() for k, v in bunch.splits.items()} == {
         "train": [2],
@@ -138,10 +134,10 @@ def test_lists_that_do_not_fit_are_refused(tmp_path):
     magnatagatune(tmp_path)
     paths = [path for path, _, _ in CLIPS]
     top50_lists(tmp_path, paths[:1], paths[1:2], ["f/unknown.mp3"])
-    with pytest.raises(ValueError, match="test.npy' lists 'f/unknown.mp3'"):
+    with pytest.raises(ValueError, match="test.npy' .*'f/unknown.mp3'"):
         load_magnatagatune(tmp_path)
     top50_lists(tmp_path, paths[:1], paths[1:2], paths[:1])
-    with pytest.raises(ValueError, match="is listed for train and test"):
+    with pytest.raises(ValueError, match="for train and test"):
         load_magnatagatune(tmp_path)
 
 
@@ -150,9 +146,7 @@ def test_a_pickle_in_place_of_a_list_is_not_loaded(tmp_path):
     paths = [path for path, _, _ in CLIPS]
     top50_lists(tmp_path, paths[:1], paths[1:2], paths[2:3])
     np.save(tmp_path / "train.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(
-        ValueError, match="train.npy' can't be read as an array of text"
-    ):
+    with pytest.raises(ValueError, match="train.npy' cannot be read"):
         load_magnatagatune(tmp_path)
 
 
@@ -216,14 +210,14 @@ def test_a_part_without_a_tag_is_told_and_few_artists_refused(tmp_path):
     with pytest.warns(UserWarning, match=r"has the tags \['sitar'\]"):
         load_magnatagatune(tmp_path, split="artist")
     magnatagatune(tmp_path)
-    with pytest.raises(ValueError, match="at least 10 artists, but the clips have 3"):
+    with pytest.raises(ValueError, match="10 artists, .* 3"):
         load_magnatagatune(tmp_path, split="artist")
 
 
 def test_empty_files_are_left_out_with_one_warning_that_names_them(tmp_path):
     known = "6/norine_braun-now_and_zen-08-gently-117-146.mp3"
     magnatagatune(tmp_path, [*CLIPS, (known, "Norine Braun", ["guitar"])])
-    write(tmp_path / "0/ann-song-0-29.mp3", "")
+    write(tmp_path, "0/ann-song-0-29.mp3", text="")
     (tmp_path / known).unlink()
     with pytest.warns(UserWarning, match="2 clips are left out") as caught:
         bunch = load_magnatagatune(tmp_path, setting="folders")
@@ -242,7 +236,7 @@ def test_missing_clips_are_an_error_or_dropped_with_a_warning(tmp_path):
     (tmp_path / CLIPS[2][0]).unlink()
     with pytest.raises(ValueError, match="2 of 5 audio files .*ann-song-0-29.*audio="):
         load_magnatagatune(tmp_path, setting="folders")
-    with pytest.warns(UserWarning, match="2 of 5 audio files .* left out") as caught:
+    with pytest.warns(UserWarning, match="2 of 5 audio files") as caught:
         bunch = load_magnatagatune(tmp_path, setting="folders", missing="drop")
     assert caught[0].filename == __file__
     assert names(bunch, tmp_path) == [CLIPS[n][0] for n in (0, 3, 4)]
@@ -252,7 +246,7 @@ def test_missing_clips_are_an_error_or_dropped_with_a_warning(tmp_path):
 def test_audio_may_lie_elsewhere(tmp_path):
     magnatagatune(tmp_path / "tables")
     for path, _, _ in CLIPS:
-        write(tmp_path / "mp3" / path)
+        write(tmp_path / "mp3", path)
     bunch = load_magnatagatune(
         tmp_path / "tables", setting="folders", audio=tmp_path / "mp3"
     )
@@ -263,8 +257,8 @@ def test_audio_may_lie_elsewhere(tmp_path):
     "annotations, message",
     [
         ("clip_id,guitar,mp3_path\n1,0,0/a.mp3\n", "separated by tabs"),
-        ("clip_id\tguitar\tmp3_path\n0\t2\t0/a.mp3\n", "row 2 .* neither 0 nor 1"),
-        ("clip_id\tguitar\tmp3_path\n0\t1\n", "row 2 has 2 columns; expected 3"),
+        ("clip_id\tguitar\tmp3_path\n0\t2\t0/a.mp3\n", "line 2 .* 0 nor 1"),
+        ("clip_id\tguitar\tmp3_path\n0\t1\n", "line 2 has 2 .* 3"),
         ("clip_id\tguitar\tmp3_path\n0\t1\tx/a.mp3\n", "in a folder from 0 to f"),
         ("clip_id\tguitar\tmp3_path\n77\t1\t0/a.mp3\n", "no artist for 1 .*'77'"),
         ("clip_id\tguitar\tmp3_path\n", "no rows"),
@@ -272,22 +266,20 @@ def test_audio_may_lie_elsewhere(tmp_path):
 )
 def test_bad_annotations_are_named(tmp_path, annotations, message):
     magnatagatune(tmp_path)
-    write(tmp_path / "annotations_final.csv", annotations)
+    write(tmp_path, "annotations_final.csv", text=annotations)
     with pytest.raises(ValueError, match=message):
         load_magnatagatune(tmp_path, setting="folders")
 
 
 def test_missing_tables_and_unknown_settings_are_named(tmp_path):
-    with pytest.raises(
-        ValueError, match="annotations_final.csv' is missing.*mirg.city"
-    ):
+    with pytest.raises(ValueError, match="annotations_final.csv' .*mirg.city"):
         load_magnatagatune(tmp_path)
-    with pytest.raises(ValueError, match="setting='top-50' must be one of 'top50'"):
+    with pytest.raises(ValueError, match="setting='top-50' .*'top50'"):
         load_magnatagatune(tmp_path, setting="top-50")
-    with pytest.raises(ValueError, match="split='random' must be one of"):
+    with pytest.raises(ValueError, match="split='random' .*'artist'"):
         load_magnatagatune(tmp_path, split="random")
     magnatagatune(tmp_path)
-    with pytest.raises(ValueError, match="missing='ignore' must be one of"):
+    with pytest.raises(ValueError, match="missing='ignore' .*'drop'"):
         load_magnatagatune(tmp_path, setting="folders", missing="ignore")
 
 
@@ -311,10 +303,11 @@ TRACKS = {
 
 def jamendo(folder, stem="autotagging_top50tags", split=0, suffix=".mp3"):
     for part, rows in TRACKS.items():
-        table = folder / "data" / "splits" / f"split-{split}" / f"{stem}-{part}.tsv"
-        write(table, "\n".join([HEADER, *rows]) + "\n")
+        table = f"data/splits/split-{split}/{stem}-{part}.tsv"
+        write(folder, table, text="\n".join([HEADER, *rows]) + "\n")
         for row in rows:
-            write(folder / "audio" / (row.split("\t")[3].removesuffix(".mp3") + suffix))
+            name = row.split("\t")[3].removesuffix(".mp3") + suffix
+            write(folder / "audio", name)
 
 
 def test_jamendo_rows_have_any_number_of_tags(tmp_path):
@@ -360,14 +353,14 @@ def test_jamendo_subsets_splits_and_qualities_have_their_own_files(
     assert in_part(bunch, "valid") == [str(tmp_path / "audio/48/248.low.mp3")]
     with pytest.raises(ValueError, match="4 of 4 .*audio=.*quality='low'"):
         load_mtg_jamendo(tmp_path, subset=subset, split=3)
-    with pytest.raises(ValueError, match="split-0.*is missing.*mtg-jamendo-dataset"):
+    with pytest.raises(ValueError, match="split-0.*mtg-jamendo-dataset"):
         load_mtg_jamendo(tmp_path, subset=subset)
 
 
 def test_missing_jamendo_tracks_are_an_error_or_dropped_with_their_tags(tmp_path):
     jamendo(tmp_path)
     (tmp_path / "audio/82/382.mp3").unlink()
-    with pytest.raises(ValueError, match="1 of 4 audio files is missing: .*382.mp3"):
+    with pytest.raises(ValueError, match="1 of 4 audio files .*382.mp3"):
         load_mtg_jamendo(tmp_path)
     with pytest.warns(UserWarning, match="1 of 4 audio files"):
         bunch = load_mtg_jamendo(tmp_path, missing="drop")
@@ -378,13 +371,13 @@ def test_missing_jamendo_tracks_are_an_error_or_dropped_with_their_tags(tmp_path
 def test_bad_jamendo_tables_are_named(tmp_path):
     jamendo(tmp_path)
     table = tmp_path / "data/splits/split-0/autotagging_top50tags-test.tsv"
-    write(table, "\n".join([HEADER, TRACKS["train"][0]]))
-    with pytest.raises(ValueError, match="'track_0000214' comes twice"):
+    table.write_text("\n".join([HEADER, TRACKS["train"][0]]))
+    with pytest.raises(ValueError, match="'track_0000214' .*twice"):
         load_mtg_jamendo(tmp_path)
-    write(table, "\n".join([HEADER, "track_1\tartist_1\talbum_1\t01/1.mp3\t30.0"]))
-    with pytest.raises(ValueError, match="-test.tsv' has no tags, .*'track_1'"):
+    table.write_text("\n".join([HEADER, "track_1\tartist_1\talbum_1\t01/1.mp3\t30.0"]))
+    with pytest.raises(ValueError, match="-test.tsv' .* tags.*'track_1' in line 2"):
         load_mtg_jamendo(tmp_path)
-    write(table, "path,label\na.wav,rock\n")
+    table.write_text("path,label\na.wav,rock\n")
     with pytest.raises(ValueError, match="-test.tsv' has columns"):
         load_mtg_jamendo(tmp_path)
     for option in ({"subset": "moods"}, {"split": 5}, {"quality": "best"}):
@@ -403,16 +396,16 @@ LISTED = {
 
 def gtzan(folder, listed=LISTED, genres="genres_original", suffix=".wav"):
     for part, lines in listed.items():
-        write(folder / f"{part}_filtered.txt", "\n".join(lines) + "\n")
+        write(folder, f"{part}_filtered.txt", text="\n".join(lines) + "\n")
         for line in lines:
-            write(folder / genres / line.replace(".wav", suffix))
+            write(folder / genres, line.replace(".wav", suffix))
 
 
 @pytest.mark.parametrize("genres", ["genres_original", "genres", "."])
 @pytest.mark.parametrize("suffix", [".wav", ".au"])
 def test_the_filtered_split_finds_every_layout_of_gtzan(tmp_path, genres, suffix):
     gtzan(tmp_path, genres=genres, suffix=suffix)
-    write(tmp_path / genres / f"blues/blues.00001{suffix}")  # filtered out
+    write(tmp_path / genres, f"blues/blues.00001{suffix}")  # filtered out
     bunch = load_gtzan(tmp_path)
     assert names(bunch, tmp_path / genres) == [
         f"blues/blues.00000{suffix}",
@@ -431,7 +424,7 @@ def test_the_filtered_split_finds_every_layout_of_gtzan(tmp_path, genres, suffix
 
 def test_unfiltered_gtzan_has_every_clip_and_no_split(tmp_path):
     gtzan(tmp_path)
-    write(tmp_path / "genres_original/blues/blues.00001.wav")
+    write(tmp_path, "genres_original/blues/blues.00001.wav")
     bunch = load_gtzan(tmp_path, filtered=False, groups=r"/(\w+)\.")
     assert len(bunch.data) == 5 and bunch.splits is None
     assert list(bunch.groups) == ["blues"] * 3 + ["rock"] * 2
@@ -441,8 +434,8 @@ def test_unfiltered_gtzan_has_every_clip_and_no_split(tmp_path):
 def test_the_corrupt_clip_is_left_out_unless_its_header_reads(tmp_path, filtered):
     listed = LISTED | {"train": [*LISTED["train"], "jazz/jazz.00054.wav"]}
     gtzan(tmp_path, listed)
-    write(tmp_path / "genres_original/jazz/jazz.00055.wav", "not audio, not looked at")
-    with pytest.warns(UserWarning, match="'jazz/jazz.00054.wav' is left out"):
+    write(tmp_path, "genres_original/jazz/jazz.00055.wav")  # not looked at
+    with pytest.warns(UserWarning, match="'jazz/jazz.00054.wav'"):
         bunch = load_gtzan(tmp_path, filtered=filtered)
     assert len(bunch.data) == (4 if filtered else 5)
     soundfile.write(
@@ -457,7 +450,7 @@ def test_the_corrupt_clip_is_left_out_unless_its_header_reads(tmp_path, filtered
 def test_the_corrupt_clip_may_have_been_removed(tmp_path):
     gtzan(tmp_path, LISTED | {"train": ["jazz/jazz.00054.wav", "rock/rock.00000.wav"]})
     (tmp_path / "genres_original/jazz/jazz.00054.wav").unlink()
-    with pytest.warns(UserWarning, match="'jazz/jazz.00054.wav' is left out"):
+    with pytest.warns(UserWarning, match="'jazz/jazz.00054.wav'"):
         assert len(load_gtzan(tmp_path).data) == 3
 
 
@@ -466,12 +459,12 @@ def test_artists_of_gtzan_come_from_a_mapping(tmp_path):
     artists = {line: line[-6] for lines in LISTED.values() for line in lines}
     assert list(load_gtzan(tmp_path, groups=artists).groups) == ["0", "2", "0", "1"]
     artists.pop("rock/rock.00010.wav")
-    with pytest.raises(ValueError, match="no group for 1 of 4 files, .*rock.00010"):
+    with pytest.raises(ValueError, match="1 of 4 files, .*rock.00010"):
         load_gtzan(tmp_path, groups=artists)
 
 
 def test_missing_gtzan_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match="is not a folder"):
+    with pytest.raises(ValueError, match="nowhere' is not a folder"):
         load_gtzan(tmp_path / "nowhere")
     gtzan(tmp_path)
     (tmp_path / "genres_original/rock/rock.00010.wav").unlink()
@@ -481,58 +474,25 @@ def test_missing_gtzan_files_are_named(tmp_path):
         bunch = load_gtzan(tmp_path, missing="drop")
     assert len(bunch.data) == 3 and len(bunch.splits["valid"]) == 0
     (tmp_path / "valid_filtered.txt").unlink()
-    with pytest.raises(ValueError, match="valid_filtered.txt' is missing.*coreyker"):
+    with pytest.raises(ValueError, match="valid_filtered.txt' .*coreyker"):
         load_gtzan(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["          30\n          31\n", "\n"])
 def test_lists_of_numbers_or_of_nothing_are_refused(tmp_path, text):
     gtzan(tmp_path)
-    write(tmp_path / "train_filtered.txt", text)
-    with pytest.raises(ValueError, match="train_filtered.txt' lists .*expected lines"):
+    write(tmp_path, "train_filtered.txt", text=text)
+    with pytest.raises(ValueError, match="train_filtered.txt' lists"):
         load_gtzan(tmp_path)
 
 
 def test_a_clip_in_two_parts_of_gtzan_is_refused(tmp_path):
     gtzan(tmp_path, LISTED | {"valid": ["rock/rock.00000.wav"]})
-    with pytest.raises(ValueError, match="'rock/rock.00000.wav' is listed for train"):
+    with pytest.raises(ValueError, match="'rock/rock.00000.wav' .* train and valid"):
         load_gtzan(tmp_path)
 
 
 # mirdata ------------------------------------------------------------------------------
-
-
-class Dataset:
-    """Has what load_mirdata uses of a mirdata.core.Dataset."""
-
-    name = "tiny"
-
-    def __init__(self, tracks, splits=None):
-        self.tracks = tracks
-        self.splits = splits
-
-    @property
-    def track_ids(self):
-        return list(self.tracks)
-
-    def track(self, track_id):
-        return self.tracks[track_id]
-
-    def get_track_splits(self):
-        random.choice(self.track_ids)  # as mirdata does
-        if self.splits is None:
-            raise NotImplementedError("no official split")
-        return self.splits
-
-
-def mirdata_set(folder, splits=None, **attributes):
-    tracks = {}
-    for number, key in enumerate(["a", "b", "c"]):
-        path = folder / f"{key}.wav"
-        write(path)
-        values = {name: value[number] for name, value in attributes.items()}
-        tracks[key] = SimpleNamespace(track_id=key, audio_path=str(path), **values)
-    return Dataset(tracks, splits)
 
 
 def test_mirdata_attributes_become_classes_and_groups(tmp_path):
@@ -591,14 +551,14 @@ def test_mirdata_leaves_the_global_generator_alone(tmp_path):
 
 def test_mirdata_values_that_are_no_labels_are_named(tmp_path):
     dataset = mirdata_set(tmp_path, genre=["rock", None, ""], tempo=[99.5, 1.0, 2.0])
-    with pytest.raises(ValueError, match="no value for 2 of 3 tracks, such as 'b'"):
+    with pytest.raises(ValueError, match="2 of 3 tracks, .*'b'"):
         load_mirdata(dataset, target="genre")
     with pytest.raises(TypeError, match="target is 99.5 for track 'a'"):
         load_mirdata(dataset, target="tempo")
-    found = "target='mood' is not an attribute.*genre, tempo"
+    found = "target='mood' .*genre, tempo"
     with pytest.raises(ValueError, match=found):
         load_mirdata(dataset, target="mood")
-    with pytest.raises(ValueError, match="groups='artist' is not an attribute"):
+    with pytest.raises(ValueError, match="groups='artist'"):
         load_mirdata(dataset, target=lambda track: "x", groups="artist")
 
 
@@ -622,7 +582,7 @@ def test_a_name_initialises_mirdata_and_a_data_set_brings_its_own(
         "gtzan_genre", target="genre", data_home=tmp_path, version="mini"
     )
     assert len(bunch.data) == 3
-    with pytest.raises(ValueError, match="data_home and version are only for the name"):
+    with pytest.raises(ValueError, match="data_home and version"):
         load_mirdata(
             initialize("gtzan_genre", str(tmp_path), "mini"),
             target="genre",

@@ -87,7 +87,7 @@ def test_any_container_of_tables_is_told_apart(pack):
     expected = pooler.transform(tables)
     np.testing.assert_array_equal(pooler.transform(pack(tables)), expected)
     tables[2] = tables[2][MOVED]
-    with pytest.raises(ValueError, match="clip 2 has the column 'band 1' in place 0"):
+    with pytest.raises(ValueError, match="clip 2 has the column 'band 1' .* 0"):
         pooler.transform(pack(tables))
 
 

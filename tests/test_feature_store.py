@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sound_files import assert_equal_clips
 
 from skdeepmir import FeatureStore, MultiTimescalePooler, SpectrogramExtractor
 from skdeepmir import audio as audio_module
@@ -60,11 +61,6 @@ def entry_paths(extractor):
     return [entry.path for entry in FeatureStore(extractor.cache_dir).entries()]
 
 
-def assert_equal(a, b):
-    for x, y in zip(a, b, strict=True):
-        np.testing.assert_array_equal(x, y)
-
-
 def test_a_grid_search_decodes_each_file_once_and_never_again(
     paths, decoded, extractor
 ):
@@ -82,9 +78,9 @@ def test_a_grid_search_decodes_each_file_once_and_never_again(
 
 def test_stored_features_are_those_without_a_store(paths, extractor):
     expected = SpectrogramExtractor("mfcc").fit_transform(paths)
-    assert_equal(extractor.fit_transform(paths), expected)
+    assert_equal_clips(extractor.fit_transform(paths), expected)
     stored = extractor.fit_transform(paths)
-    assert_equal(stored, expected)
+    assert_equal_clips(stored, expected)
     assert all(frames.flags.writeable for frames in stored)
 
 
@@ -104,7 +100,7 @@ def test_a_file_that_changes_within_a_clock_tick_gets_new_features(tmp_path, ext
     for seed in range(5):
         y = 0.1 * np.random.RandomState(seed).randn(3000).astype(np.float32)
         soundfile.write(path, y, 22050, subtype="FLOAT")
-        assert_equal(
+        assert_equal_clips(
             extractor.fit_transform([path]),
             SpectrogramExtractor("mfcc").fit_transform([y]),
         )
@@ -186,7 +182,7 @@ def test_no_other_damage_is_served(damage, paths, extractor):
             }[damage]
         )
     with pytest.warns(UserWarning, match="are damaged"):
-        assert_equal(extractor.transform(paths[:2]), expected)
+        assert_equal_clips(extractor.transform(paths[:2]), expected)
 
 
 def test_damaged_digests_are_noticed(paths, decoded, extractor):
@@ -196,7 +192,7 @@ def test_damaged_digests_are_noticed(paths, decoded, extractor):
         text[5] ^= 1
         memo.write_bytes(text)
     decoded.clear()
-    assert_equal(extractor.transform(paths), expected)
+    assert_equal_clips(extractor.transform(paths), expected)
     assert not decoded
 
 
@@ -310,7 +306,7 @@ def test_a_file_that_changes_meanwhile_is_refused(paths, tmp_path):
         yield np.zeros((3, 3), np.float32)
 
     store = FeatureStore(tmp_path / "store")
-    with pytest.raises(AudioError, match="changed while"):
+    with pytest.raises(AudioError, match=r"\(changed\)"):
         store.fetch(paths[0], KEY, compute)
     assert store.entries() == []
 
@@ -323,7 +319,7 @@ def test_what_the_computation_raises_leaves_nothing_behind(paths, tmp_path):
     store = FeatureStore(tmp_path / "store")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(AudioError, match="breaks off"):
+        with pytest.raises(AudioError, match=r"\(truncated\)"):
             store.fetch(paths[0], KEY, compute)
     assert not list((tmp_path / "store" / "entries").glob("*/*"))
 
@@ -345,7 +341,7 @@ def test_other_files_in_the_folder_are_left_alone(paths, extractor):
     for file in mine:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("mine")
-    with pytest.warns(UserWarning, match="cache_size=1e-06 GB is too small"):
+    with pytest.warns(UserWarning, match="cache_size=1e-06"):
         extractor.set_params(cache_size=1e-6).fit_transform(paths)
     FeatureStore(extractor.cache_dir).clear()
     assert [file.read_text() for file in mine] == ["mine"] * 3
@@ -379,7 +375,7 @@ def test_any_key_and_blocks_of_any_numbers_will_do(paths, tmp_path):
         features = store.fetch(paths[0], {"a": 1}, compute)
         assert features.dtype == np.float32 and features.shape == (3, 2)
     for bad in ([], [np.ones(3)], np.ones((2, 2))):
-        with pytest.raises(ValueError, match="compute gave"):
+        with pytest.raises(ValueError, match="compute yielded"):
             store.fetch(paths[0], {"a": 2}, lambda bad=bad: bad)
     with pytest.raises(AudioError, match="not_a_file"):
         store.fetch(tmp_path, {"a": 1}, lambda: 1 / 0)

@@ -117,7 +117,7 @@ def test_tracks_of_mirdata_without_a_group_are_named(missing):
         for key, artist in {"x": "Ann", "y": missing, "z": missing}.items()
     }
     tiny = SimpleNamespace(name="tiny", track_ids=list(tracks), track=tracks.get)
-    with pytest.raises(ValueError, match="groups has no value for 2 of 3 .* 'y'"):
+    with pytest.raises(ValueError, match="groups .* 2 of 3 .* 'y'"):
         load_mirdata(tiny, target="genre", groups="artist")
 
 
@@ -143,7 +143,7 @@ def test_labels_of_mirdata_are_in_one_spelling_and_of_one_kind():
     assert load(NFC, f" {NFD}", "None").target_names.tolist() == [NFC, "None"]
     assert load([NFC, "x "], ["x", NFD]).target.tolist() == [[1, 1], [1, 1]]
     for bad in (np.nan, "  "):
-        with pytest.raises(ValueError, match="no value for 1 of 2 .*'track 1'"):
+        with pytest.raises(ValueError, match="1 of 2 .*'track 1'"):
             load("rock", bad)
     for bad in ("", None, np.nan, " "):
         with pytest.raises(ValueError, match="the tag .* for track 'track 1'"):

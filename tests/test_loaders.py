@@ -6,18 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from collection_files import manifest, write
 
 from skdeepmir.datasets import load_audio_folder, load_manifest
 
 
-def touch(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
 def test_a_folder_has_a_class_per_sub_folder(tmp_path):
-    touch(
+    write(
         tmp_path,
         "rock/queen_2.mp3",
         "rock/album/abba_1.WAV",
@@ -34,22 +29,22 @@ def test_a_folder_has_a_class_per_sub_folder(tmp_path):
 
 
 def test_files_that_no_decoder_knows_are_told(tmp_path):
-    touch(tmp_path, "rock/a.wav", "rock/b.m4a")
-    with pytest.warns(UserWarning, match=r"1 file, 'rock/b.m4a', is"):
+    write(tmp_path, "rock/a.wav", "rock/b.m4a")
+    with pytest.warns(UserWarning, match="1 file, 'rock/b.m4a', .*format"):
         load_audio_folder(tmp_path)
 
 
 def test_bad_folders_and_groups_are_named(tmp_path):
-    with pytest.raises(ValueError, match="is not a folder"):
+    with pytest.raises(ValueError, match="nowhere' is not a folder"):
         load_audio_folder(tmp_path / "nowhere")
-    touch(tmp_path, "stray.wav")
-    with pytest.raises(ValueError, match="no sub-folder with audio"):
+    write(tmp_path, "stray.wav")
+    with pytest.raises(ValueError, match="no sub-folder .*'stray.wav'"):
         load_audio_folder(tmp_path)
     (tmp_path / "stray.wav").unlink()
-    touch(tmp_path, "rock/a.wav")
-    with pytest.raises(ValueError, match="no group for 1 of 1 files, 'rock/a"):
+    write(tmp_path, "rock/a.wav")
+    with pytest.raises(ValueError, match="1 of 1 files, 'rock/a.wav'"):
         load_audio_folder(tmp_path, groups=r"(\d+)")
-    with pytest.raises(ValueError, match="groups='rock' has no parenthesis"):
+    with pytest.raises(ValueError, match="groups='rock' .*parenthes"):
         load_audio_folder(tmp_path, groups="rock")
 
 
@@ -67,7 +62,7 @@ GROUPS = {"jazz/a.wav": "x", "rock/b.wav": "y"}
     ],
 )
 def test_groups_may_be_a_series_and_have_paths_of_any_kind(tmp_path, form):
-    touch(tmp_path, *GROUPS)
+    write(tmp_path, *GROUPS)
     bunch = load_audio_folder(tmp_path, groups=form(tmp_path))
     assert bunch.groups.tolist() == ["x", "y"]
 
@@ -98,29 +93,23 @@ def test_groups_may_be_a_series_and_have_paths_of_any_kind(tmp_path, form):
     ],
 )
 def test_groups_of_another_kind_are_named(tmp_path, groups, error, facts):
-    touch(tmp_path, *GROUPS)
+    write(tmp_path, *GROUPS)
     with pytest.raises(error, match=facts):
         load_audio_folder(tmp_path, groups=groups)
 
 
 @pytest.mark.parametrize("system", ["posix", "nt"])
 def test_names_of_devices_are_refused_on_windows_only(system, tmp_path, monkeypatch):
-    touch(tmp_path, "stems/aux.wav")
+    write(tmp_path, "stems/aux.wav")
     path = manifest(tmp_path, "path,label\nstems/aux.wav,x\n")
     there = types.SimpleNamespace(**{**vars(os), "name": system})
     monkeypatch.setattr("skdeepmir.datasets._loaders.os", there)
     if system == "nt":
-        with pytest.raises(ValueError, match="aux.wav', which is a device on Windows"):
+        with pytest.raises(ValueError, match="aux.wav', .*device"):
             load_manifest(path, root=tmp_path)
     else:
         (name,) = load_manifest(path, root=tmp_path).data
         assert name == str(tmp_path / "stems" / "aux.wav")
-
-
-def manifest(folder, text):
-    path = folder / "labels.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_a_manifest_keeps_its_order_and_reads_groups_and_folds(tmp_path):
@@ -140,28 +129,28 @@ def test_a_manifest_keeps_its_order_and_reads_groups_and_folds(tmp_path):
 def test_a_manifest_lists_annotation_files_as_the_target(tmp_path):
     table = tmp_path / "labels.csv"
     table.write_text("path,label,chords\na.wav,,a.lab\nb.wav,,sub/b.lab\n")
-    with pytest.raises(ValueError, match="lists 2 annotation files that do not exist"):
+    with pytest.raises(ValueError, match="2 annotation files"):
         load_manifest(table, annotations="chords")
-    touch(tmp_path, "a.lab", "sub/b.lab")
+    write(tmp_path, "a.lab", "sub/b.lab")
     bunch = load_manifest(table, annotations="chords")
     assert list(bunch.target) == [str(tmp_path / p) for p in ("a.lab", "sub/b.lab")]
     assert bunch.target_names is None and bunch.groups is None
     table.write_text("path,chords\na.wav,a.lab\nb.wav,\n")
-    with pytest.raises(ValueError, match="gives no chords for 'b.wav'"):
+    with pytest.raises(ValueError, match="line 3 .* chords .*'b.wav'"):
         load_manifest(table, annotations="chords")
-    with pytest.raises(ValueError, match="where='task=a' is a str"):
+    with pytest.raises(ValueError, match="where='task=a'"):
         load_manifest(table, where="task=a")
-    with pytest.raises(ValueError, match="no column 'beats'"):
+    with pytest.raises(ValueError, match="column 'beats'"):
         load_manifest(table, annotations="beats")
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("file,label\na,b\n", "no column 'path'"),
+        ("file,label\na,b\n", "column 'path'"),
         ("path,label\n", "no rows"),
-        ("path,label\na.wav,x\na.wav,y\n", "'a.wav' more than once"),
-        ("path,label\na.wav,\n", "no label for 'a.wav'"),
+        ("path,label\na.wav,x\na.wav,y\n", "'a.wav' .* lines 2 and 3"),
+        ("path,label\na.wav,\n", "line 2 .* label for 'a.wav'"),
     ],
 )
 def test_bad_manifests_are_named(tmp_path, text, message):
@@ -170,12 +159,12 @@ def test_bad_manifests_are_named(tmp_path, text, message):
 
 
 def test_what_is_no_manifest_is_named(tmp_path):
-    with pytest.raises(TypeError, match="manifest is a DataFrame; .*to_csv"):
+    with pytest.raises(TypeError, match="manifest is a DataFrame"):
         load_manifest(pd.DataFrame({"path": ["a.wav"], "label": ["x"]}))
-    with pytest.raises(ValueError, match="is a folder; .*load_audio_folder"):
+    with pytest.raises(ValueError, match="manifest=.* is a folder"):
         load_manifest(tmp_path)
     for path in (tmp_path / "none.csv", tmp_path / "no" / "table.csv"):
-        with pytest.raises(FileNotFoundError, match=f"no file '{re.escape(str(path))}"):
+        with pytest.raises(FileNotFoundError, match=f"'{re.escape(str(path))}'"):
             load_manifest(path)
 
 

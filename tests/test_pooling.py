@@ -140,7 +140,7 @@ def test_names_and_tables():
 
 def test_short_clips_can_be_refused():
     clips = [np.ones((9, 2)), np.ones((5, 2))]
-    with pytest.raises(ValueError, match="clip 1 has 5 frames, fewer than the 8"):
+    with pytest.raises(ValueError, match="clip 1 has 5 frames, .* 8"):
         MultiTimescalePooler(windows=8, short="raise").fit_transform(clips)
 
 

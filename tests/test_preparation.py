@@ -71,12 +71,12 @@ def test_bands_move_and_come_back_but_for_the_edge():
     np.testing.assert_array_equal(up[:, 0], clip[:, 0])
     (back,) = BandShifter(-2).fit_transform([up])
     np.testing.assert_array_equal(back[:, :-2], clip[:, :-2])
-    with pytest.raises(ValueError, match="n_bands=-8 moves every band out"):
+    with pytest.raises(ValueError, match="n_bands=-8 .*n_features=8"):
         BandShifter(-8).fit([clip])
 
 
 def test_single_frames_without_a_mean_are_told():
-    with pytest.warns(UserWarning, match="For a single clip pass"):
+    with pytest.warns(UserWarning, match="method='mean'"):
         ClipNormalizer("mean").fit(noise(5)[0])
 
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from skdeepmir._training._data import Augmentation, FrameSoftmaxLoss
+from skdeepmir._training._excerpts import Augmentation
+from skdeepmir._training._gradient import FrameSoftmaxLoss
 from skdeepmir._training._sequences import SequenceClips, stack_sequences
-from skdeepmir.chord_recognition._coding import FrameCoding, Transposition
+from skdeepmir.chord_recognition._coding import Transposition
 from skdeepmir.chords import VOCABULARIES
 from skdeepmir.frames import length_buckets
 from skdeepmir.nets import RecurrentNet, SequenceBatch, _front_end
@@ -76,11 +77,11 @@ def test_padding_changes_no_gradient(parameters):
     batch = random_batch(made)
     y = torch.randint(6, batch.frames.shape[:2], generator=seeded(2))
     y[torch.arange(40) >= LENGTHS[:, None]] = -1
-    FrameSoftmaxLoss()(made(batch), (y, None)).backward()
+    FrameSoftmaxLoss()(made(batch), y, None).backward()
     together = {name: p.grad.clone() for name, p in made.named_parameters()}
     made.zero_grad()
     for i, n in enumerate(LENGTHS.tolist()):
-        loss = FrameSoftmaxLoss()(made(alone(batch, i)), (y[i : i + 1, :n], None))
+        loss = FrameSoftmaxLoss()(made(alone(batch, i)), y[i : i + 1, :n], None)
         (loss * n / int(LENGTHS.sum())).backward()
     for name, p in made.named_parameters():
         torch.testing.assert_close(p.grad, together[name], rtol=1e-9, atol=1e-12)
@@ -186,11 +187,11 @@ def test_bad_sequences_are_refused():
 def test_frames_without_a_label_have_no_loss():
     logits = torch.randn(2, 5, 3, generator=seeded())
     y = torch.tensor([[0, -1, 2, -1, -1], [1, 1, -1, -1, -1]])
-    found = FrameSoftmaxLoss()(logits, (y, None))
+    found = FrameSoftmaxLoss()(logits, y, None)
     scored = y >= 0
     expected = nn.functional.cross_entropy(logits[scored], y[scored])
     torch.testing.assert_close(found, expected)
-    nothing = FrameSoftmaxLoss()(logits, (torch.full((2, 5), -1), None))
+    nothing = FrameSoftmaxLoss()(logits, torch.full((2, 5), -1), None)
     assert nothing == 0
 
 
@@ -217,11 +218,17 @@ def dataset(**parameters):
     return SequenceClips(clips, labels, **{**options, **parameters}), labels
 
 
+def sequences(data):
+    """Yield what the net is called with for each batch."""
+    for batch in data:
+        yield batch.inputs[0]
+
+
 def test_excerpts_cover_clips_with_their_own_labels():
     data, labels = dataset()
     n_excerpts = 0
-    for batch, (y, weight) in data.batches():
-        assert weight is None
+    for (batch,), y, weight, n_labelled in data:
+        assert weight is None and n_labelled == (y >= 0).sum()
         n_excerpts += len(y)
         for frames, n, own, before in zip(
             batch.frames, batch.lengths, y, batch.previous, strict=True
@@ -234,35 +241,34 @@ def test_excerpts_cover_clips_with_their_own_labels():
             known = [first, *expected[:-1]]
             assert before[:n].tolist() == [25 if k < 0 else k for k in known]
     assert n_excerpts == 5 + 1 + 4
-    starts = {int(b.frames[0, 0, 0]) for _ in range(5) for b, _ in data}
+    starts = {int(b.inputs[0].frames[0, 0, 0]) for _ in range(5) for b in data}
     assert len(starts) > 5  # drawn anew in each pass
 
 
 def test_batches_hold_one_length_where_they_can():
     data, _ = dataset(batch_size=1)
-    lengths = sorted(int(batch.lengths[0]) for batch, _ in data)
+    lengths = sorted(int(batch.lengths[0]) for batch in sequences(data))
     assert lengths == [8] + 9 * [10]
     data, _ = dataset(batch_size=9)
-    padding = [batch.lengths.tolist() for batch, _ in data]
+    padding = [batch.lengths.tolist() for batch in sequences(data)]
     assert sorted(map(len, padding)) == [1, 9]
 
 
 def test_in_validation_clips_are_whole_and_not_moved():
     data, _ = dataset(training=False)
-    n_frames = sum(len(batch) for batch, _ in data)
+    n_frames = sum(len(batch) for batch in sequences(data))
     assert n_frames == 50 + 8 + 31
 
 
 def test_transposed_excerpts_have_transposed_labels():
-    coding = FrameCoding(np.array(VOCABULARIES["majmin"]), "majmin", None)
-    transposition = Transposition.of(coding, 24, 24)
+    transposition = Transposition.of(VOCABULARIES["majmin"], 24, 24)
     data, _ = dataset(transposition=transposition, sees_previous=False)
     ramp = np.arange(24.0)
-    data.X = [ramp + np.zeros((n, 1)) for n in (50, 8, 31)]
-    data.y = [np.zeros(n, dtype=int) for n in (50, 8, 31)]  # C:maj
+    data.inputs = [ramp + np.zeros((n, 1)) for n in (50, 8, 31)]
+    data.targets = [np.zeros(n, dtype=int) for n in (50, 8, 31)]  # C:maj
     seen = set()
     for _ in range(10):
-        for batch, (y, _) in data:
+        for (batch,), y, _, _ in data:
             for frames, n, own in zip(batch.frames, batch.lengths, y, strict=True):
                 k = int(own[0])
                 seen.add(k)
@@ -273,13 +279,12 @@ def test_transposed_excerpts_have_transposed_labels():
 
 
 def test_a_shift_does_not_go_round_unless_features_are_one_octave():
-    coding = FrameCoding(np.array(VOCABULARIES["majmin"]), "majmin", None)
     frames = np.arange(1.0, 31.0)[None]
-    transposition = Transposition.of(coding, 30, 24)
+    transposition = Transposition.of(VOCABULARIES["majmin"], 30, 24)
     assert transposition.shift(frames, 2)[0].tolist() == [0] * 4 + [*range(1, 27)]
     assert transposition.shift(frames, -1)[0].tolist() == [*range(3, 31), 0, 0]
     with pytest.raises(ValueError, match="X has 3 features"):
-        Transposition.of(coding, 3, 12)
+        Transposition.of(VOCABULARIES["majmin"], 3, 12)
     narrow = Transposition(1, False, transposition.classes)
     assert narrow.shift(frames[:, :3], 5)[0].tolist() == [0, 0, 0]
     assert narrow.shift(frames[:, :3], -4)[0].tolist() == [0, 0, 0]
@@ -312,10 +317,12 @@ def test_stacked_sequences_are_padded_by_zeros():
 def test_masks_are_drawn_in_training_only():
     options = {"mean": -np.ones(24), "augmentation": Augmentation(0, 6, 4)}
     data, _ = dataset(**options)
-    assert any((batch.frames[:, :8] == 0).any() for batch, _ in data)
+    assert any((batch.frames[:, :8] == 0).any() for batch in sequences(data))
     data, _ = dataset(**options, training=False)
     inside = [
-        batch.frames[k, :n] for batch, _ in data for k, n in enumerate(batch.lengths)
+        batch.frames[k, :n]
+        for batch in sequences(data)
+        for k, n in enumerate(batch.lengths)
     ]
     assert all((frames > 0).all() for frames in inside)
 
@@ -330,15 +337,17 @@ def test_a_front_end_in_blocks_equals_one_over_all_frames(monkeypatch):
 
 def test_ends_of_clips_are_learned_from_as_much_as_the_rest():
     data, _ = dataset(batch_size=64)
-    data.X, data.y = [np.arange(100)[:, None] + np.zeros((1, 24))], [np.zeros(100)]
+    data.inputs = [np.arange(100)[:, None] + np.zeros((1, 24))]
+    data.targets = [np.zeros(100)]
     data.n_frames = np.array([100])
     seen = np.zeros(100)
     for _ in range(400):
-        for batch, _ in data:
+        for batch in sequences(data):
             np.add.at(seen, batch.frames[..., 0].long().numpy().ravel(), 1)
     assert seen[0] > 0.4 * seen.mean() and seen[-1] > 0.4 * seen.mean()
 
 
-def test_the_loss_of_an_epoch_counts_frames_with_labels():
-    logits = torch.zeros(1, 4, 2)
-    assert FrameSoftmaxLoss().size(logits, (torch.tensor([[0, 1, -1, -1]]), None)) == 2
+def test_batches_count_frames_with_labels():
+    data, labels = dataset(training=False)
+    n_labelled = sum((part >= 0).sum() for part in labels)
+    assert sum(batch.n for batch in data) == n_labelled < 50 + 8 + 31

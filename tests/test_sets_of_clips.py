@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import soundfile
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
+from sound_files import assert_equal_clips, write_clips
 
 from skdeepmir import (
     ClipVotingClassifier,
@@ -66,22 +66,13 @@ def waveforms():
 
 @pytest.fixture
 def paths(tmp_path, waveforms):
-    names = [str(tmp_path / f"{i}.wav") for i in range(len(waveforms))]
-    for name, y in zip(names, waveforms, strict=True):
-        soundfile.write(name, y, 22050, subtype="FLOAT")
-    return names
+    return write_clips(tmp_path, waveforms)
 
 
 @pytest.fixture
 def frames():
     rng = np.random.RandomState(0)
     return [rng.rand(n, 3) for n in (5, 2, 7)]
-
-
-def assert_equal_clips(clips, expected):
-    assert type(clips) is type(expected) is list
-    for clip, other in zip(clips, expected, strict=True):
-        np.testing.assert_array_equal(clip, other)
 
 
 @pytest.mark.parametrize("hold", by_name(ANY, PATHS))

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from joblib import parallel_config
 from sklearn.base import clone
+from sound_files import assert_equal_clips, write_clips
 
 from skdeepmir import SpectrogramExtractor, audio
 from skdeepmir.audio import AudioError, AudioWarning, _files
@@ -27,10 +28,7 @@ def clips():
 
 @pytest.fixture
 def paths(tmp_path, clips):
-    names = [tmp_path / f"{i}.wav" for i in range(len(clips))]
-    for name, clip in zip(names, clips, strict=True):
-        soundfile.write(name, clip, 22050, subtype="FLOAT")
-    return [str(name) for name in names]
+    return write_clips(tmp_path, clips)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,8 +67,7 @@ def test_paths_in_any_container_equal_waveforms(paths, clips):
         pd.Series(paths),
         pl.Series(paths),
     ):
-        for a, b in zip(extractor.fit_transform(X), expected, strict=True):
-            np.testing.assert_array_equal(a, b)
+        assert_equal_clips(extractor.fit_transform(X), expected)
 
 
 def test_equal_waveforms_in_one_array_give_a_3d_array():
@@ -107,13 +104,12 @@ def test_n_jobs_and_backends_give_the_same_bits(paths):
     for backend in ("threading", "loky"):
         with parallel_config(backend):
             frames = SpectrogramExtractor(n_jobs=2).fit_transform(paths)
-        for a, b in zip(frames, expected, strict=True):
-            np.testing.assert_array_equal(a, b)
+        assert_equal_clips(frames, expected)
 
 
 def test_one_error_names_the_row_the_file_and_all_bad_rows(paths):
     X = [paths[0], "missing.wav", paths[1], "gone.wav"]
-    with pytest.raises(AudioError, match=r"row 1: 'missing.wav' does not.*\[2 rows"):
+    with pytest.raises(AudioError, match=r"row 1: 'missing.wav' .*\[2 rows .*: 1, 3\]"):
         SpectrogramExtractor().fit_transform(X)
 
 
@@ -131,8 +127,7 @@ def test_paths_and_waveforms_may_be_mixed(paths, clips):
     extractor = SpectrogramExtractor()
     mixed = extractor.transform([paths[0], clips[1], Path(paths[2]), list(clips[0])])
     alone = [*extractor.transform(clips), extractor.transform(clips[:1])[0]]
-    for a, b in zip(mixed, alone, strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_equal_clips(mixed, alone)
 
 
 def test_channels_of_a_waveform_are_mixed_down(clips):
@@ -181,7 +176,7 @@ def test_what_there_is_of_a_cut_file_can_be_accepted(paths, clips, tmp_path):
     accepting = clone(strict).set_params(truncated="accept")
     frames = accepting.transform([cut])[0]
     assert 0 < len(frames) <= len(strict.transform([paths[0]])[0])
-    with pytest.raises(AudioError, match=r"truncated\)\. .*truncated='accept'"):
+    with pytest.raises(AudioError, match=r"\(truncated\)"):
         strict.transform([cut])  # although the store has features of it
 
 
@@ -194,7 +189,7 @@ def test_files_beyond_max_duration_are_refused_with_and_without_a_store(
         extractor = SpectrogramExtractor(max_duration=duration, cache_dir=cache_dir)
         extractor.transform(paths[:1])
         extractor.set_params(max_duration=duration / 2)
-        with pytest.raises(AudioError, match="too_long.*raise max_duration"):
+        with pytest.raises(AudioError, match="too_long.*max_duration"):
             extractor.transform(paths[:1])
 
 

@@ -43,7 +43,7 @@ def tensor_of(array: np.ndarray) -> torch.Tensor:
 
     As it does of one that is read-only, such as a memory map in a worker of joblib.
     """
-    return torch.from_numpy(np.require(array, requirements="CWE"))
+    return torch.from_numpy(np.require(array, requirements=["C", "W", "E"]))
 
 
 def choose_device(name: str) -> str:
@@ -111,13 +111,14 @@ class LabelledClips:
 
     def mean_and_variance(self) -> tuple[np.ndarray, np.ndarray]:
         """Return these of each feature; a frame counts what its clip counts."""
-        weights, n, total, squares = self.clip_weight, 0, 0, 0
+        weights, n = self.clip_weight, 0.0
+        total = squares = np.zeros(self.clips[0].shape[1])
         for weight, clip in zip(weights, self.clips, strict=True):
             n += weight * len(clip)
-            total += weight * clip.sum(axis=0, dtype=np.float64)
+            total = total + weight * clip.sum(axis=0, dtype=np.float64)
         mean = total / n
         for weight, clip in zip(weights, self.clips, strict=True):
-            squares += weight * np.square(clip - mean).sum(axis=0)
+            squares = squares + weight * np.square(clip - mean).sum(axis=0)
         return mean, squares / n
 
     def hold_out(
@@ -143,7 +144,9 @@ class LabelledClips:
             None if weight is None else weight[kept],
         )
 
-    def tensors(self, dtype: Any, device: Any) -> list[torch.Tensor | None]:
+    def tensors(
+        self, dtype: Any, device: Any
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return targets, and weights or None, of clips or of all stacked rows.
 
         Targets of 0 and 1, values and weights are of the floating ``dtype``. The mean
@@ -159,8 +162,8 @@ class LabelledClips:
             if is_stacked:
                 weight = np.repeat(weight, self.layout.n_frames, axis=0)
             weight = (weight / weight.mean()).astype(dtype)
-        both = (targets, weight)
-        return [None if part is None else tensor_of(part).to(device) for part in both]
+        weights = None if weight is None else tensor_of(weight).to(device)
+        return tensor_of(targets).to(device), weights
 
 
 def held_out(

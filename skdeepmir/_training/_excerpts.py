@@ -118,13 +118,13 @@ class Excerpts:
         where = [0.5] * n
         if self.training:
             where = torch.rand(n, generator=self.generator, device=device).tolist()
-        x = np.stack(
+        frames = np.stack(
             [
                 excerpt(self.inputs[i], self.length, share)
                 for i, share in zip(which.tolist(), where, strict=True)
             ]
         )
-        x = tensor_of((x - self.mean) / self.scale).to(device)
+        x = tensor_of((frames - self.mean) / self.scale).to(device)
         y = self.targets.index_select(0, which)
         weight = None if self.weight is None else self.weight.index_select(0, which)
         if self.training:
@@ -179,8 +179,8 @@ class ExcerptFeed:
         Of training and prediction.
     augmentation : Augmentation
         What is done to excerpts in training.
-    n_classes : int
-        Classes that are mixed, where targets are their numbers.
+    n_outputs : int
+        Logits; where targets are numbers of classes, as many as there are of these.
     mean, scale : ndarray of shape (n_features,)
         What standardises the features.
     """
@@ -188,7 +188,7 @@ class ExcerptFeed:
     length: int
     precision: str
     augmentation: Augmentation = Augmentation()
-    n_classes: int = 0
+    n_outputs: int = 0
     mean: Any = None
     scale: Any = None
 
@@ -214,7 +214,7 @@ class ExcerptFeed:
         dtype = self.dtype
         return replace(
             self,
-            n_classes=coding.n_outputs,
+            n_outputs=coding.n_outputs,
             length=min(int(self.length), max(map(len, data.clips))),
             mean=mean.astype(dtype),
             scale=scale_of(mean, variance).astype(dtype),
@@ -237,7 +237,7 @@ class ExcerptFeed:
             length=self.length,
             mean=self.mean,
             scale=self.scale,
-            n_classes=self.n_classes,
+            n_classes=self.n_outputs,
             augmentation=self.augmentation,
             generator=generator,
             training=training,
@@ -271,7 +271,7 @@ class ExcerptFeed:
         last = len(clip) - self.length
         starts = [*range(0, last, max(1, self.length // 2)), last]
         # One array for all: what is kept between large temporaries holds their memory.
-        logits = np.empty((len(starts), net.n_outputs))
+        logits = np.empty((len(starts), self.n_outputs))
         for k in range(0, len(starts), EXCERPTS_AT_ONCE):
             part = np.stack(
                 [clip[s : s + self.length] for s in starts[k : k + EXCERPTS_AT_ONCE]]

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import log_softmax
 
+from skdeepmir import decoding
 from skdeepmir._training._data import (
     Batch,
     LabelledClips,
@@ -20,6 +22,9 @@ from skdeepmir._training._excerpts import Augmentation
 from skdeepmir._validation import validate_frames
 from skdeepmir.frames import ClipLayout, length_buckets
 from skdeepmir.nets import SequenceBatch
+
+NO_LABEL = -1  # of frames that are neither learned from nor scored
+SEMITONES = range(-5, 7)  # of the transpositions, the nearest of each key
 
 
 class SequenceClips:
@@ -60,7 +65,7 @@ class SequenceClips:
     def __init__(
         self,
         clips: Sequence[np.ndarray],
-        labels: Sequence[np.ndarray],
+        labels: Any,
         *,
         mean: np.ndarray,
         scale: np.ndarray,
@@ -98,7 +103,7 @@ class SequenceClips:
         starts = np.clip(starts, 0, self.n_frames[clips] - lengths)
         semitones = 0 * starts
         if self.transposition is not None:
-            semitones = self._draw(np.full(len(clips), 12)) - 5
+            semitones = self._draw(np.full(len(clips), 12)) + SEMITONES[0]
         order = np.argsort(self._draw(np.full(len(clips), 2**24)), kind="stable")
         order = order[np.argsort(lengths[order], kind="stable")]
         size = self.batch_size or len(order)
@@ -130,13 +135,14 @@ class SequenceClips:
             # One label more in front: that before the first frame.
             own = self.targets[i][max(start - 1, 0) : start + n]
             if start == 0:
-                own = np.concatenate([[-1], own])
+                own = np.concatenate([[NO_LABEL], own])
             if k:
                 part = self.transposition.shift(part, k)
                 own = self.transposition.relabel(own, k)
             frames.append(part)
             labels.append(own[1:])
             previous.append(np.where(own[:-1] < 0, self.n_classes, own[:-1]))
+        labelled = np.concatenate(labels) >= 0
         device = self.generator.device
         stacked = stack_sequences(frames, device)
         x, before = stacked.frames, None
@@ -144,10 +150,9 @@ class SequenceClips:
             x = self.augmentation.apply(x, self.generator)
         if self.sees_previous:
             before = _padded(previous, self.n_classes).to(device)
-        n_labelled = sum(int(np.count_nonzero(part >= 0)) for part in labels)
         inputs = SequenceBatch(x, stacked.lengths, before)
-        targets = _padded(labels, -1).to(device)
-        return Batch((inputs,), targets, None, n_labelled)
+        targets = _padded(labels, NO_LABEL).to(device)
+        return Batch((inputs,), targets, None, int(np.count_nonzero(labelled)))
 
 
 def stack_sequences(
@@ -175,29 +180,29 @@ class SequenceFeed:
     ----------
     dtype : dtype
         Of training.
-    predict_dtype : dtype
-        Of prediction.
     excerpt_length : int or None
         Frames of the excerpts that are learned from; None takes whole clips.
-    transposition : Transposition or None
-        How excerpts are moved to other keys.
     augmentation : Augmentation
         What else is done to excerpts in training.
     sees_previous : bool
         Whether the net sees the label before each frame.
+    predict_dtype : dtype
+        Of predictions.
     n_classes : int
         Classes.
+    transposition : Transposition or None
+        How excerpts are moved to other keys.
     mean, scale : ndarray of shape (n_features,)
         What standardises the features.
     """
 
     dtype: Any
-    predict_dtype: Any
     excerpt_length: int | None
-    transposition: Any
     augmentation: Augmentation
     sees_previous: bool
-    n_classes: int
+    predict_dtype: Any = np.float64
+    n_classes: int = 0
+    transposition: Any = None
     mean: Any = None
     scale: Any = None
 
@@ -210,15 +215,16 @@ class SequenceFeed:
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
         """Return the feed with the scale of the frames of these clips, in all keys."""
         mean, variance = data.mean_and_variance()
-        if self.transposition is not None:
+        if coding.transposition is not None:
             # Frames are moved once they are standardised: what is usual in one key must
             # not look unusual in another.
-            in_keys = self.transposition.mean_over_keys
-            squares = in_keys(np.square(mean) + variance)
-            mean = in_keys(mean)
+            moments = np.stack([mean, np.square(mean) + variance])
+            mean, squares = coding.transposition.mean_over_keys(moments)
             variance = squares - np.square(mean)
         return replace(
             self,
+            n_classes=coding.n_outputs,
+            transposition=coding.transposition,
             mean=mean.astype(self.dtype),
             scale=scale_of(mean, variance).astype(self.dtype),
         )
@@ -232,6 +238,12 @@ class SequenceFeed:
         training: bool,
     ) -> SequenceClips:
         """Return batches of excerpts, or of whole clips if not in training."""
+        if not any((labels != NO_LABEL).any() for labels in data.targets):
+            part = "train" if training else "validate"
+            raise ValueError(
+                f"The clips to {part} on have no label that the vocabulary contains. "
+                "Pass clips that have (X_val and y_val), or choose a larger vocabulary."
+            )
         return SequenceClips(
             data.clips,
             data.targets,
@@ -247,14 +259,61 @@ class SequenceFeed:
             training=training,
         )
 
-    def standardized(self, clip: np.ndarray) -> np.ndarray:
-        """Return a clip as the net sees it."""
-        return standardized(clip, self.mean, self.scale, self.predict_dtype)
+    def for_prediction(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        """Return clips that were read for training as ``logits`` takes them."""
+        return [clip.astype(self.predict_dtype, copy=False) for clip in clips]
 
     def logits(
         self, net: Any, clips: Sequence[np.ndarray], layout: ClipLayout | None = None
     ) -> list[np.ndarray]:
-        """Return the logits (n_frames_i, n_outputs) of standardised clips."""
+        """Return the logits of the frames of each clip, (n_frames_i, n_classes)."""
+        return self._logits(net, self._standardized(clips))
+
+    def mean_over_keys(
+        self, net: Any, clips: Sequence[np.ndarray], layout: ClipLayout | None = None
+    ) -> list[np.ndarray]:
+        """Return mean log-probabilities over all keys, (n_frames_i, n_classes)."""
+        clips = self._standardized(clips)
+        means: list[Any] = [0.0] * len(clips)
+        for k in SEMITONES:
+            # Column i: of the class that class i becomes k semitones up.
+            columns = self.transposition.classes[k % 12]
+            moved = [self.transposition.shift(clip, k) for clip in clips]
+            for i, logits in enumerate(self._logits(net, moved)):
+                means[i] = means[i] + log_softmax(logits, axis=1)[:, columns] / 12
+        return means
+
+    def search(
+        self, net: Any, clips: Sequence[np.ndarray], **beam: Any
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return log-probabilities along the best labels of each clip, and these.
+
+        Of nets that see the label before each frame; ``beam`` says how wide to search.
+        """
+        return [self._search(net, clip, beam) for clip in self._standardized(clips)]
+
+    def _search(
+        self, net: Any, clip: np.ndarray, beam: dict[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        sequence = stack_sequences([clip])
+        inputs = net.below_last(sequence)  # (n_frames, 1, n_inputs)
+
+        def step(t: int, previous: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
+            before = tensor_of(np.where(previous < 0, self.n_classes, previous))
+            frame = inputs[t].expand(len(before), -1)  # (n_hypotheses, n_inputs)
+            logits, state = net.step(frame, before, state)
+            return log_softmax(logits.double().numpy(), axis=1), state
+
+        path = decoding.beam_search(step, len(clip), **beam)
+        before = tensor_of(np.concatenate([[self.n_classes], path[:-1]]))[None]
+        logits = net(replace(sequence, previous=before))[0]  # (n_frames, n_classes)
+        return log_softmax(logits.double().numpy(), axis=1), path
+
+    def _standardized(self, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
+        dtype = self.predict_dtype
+        return [standardized(clip, self.mean, self.scale, dtype) for clip in clips]
+
+    def _logits(self, net: Any, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
         found: list[Any] = [None] * len(clips)
         for bucket in length_buckets(np.array([len(clip) for clip in clips])):
             logits = net(stack_sequences([clips[i] for i in bucket]))

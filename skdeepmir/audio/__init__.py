@@ -1,4 +1,4 @@
-"""Audio files and waveforms into spectra, as plain functions.
+"""Read audio files, and compute the spectra of waveforms, as plain functions.
 
 Waveforms are 1-D float32 arrays with samples between about -1 and 1; frames are the
 first axis of every result.

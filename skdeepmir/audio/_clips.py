@@ -1,4 +1,4 @@
-"""A set of audio clips: what is one, and whether a clip of it can be used."""
+"""Sets of audio clips, and whether a clip can be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def list_audio(X: Any) -> list[Any] | None:
     Parameters
     ----------
     X : list of path, list of ndarray, or array-like of shape (n_clips, n_samples)
-        Clips; tuples, Series, object arrays and tables with one column are understood,
+        Clips; tuples, Series, object arrays and tables with one column are accepted,
         and paths and waveforms may be mixed.
 
     Returns
@@ -37,17 +37,17 @@ def list_audio(X: Any) -> list[Any] | None:
     Raises
     ------
     AudioError
-        With the code "bad_x" if X is no set of clips.
+        With the code "bad_x" if X is not a set of clips.
     """
     if found := what_is_no_set(X):
         hint = ""
         if is_path(X):
-            hint = " For one file pass [path], for a folder see " + FOLDER
+            hint = " For a single file pass [path]; for a folder see " + FOLDER
         raise AudioError("bad_x", f"is {found}", EXPECTED + hint)
     if isinstance(X, np.ma.MaskedArray) and X.ndim > 1 and np.ma.is_masked(X):
         row = int(np.argwhere(np.ma.getmaskarray(X))[0, 0])
         raise AudioError(
-            "bad_type", "is masked in places", "Fill it: X.filled(0).", row=row
+            "bad_type", "has masked samples", "Fill them: X.filled(0).", row=row
         )
     clips = as_sequence(X)
     if isinstance(clips, list):
@@ -94,7 +94,7 @@ def check_clip(clip: Any, **limits: Any) -> Any:
     clip : path or array-like of shape (n_samples,)
         A clip.
     **limits : dict
-        Of a file, see :func:`read_header`, which looks at it.
+        For files: the options of :func:`read_header`, which checks them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The constant-Q transform and the chroma that is folded from it."""
+"""The constant-Q transform, and chroma folded from it."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def constant_q_blocks(
 ) -> Iterator[np.ndarray]:
     """Yield the magnitudes of a constant-Q transform, equal to ``abs(librosa.cqt)``.
 
-    Octave by octave from the top, as Schörkhuber and Klapuri (2010) proposed: the
-    filters of one octave serve all, because the waveform is decimated by two in
-    between. The filters are applied in the time domain, as one matrix product per
-    octave; librosa, whose sparse frequency-domain filters they equal, rebuilds them
+    The transform goes octave by octave from the top, as Schörkhuber and Klapuri (2010)
+    proposed: the filters of one octave serve all, because the waveform is decimated by
+    two in between. The filters are applied in the time domain, as one matrix product
+    per octave; librosa, whose sparse frequency-domain filters they equal, rebuilds them
     for every clip and takes about five times as long.
 
     Parameters
@@ -86,7 +86,7 @@ def constant_q_blocks(
     Raises
     ------
     ValueError
-        If the highest filter reaches over half the sample rate.
+        If the highest filter reaches above half the sample rate.
     """
     decimation, octaves = _plan(sample_rate, hop_length, fmin, n_bins, bins_per_octave)
     early = Resampler(decimation, 1)
@@ -137,7 +137,7 @@ def check_constant_q(
     if cutoff > sample_rate / 2:
         raise ValueError(
             f"n_bins={n_bins} bins from fmin={fmin:.5g} Hz with {bins_per_octave} per "
-            f"octave reach up to {cutoff:.0f} Hz, over half of sample_rate="
+            f"octave reach up to {cutoff:.0f} Hz, above half of sample_rate="
             f"{sample_rate:g}. Lower n_bins or fmin, or raise sample_rate."
         )
 
@@ -145,7 +145,7 @@ def check_constant_q(
 def constant_q_support(
     sample_rate: float, fmin: float, n_bins: int, bins_per_octave: int
 ) -> int:
-    """Return the samples that the longest filter spans."""
+    """Return the number of samples that the longest filter spans."""
     lengths, _ = _filter_lengths(sample_rate, fmin, n_bins, bins_per_octave)
     return math.ceil(lengths.max())
 
@@ -214,11 +214,9 @@ def _early_decimation(
 def _time_kernels(
     freqs: np.ndarray, sample_rate: float, alpha: np.ndarray
 ) -> np.ndarray:
-    """Return librosa's sparsified filters, transformed back to time.
-
-    The product of a frame's half spectrum with a filter is the sum over samples of the
-    frame times the Fourier transform of that filter.
-    """
+    """Return librosa's sparsified filters, transformed back to time."""
+    # The product of a frame's half spectrum with a filter is the sum over samples of
+    # the frame times the Fourier transform of that filter.
     import librosa
 
     basis, lengths = librosa.filters.wavelet(freqs=freqs, sr=sample_rate, alpha=alpha)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Doubtful clips that can be used: channels that cancel, samples out of scale."""
+"""Doubtful clips that can be used: their channels cancel, or samples are unscaled."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ UNSCALED = 100.0  # mean power, where 1 is the most that there can be
 
 
 class Listener:
-    """Look at samples as they pass, and say afterwards what is doubtful about them.
+    """Examine samples as they pass, and report afterwards what is doubtful about them.
 
-    The mean of two channels is as loud as they are where they are the same, 3 dB softer
-    where they have nothing in common, and silent where one is the other with its sign
-    turned. Encoders leave a rest, so that 40 dB count as silent.
+    The mean of two channels is as loud as they are if they are the same, 3 dB softer if
+    they are uncorrelated, and silent if one is the other with its sign inverted.
+    Encoders leave a residue, so 40 dB softer counts as silent.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Listener:
         self.power, self.of_channels = array("f"), array("f")
 
     def hear(self, channels: np.ndarray, mono: np.ndarray) -> None:
-        """Look at some samples.
+        """Examine the next samples.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class Listener:
     def doubts(
         self, path: str | None = None, y: np.ndarray | None = None
     ) -> list[AudioError]:
-        """Return what is doubtful, as errors that nobody raises.
+        """Return what is doubtful, as errors that are not raised.
 
         Parameters
         ----------
@@ -85,11 +85,11 @@ class Listener:
             found.append(
                 AudioError(
                     "cancelled",
-                    "has channels that cancel each other: their mean is over 40 dB "
-                    f"softer than they are in {100 * share:.0f} % of what sounds; "
-                    "features are computed from that mean",
-                    "One channel may be turned over. Use one alone, y[0], or turn it "
-                    "back.",
+                    "has channels that cancel each other: their mean, from which "
+                    "features are computed, is over 40 dB softer than they are in "
+                    f"{100 * share:.0f} % of the sound",
+                    "One channel may be inverted. Use a single channel, y[0], or "
+                    "invert it back.",
                     path,
                 )
             )
@@ -106,7 +106,7 @@ class Listener:
                     f"has samples{kind} whose root mean square is "
                     f"{np.sqrt(power):.3g}, {10 * np.log10(power):.0f} dB above full "
                     "scale, which is 1",
-                    "Expected samples between about -1 and 1. These go from "
+                    "Expected samples between about -1 and 1. These range from "
                     f"{low:.6g} to {high:.6g}. {fix}",
                     path,
                 )
@@ -114,7 +114,7 @@ class Listener:
         return found
 
     def _cancelled_share(self) -> float:
-        """Return in which share of the segments that are not silent channels cancel."""
+        """Return the share of the segments with sound in which the channels cancel."""
         if not self.power:
             return 0.0
         power, of_channels = np.array(self.power), np.array(self.of_channels)
@@ -124,15 +124,13 @@ class Listener:
 
 
 def _scaling(low: float, high: float, kind: str) -> str:
-    """Return what brings samples from ``low`` to ``high`` to full scale.
-
-    ``kind`` is that of their dtype. The smallest format that holds them is the most
-    likely; it has no sign where none is below 0 and some are beyond half its range.
-    """
+    """Return what brings samples from ``low`` to ``high`` to full scale."""
+    # ``kind`` is that of their dtype. The smallest format that holds them is the most
+    # likely; it is unsigned if none is below 0 and some are beyond half its range.
     largest = max(-low, high)
     for bits in (8, 16, 24, 32):
         full = 2 ** (bits - 1)
-        what = f"If they are of {bits} bits"
+        what = f"If they are {bits}-bit"
         if low >= 0 and high < 2 * full and (bits == 8 or high >= full):
             if bits == 8 and kind != "f":
                 return f"{what} without a sign, pass y.astype('uint8')."
@@ -141,7 +139,7 @@ def _scaling(low: float, high: float, kind: str) -> str:
             if kind != "f" and bits != 24 and high < full:
                 return f"{what}, pass y.astype('int{bits}')."
             return f"{what}, divide by {full}."
-    return f"Divide them by the largest, {largest:.6g}."
+    return f"Divide them by the largest magnitude, {largest:.6g}."
 
 
 def _glimpses(x: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is raised for a bad clip, and what warns of several."""
+"""The error of a bad clip, and warnings about several."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ SHOWN = 10  # rows that a message lists
 
 
 class AudioError(ValueError):
-    """A clip that cannot be used: which one, why, and what to do about it.
+    """Raised for a clip that cannot be used; says which, why, and what to do about it.
 
     Parameters
     ----------
     code : str
         One word for the kind of problem, such as ``"missing"`` or ``"undecodable"``;
-        ``"bad_x"`` where there is no set of clips at all.
+        ``"bad_x"`` where X is not a set of clips at all.
     found : str
         What was found, as the end of a sentence that begins with the file's name.
     fix : str
@@ -25,7 +25,7 @@ class AudioError(ValueError):
     row : int, optional
         The position of the clip in X.
     bad_rows : tuple of int, default=()
-        All rows that were found bad, where more than one was looked at.
+        All rows that were found to be bad, where several were checked.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class AudioError(ValueError):
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Without it the error cannot come back from a worker process.
+        # Without this the error could not come back from a worker process.
         args = (self.code, self.found, self.fix, self.path, self.row, self.bad_rows)
         return type(self), args
 
     def at_row(self, row: int, bad_rows: tuple[int, ...] = ()) -> AudioError:
         """Return the same error with the position of the clip in X.
 
-        It has no traceback, nor has its cause: errors that are kept as values would
-        keep all frames, and what is in them, until the garbage collector comes by.
+        Neither it nor its cause has a traceback: errors that are kept as values would
+        keep all frames, and what is in them, until garbage is collected.
         """
         located = type(self)(self.code, self.found, self.fix, self.path, row, bad_rows)
         if self.__cause__ is not None:
@@ -84,7 +84,7 @@ class _ClipsWarning(UserWarning):
 
 
 class AudioWarning(_ClipsWarning):
-    """Clips that cannot be used, where that is no error.
+    """Warns of clips that cannot be used, where that is not an error.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class AudioWarning(_ClipsWarning):
 
 
 class DoubtfulAudioWarning(_ClipsWarning):
-    """Clips that can be used, but are hardly what was meant.
+    """Warns of clips that can be used, but are probably not what was meant.
 
     Parameters
     ----------

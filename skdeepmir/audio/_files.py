@@ -1,4 +1,4 @@
-"""Decode, mix down and resample files; look at them without decoding."""
+"""Decode, mix down and resample files; read their headers without decoding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ACCEPTED_BLOCK = 1 << 12  # a frame of FLAC, of files that may break off
 
 
 class AudioHeader(NamedTuple):
-    """Rate, channels and length of a file, as counted where that is possible."""
+    """Sample rate, channels and length of a file, counted where that is possible."""
 
     sample_rate: int  # Hz
     n_channels: int
@@ -42,7 +42,7 @@ def read_header(
     truncated: str = "raise",
     max_duration: float | None = None,
 ) -> AudioHeader:
-    """Look at a file without decoding it.
+    """Read the sample rate, channels and length of a file without decoding it.
 
     Its frames, pages or chunks are counted, in about a hundredth of the time that
     decoding takes: what a header promises, or libsndfile guesses, may be wrong.
@@ -52,18 +52,18 @@ def read_header(
     path : str, bytes or PathLike
         The file.
     truncated : {"raise", "accept"}, default="raise"
-        What to do with a file whose end is missing. Most formats tell here, FLAC only
-        when it is decoded.
+        What to do with a file whose end is missing. Most formats show it here, FLAC
+        only when it is decoded.
     max_duration : float, optional
-        Longest duration in s that is accepted; by default any is.
+        Longest accepted duration in s; None sets no limit.
 
     Returns
     -------
     header : AudioHeader
-        Sample rate in Hz, channels, samples per channel. Of files that were joined, or
-        of chained streams, rate and channels are those of the first. 0 samples where
-        nothing tells (MP3 of a free bit rate), those of the first where FLAC files of
-        one length were joined.
+        Sample rate in Hz, channels, samples per channel. For joined files and chained
+        streams, rate and channels are those of the first. The number of samples is 0
+        where it is unknown (MP3 of a free bit rate), and that of the first file where
+        FLAC files of equal length were joined.
 
     Raises
     ------
@@ -96,10 +96,10 @@ def read_audio(
     sample_rate : float, optional
         Sample rate of the result in Hz; by default that of the file.
     truncated : {"raise", "accept"}, default="raise"
-        Whether to raise an error where the end of a file is missing or damaged, or to
-        take what comes before.
+        What to do with a file whose end is missing or damaged: raise an error, or take
+        what comes before.
     max_duration : float, optional
-        Longest duration in s that is accepted; by default any is.
+        Longest accepted duration in s; None sets no limit.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def read_audio(
     Raises
     ------
     AudioError
-        As :func:`read_header`, and if decoding breaks off or samples are not finite.
+        As in :func:`read_header`, and if decoding breaks off or samples are not finite.
     """
     limits: dict[str, Any] = {"truncated": truncated, "max_duration": max_duration}
     if sample_rate is None:
@@ -139,7 +139,7 @@ def stream_audio(
     truncated, max_duration : optional
         See :func:`read_audio`.
     listener : Listener, optional
-        What looks at the channels before they are mixed down.
+        Examines the channels before they are mixed down.
 
     Yields
     ------
@@ -149,7 +149,7 @@ def stream_audio(
     Raises
     ------
     AudioError
-        As :func:`read_audio`, when the fault is reached.
+        As in :func:`read_audio`, when the fault is reached.
     """
     blocks = _mixed(path, truncated, max_duration, listener)
     for rate, blocks_of_rate in groupby(blocks, key=itemgetter(0)):
@@ -183,10 +183,8 @@ def _mixed(
 def _decoded(
     sound: Any, n_samples: int, name: str, truncated: str, listener: Any
 ) -> Iterator[np.ndarray]:
-    """Yield the mean of all channels, block by block.
-
-    Never ``n_samples`` at once: a header may promise anything.
-    """
+    """Yield the mean of all channels, block by block."""
+    # Never n_samples at once: a header may promise anything.
     # libsndfile takes four times as long to turn 16 bits into floats as NumPy does.
     dtype, scale = ("int16", 1 / 32768) if sound.subtype == "PCM_16" else ("float32", 1)
     share = np.float32(scale / sound.channels)

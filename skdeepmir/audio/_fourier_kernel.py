@@ -118,26 +118,10 @@ def lane_spectra(
     bands: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
     out: np.ndarray,
 ) -> None:
-    """Write the power spectra of frames, or the sums of bands of them, to ``out``.
-
-    Parameters
-    ----------
-    y : ndarray, float32
-        Samples; zeros stand in for those before and after.
-    start : int
-        Where frame 0 begins.
-    n_frames : int
-        Frames.
-    hop_length : int
-        Samples from one frame to the next.
-    window : ndarray of shape (n_fft,), float32
-        A window; ``n_fft`` is a power of two from 8 up.
-    bands : tuple of ndarray or None
-        For each filter its first bin, where its weights end in the third array, and all
-        weights, filter after filter (:class:`BandedMatrix`).
-    out : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
-        Where the result goes.
-    """
+    """Write the power spectra of frames, or the sums of bands of them, to ``out``."""
+    # Zeros stand in for samples before and after `y`, in which frame 0 begins at
+    # `start`. window (n_fft,), a power of two from 8 up; bands of a BandedMatrix;
+    # out (n_frames, n_fft // 2 + 1 or n_filters).
     factors, rotation = _factors(len(window))
     if bands is None:
         nothing = np.empty(0, dtype=np.intp)
@@ -188,11 +172,9 @@ def _spectra(  # type: ignore[no-untyped-def]
 
 @njit(**_COMPILE)
 def _to_columns(y, start, hop_length, n_hops, columns):  # type: ignore[no-untyped-def]
-    """Put each sample of a hop below the same sample of the other hops.
-
-    Sample n of sixteen frames is then sixteen values from ``n % hop_length * n_hops +
-    n // hop_length`` on. Sixteen rows at a time: a cache line of ``y``.
-    """
+    """Put each sample of a hop below the same sample of the other hops."""
+    # Sample n of sixteen frames is then sixteen values from n % hop_length * n_hops +
+    # n // hop_length on. Sixteen rows at a time: a cache line of `y`.
     n_rows = columns.size // n_hops
     is_inside = start >= 0 and start + (n_hops - 1) * hop_length + n_rows <= y.size
     for row in range(0, n_rows, 16):

@@ -1,4 +1,4 @@
-"""Streams of samples into overlapping frames, holding no more than frames need."""
+"""Cut streams of samples into overlapping frames, holding no more than frames need."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def mark_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
 def count_frames(
     n_samples: int, *, n_fft: int, hop_length: int, center: bool = True
 ) -> int:
-    """Return how many frames a waveform has, at least one; as many as in librosa.
+    """Return the number of frames of a waveform, as in librosa, but at least one.
 
-    Centred windows reach ``n_fft // 2`` samples over both ends: those of an odd
-    ``n_fft`` have one sample less to stand on, so that there is no frame at the very
-    end of a waveform that is a multiple of the hop long.
+    Centred windows reach ``n_fft // 2`` samples beyond both ends: with an odd
+    ``n_fft``, one sample less than the window has, so that a waveform whose length is a
+    multiple of the hop has no frame at its very end.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def count_frames(
     hop_length : int
         Samples from one frame to the next.
     center : bool, default=True
-        Whether windows may reach over both ends.
+        Whether windows may reach beyond both ends.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def count_frames(
 class Frames(NamedTuple):
     """Frames that share their samples: frame t begins at ``start + t * hop_length``.
 
-    They may begin before the first sample and end after the last: zeros are meant.
+    They may begin before the first sample and end after the last: zeros stand there.
     """
 
     samples: np.ndarray
@@ -78,18 +78,9 @@ class Frames(NamedTuple):
 
 
 class FrameCutter:
-    """A queue of samples that are taken frame by frame.
+    """A queue of samples that are taken frame by frame."""
 
-    Parameters
-    ----------
-    frame_length : int
-        Samples of a frame.
-    hop_length : int
-        Samples from one frame to the next.
-    before : int
-        Samples by which frame 0 begins before the first that is pushed.
-    """
-
+    # Frame 0 begins `before` samples before the first that is pushed.
     def __init__(self, frame_length: int, hop_length: int, before: int) -> None:
         self.frame_length, self.hop_length = frame_length, hop_length
         self.held = np.empty(0, dtype=np.float32)

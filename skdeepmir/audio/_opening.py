@@ -1,4 +1,4 @@
-"""Open files for decoding; say plainly what is wrong with a bad one."""
+"""Open files for decoding, or say what is wrong with them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,7 @@ SIGNATURES = (
 def opened_streams(
     path: Any, truncated: str, max_duration: float | None, is_decoded: bool
 ) -> Iterator[tuple[Any, int]]:
-    """Open a file for decoding after everything that can be told beforehand.
-
-    Yields its streams, as SoundFile, one after the other, with the samples of each.
-    """
+    """Yield the streams of a file, checked and open, with the samples of each."""
     name, path = path_name(path), user_path(path)
     seconds, n_opened = 0.0, 0
     with _open(path, name) as file:
@@ -57,14 +54,14 @@ def opened_streams(
     if n_opened == 0:
         raise AudioError(
             "empty",
-            "has no samples by its header",
+            "has no samples according to its header",
             "Fetch it again, repair it, or leave it out.",
             name,
         )
 
 
 def _count_samples(stream: Stream, sound: Any) -> int:
-    """Return the samples per channel of a stream that is open; 0 if nobody knows."""
+    """Return the samples per channel of an open stream; 0 if that is unknown."""
     if stream.n_samples is not None:
         return stream.n_samples
     is_guess = stream.is_guessed and is_mpeg(sound)  # of a free bit rate
@@ -77,11 +74,9 @@ def is_mpeg(sound: Any) -> bool:
 
 
 def _sequential(sound: Any) -> Any:
-    """Return an open file that is only read on.
-
-    soundfile would seek after each read, to where it is. That makes libmpg123 forget
-    bits that the next frames need, and libFLAC look for the place by itself.
-    """
+    """Return an open file that is only read forward."""
+    # soundfile would seek after each read, to where it is. That makes libmpg123 forget
+    # bits that the next frames need, and libFLAC search for the place by itself.
     if sound.subtype == "OPUS":
         sound.seek(0)  # leaves out what comes before the first sample
     sound.seekable = lambda: False
@@ -89,7 +84,7 @@ def _sequential(sound: Any) -> Any:
 
 
 def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
-    """Return a SoundFile that reads one stream of a file, and all of it."""
+    """Return a SoundFile that reads exactly one stream of a file."""
     import soundfile
 
     def opened(source: Any) -> Any:
@@ -112,7 +107,7 @@ def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
 
 
 def _open(path: Any, name: str) -> BinaryIO:
-    """Open a file that may be none."""
+    """Open a file, or raise the AudioError that says why not."""
     no_path = AudioError(
         "bad_path",
         "is not the name of a file",
@@ -150,8 +145,8 @@ def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return AudioError(
             "denied",
-            "may not be read",
-            f"Ask for the permission: {error.strerror}.",
+            f"cannot be read: {error.strerror}",
+            "Ask for permission to read it.",
             name,
         )
     if error.errno == errno.EISDIR:
@@ -160,7 +155,7 @@ def _not_opened(path: Any, name: str, error: OSError) -> AudioError:
         raise error  # of the system, not of this clip: too many open files, a lost disk
     found = "does not exist"
     if os.path.islink(path):
-        found = "is a link that leads nowhere"
+        found = "is a broken link"
     fix = "Check the spelling."
     if path != name:
         fix = f"It stands for {path!a}. {fix}"
@@ -176,7 +171,7 @@ def _undecodable(name: str, start: bytes, error: Exception) -> AudioError:
     says = getattr(error, "error_string", str(error))
     reason = f"libsndfile says: {says}"
     if "does not exist" in says:  # it was opened a moment ago
-        reason = "it holds none of the formats that are read"
+        reason = "its format is not recognised"
     for signature, meaning in SIGNATURES:
         if start.lower().lstrip().startswith(signature.lower()):
             reason = meaning
@@ -211,13 +206,13 @@ def cut_error(found: str, name: str) -> AudioError:
     return AudioError(
         "truncated",
         found,
-        "Fetch or convert it again, or take what there is with truncated='accept'.",
+        "Fetch or convert it again, or take what is left with truncated='accept'.",
         name,
     )
 
 
 def check_duration(seconds: float, max_duration: float | None, name: str) -> None:
-    """Raise an AudioError if a file is longer than is accepted."""
+    """Raise an AudioError if a file is longer than accepted."""
     if max_duration is not None and seconds > max_duration:
         raise AudioError(
             "too_long",

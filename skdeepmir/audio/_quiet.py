@@ -1,4 +1,4 @@
-"""Keep libmpg123, inside libsndfile, from writing to the terminal by itself."""
+"""Keep libmpg123, inside libsndfile, from writing to the terminal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ _n_quiet = 0  # threads that decode
 
 @contextmanager
 def quiet_decoder() -> Iterator[None]:
-    """Send what C code prints as errors to nowhere, where the C library lets us.
-
-    That is glibc, whose ``stderr`` is a variable. What Python writes goes elsewhere and
-    is still seen; the file descriptor, which other programs inherit, stays as it is.
-    """
+    """Discard what C code prints as errors, where the C library allows it."""
+    # That is glibc, whose `stderr` is a variable. What Python writes goes elsewhere and
+    # is still seen; the file descriptor, which other programs inherit, stays as it is.
     global _n_quiet
     stream = _c_stream()
     if stream is None:

@@ -47,13 +47,7 @@ class BandedMatrix:
 
 
 def _bands(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each filter's first bin, where its weights end, and all weights in a row.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n_filters, n_bins)
-        The filter bank.
-    """
+    """Return each filter's first bin, where its weights end, and all weights."""
     touched = weights != 0
     first = touched.argmax(axis=1)
     lengths = weights.shape[1] - touched[:, ::-1].argmax(axis=1) - first
@@ -92,7 +86,7 @@ def hann_spectrogram(
     Returns
     -------
     spectra : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
-        One spectrum a frame.
+        One spectrum per frame.
     """
     (frames,) = cut_frames(
         [y], frame_length=n_fft, hop_length=hop_length, center=center
@@ -107,7 +101,7 @@ def power_spectra(
     hop_length: int,
     filters: BandedMatrix | None = None,
 ) -> np.ndarray:
-    """Return the power spectra of frames, each multiplied with a Hann window.
+    """Return the power spectra of frames, each multiplied by a Hann window.
 
     Parameters
     ----------
@@ -123,7 +117,7 @@ def power_spectra(
     Returns
     -------
     spectra : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
-        One spectrum a frame.
+        One spectrum per frame.
     """
     width = n_fft // 2 + 1 if filters is None else filters.n_filters
     spectra = np.empty((frames.n_frames, width), dtype=np.float32)
@@ -143,19 +137,8 @@ def scipy_spectra(
     filters: BandedMatrix | None,
     out: np.ndarray,
 ) -> None:
-    """Write power spectra of frames to ``out``: any window, at a third of the speed.
-
-    Parameters
-    ----------
-    frames : ndarray of shape (n_frames, n_fft), float32
-        Frames.
-    window : ndarray of shape (n_fft,), float32
-        The window.
-    filters : BandedMatrix or None
-        Filters that are applied to each spectrum.
-    out : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
-        Where the result goes.
-    """
+    """Write power spectra of frames to ``out``: any window, at a third of the speed."""
+    # frames (n_frames, n_fft), out (n_frames, n_fft // 2 + 1 or n_filters)
     for start in range(0, len(out), FRAMES_AT_ONCE):
         rows = slice(start, start + FRAMES_AT_ONCE)
         spectrum = scipy.fft.rfft(frames[rows] * window, axis=1, overwrite_x=True)
@@ -178,7 +161,7 @@ def hann(n_fft: int) -> np.ndarray:
 def mel_filters(
     sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float
 ) -> BandedMatrix:
-    """Return librosa's bank of triangular filters with equal areas (Slaney).
+    """Return librosa's bank of triangular filters of equal area (Slaney's scale).
 
     Parameters
     ----------
@@ -187,7 +170,7 @@ def mel_filters(
     n_fft : int
         Samples of the window.
     n_mels : int
-        Filters.
+        Number of filters.
     fmin, fmax : float
         Where the first filter begins and the last ends, in Hz.
 
@@ -205,14 +188,14 @@ def mel_filters(
 
 
 def to_decibels(power: np.ndarray, amin: float = 1e-10) -> np.ndarray:
-    """Turn power into decibels, in place.
+    """Convert power to decibels, in place.
 
     Parameters
     ----------
     power : ndarray, float32
         Power; overwritten.
     amin : float, default=1e-10
-        Smaller powers are taken as this: the floor of the result is -100 dB.
+        Smaller powers are raised to this: the floor of the result is -100 dB.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Files that were cut off: what their headers promise and what is there.
+"""Files that were cut off: what their headers promise and what they hold.
 
-libsndfile gives what it finds, without a word; only its decoder of FLAC breaks off.
+libsndfile returns what it finds, without an error; only its FLAC decoder breaks off.
 """
 
 from __future__ import annotations
@@ -18,18 +18,7 @@ CHUNKS |= {"W64": "riff", "RF64": "Riff size"}
 
 
 def missing_end(sound: Any) -> str:
-    """Return how an open file shows that its end is missing; "" if it does not.
-
-    Parameters
-    ----------
-    sound : soundfile.SoundFile
-        The open file.
-
-    Returns
-    -------
-    found : str
-        The end of a sentence that begins with the file's name.
-    """
+    """Return how an open file shows that its end is missing; "" if it does not."""
     chunk = CHUNKS.get(sound.format)
     for name, promised, present in DISAGREEMENT.findall(sound.extra_info):
         is_known = not any(int(promised) in r for r in UNKNOWN_SIZES["I"])

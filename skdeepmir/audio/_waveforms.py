@@ -1,4 +1,4 @@
-"""Waveforms in memory: what is one, its scale, and another sample rate."""
+"""Waveforms in memory: checks, scaling and resampling."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ LOUDEST = 1e12  # samples beyond it would have a power beyond float32
 
 
 class Resampler:
-    """Resample a stream with soxr's high quality; whole or in blocks, the same bits.
-
-    Parameters
-    ----------
-    from_rate, to_rate : float
-        Sample rates in Hz.
-    """
+    """Resample a stream with soxr's high quality; whole or in blocks, the same bits."""
 
     def __init__(self, from_rate: float, to_rate: float) -> None:
         self.from_rate, self.to_rate = from_rate, to_rate
@@ -47,8 +41,8 @@ def check_waveform(y: Any) -> np.ndarray:
     y : array-like of shape (n_samples,) or (n_channels, n_samples)
         A waveform; up to eight channels are mixed down. Integers of an audio format
         (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type.
-        Other numbers are kept, integers of other types as well, whose range nobody
-        knows: see :func:`doubts_of_waveform`.
+        Other numbers are kept, also integers of other types, whose range is unknown:
+        see :func:`doubts_of_waveform`.
 
     Returns
     -------
@@ -58,10 +52,10 @@ def check_waveform(y: Any) -> np.ndarray:
     Raises
     ------
     AudioError
-        If it is no waveform, not of real numbers, empty, or not finite.
+        If it is not a waveform of real numbers, is empty, or is not finite.
     """
     if np.ma.isMaskedArray(y) and np.ma.is_masked(y):
-        raise AudioError("bad_type", "is masked in places", "Fill it: y.filled(0).")
+        raise AudioError("bad_type", "has masked samples", "Fill them: y.filled(0).")
     given, y = y, np.asarray(y)
     if y.ndim == 0 or y.dtype.kind not in "fiu":
         what = f"has dtype {y.dtype}" if y.ndim else f"is {ascii(given)[:40]}"
@@ -98,10 +92,8 @@ def pcm_to_float(y: np.ndarray) -> np.ndarray:
 
 
 def check_finite(y: np.ndarray, path: str | None, offset: int = 0) -> np.ndarray:
-    """Return y if all its samples are finite and not absurd, else raise an AudioError.
-
-    The error counts from ``offset``, the samples of the file before this block.
-    """
+    """Return y if all samples are finite and not absurd, else raise an AudioError."""
+    # The error counts from `offset`, the samples of the file before this block.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.dot(y, y) < LOUDEST**2:  # only if all are, in a third of the time
             return y

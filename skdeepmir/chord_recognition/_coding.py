@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from skdeepmir import chords
+from skdeepmir import chords, decoding
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import raise_together, refuse_masked
+from skdeepmir._training._data import LabelledClips
+from skdeepmir._training._gradient import FrameSoftmaxLoss
+from skdeepmir._training._sequences import NO_LABEL, SEMITONES
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
 
-NO_LABEL = -1  # frames that are neither learned from nor scored
 ANNOTATIONS = (
     "one label for each frame, (intervals, labels) in seconds, with intervals of shape "
     "(n_chords, 2), or the path of a .lab or .jams file"
 )
-SEMITONES = range(-5, 7)  # of the transpositions, the nearest of each key
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,21 @@ class FrameCoding:
     ----------
     classes : ndarray of shape (n_classes,)
         Chord labels, or the numbers that serve as labels.
-    vocabulary : str, tuple of str or None
-        What chords are reduced to; None where labels are numbers.
+    vocabulary : tuple of str, or None
+        What chords are reduced to; None if labels are numbers.
     frame_rate : float or None
         Frames per second, for annotations in seconds.
+    transposition : Transposition or None
+        How clips are moved to other keys.
+    transition : ndarray of shape (n_classes, n_classes) or None
+        Probability of each class (column) after each (row), once it is learned.
     """
 
     classes: np.ndarray
-    vocabulary: Any
+    vocabulary: tuple[str, ...] | None
     frame_rate: float | None
+    transposition: Transposition | None = None
+    transition: np.ndarray | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -54,9 +62,9 @@ class FrameCoding:
     def of(cls, y: Any, vocabulary: Any, frame_rate: float | None) -> FrameCoding:
         """Return the coding that annotations need: of chords, or of numbers."""
         known = chords.vocabulary_of(vocabulary)
-        if not are_numbers(y):
-            return cls(np.array(known), vocabulary, frame_rate)
-        # What is in seconds is refused with the number of its clip, by ``encode``.
+        if y is None or not are_numbers(y):
+            return cls(np.array(known), known, frame_rate)
+        # ``encode`` refuses annotations in seconds, with the number of the clip.
         parts = [
             _whole_numbers(item, i)
             for i, item in enumerate(y)
@@ -64,12 +72,13 @@ class FrameCoding:
         ]
         return cls(np.unique(np.concatenate(parts)), None, frame_rate)
 
-    def fitted(self) -> dict[str, Any]:
-        """Return what an estimator keeps of it."""
-        return {
-            "classes_": self.classes,
-            "_labels_are_chords": self.vocabulary is not None,
-        }
+    def learn(self, data: LabelledClips) -> FrameCoding:
+        """Return the coding with the transitions of the clips, in all keys."""
+        moves = None if self.transposition is None else self.transposition.classes
+        transition = decoding.estimate_transitions(
+            list(data.targets), self.n_outputs, transpositions=moves
+        )
+        return replace(self, transition=transition)
 
     def check_same(self, earlier: FrameCoding) -> None:
         """Raise a ``ValueError`` unless a warm start can go on from ``earlier``."""
@@ -79,43 +88,17 @@ class FrameCoding:
                 f"the fit before had {len(earlier.classes)}; expected the same."
             )
 
-    def make_loss(self) -> Any:
+    def make_loss(self) -> FrameSoftmaxLoss:
         """Return the loss of a net."""
-        from skdeepmir._training._data import FrameSoftmaxLoss
-
         return FrameSoftmaxLoss()
 
     def encode(self, y: Any, layout: ClipLayout, name: str = "y") -> np.ndarray:
         """Return the numbers of the classes of the frames of each clip.
 
-        Parameters
-        ----------
-        y : sequence of n_clips annotations
-            For each clip labels of its frames, ``(intervals, labels)`` or a path; for
-            rows, a label each.
-        layout : ClipLayout
-            How many frames clips have.
-        name : str, default="y"
-            What to call y in errors.
-
-        Returns
-        -------
-        targets : ndarray of shape (n_clips,), dtype=object
-            An int64 array of shape (n_frames_i,) for each clip; -1 where a chord is not
-            in the vocabulary, or not known.
-
-        Raises
-        ------
-        ValueError
-            If annotations cannot be read or do not fit their clips, naming the clips.
-        FileNotFoundError
-            If there are no such files, naming the clips.
-
-        Warns
-        -----
-        UserWarning
-            If annotations in seconds are longer than their clips, or most are much
-            shorter.
+        They are int64 arrays of shape (n_frames_i,), -1 where a chord is unknown or not
+        in the vocabulary. One error names all clips whose annotations cannot be read or
+        do not fit; one warning tells of annotations that are longer than their clips,
+        or mostly much shorter.
         """
         refuse_masked(name, y)
         if layout.has_clips:
@@ -126,10 +109,12 @@ class FrameCoding:
             codes = self._encode_labels(_labels_of_rows(y, name), name)
             parts = list(codes[:, None])
         if all((part == NO_LABEL).all() for part in parts):
+            named = chords.VOCABULARIES.items()
+            shown = next((n for n, v in named if v == self.vocabulary), self.vocabulary)
             raise ValueError(
-                f"{name} has no label that vocabulary={self.vocabulary!r} can say. "
-                "Choose a larger vocabulary, or look at the annotations: "
-                "skdeepmir.chords.simplify shows what becomes of labels."
+                f"{name} has no label that vocabulary={shown!r} contains. Choose a "
+                "larger vocabulary, or look at the annotations: "
+                "skdeepmir.chords.simplify shows what labels are reduced to."
             )
         return object_array(parts)
 
@@ -172,8 +157,8 @@ class FrameCoding:
         """Return a checked annotation in seconds, and note where it ends."""
         if self.vocabulary is None:
             raise ValueError(
-                f"{name} is an annotation in seconds, but labels are numbers; expected "
-                "the same kind for all clips."
+                f"{name} has an annotation in seconds, but labels are numbers; "
+                "expected the same kind for all clips."
             )
         duration = n_frames / needed_rate(self.frame_rate)
         checked, ends[i] = _read_checked(item, name, duration)
@@ -252,11 +237,12 @@ class Transposition:
     classes: np.ndarray
 
     @classmethod
+    @lru_cache(maxsize=16)
     def of(
-        cls, coding: FrameCoding, n_features: int, bins_per_octave: int
+        cls, vocabulary: tuple[str, ...] | None, n_features: int, bins_per_octave: int
     ) -> Transposition:
         """Return how clips with ``n_features`` per frame are transposed."""
-        if coding.vocabulary is None:
+        if vocabulary is None:
             raise ValueError(
                 "transpose=True, but the labels are numbers; expected chord labels. "
                 "Set transpose=False."
@@ -267,11 +253,11 @@ class Transposition:
                 "bins for each semitone) that gives the input one to eleven octaves, "
                 f"with transpose=True; X has {n_features} features."
             )
-        table = chords.transposition_table(coding.vocabulary)
+        table = chords.transposition_table(vocabulary)
         return cls(bins_per_octave // 12, n_features == bins_per_octave, table)
 
     def shift(self, frames: np.ndarray, semitones: int) -> np.ndarray:
-        """Return frames some semitones up; zeros come in at the ends."""
+        """Return frames (n_frames, n_features) moved up; zeros come in at the ends."""
         n = semitones * self.bins
         if self.is_circular:
             return np.roll(frames, n, axis=1)
@@ -283,15 +269,13 @@ class Transposition:
         return shifted
 
     def mean_over_keys(self, values: np.ndarray) -> np.ndarray:
-        """Return the mean of what stands at each feature in all keys; (n_features,)."""
-        sums, counts = (
-            sum(self.shift(row[None], k)[0] for k in SEMITONES)
-            for row in (values.astype(np.float64), np.ones(len(values)))
-        )
-        return sums / counts
+        """Return rows (n, n_features) of the mean of each feature over all keys."""
+        counted = np.vstack([values, np.ones(values.shape[1])])
+        sums = sum(self.shift(counted, k) for k in SEMITONES)
+        return sums[:-1] / sums[-1]
 
     def relabel(self, numbers: np.ndarray, semitones: int) -> np.ndarray:
-        """Return the numbers of classes some semitones up; -1 stays."""
+        """Return the numbers of classes moved up; -1 stays."""
         moved = self.classes[semitones % 12][numbers]
         return np.where(numbers == NO_LABEL, NO_LABEL, moved)
 
@@ -305,7 +289,7 @@ def are_numbers(y: Any) -> bool:
 
 
 def _whole_numbers(item: Any, i: int) -> np.ndarray:
-    """Return the labels of the frames of clip i, where those of clip 0 are numbers."""
+    """Return the labels of clip i, where those of clip 0 are numbers."""
     values = np.ravel(item)
     if values.dtype.kind not in "biuf":
         raise ValueError(
@@ -324,19 +308,8 @@ def _whole_numbers(item: Any, i: int) -> np.ndarray:
 def check_annotations(y: Any) -> None:
     """Raise one error for all annotations of chords that cannot be used.
 
-    What depends on how long clips are is left to :meth:`FrameCoding.encode`.
-
-    Parameters
-    ----------
-    y : sequence of n_clips annotations
-        As for :meth:`FrameCoding.encode`.
-
-    Raises
-    ------
-    ValueError
-        If annotations are none, naming the clips.
-    FileNotFoundError
-        If there are no such files, naming the clips.
+    :meth:`FrameCoding.encode` checks what depends on the lengths of clips. A file that
+    is missing raises a ``FileNotFoundError``, anything else a ``ValueError``.
     """
     errors: list[Exception] = []
     for i, item in enumerate(y):
@@ -399,7 +372,7 @@ def check_not_one_path(y: Any, name: str = "y") -> None:
 
 
 def needed_rate(frame_rate: float | None) -> float:
-    """Return the frame rate, or raise an error that says what it is for."""
+    """Return the frame rate, or raise a ``ValueError`` if there is none."""
     if frame_rate is None:
         raise ValueError(
             "frame_rate=None, but seconds are asked for. Pass the frames per second of "

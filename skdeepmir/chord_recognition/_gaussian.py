@@ -3,58 +3,31 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Annotated
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from skdeepmir._parameters import Positive, parameter, parameters
 from skdeepmir._sklearn import Interval, _fit_context, plain
 from skdeepmir._threads import one_blas_thread
-from skdeepmir._validation import check_clip_labels
-from skdeepmir.chord_recognition._coding import (
-    NO_LABEL,
-    SEMITONES,
-    check_not_one_path,
-)
-from skdeepmir.chord_recognition._recognizer import (
-    RECOGNIZER_CONSTRAINTS,
-    ChordRecognizer,
-)
+from skdeepmir._training._data import LabelledClips
+from skdeepmir._training._sequences import NO_LABEL, SEMITONES
+from skdeepmir._validation import validate_frames
+from skdeepmir.chord_recognition._recognizer import TransposingRecognizer
 
 LARGEST_VALUE = 1e100
+AtMostOne = Annotated[float, Interval(Real, 0, 1, closed="right")]
+FromOne = Annotated[float, Interval(Real, 1, None, closed="left")]
 
 
-class GaussianChordRecognizer(ChordRecognizer):
+@parameters
+class GaussianChordRecognizer(TransposingRecognizer):
     """Recognise chords by a hidden Markov model with a Gaussian for each chord.
 
-    The baseline before nets [1]_: frames of a chord are normally distributed, and
-    chords follow each other as in the training clips.
-
-    Parameters
-    ----------
-    vocabulary : {"majmin", "majmin_inv", "sevenths", "tetrads", "full"} or tuple of \
-            str, default="majmin"
-        Chords to choose from; see :mod:`skdeepmir.chords`.
-    frame_rate : float, default=None
-        Frames per second, for annotations and results in seconds.
-    transpose : bool, default=False
-        Whether to learn from all twelve transpositions of the clips, so that chords of
-        a kind have the same distribution in all keys. For chroma: features go round in
-        a circle.
-    bins_per_octave : int, default=12
-        Bins per octave of the input, for ``transpose``.
-    shrinkage : float, default=0.6
-        Share of the mean variance in each covariance, up to 1: chords of few frames
-        need one. The best of 0.1, 0.3 and 0.6 on rendered pop songs.
-    min_frames : int, default=2
-        Training frames below which a chord is not recognised at all.
-    self_transition : float, default=1e6
-        What multiplies the odds of staying in a chord. So large because neighbouring
-        frames are not as independent as the model has them: of 1 to 1e6 the best on the
-        same songs, at 11 frames per second.
-    decoder : {"viterbi", "beam", "argmax"}, default="viterbi"
-        How frames become chords; see :class:`BLSTMChordRecognizer`.
-    beam_width : int, default=10
-        Hypotheses of the decoder "beam".
+    This was the baseline before nets [1]_: frames of a chord are normally distributed,
+    and chords follow each other as in the training clips. ``transpose=True`` is for
+    chroma, whose features go round in a circle.
 
     Attributes
     ----------
@@ -90,34 +63,25 @@ class GaussianChordRecognizer(ChordRecognizer):
     array(['D:maj', 'D:maj'], dtype='<U6')
     """
 
-    _parameter_constraints = {
-        **RECOGNIZER_CONSTRAINTS,
-        "shrinkage": [Interval(Real, 0, 1, closed="right")],
-        "min_frames": [Interval(Real, 1, None, closed="left")],
-    }
-
-    def __init__(
-        self,
-        vocabulary="majmin",
-        *,
-        frame_rate=None,
-        transpose=False,
-        bins_per_octave=12,
-        shrinkage=0.6,
-        min_frames=2,
-        self_transition=1e6,
-        decoder="viterbi",
-        beam_width=10,
-    ):
-        self.vocabulary = vocabulary
-        self.frame_rate = frame_rate
-        self.transpose = transpose
-        self.bins_per_octave = bins_per_octave
-        self.shrinkage = shrinkage
-        self.min_frames = min_frames
-        self.self_transition = self_transition
-        self.decoder = decoder
-        self.beam_width = beam_width
+    shrinkage: AtMostOne = parameter(
+        """
+        Share of the mean variance in each covariance, up to 1: chords of few frames
+        need one. 0.6 was the best of 0.1, 0.3 and 0.6 on rendered pop songs.
+        """,
+        default=0.6,
+    )
+    min_frames: FromOne = parameter(
+        "Training frames below which a chord is not recognised at all.", default=2
+    )
+    self_transition: Positive = parameter(
+        """
+        What the odds of staying in a chord are multiplied by in decoding. It is so
+        large because neighbouring frames are not as independent as the model assumes:
+        1e6 was the best of 1 to 1e6 on the same songs, at 11 frames per second. May be
+        changed after fitting.
+        """,
+        default=1e6,
+    )
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
@@ -140,48 +104,36 @@ class GaussianChordRecognizer(ChordRecognizer):
         Raises
         ------
         ValueError
-            If X is no set of clips, or y does not fit it.
+            If X is not a set of clips, or y does not fit it.
         """
-        clips, layout = self._read_clips(X, reset=True, dtype=np.float64)
-        check_not_one_path(y)
-        check_clip_labels(y, layout.n_clips, needed_by=self)
+        clips, layout = validate_frames(self, X, reset=True, dtype=np.float64)
+        y = self._read_targets(y, layout)
         coding = self._make_coding(y)
-        targets = coding.encode(y, layout)
-        frames, numbers = np.concatenate(clips), np.concatenate(targets)
-        frames, numbers = frames[numbers != NO_LABEL], numbers[numbers != NO_LABEL]
-        transposition = self._transposition(coding)
+        transposition = coding.transposition
         if transposition is not None and not transposition.is_circular:
             raise ValueError(
-                f"transpose=True is for chroma here, but X has {frames.shape[1]} "
+                f"transpose=True is for chroma here, but X has {self.n_features_in_} "
                 f"features and bins_per_octave={self.bins_per_octave}; expected as "
                 "many of both. Fold spectra into chroma, or set transpose=False."
             )
-        with one_blas_thread():
-            self._estimate(frames, numbers, coding, transposition)
-        self.transition_ = self._estimate_transition(coding, targets)
-        vars(self).update(coding.fitted())
-        return self
-
-    def _estimate(self, frames, numbers, coding, transposition):
-        """Set counts, means and covariances of classes, over all keys."""
+        data = LabelledClips(clips, layout, coding.encode(y, layout), None)
+        frames, numbers = np.concatenate(clips), np.concatenate(data.targets)
+        frames, numbers = frames[numbers != NO_LABEL], numbers[numbers != NO_LABEL]
         _check_size(frames)
-        n_classes, n_features = coding.n_outputs, frames.shape[1]
-        counts = np.zeros(n_classes, dtype=int)
-        sums = np.zeros((n_classes, n_features))
-        for i, of_class in _frames_of_classes(frames, numbers, transposition):
-            counts[i] += len(of_class)
-            sums[i] += of_class.sum(axis=0)
-        self.means_ = sums / np.maximum(counts, 1)[:, None]
-        # Of deviations: differences of large squares are but rounding errors.
-        squares = np.zeros((n_classes, n_features, n_features))
-        for i, of_class in _frames_of_classes(frames, numbers, transposition):
-            deviations = of_class - self.means_[i]
-            squares[i] += deviations.T @ deviations
-        is_known = counts >= min(self.min_frames, counts.max())
+        coding = coding.learn(data)
+        with one_blas_thread():
+            counts, means, squares = _moments(
+                frames, numbers, coding.n_outputs, transposition
+            )
+            is_known = counts >= min(self.min_frames, counts.max())
+            covariances = np.tile(np.eye(frames.shape[1]), (len(counts), 1, 1))
+            for i in np.flatnonzero(is_known):
+                covariances[i] = self._shrunk(squares[i] / counts[i])
+        self.means_ = means
+        self.covariances_ = covariances
         self.class_count_ = counts * is_known
-        self.covariances_ = np.tile(np.eye(n_features), (n_classes, 1, 1))
-        for i in np.flatnonzero(is_known):
-            self.covariances_[i] = self._shrunk(squares[i] / counts[i])
+        self._keep_coding(coding)
+        return self
 
     def _shrunk(self, covariance):
         """Return a covariance, made rounder."""
@@ -207,8 +159,24 @@ class GaussianChordRecognizer(ChordRecognizer):
         return hasattr(self, "means_")
 
 
+def _moments(frames, numbers, n_classes, transposition):
+    """Return counts, means and squared deviations of classes, over all keys."""
+    counts = np.zeros(n_classes, dtype=int)
+    sums = np.zeros((n_classes, frames.shape[1]))
+    for i, of_class in _frames_of_classes(frames, numbers, transposition):
+        counts[i] += len(of_class)
+        sums[i] += of_class.sum(axis=0)
+    means = sums / np.maximum(counts, 1)[:, None]
+    # Of deviations: differences of large squares are but rounding errors.
+    squares = np.zeros((n_classes, frames.shape[1], frames.shape[1]))
+    for i, of_class in _frames_of_classes(frames, numbers, transposition):
+        deviations = of_class - means[i]
+        squares[i] += deviations.T @ deviations
+    return counts, means, squares
+
+
 def _frames_of_classes(frames, numbers, transposition):
-    """Yield the number and the frames of each class, in each key."""
+    """Yield the number and the frames of each class, for each key."""
     for k in SEMITONES if transposition else [0]:
         x, own = frames, numbers
         if k:

@@ -1,8 +1,10 @@
-"""What recognisers of chords have in common: decoding, seconds, scores, files."""
+"""What recognisers of chords have in common: parameters, decoding, scores, files."""
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from scipy.special import softmax
@@ -10,7 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
-from skdeepmir._sklearn import Interval, StrOptions
+from skdeepmir._parameters import Positive, Size, parameter, parameters
+from skdeepmir._sklearn import plain
 from skdeepmir._validation import check_clip_labels, validate_frames
 from skdeepmir.chord_recognition._coding import (
     FrameCoding,
@@ -21,31 +24,62 @@ from skdeepmir.chord_recognition._coding import (
 from skdeepmir.frames import length_buckets, object_array, pack_clips
 from skdeepmir.metrics import wcsr
 
+Vocabulary = Literal["majmin", "majmin_inv", "sevenths", "tetrads", "full"]
 # Which of mir_eval's comparisons belongs to a vocabulary.
-METRICS = {
-    "majmin": "majmin",
-    "majmin_inv": "majmin_inv",
-    "sevenths": "sevenths",
-    "tetrads": "tetrads",
-    "full": "tetrads_inv",
-}
-RECOGNIZER_CONSTRAINTS = {
-    "vocabulary": [StrOptions(set(METRICS)), tuple, list],
-    "frame_rate": [Interval(Real, 0, None, closed="neither"), None],
-    "transpose": ["boolean"],
-    "bins_per_octave": [Interval(Integral, 1, None, closed="left")],
-    "decoder": [StrOptions({"viterbi", "beam", "argmax"})],
-    "beam_width": [Interval(Integral, 1, None, closed="left")],
-    "self_transition": [Interval(Real, 0, None, closed="neither")],
-}
+METRICS = {**{name: name for name in get_args(Vocabulary)}, "full": "tetrads_inv"}
 
 
-class ChordRecognizer(BaseEstimator):
-    """A recogniser of chords.
+@parameters
+class RecognizerParameters:
+    """What every recogniser of chords can be told."""
 
-    Subclasses have the parameters of ``RECOGNIZER_CONSTRAINTS`` and give scores of
-    classes for each frame.
-    """
+    vocabulary: Vocabulary | Annotated[Sequence[str], tuple, list] = parameter(
+        """
+        Chords to choose from (25, 73, 61, 169 or 601, or labels of your own), see
+        :mod:`skdeepmir.chords`. Frames with other chords are not learned from. If the
+        labels of frames are numbers, these are classes of another kind, and the
+        vocabulary is not used. Do not change it after ``fit``.
+        """,
+        default="majmin",
+        kw_only=False,
+    )
+    frame_rate: Positive | None = parameter(
+        """
+        Frames per second (Hz) of the clips, such as ``extractor.frame_rate``. Needed if
+        annotations or results are in seconds.
+        """,
+        default=None,
+    )
+    bins_per_octave: Size = parameter(
+        """
+        Bins per octave of the input, for ``transpose``: a multiple of 12. If it is also
+        the number of features, these go round in a circle, as in chroma. Do not change
+        it after ``fit``.
+        """,
+        default=12,
+    )
+    decoder: Literal["viterbi", "beam", "argmax"] = parameter(
+        """
+        How frames become chords: by the best path under ``transition_`` ("viterbi"), by
+        a beam search for it, or each frame by itself ("argmax"). May be changed after
+        fitting.
+        """,
+        default="viterbi",
+    )
+    beam_width: Size = parameter(
+        'Hypotheses that the decoder "beam" keeps.', default=10
+    )
+    self_transition: Positive = parameter(
+        """
+        What the odds of staying in a chord are multiplied by in decoding. May be
+        changed after fitting.
+        """,
+        default=1.0,
+    )
+
+
+class ChordRecognizer(RecognizerParameters, BaseEstimator):
+    """A recogniser of chords; a subclass gives the scores of classes in each frame."""
 
     def predict(self, X):
         """Recognise the chord of each frame.
@@ -58,12 +92,10 @@ class ChordRecognizer(BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_clips,), dtype=object, or of shape (n_clips,)
-            An array of shape (n_frames_i,) with the labels of the frames of each clip,
-            as the decoder chooses them. For rows of a 2-D array a label each.
+            The labels of the frames of each clip, an array of shape (n_frames_i,), as
+            the decoder chooses them. For rows of a 2-D array, a label each.
         """
-        check_is_fitted(self)
-        self._validate_params()  # some may be changed after fitting
-        clips, layout = self._read_clips(X, reset=False, dtype=self._predicting_dtype())
+        clips, layout = self._read_clips(X)
         paths = [None] * len(clips)
         for bucket in length_buckets(layout.n_frames):  # scores of all may not fit
             found = self._decode_clips([clips[i] for i in bucket])
@@ -74,7 +106,7 @@ class ChordRecognizer(BaseEstimator):
         return object_array([self.classes_[path] for path in paths])
 
     def predict_proba(self, X):
-        """Return how likely each class is in each frame, before decoding.
+        """Predict the probability of each class in each frame, before decoding.
 
         Parameters
         ----------
@@ -85,16 +117,14 @@ class ChordRecognizer(BaseEstimator):
         -------
         probabilities : list of ndarray of shape (n_frames_i, n_classes), or ndarray \
                 of shape (n_clips, n_frames, n_classes) or (n_clips, n_classes)
-            In the container of X, float64; columns as in ``classes_``.
+            In the container of X, float64; columns in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        self._validate_params()
-        clips, layout = self._read_clips(X, reset=False, dtype=self._predicting_dtype())
+        clips, layout = self._read_clips(X)
         parts = [softmax(part, axis=1) for part in self._scores_of_clips(clips)]
         return pack_clips(parts, layout)
 
     def predict_intervals(self, X):
-        """Recognise chords, with their times.
+        """Recognise chords and when they sound.
 
         Parameters
         ----------
@@ -105,13 +135,13 @@ class ChordRecognizer(BaseEstimator):
         -------
         annotations : list of tuple (intervals, labels)
             For each clip ``intervals`` of shape (n_chords, 2) in seconds and ``labels``
-            of shape (n_chords,), as ``mir_eval`` takes them. A chord begins half-way
+            of shape (n_chords,), as ``mir_eval`` takes them. A chord begins halfway
             between its first frame and the one before.
 
         Raises
         ------
         ValueError
-            If ``frame_rate`` is None, or the labels are no chords.
+            If ``frame_rate`` is None, or the labels are numbers.
         """
         check_is_fitted(self)
         self._check_chords("predict_intervals")
@@ -120,16 +150,16 @@ class ChordRecognizer(BaseEstimator):
         if labels.dtype != object:
             raise ValueError(
                 f"X is one array of shape {np.shape(X)}, whose rows have no times. For "
-                "a single clip pass [X]."
+                "a single clip, pass [X]."
             )
         return [chords.frame_intervals(part, rate) for part in labels]
 
     def score(self, X, y):
         """Return the weighted chord symbol recall (WCSR) in the vocabulary.
 
-        The share of the scored time in which the chord is right, over all clips; of the
-        frames, where labels are numbers. What is annotated beyond the end of a clip
-        counts as wrong, as in mir_eval.
+        This is the share of the scored time of all clips in which the chord is right;
+        if labels are numbers, the share of the frames. Chords that are annotated beyond
+        the end of a clip count as wrong, as in mir_eval.
 
         Parameters
         ----------
@@ -141,9 +171,10 @@ class ChordRecognizer(BaseEstimator):
         Returns
         -------
         score : float
-            From 0 to 1, by the comparison of mir_eval that has the vocabulary's name
+            From 0 to 1, by mir_eval's comparison of the same name as the vocabulary
             ("tetrads_inv" for "full" and for vocabularies of your own). To compare
-            vocabularies, use one of :data:`skdeepmir.metrics.CHORD_SCORERS` for all.
+            vocabularies, use the same of :data:`skdeepmir.metrics.CHORD_SCORERS` for
+            all.
         """
         labels = self.predict(X)
         check_not_one_path(y)
@@ -165,7 +196,7 @@ class ChordRecognizer(BaseEstimator):
         X : list of ndarray or ndarray of 3 dimensions
             Clips; see :meth:`fit`.
         paths : list of str or PathLike
-            A file for each clip; one that exists is replaced.
+            A file for each clip; existing ones are replaced.
 
         Returns
         -------
@@ -182,7 +213,7 @@ class ChordRecognizer(BaseEstimator):
         X : list of ndarray or ndarray of 3 dimensions
             Clips; see :meth:`fit`.
         paths : list of str or PathLike
-            A file for each clip; one that exists is replaced.
+            A file for each clip; existing ones are replaced.
 
         Returns
         -------
@@ -197,16 +228,18 @@ class ChordRecognizer(BaseEstimator):
         tags.target_tags.required = True
         return tags
 
+    def _read_clips(self, X):
+        """Return a list of matrices of frames to predict for, and the layout."""
+        check_is_fitted(self)
+        self._validate_params()  # some may be changed after fitting
+        return validate_frames(self, X, reset=False, dtype=self._predicting_dtype())
+
     def _predicting_dtype(self):
         """Return the dtype of clips to predict for."""
         return np.float64
 
-    def _read_clips(self, X, *, reset, dtype):
-        """Return a list of matrices of frames, and the layout."""
-        return validate_frames(self, X, reset=reset, dtype=dtype)
-
     def _scores_of_clips(self, clips):
-        """Return the logarithm of how likely classes are, up to a constant a frame."""
+        """Return log-likelihoods of classes, up to a constant in each frame."""
         raise NotImplementedError
 
     def _decode_clips(self, clips):
@@ -238,37 +271,38 @@ class ChordRecognizer(BaseEstimator):
             )
         return decoding.scale_self_transition(transition, self.self_transition)
 
+    def _read_targets(self, y, layout, name="y"):
+        check_not_one_path(y, name)
+        check_clip_labels(y, layout.n_clips, needed_by=self, name=name)
+        return y
+
     def _make_coding(self, y, sample_weight=None):
-        """Return what turns annotations into numbers of classes."""
-        return FrameCoding.of(y, self.vocabulary, self.frame_rate)
+        coding = FrameCoding.of(y, self.vocabulary, self.frame_rate)
+        return replace(coding, transposition=self._transposition(coding.vocabulary))
+
+    def _keep_coding(self, coding):
+        self.classes_ = coding.classes
+        self.transition_ = coding.transition
+        self._labels_are_chords = coding.vocabulary is not None
 
     def _coding(self):
-        """Return the coding that was fitted."""
-        return self._coding_of(self.classes_, self._labels_are_chords)
-
-    def _coding_of(self, classes, are_chords):
-        vocabulary = tuple(classes.tolist()) if are_chords else None
-        return FrameCoding(classes, vocabulary, self.frame_rate)
-
-    def _transposition(self, coding):
-        """Return how clips are transposed, or None."""
-        if not self.transpose:
-            return None
-        return Transposition.of(coding, self.n_features_in_, self.bins_per_octave)
-
-    def _estimate_transition(self, coding, targets):
-        """Return transitions between classes, the same in all keys if transposed."""
-        transposition = self._transposition(coding)
-        return decoding.estimate_transitions(
-            list(targets),
-            coding.n_outputs,
-            transpositions=None if transposition is None else transposition.classes,
+        vocabulary = tuple(self.classes_.tolist()) if self._labels_are_chords else None
+        return FrameCoding(
+            self.classes_,
+            vocabulary,
+            self.frame_rate,
+            self._transposition(vocabulary),
+            getattr(self, "transition_", None),  # nets that see labels do without
         )
+
+    def _transposition(self, vocabulary):
+        """Return how clips are transposed, or None."""
+        return None
 
     def _check_chords(self, method):
         if not self._labels_are_chords:
             raise ValueError(
-                f"{method} is for chords, but {type(self).__name__} was fitted on "
+                f"{method} is for chords, but this {type(self).__name__} was fitted to "
                 "labels that are numbers."
             )
 
@@ -283,6 +317,25 @@ class ChordRecognizer(BaseEstimator):
         for path, (intervals, labels) in zip(paths, annotations, strict=True):
             write(path, intervals, labels)
         return annotations
+
+
+@parameters
+class TransposingRecognizer(ChordRecognizer):
+    """A recogniser that can learn from all transpositions of its clips."""
+
+    transpose: bool = parameter(
+        """
+        Whether to learn from all twelve transpositions of the clips, so that chords of
+        a kind have the same distribution in all keys. Do not change it after ``fit``.
+        """,
+        default=False,
+    )
+
+    def _transposition(self, vocabulary):
+        if not self.transpose:
+            return None
+        bins = plain(self.bins_per_octave)
+        return Transposition.of(vocabulary, self.n_features_in_, bins)
 
 
 def _share_of_equal(labels, y):

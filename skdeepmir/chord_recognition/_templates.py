@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
+from typing import Annotated, Literal
 
 import numpy as np
 
 from skdeepmir import chords
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
-from skdeepmir._validation import check_clip_labels
-from skdeepmir.chord_recognition._coding import are_numbers, check_not_one_path
-from skdeepmir.chord_recognition._recognizer import (
-    RECOGNIZER_CONSTRAINTS,
-    ChordRecognizer,
-)
+from skdeepmir._parameters import Positive, Size, parameter, parameters
+from skdeepmir._sklearn import Interval, _fit_context, plain
+from skdeepmir._validation import check_clip_labels, validate_frames
+from skdeepmir.chord_recognition._coding import check_not_one_path
+from skdeepmir.chord_recognition._recognizer import ChordRecognizer
+
+Cosine = Annotated[float, Interval(Real, -1, 1, closed="both")]
+Inside = Annotated[float, Interval(Real, 0, 1, closed="neither")]
 
 
+@parameters
 class TemplateChordRecognizer(ChordRecognizer):
     """Recognise chords by binary templates of their pitch classes.
 
-    The baseline without learning [1]_: how alike a frame and each chord's pitch classes
-    are (the cosine), smoothed by a Viterbi decoder that makes changes costly. It needs
-    clean chroma, of 36 bins per octave as in
-    :func:`skdeepmir.baselines.chroma_templates`: of 12, semitones leak into their
-    neighbours, and many frames look like no chord.
-
-    Parameters
-    ----------
-    vocabulary : {"majmin", "majmin_inv", "sevenths", "tetrads", "full"} or tuple of \
-            str, default="majmin"
-        Chords to choose from; see :mod:`skdeepmir.chords`. Templates of inversions
-        are equal, so that the first is chosen.
-    templates : {"binary", "mean"}, default="binary"
-        1 for each pitch class of a chord, so that nothing is learned; or the mean frame
-        of a chord in the training clips. Where labels are numbers, which have no pitch
-        classes, it is the mean.
-    frame_rate : float, default=None
-        Frames per second, for annotations and results in seconds.
-    bins_per_octave : int, default=12
-        Bins per octave of the input, whose first bin is C: 12 is chroma, or any
-        spectrum of semitones, whose octaves are folded; multiples of 12 are finer ones.
-    sharpness : float, default=5.0
-        What multiplies the cosine: larger ones trust single frames more. The best of 3,
-        5, 7, 10, 15 and 20 on rendered pop songs at 11 frames per second.
-    no_chord_level : float, default=0.6
-        Cosine that "N" has everywhere; equal pitch classes have 0.5 with triads.
-    self_transition : float, default=1.0
-        What multiplies the odds of staying in a chord.
-    change : float, default=0.02
-        Probability that the next frame has another chord, the same for all others; of
-        0.1 to 0.005 the best on the same songs.
-    decoder : {"viterbi", "beam", "argmax"}, default="viterbi"
-        How frames become chords; see :class:`BLSTMChordRecognizer`.
-    beam_width : int, default=10
-        Hypotheses of the decoder "beam".
+    The baseline without learning [1]_: the cosine of a frame and each chord's pitch
+    classes, smoothed by a Viterbi decoder that makes changes costly. It needs clean
+    chroma, folded from 36 bins per octave as in
+    :func:`skdeepmir.baselines.chroma_templates`: with 12 bins, semitones leak into
+    their neighbours, and many frames look like no chord.
 
     Attributes
     ----------
@@ -83,48 +57,42 @@ class TemplateChordRecognizer(ChordRecognizer):
     array(['D:maj', 'D:maj', 'D:maj', 'D:maj'], dtype='<U6')
     """
 
-    _parameter_constraints = {
-        "templates": [StrOptions({"binary", "mean"})],
-        **{
-            name: RECOGNIZER_CONSTRAINTS[name]
-            for name in (
-                "vocabulary",
-                "frame_rate",
-                "bins_per_octave",
-                "self_transition",
-                "decoder",
-                "beam_width",
-            )
-        },
-        "sharpness": [Interval(Real, 0, None, closed="neither")],
-        "no_chord_level": [Interval(Real, -1, 1, closed="both")],
-        "change": [Interval(Real, 0, 1, closed="neither")],
-    }
-
-    def __init__(
-        self,
-        vocabulary="majmin",
-        *,
-        templates="binary",
-        frame_rate=None,
-        bins_per_octave=12,
-        sharpness=5.0,
-        no_chord_level=0.6,
-        self_transition=1.0,
-        change=0.02,
-        decoder="viterbi",
-        beam_width=10,
-    ):
-        self.vocabulary = vocabulary
-        self.templates = templates
-        self.frame_rate = frame_rate
-        self.bins_per_octave = bins_per_octave
-        self.sharpness = sharpness
-        self.no_chord_level = no_chord_level
-        self.self_transition = self_transition
-        self.change = change
-        self.decoder = decoder
-        self.beam_width = beam_width
+    templates: Literal["binary", "mean"] = parameter(
+        """
+        1 for each pitch class of a chord, so that nothing is learned; or the mean frame
+        of a chord in the training clips. Binary templates of a chord's inversions are
+        equal, so that the first in the vocabulary is chosen. If labels are numbers,
+        which have no pitch classes, it is the mean.
+        """,
+        default="binary",
+    )
+    bins_per_octave: Size = parameter(
+        """
+        Bins per octave of the input, whose first bin is C: 12 is chroma, or any
+        spectrum of semitones, whose octaves are folded; multiples of 12 are finer ones.
+        Do not change it after ``fit``.
+        """,
+        default=12,
+    )
+    sharpness: Positive = parameter(
+        """
+        What the cosine is multiplied by: larger values trust single frames more. 5 was
+        the best of 3, 5, 7, 10, 15 and 20 on rendered pop songs at 11 frames per
+        second.
+        """,
+        default=5.0,
+    )
+    no_chord_level: Cosine = parameter(
+        'Cosine of "N" with every frame. Equal pitch classes have 0.5 with triads.',
+        default=0.6,
+    )
+    change: Inside = parameter(
+        """
+        Probability that the next frame has another chord, the same for all others; 0.02
+        was the best of 0.1 to 0.005 on the same songs.
+        """,
+        default=0.02,
+    )
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -149,9 +117,9 @@ class TemplateChordRecognizer(ChordRecognizer):
         Raises
         ------
         ValueError
-            If X is no set of clips, or y does not fit it.
+            If X is not a set of clips, or y does not fit it.
         """
-        clips, layout = self._read_clips(X, reset=True, dtype=np.float64)
+        clips, layout = validate_frames(self, X, reset=True, dtype=np.float64)
         is_mean = self.templates == "mean"
         check_not_one_path(y)
         check_clip_labels(y, layout.n_clips, needed_by=self if is_mean else None)
@@ -161,22 +129,20 @@ class TemplateChordRecognizer(ChordRecognizer):
                 "whole bins for each semitone."
             )
         chroma = [self._chroma(clip) for clip in clips]
-        if is_mean or (y is not None and are_numbers(y)):
-            coding = self._make_coding(y)
+        coding = self._make_coding(y)
+        if is_mean or coding.vocabulary is None:
             numbers = np.concatenate(coding.encode(y, layout))
             frames = np.concatenate(chroma)
             templates = [
                 frames[numbers == i].sum(axis=0) for i in range(coding.n_outputs)
             ]
         else:
-            known = chords.vocabulary_of(self.vocabulary)
-            coding = self._coding_of(np.array(known), True)
-            templates = [_pitch_classes(label) for label in known]
-        vars(self).update(coding.fitted())
-        self.templates_ = _of_length_one(np.array(templates))
+            templates = [_pitch_classes(label) for label in coding.vocabulary]
         n, change = coding.n_outputs, plain(self.change)
-        self.transition_ = np.full((n, n), change / max(n - 1, 1))
-        np.fill_diagonal(self.transition_, 1 - change if n > 1 else 1)
+        transition = np.full((n, n), change / max(n - 1, 1))
+        np.fill_diagonal(transition, 1 - change if n > 1 else 1)
+        self.templates_ = _of_length_one(np.array(templates))
+        self._keep_coding(replace(coding, transition=transition))
         return self
 
     def __sklearn_tags__(self):

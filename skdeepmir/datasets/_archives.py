@@ -1,4 +1,4 @@
-"""Archives of data sets: downloaded with a checksum, and taken out with limits."""
+"""Download archives of data sets with a checksum, and extract them within limits."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ COMPRESSIONS: dict[bytes, Any] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\0": lzma.open,
 }
-ALWAYS_ALLOWED = 16_000_000  # bytes: so much is no bomb, whatever the ratio
+ALWAYS_ALLOWED = 16_000_000  # bytes: too few for a bomb, whatever the ratio
 BOMB = "It may be a bomb that fills the disk: raise the limit if you trust it."
 READ_AT_ONCE = 1 << 20
-LONGEST_HEADER = 1 << 20  # of a tar: longer names and attributes are no honest ones
+LONGEST_HEADER = 1 << 20  # of a tar: longer names and attributes are forged
 LONGEST_NAME = 1000  # bytes, 255 between two slashes
 # bz2 and LZMA inside a ZIP are decompressed without a limit by the standard library.
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -57,25 +57,24 @@ def extract_archive(
     max_files: int = 1_000_000,
     max_ratio: float = 100.0,
 ) -> Path:
-    """Take the files out of an archive, or none if anything is wrong with it.
+    """Extract an archive, or nothing at all if anything is wrong with it.
 
     Parameters
     ----------
     path : str or PathLike
-        A ``.zip``, ``.tar``, ``.tar.gz``, ``.tar.bz2`` or ``.tar.xz``; which of them
-        is told from the content. ``~`` is the home folder.
+        A ``.zip``, ``.tar``, ``.tar.gz``, ``.tar.bz2`` or ``.tar.xz``, recognised by
+        its content. ``~`` is the home folder.
     folder : str or PathLike
         The folder for the files; it must not exist yet, or be empty. It appears when
-        all files are in it: what failed or was interrupted leaves nothing.
+        all files are in it: an extraction that fails or is interrupted leaves nothing.
     sha256 : str, default=None
         Checksum of the archive, 64 hexadecimal digits, which is compared first.
     max_bytes : float, default=100e9
-        The most bytes that all files may take.
+        Maximum size of all files together, in bytes.
     max_files : int, default=1_000_000
-        The most files and folders.
+        Maximum number of files and folders.
     max_ratio : float, default=100.0
-        The most bytes of files per byte of the archive. Up to 16 MB are always
-        accepted.
+        Maximum bytes of files per byte of the archive. Up to 16 MB are always accepted.
 
     Returns
     -------
@@ -90,7 +89,7 @@ def extract_archive(
         If the folder exists and is not empty.
     ValueError
         If the checksum differs, or the archive is damaged, exceeds a limit, or has a
-        member that is neither file nor folder, comes twice, or would not lie inside
+        member that is neither file nor folder, occurs twice, or would not lie inside
         the folder on some system. The message names the member; nothing is extracted.
 
     See Also
@@ -99,8 +98,8 @@ def extract_archive(
 
     Notes
     -----
-    What is written is counted; sizes that stand in the archive are not believed. Owners
-    and permissions in it are passed over.
+    Bytes are counted as they are written; sizes stated in the archive are not trusted.
+    Owners and permissions are ignored.
 
     Examples
     --------
@@ -144,13 +143,13 @@ def fetch_archive(
     max_files: int = 1_000_000,
     max_ratio: float = 100.0,
 ) -> Path:
-    """Download an archive, compare its checksum and take its files out.
+    """Download an archive, compare its checksum and extract its files.
 
     Parameters
     ----------
     url : str
-        Where it is, beginning with ``https://``. Its last part is the name that the
-        archive gets, beside ``folder``; one that is there already is used if its
+        Address of the archive, beginning with ``https://``. Its last part names the
+        downloaded file, beside ``folder``; an existing file of that name is used if its
         checksum is right.
     folder : str or PathLike
         The folder for the files, as for :func:`extract_archive`.
@@ -168,23 +167,23 @@ def fetch_archive(
     Raises
     ------
     ValueError
-        If the address is not of https or has no name, the checksum differs, or
-        :func:`extract_archive` refuses the archive.
+        If the address does not begin with ``https://`` or end with a file name, the
+        checksum differs, or :func:`extract_archive` refuses the archive.
     FileNotFoundError, FileExistsError
         As for :func:`extract_archive`.
 
     Notes
     -----
-    The archive gets its name when its checksum was found right. A download that fails
-    leaves nothing.
+    The archive gets its name only after its checksum was compared. A download that
+    fails leaves nothing.
     """
     import pooch
 
     limits = _Limits(max_bytes, max_files, max_ratio)
     if not isinstance(sha256, str):
         raise TypeError(
-            f"sha256={sha256!r}; expected the checksum of the archive. Without one "
-            "nobody knows what was downloaded."
+            f"sha256={sha256!r}; expected the checksum of the archive, without which "
+            "the download cannot be verified."
         )
     _check_digits(sha256)
     folder = _free_target(folder)
@@ -214,7 +213,7 @@ class _Limits(NamedTuple):
 
 
 class _Downloader:
-    """What pooch calls to download; stops at a number of bytes."""
+    """A downloader for pooch that stops at a number of bytes."""
 
     def __init__(self, max_bytes: float) -> None:
         self.max_bytes = max_bytes
@@ -252,10 +251,9 @@ class _Counted:
 
 
 class _Unpacked:
-    """What is inside a compressed tar, for reading, with a budget.
+    """The content of a compressed tar, for reading, with a budget."""
 
-    tarfile reads long names as a whole: reading much at once is refused.
-    """
+    # tarfile reads long names as a whole: reading much at once is refused.
 
     def __init__(self, file: Any, budget: _Budget) -> None:
         self.file, self.budget = file, budget
@@ -263,7 +261,7 @@ class _Unpacked:
 
     def read(self, size: int) -> bytes:
         if size > LONGEST_HEADER:
-            raise ValueError(f"it has a header of {size} bytes: it was forged.")
+            raise ValueError(f"it has a header of {size} bytes, as forged ones have.")
         data: bytes = self.file.read(size)
         self._spend()
         return data
@@ -308,7 +306,7 @@ def _write(
     number = 0
     for number, (name, content) in enumerate(members, start=1):
         if number > max_files:
-            raise ValueError(f"it has more than max_files={max_files}. {BOMB}")
+            raise ValueError(f"it has more than max_files={max_files} files. {BOMB}")
         fault = _fault(name)
         if fault:
             raise ValueError(f"its member {_shown(name)} {fault}.")
@@ -321,7 +319,7 @@ def _write(
             file = open(target, "xb")
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise ValueError(
-                f"its member {_shown(name)} comes twice, or is a file and a folder."
+                f"its member {_shown(name)} comes twice, or as a file and a folder."
             ) from error
         with file, content:
             counted = _Counted(file, budget)
@@ -373,7 +371,7 @@ def _zip_members(path: Path) -> Generator[_Member]:
             if info.compress_type not in ZIP_METHODS:
                 raise ValueError(
                     f"its member {_shown(name)} is compressed by method "
-                    f"{info.compress_type}; expected deflate. Pack it anew."
+                    f"{info.compress_type}; expected deflate. Pack it again."
                 )
             is_folder = name.endswith("/")
             # A name that is refused is not looked up.
@@ -412,7 +410,7 @@ def _reporting_damage(path: Path) -> Iterator[None]:
         yield
     except DAMAGE as error:
         raise ValueError(
-            f"{str(path)!a} is not a ZIP or tar archive, or damaged ({error}). "
+            f"{str(path)!a} is not a ZIP or tar archive, or is damaged ({error}). "
             "Download it again."
         ) from error
     except ValueError as error:
@@ -427,7 +425,7 @@ def _reporting_damage(path: Path) -> Iterator[None]:
 
 
 def _free_target(folder: str | bytes | os.PathLike[Any]) -> Path:
-    """Return a folder that can be made, or is there and empty."""
+    """Return the path of a folder that can be created, or exists and is empty."""
     folder = target_path(folder)
     if folder.is_symlink() or folder.exists():
         if folder.is_symlink() or not folder.is_dir() or any(folder.iterdir()):
@@ -451,7 +449,7 @@ def _check_sum(path: Path, sha256: str | None) -> None:
     if found != sha256.lower():
         raise ValueError(
             f"{str(path)!a} has the SHA-256 {found}; expected {sha256.lower()}. It is "
-            "damaged, of another version or forged. Delete it, and download it again."
+            "damaged, forged or another version. Delete it, and download it again."
         )
 
 
@@ -459,7 +457,7 @@ def _archive_name(url: str) -> str:
     """Return the name that the file of an address gets."""
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES or not parts.hostname:
-        raise ValueError(f"url={url!a}; expected an address with https://.")
+        raise ValueError(f"url={url!a}; expected an https:// address.")
     name = unquote(parts.path).rpartition("/")[2]
     if not name or _fault(name):
         raise ValueError(

@@ -72,7 +72,7 @@ def make_chord_clips(
     close position with the least movement from one to the next, a bass, and often a
     melody with passing notes and soft drums. Progressions follow the functions of the
     key, with borrowed chords and secondary dominants; chords last one, two or four
-    beats. Some songs begin with a bar without chord. Two clips are made of each song,
+    beats. Some songs begin with a bar without a chord. Two clips are made of each song,
     with different progressions in different rooms. Leave whole songs out when you
     validate (pass `groups` to a group splitter): the clips of a song share their key
     and instruments.
@@ -101,8 +101,8 @@ def make_chord_clips(
         classes hold most of a frame's chroma is right in about 0.7 of the frames.
 
     random_state : int, RandomState instance or None, default=None
-        Determines songs, progressions and recordings. Pass an int for the same clips
-        in each call: bit for bit on one machine and versions of libraries.
+        Determines songs, progressions and recordings. Pass an int for the same clips in
+        each call: bit for bit on one machine with the same versions of libraries.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def make_chord_clips(
     TypeError
         If a number is of the wrong type.
     ValueError
-        If a number is too small, or `vocabulary` is none of the three.
+        If a number is too small, or `vocabulary` is not one of the three.
 
     See Also
     --------
@@ -227,7 +227,7 @@ def _draw_sometimes(
 
 
 def _tame(instrument: Instrument) -> Instrument:
-    """Let an instrument be heard at the pitch of its notes, for a beat or more."""
+    """Make an instrument sound at the pitch of its notes, for a beat or more."""
     if instrument.timbre in ("plucked", "struck"):
         instrument = instrument._replace(decay=max(instrument.decay, 1.5))
     if instrument.timbre == "organ":
@@ -299,20 +299,8 @@ def _comping_notes(
 
 
 def lead_voices(previous: list[int], pitch_classes: list[int]) -> list[int]:
-    """Return the close position that moves least from the one before.
-
-    Parameters
-    ----------
-    previous : list of int
-        MIDI note numbers of the chord before; empty for the first chord.
-    pitch_classes : list of int
-        The chord's, upward from its root.
-
-    Returns
-    -------
-    pitches : list of int
-        MIDI note numbers, ascending within an octave, one per pitch class.
-    """
+    """Return the close position of a chord that moves least from the one before."""
+    # Positions are ascending MIDI note numbers, one per pitch class.
 
     def effort(pitches: list[int]) -> float:
         movement = sum(min(abs(p - q) for q in previous or [p]) for p in pitches)

@@ -28,7 +28,7 @@ VOCABULARIES = ("majmin", "sevenths", "tetrads")
 
 
 class Degree(NamedTuple):
-    """A chord of a key, its qualities, and what may follow, often what is likely."""
+    """A chord of a key, its qualities, and what may follow, more often if likely."""
 
     root: int  # semitones above the tonic
     triad: str
@@ -114,24 +114,8 @@ def draw_chords(
     vocabulary: str,
     rng: np.random.RandomState,
 ) -> list[Chord]:
-    """Walk over the degrees of a key from the tonic, bar by bar.
-
-    Parameters
-    ----------
-    key : Key
-        The key.
-    beat, start, duration : float
-        Length of a beat, start of the first chord and end of the last, in seconds.
-    vocabulary : {"majmin", "sevenths", "tetrads"}
-        Which qualities chords have.
-    rng : RandomState
-        Draws.
-
-    Returns
-    -------
-    chords : list of Chord
-        Chords without gaps.
-    """
+    """Walk over the degrees of a key from the tonic, bar by bar, without gaps."""
+    # All in seconds: a beat, the start of the first chord, the end of the last.
     degrees = MINOR if key.minor else MAJOR
     degree = next(iter(degrees.values()))
     chords: list[Chord] = []

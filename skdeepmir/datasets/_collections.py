@@ -20,25 +20,19 @@ RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])"
 
 
 def counted(number: int, one: str, many: str) -> str:
-    """Return a number and what there is of it: "1 cell", "2 cells"."""
+    """Return a number with its noun: "1 cell", "2 cells"."""
     return f"{number} {one if number == 1 else many}"
 
 
 def such_as(number: int, one: str, many: str, example: str) -> str:
-    """Return how many there are, with an example.
-
-    Nouns and verbs come as one: "file is" and "files are" give "1 file, 'a.wav', is"
-    and "2 files, such as 'a.wav', are".
-    """
+    """Return how many there are, with an example: "2 files, such as 'a.wav', are"."""
+    # Noun and verb come as one: "file is", "files are".
     noun, verb = (one if number == 1 else many).rsplit(" ", 1)
     return f"{number} {noun}, {'' if number == 1 else 'such as '}{example}, {verb}"
 
 
 def find_missing(paths: np.ndarray, missing: str, fix: str) -> np.ndarray:
-    """Return which paths are files; (n_clips,) bool.
-
-    With ``missing="raise"`` one that isn't is an error, otherwise a warning.
-    """
+    """Return which paths are files, (n_clips,) bool; raise or warn if some are not."""
     check_choice("missing", missing, ("raise", "drop"))
     found = np.array([os.path.isfile(path) for path in paths], dtype=bool)
     if found.all():
@@ -49,7 +43,7 @@ def find_missing(paths: np.ndarray, missing: str, fix: str) -> np.ndarray:
     if missing == "raise" or not found.any():
         raise ValueError(
             f"{message} {fix} Or leave missing clips out with missing='drop', if "
-            "others are there."
+            "others exist."
         )
     warnings.warn(f"{message} Their clips are left out.", stacklevel=3)
     return found

@@ -45,7 +45,7 @@ def group_files(names: list[str], groups: Any, root: Path) -> np.ndarray:
     if missing:
         raise ValueError(
             f"{_fault(names, missing, found[missing[0]], groups)} Give each file "
-            "a group, or move the files without one elsewhere."
+            "a group, or move files without one elsewhere."
         )
     return check_groups(found, len(names), [f"{name!a}" for name in names]).astype(
         object
@@ -86,14 +86,14 @@ def _by_name(groups: Mapping[Any, Any], root: Path) -> dict[str, Any]:
 
 
 def _pattern(groups: Any, name: str) -> re.Pattern[str]:
-    """Return a regular expression with a parenthesis."""
+    """Return a regular expression with parentheses."""
     if isinstance(groups, str):
         try:
             groups = re.compile(unicodedata.normalize("NFC", groups))
         except re.error as error:
             raise ValueError(
                 f"groups={groups!r} is not a regular expression ({error}). Correct it, "
-                "or put a backslash before signs that stand for themselves."
+                "or escape special characters with a backslash."
             ) from error
     if not isinstance(groups, re.Pattern) or not isinstance(groups.pattern, str):
         is_pattern = isinstance(groups, re.Pattern)
@@ -105,7 +105,7 @@ def _pattern(groups: Any, name: str) -> re.Pattern[str]:
         )
     if groups.groups < 1:
         raise ValueError(
-            f"groups={groups.pattern!r} has no parenthesis; put one around the part "
+            f"groups={groups.pattern!r} has no parentheses; put them around the part "
             r"that names the group, as in '([^/]+)_\d+'."
         )
     return groups

@@ -63,7 +63,8 @@ def make_instrument_clips(
 
     random_state : int, RandomState instance or None, default=None
         Determines instruments, melodies and recordings. Pass an int for the same
-        clips in each call: bit for bit on one machine and versions of libraries.
+        clips in each call: bit for bit on one machine with the same versions of
+        libraries.
 
     Returns
     -------
@@ -158,7 +159,8 @@ def make_tag_clips(
 
     random_state : int, RandomState instance or None, default=None
         Determines songs, instruments, melodies and recordings. Pass an int for the
-        same clips in each call: bit for bit on one machine and versions of libraries.
+        same clips in each call: bit for bit on one machine with the same versions of
+        libraries.
 
     Returns
     -------
@@ -237,7 +239,7 @@ def _deal_tags(n_songs, rng):
 
 
 def _instrument_clip(instrument, duration, sample_rate, snr, seed):
-    """One clip of one instrument, from a seed."""
+    """Return one clip of one instrument, from a seed."""
     rng = np.random.RandomState(seed)
     seconds = rng.uniform(*duration)
     notes = draw_melody(instrument, draw_song(rng), seconds, rng)
@@ -246,7 +248,7 @@ def _instrument_clip(instrument, duration, sample_rate, snr, seed):
 
 
 def _song_clip(tags, song_seed, duration, sample_rate, seed):
-    """One clip of a song: the song's seed fixes all but melodies and recording."""
+    """Return a clip of a song, whose seed fixes all but melodies and recording."""
     song_rng = np.random.RandomState(song_seed)
     rng = np.random.RandomState(seed)
     song = draw_song(song_rng)

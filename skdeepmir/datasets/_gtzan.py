@@ -59,7 +59,7 @@ def load_gtzan(
     groups : str or mapping, default=None
         Artist of each clip, as for :func:`load_audio_folder`: a mapping from paths
         relative to the folder of the genres, as they are on disk, to artists; or a
-        regular expression. GTZAN itself doesn't name its artists.
+        regular expression. GTZAN itself does not name its artists.
     missing : {"raise", "drop"}, default="raise"
         Whether listed clips without a file are an error, or are left out with a
         warning.
@@ -72,15 +72,15 @@ def load_gtzan(
         - target_names : ndarray of str. The genres, sorted.
         - groups : ndarray of shape (n_clips,), dtype=object, or None.
         - folds : None.
-        - splits : dict of str to ndarray of int, or None where not filtered. The
-          numbers of the clips in "train", "valid" and "test": 443, 197 and 290, less
-          the corrupt one in "train".
+        - splits : dict of str to ndarray of int, or None if not filtered. Indices of
+          the clips in "train", "valid" and "test": 443, 197 and 290, less the corrupt
+          one in "train".
         - DESCR : str.
 
     Raises
     ------
     ValueError
-        If the folder has no genres, a list is missing or is none of files, a listed
+        If the folder has no genres, a list is missing or does not list files, a listed
         clip has no file, or a clip has no group.
 
     Warns
@@ -143,7 +143,7 @@ def load_gtzan(
     names = [name for name, good in zip(names, keep, strict=True) if good]
     parts = parts[keep]
     paths = _paths(root, names, source="The lists of GTZAN")
-    found = find_missing(paths, missing, f"Check that {str(root)!a} is all of GTZAN.")
+    found = find_missing(paths, missing, f"Check that {str(root)!a} has all of GTZAN.")
     names = [name for name, there in zip(names, found, strict=True) if there]
     parts = parts[found]
     genres, target = encode_classes(names)

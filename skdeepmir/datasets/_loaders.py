@@ -47,15 +47,14 @@ def load_audio_folder(folder, *, groups=None):
     folder : str or PathLike
         The folder; ``~`` is the home folder. Sub-folders of a class folder belong to
         that class, and symbolic links are followed; hidden files and files without an
-        audio extension are passed over. What has several names by links is listed once:
-        by its own name where that is below, else by the first link.
+        audio extension are ignored. A file with several names through links is listed
+        once: under its own name if that is below the folder, else under the first link.
     groups : str, mapping or Series, default=None
         What belongs together (artist, album, speaker) and must not be split between
-        training and test. A regular expression that is searched in each path relative
-        to ``folder``, with ``/`` between folders; its first parenthesis is the group.
-        Or a mapping, or Series with an index, from such relative paths or absolute ones
-        to groups. Accents match whether they are composed (NFC) or not, as on disks of
-        macOS.
+        training and test. Either a regular expression, searched in each path relative
+        to ``folder`` with ``/`` between folders, whose first pair of parentheses is the
+        group; or a mapping (or Series with an index) from such paths, or absolute ones,
+        to groups. Accents match whether they are composed (NFC) or not, as on macOS.
 
     Returns
     -------
@@ -74,17 +73,17 @@ def load_audio_folder(folder, *, groups=None):
         If there is no class folder with audio, or a file has no group, or one that is
         empty or counts as missing, such as "None" or "NA".
     PermissionError
-        If the folder may not be read.
+        If the folder cannot be read.
     TypeError
         If ``groups`` is neither a regular expression nor a mapping.
 
     Warns
     -----
     UserWarning
-        If files are left out, with their number: in formats that no decoder here knows,
-        in no class folder, in a folder that may not be read, or behind a link that
-        leads to nothing. If a link leads back to a folder above it, or a folder or a
-        file has several names.
+        If files are left out, with their number: in formats that cannot be decoded,
+        outside the class folders, in folders that cannot be read, or behind broken
+        links. If a link leads back to a folder above it, or a folder or a file has
+        several names.
 
     Examples
     --------
@@ -130,14 +129,14 @@ def list_recordings(root, stacklevel):
             (found if len(path.parts) > 1 else stray).append(path)
     if unreadable:
         warnings.warn(
-            f"{_some(unreadable, 'file is', 'files are')} left out: no decoder here "
-            "knows that format. Convert to FLAC.",
+            f"{_some(unreadable, 'file is', 'files are')} left out: the format cannot "
+            "be decoded. Convert to FLAC.",
             stacklevel=stacklevel - 1,
         )
     outside = ""
     if stray:
         outside = (
-            f"{_some(stray, 'file lies', 'files lie')} in no class folder, but in "
+            f"{_some(stray, 'file lies', 'files lie')} outside the class folders, in "
             f"{str(root)!a} itself"
         )
     if not found:
@@ -148,7 +147,7 @@ def list_recordings(root, stacklevel):
         )
     if stray:
         warnings.warn(
-            f"{outside}: left out. Move what belongs to a class to its folder.",
+            f"{outside}: left out. Move what belongs to a class into its folder.",
             stacklevel=stacklevel - 1,
         )
     return found
@@ -176,11 +175,11 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     ----------
     manifest : str or PathLike
         A CSV file in UTF-8, with commas, a header and the columns "path" and "label",
-        and maybe "group" and "fold"; others are passed over, as are empty rows. A
-        label may be several tags joined by ``|``. Cells with a comma stand between
-        quotes. Spaces around cells don't matter, except in paths and before quotes, nor
-        whether accents are composed. ``~`` is the home folder, also in the paths of a
-        table of your own. A first line such as ``sep=;`` gives the delimiter.
+        and optionally "group" and "fold"; other columns and empty rows are ignored. A
+        label may be several tags joined by ``|``. Cells with a comma are quoted. Spaces
+        around cells do not matter, except in paths and before quotes; neither does it
+        matter whether accents are composed. ``~`` is the home folder, also in paths if
+        ``root`` is None. A first line such as ``sep=;`` gives the delimiter.
     root : str or PathLike, default=None
         Where relative paths start. Paths that lead out of it are refused: pass it for a
         manifest from elsewhere. None is the folder of the manifest, and lets paths lead
@@ -208,11 +207,12 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     Raises
     ------
     ValueError
-        If a column is missing or named twice, a row has more or fewer cells than the
-        header, a quote is not closed, or only on another line where the cell is used or
-        may have swallowed rows, no row is left, a row has no path, label or annotation,
-        an empty tag, or no group or fold where others have one ("None" or "NA" count as
-        none), a path comes twice, or one leads out of ``root``. The line is named.
+        If a column is missing or named twice; a row has more or fewer cells than the
+        header; a quote is not closed, or only on another line, in a cell that is used
+        or may have swallowed rows; no row is left; a row has no path, label or
+        annotation, an empty tag, or no group or fold where others have one ("None" or
+        "NA" count as none); a path occurs twice or leads out of ``root``. The message
+        names the line.
     FileNotFoundError
         If there is no such file.
     TypeError
@@ -221,8 +221,8 @@ def load_manifest(manifest, *, root=None, where=None, annotations=None):
     Warns
     -----
     UserWarning
-        If there is no column "group" or "fold", but one with nearly that name, or such
-        as "artist" or "album".
+        If there is no column "group" or "fold", but one with a similar name, or one
+        such as "artist" or "album".
 
     Examples
     --------
@@ -352,11 +352,9 @@ def _check_once(table, paths):
 
 
 def _paths(root, names, *, source, is_confined=True):
-    """Return paths below a folder; `source` says in errors what lists them.
-
-    Where they are confined they must stay inside, symbolic links not followed, and
-    ``~`` is not the home folder.
-    """
+    """Return paths below a folder; `source` says in errors what lists them."""
+    # If they are confined they must stay inside (symbolic links are not followed), and
+    # ~ is not the home folder.
     if not is_confined:
         names = [user_path(name) for name in names]
     for name in names:
@@ -366,8 +364,8 @@ def _paths(root, names, *, source, is_confined=True):
         if fault:
             raise ValueError(
                 f"{source} lists {name!a}, which {fault}; expected the path of a file "
-                f"below {str(root)!a}. Correct it; if it is not your own, do not use "
-                "it."
+                f"below {str(root)!a}. Correct it, or do not use a list that you do "
+                "not trust."
             )
     return object_array(literal_path(root / name) for name in names)
 
@@ -387,7 +385,7 @@ def _fault(root, name):
             return "leads out of the folder"
     devices = [RESERVED.fullmatch(part.partition(".")[0].rstrip()) for part in parts]
     if any(devices) and os.name == "nt":  # elsewhere they are names like others
-        return "is a device on Windows"
+        return "is a Windows device"
     return ""
 
 

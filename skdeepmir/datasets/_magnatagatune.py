@@ -1,4 +1,4 @@
-"""MagnaTagATune in the three settings under which results are published."""
+"""MagnaTagATune, in the three settings in which results are published."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def load_magnatagatune(
 ) -> Bunch:
     r"""List MagnaTagATune [1]_: 25,863 clips of 29 seconds with 188 tags.
 
-    Scores under different settings, splits or tags can't be compared. Which were chosen
-    stands in ``setting``, ``split`` and ``DESCR``.
+    Scores of different settings, splits or tags cannot be compared. ``setting``,
+    ``split`` and ``DESCR`` of the result say which were chosen.
 
     Parameters
     ----------
@@ -127,16 +127,16 @@ def load_magnatagatune(
           clips, from the lists train_160.txt, valid_160.txt and test_160.txt, with the
           path of an mp3 in each line.
         - "folders": the 50 most frequent tags, and all clips, also those without any of
-          these tags. Usually the clips in folders 0 to b, c, and d to f; no lists are
+          these tags. Usually split into folders 0 to b, c, and d to f; no lists are
           needed.
 
         Lists are read from ``folder``.
     split : {"usual", "artist"}, default="usual"
         The usual split of the setting, where most artists in test are in training too;
         or one where no artist is in two parts, about 70, 10 and 20 percent of the
-        clips, with nearly the same share of each tag. That needs no lists: it has the
-        clips with at least one of the tags, or all with "folders". It is always the
-        same, but isn't in the literature.
+        clips, with nearly the same share of each tag. The latter needs no lists: it has
+        the clips with at least one of the tags, or all with "folders". It is always the
+        same, but is not in the literature.
     merge_synonyms : bool, default=False
         Whether to merge tags that are variants of one, such as "female vocal",
         "female voice" and "woman" [4]_, before the most frequent are chosen. A clip has
@@ -155,7 +155,7 @@ def load_magnatagatune(
         - target_names : ndarray of str. Tags, the most frequent first.
         - groups : ndarray of shape (n_clips,), dtype=object. Artists.
         - folds : ndarray of shape (n_clips,), dtype=object. Folders "0" to "f".
-        - splits : dict of str to ndarray of int. The numbers of the clips in "train",
+        - splits : dict of str to ndarray of int. Indices of the clips in "train",
           "valid" and "test".
         - setting, split : str. As given.
         - DESCR : str.
@@ -163,23 +163,24 @@ def load_magnatagatune(
     Raises
     ------
     ValueError
-        If a table or list is missing, they don't fit each other, or a clip has no file.
+        If a table or list is missing, they do not match, or a clip has no file.
 
     Warns
     -----
     UserWarning
-        If clips are left out as their files are empty, with their names; the published
-        archive has three. If ``missing="drop"`` leaves clips out. If a part of the
-        split by artist lacks a tag.
+        If clips are left out because their files are empty, with their names; the
+        published archive has three. If ``missing="drop"`` leaves clips out. If a part
+        of the split by artist lacks a tag.
 
     See Also
     --------
-    skdeepmir.model_selection.MultilabelStratifiedGroupKFold : Deals the artists.
+    skdeepmir.model_selection.MultilabelStratifiedGroupKFold : Splits the artists.
 
     Notes
     -----
-    Tags are what players of a game agreed on: that a tag is absent doesn't say that the
-    sound is. Report the area under the precision-recall curve beside that under ROC.
+    Tags are what players of a game agreed on: an absent tag does not mean that the
+    sound is absent. Report the area under the precision-recall curve beside that under
+    the ROC curve.
 
     References
     ----------
@@ -273,7 +274,7 @@ def _read_annotations(
     for number, row in zip(table.lines, rows, strict=True):
         fault = _fault(row, len(header))
         if fault:
-            raise ValueError(f"{str(path)!a}, row {number} {fault}.")
+            raise ValueError(f"{str(path)!a}, line {number} {fault}.")
     # As bytes it takes a quarter of the memory.
     target = np.array([row[1:-1] for row in rows], dtype="S1").astype(int)
     tags = np.array(header[1:-1])
@@ -309,8 +310,8 @@ def _read_artists(path: Path, ids: list[str]) -> np.ndarray:
     if unknown:
         raise ValueError(
             f"{str(path)!a} has no artist for {len(unknown)} of {len(ids)} clips of "
-            f"annotations_final.csv, such as clip_id {unknown[0]!a}. Get both anew "
-            f"from {SOURCE}."
+            f"annotations_final.csv, such as clip_id {unknown[0]!a}. Download both "
+            f"again from {SOURCE}."
         )
     return np.array([artist_of[key] for key in ids], dtype=object)
 
@@ -346,8 +347,8 @@ def _listed_parts(root: Path, setting: str, names: list[str]) -> np.ndarray:
             row = row_of.get(_stem(entry))
             if row is None:
                 raise ValueError(
-                    f"{str(path)!a} lists {entry!a}, which annotations_final.csv does "
-                    "not have; expected paths such as 'f/name.mp3'."
+                    f"{str(path)!a} lists {entry!a}, which is not in "
+                    "annotations_final.csv; expected paths such as 'f/name.mp3'."
                 )
             if parts[row] not in ("", part):
                 raise ValueError(f"{entry!a} is listed for {parts[row]} and {part}.")
@@ -362,7 +363,7 @@ def _read_list(path: Path) -> list[str]:
             entries = np.load(path, allow_pickle=False).ravel().tolist()
         except ValueError as error:
             raise ValueError(
-                f"{str(path)!a} can't be read as an array of text; expected the file "
+                f"{str(path)!a} cannot be read as an array of text; expected the file "
                 f"of that name from {LISTS['top50'][1]}."
             ) from error
     else:
@@ -414,7 +415,7 @@ def _warn_of_absent_tags(
 
 
 def _has_sound(paths: np.ndarray, names: list[str]) -> np.ndarray:
-    """Return which files aren't empty, and warn of those that are."""
+    """Return which files are not empty, and warn of those that are."""
     empty = []
     for path, name in zip(paths, names, strict=True):
         size = os.path.getsize(path) if os.path.isfile(path) else None
@@ -422,7 +423,7 @@ def _has_sound(paths: np.ndarray, names: list[str]) -> np.ndarray:
         empty.append(size == 0 or (size is None and name in EMPTY))
     if any(empty):
         warnings.warn(
-            f"{sum(empty)} clips are left out as their files are empty: "
+            f"{sum(empty)} clips are left out because their files are empty: "
             f"{', '.join(paths[empty])}.",
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Any data set of the package mirdata, as clips."""
+"""Load any data set of the package mirdata."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load_mirdata(
 ) -> Bunch:
     """List the tracks of a data set of mirdata [1]_, for example its GTZAN or IRMAS.
 
-    Nothing is downloaded: call ``dataset.download()`` before.
+    Nothing is downloaded: call ``dataset.download()`` first.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def load_mirdata(
         and sets are tags; of dicts, the keys whose values are true. Chords are
         annotations: mirdata's ChordData, or paths of ``.lab`` or ``.jams`` files.
     groups : str or callable, default=None
-        What belongs together, such as "artist", in the same way.
+        What belongs together, such as "artist", given in the same way.
     data_home : str or PathLike, default=None
-        Where the data set lies; None is mirdata's own place. Only with a name.
+        Folder of the data set; None is mirdata's default. Only with a name.
     version : str, default="default"
         Version of the data set, such as "mini". Only with a name.
     missing : {"raise", "drop"}, default="raise"
@@ -68,8 +68,8 @@ def load_mirdata(
         - groups : ndarray of shape (n_tracks,), dtype=object, or None.
         - folds : None.
         - splits : dict of str to ndarray of int, or None where the data set has no
-          published split. The numbers of the tracks of each part; "validation" is
-          named "valid".
+          published split. Indices of the tracks in each part; "validation" is named
+          "valid".
         - DESCR : str.
 
     Raises
@@ -125,8 +125,8 @@ def load_mirdata(
     paths = object_array("" if is_missing(path) else path for path in known)
     if not any(paths):
         raise ValueError(
-            f"The tracks of {name!r} have no audio_path: it is a data set of several "
-            "recordings a track, or of no audio."
+            f"The tracks of {name!r} have no audio_path: the data set has several "
+            "recordings per track, or no audio."
         )
     found = find_missing(
         paths, missing, "Call the data set's download(), or pass data_home=."
@@ -165,7 +165,7 @@ def _initialize(name: str, data_home: Any, version: str) -> Any:
 
 
 def _value(track: Any, attribute: str | Callable[[Any], Any], parameter: str) -> Any:
-    """Return what a track has; without `parameter`, None where it has no such thing."""
+    """Return an attribute of a track; without `parameter`, None if it has none."""
     if callable(attribute):
         return attribute(track)
     if hasattr(track, attribute):
@@ -175,7 +175,7 @@ def _value(track: Any, attribute: str | Callable[[Any], Any], parameter: str) ->
     known = [name for name in dir(track) if not name.startswith("_")]
     raise ValueError(
         f"{parameter}={attribute!r} is not an attribute of these tracks, which have "
-        f"{', '.join(known)}. A function of a track is possible as well."
+        f"{', '.join(known)}. A function of a track is accepted as well."
     )
 
 
@@ -193,7 +193,7 @@ def _check_values(ids: list[Any], values: list[Any], parameter: str) -> None:
 
 
 def _is_blank(value: Any) -> bool:
-    """Tell whether a value is no label; "None" may be one."""
+    """Tell whether a value is missing or blank; the text "None" may be a label."""
     return not value.strip() if isinstance(value, str) else is_missing(value)
 
 

@@ -51,14 +51,14 @@ def load_mtg_jamendo(
         ``data/splits/split-0/autotagging_top50tags-train.tsv`` and so on.
     subset : {"top50tags", "genre", "instrument", "moodtheme", "all"}, \
             default="top50tags"
-        Which tags. Tracks that have none of them are not in the subset.
+        Which tags. Tracks without any of them are not in the subset.
     split : {0, 1, 2, 3, 4}, default=0
         Which of the five published splits. No artist is in two parts of a split.
     audio : str or PathLike, default=None
         The folder that holds the folders 00 to 99 of audio. None is ``folder/audio``.
     quality : {"full", "low"}, default="full"
         Which of the two published encodings: ``34/786434.mp3`` or
-        ``34/786434.low.mp3``. Features of the two differ: don't mix them.
+        ``34/786434.low.mp3``. Features of the two differ: do not mix them.
     missing : {"raise", "drop"}, default="raise"
         Whether tracks without a file are an error, or are left out with a warning.
 
@@ -71,7 +71,7 @@ def load_mtg_jamendo(
         - target_names : ndarray of str. Tags such as "genre---rock", sorted.
         - groups : ndarray of shape (n_tracks,), dtype=object. Artists.
         - folds : None.
-        - splits : dict of str to ndarray of int. The numbers of the tracks in "train",
+        - splits : dict of str to ndarray of int. Indices of the tracks in "train",
           "valid" and "test".
         - DESCR : str.
 
@@ -130,8 +130,8 @@ def load_mtg_jamendo(
     found = find_missing(
         paths,
         missing,
-        f"Pass audio= with the folder of 00 to 99, or quality={other!r} if that is "
-        "what is there.",
+        f"Pass audio= with the folder of 00 to 99, or quality={other!r} if those are "
+        "the files that you have.",
     )
     rows = [row for row, there in zip(rows, found, strict=True) if there]
     target_names, target = _encode_tags([row[5:] for row in rows])
@@ -171,7 +171,7 @@ def _read_tracks(path: Path) -> list[list[str]]:
             if name in ("TRACK_ID", "ARTIST_ID", "PATH") and is_missing(cell):
                 raise ValueError(
                     f"{table.at(number)} has the {name} {cell!a}; expected one in each "
-                    f"row. Get the tables anew from {SOURCE}."
+                    f"row. Download the tables again from {SOURCE}."
                 )
         rows.append(row)
     return rows
@@ -182,7 +182,7 @@ def _check_once(tracks: list[str], tables: Path) -> None:
     for track in tracks:
         if track in seen:
             raise ValueError(
-                f"{track!a} comes twice in the tables of {str(tables)!a}; expected "
-                f"each track in one part only. Get them anew from {SOURCE}."
+                f"{track!a} occurs twice in the tables of {str(tables)!a}; expected "
+                f"each track in one part only. Download them again from {SOURCE}."
             )
         seen.add(track)

@@ -1,4 +1,4 @@
-"""Tables as text: what shifts, hides or swallows cells is an error with its line."""
+"""Read tables as text; whatever shifts, hides or swallows cells is an error."""
 
 from __future__ import annotations
 
@@ -22,30 +22,16 @@ SEPARATOR = re.compile(r'"?sep=([,;\t])"?[ ,;\t]*(?=[\r\n]|$)', re.I)
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of a file, as they are there.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    header : list of str
-        Names of the columns, composed (NFC) and without spaces around them.
-    rows : list of list of str
-        Cells.
-    lines : list of int
-        The line where each row begins, from 1 with the first line of the file.
-    delimiter : str
-        What stands between cells.
-    """
+    """The cells of a file, as they are in it."""
 
     path: Path
-    header: list[str]
+    header: list[str]  # names of the columns, composed and without spaces around them
     rows: list[list[str]]
-    lines: list[int]
+    lines: list[int]  # where each row begins; the first line of the file is 1
     delimiter: str
 
     def at(self, row: int) -> str:
-        """Return where a row is, for errors."""
+        """Return the file and line of a row, for errors."""
         return f"{str(self.path)!a}, line {self.lines[row]}"
 
     def check_columns(self, names: Iterable[str]) -> None:
@@ -74,14 +60,14 @@ class Table:
         return replace(self, rows=[self.rows[row] for row in kept], lines=lines)
 
     def rows_by(self, names: Iterable[str], what: str) -> dict[str, int]:
-        """Return the row of each name; one with two rows is an error."""
+        """Return the row of each name; a name with two rows is an error."""
         found: dict[str, int] = {}
         for row, name in enumerate(names):
             other = found.setdefault(name, row)
             if other != row:
                 raise ValueError(
-                    f"{self.at(row)}: {what} {name!a} is that of line "
-                    f"{self.lines[other]} too; expected it once. Remove one of them."
+                    f"{self.at(row)}: {what} {name!a} is also in line "
+                    f"{self.lines[other]}; expected it once. Remove one of them."
                 )
         return found
 
@@ -119,26 +105,11 @@ def read_table(
     is_ragged: bool = False,
     is_strict: bool = True,
 ) -> Table:
-    """Return the cells of a table.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    columns : collection of str
-        Columns that must be there.
-    optional : collection of str
-        Columns that are read where they are there. In columns other than these two,
-        cells may have line breaks.
-    delimiter : str, default=","
-        What stands between cells, unless the first line is one such as ``sep=;``.
-    source : str, default=""
-        Where the file comes from, for the error if it is missing or has no rows.
-    is_ragged : bool, default=False
-        Whether rows may have more or fewer cells than the header.
-    is_strict : bool, default=True
-        Whether text after a closing quote, or a space before one, is an error.
-    """
+    """Return the cells of a table; it must have `columns`, and may have `optional`."""
+    # In other columns, cells may have line breaks. A first line such as ``sep=;``
+    # replaces `delimiter`. `source` is where the file comes from, for errors. Rows of a
+    # ragged table may have more or fewer cells than the header; in a strict one, text
+    # after a closing quote, or a space before an opening one, is an error.
     if source and not os.path.isfile(path):
         raise ValueError(f"{str(path)!a} is missing; it comes from {source}.")
     text = read_text(path)
@@ -202,9 +173,9 @@ def _split(
 
 def _open_quote(path: Path, line: int, reason: str) -> ValueError:
     return ValueError(
-        f'{str(path)!a}, line {line} is no table row: a quote (") in it is not closed '
-        f"on that line{reason}. Remove it, or put the whole cell "
-        'between quotes and double those inside: "7"" mix.wav".'
+        f'{str(path)!a}, line {line} is not a table row: a quote (") in it is not '
+        f"closed on that line{reason}. Remove it, or quote the whole cell and double "
+        'the quotes inside: "7"" mix.wav".'
     )
 
 
@@ -245,7 +216,7 @@ def _check_cells(table: Table) -> None:
             raise ValueError(
                 f"{table.at(number)} has {counted(len(row), 'cell', 'cells')}, {shown}"
                 f"{absent and ', and gives no '}{absent}; expected {n_named}, as in "
-                f"the header: {table.header[:n_named]}. Put a cell that has "
-                f"{DELIMITERS.get(table.delimiter, table.delimiter)} in it between "
-                'quotes ("), and leave none out.'
+                f"the header: {table.header[:n_named]}. Quote cells that contain "
+                f"{DELIMITERS.get(table.delimiter, table.delimiter)}, and leave none "
+                "out."
             )

@@ -1,4 +1,4 @@
-"""Folders walked: links are followed, and what cannot be followed is told."""
+"""Walk folders: follow links, and report what cannot be followed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LISTED = {*AUDIO_EXTENSIONS, *UNREADABLE_EXTENSIONS, ".lab", ".csv"}
 
 
 def check_folder(folder: str | os.PathLike[str], message: str) -> Path:
-    """Return the path of a folder that is there, or raise an error."""
+    """Return the path of an existing folder, or raise an error."""
     path = Path(user_path(folder))
     try:
         is_folder = stat.S_ISDIR(os.stat(path).st_mode)
@@ -41,20 +41,11 @@ def check_folder(folder: str | os.PathLike[str], message: str) -> Path:
 def list_files(
     root: Path, stacklevel: int = 3, *, once: Collection[str] = ()
 ) -> list[Path]:
-    """Return the files below a folder, relative to it and sorted.
-
-    Hidden files and folders are left out. Symbolic links are followed, and a folder
-    with several names is listed once: by its own name where that lies below `root`,
-    else by the first of the links that lead there. So are files with an extension in
-    `once`, unless their own name lies in `root` itself.
-
-    Warns
-    -----
-    UserWarning
-        If a link leads back to a folder that it lies in, which is walked once only; if
-        a folder, or a file with an extension in `once`, has several names; if a link
-        leads nowhere; if a folder may not be read.
-    """
+    """Return the files below a folder, relative to it and sorted; warn of problems."""
+    # Hidden files and folders are left out. Symbolic links are followed, and a folder
+    # with several names is listed once: under its own name if that lies below `root`,
+    # else under the first link that leads there. So are files with an extension in
+    # `once`, unless their own name lies in `root` itself.
     walk = _Walk(root, once)
     for message in walk.problems():
         warnings.warn(message, stacklevel=stacklevel)
@@ -62,29 +53,22 @@ def list_files(
 
 
 class _Walk:
-    """The files below a folder, and what was met on the way.
-
-    Attributes
-    ----------
-    folders : dict of Hashable to Path
-        The name by which each folder is listed, by its identity.
-    links : deque of (Path, frozenset)
-        Links to folders that wait for all folders before them, each with its chain: the
-        identities of the folders that it lies in, by its name and on the disk.
-    file_links : list of (Path, str)
-        Links to files that are to be listed once, and what opens them.
-    """
+    """The files below a folder, and the problems that were met on the way."""
 
     def __init__(self, root: Path, once: Collection[str]) -> None:
         self.root, self.once = root, once
         self.files: list[Path] = []
+        # By identity, the name under which a folder is listed.
         self.folders: dict[Hashable, Path] = {}
+        # Links to files that are to be listed once, and what opens them.
         self.file_links: list[tuple[Path, str]] = []
         self.loops: list[Path] = []
         self.broken: list[Path] = []
         self.unreadable: list[Path] = []
         self.folders_again: dict[Path, Path] = {}
         self.files_again: dict[Path, Path] = {}
+        # Links to folders that wait for all folders before them, each with its chain:
+        # the identities of the folders that it lies in, by its name and on the disk.
         self.links: deque[tuple[Path, frozenset[Hashable]]] = deque()
         self.links.append((Path(), frozenset()))
         while self.links:
@@ -179,29 +163,29 @@ class _Walk:
                 self.files_again[path] = other
 
     def problems(self) -> list[str]:
-        """Return what there is to warn of."""
+        """Return the warnings."""
         messages = []
         if said := self._such_as(self.loops, "link leads", "links lead"):
             messages.append(
-                f"{said} back to a folder above it: what that holds is listed once."
+                f"{said} back to a folder above it, whose files are listed once."
             )
         for again, noun in [(self.folders_again, "folder"), (self.files_again, "file")]:
             if said := self._such_as(again, f"{noun} is", f"{noun}s are"):
                 other = f"{str(self.root / again[min(again)])!a}"
                 messages.append(
-                    f"{said} listed already under another name, {other}, and not "
-                    "listed again. Remove links that are not meant."
+                    f"{said} already listed under another name, {other}, and not "
+                    "listed again. Remove unintended links."
                 )
-        if said := self._such_as(self.broken, "link leads", "links lead"):
+        if said := self._such_as(self.broken, "link is", "links are"):
             messages.append(
-                f"{said} to nothing: what should be there is left out. Mount or "
-                "restore it, or remove the link."
+                f"{said} broken and left out. Mount or restore the target, or remove "
+                "the link."
             )
-        nouns = "folder or link may", "folders or links may"
+        nouns = "folder or link cannot", "folders or links cannot"
         if said := self._such_as(self.unreadable, *nouns):
             messages.append(
-                f"{said} not be read: what should be there is left out. Ask for the "
-                "permission, or move it away."
+                f"{said} be read: the content is left out. Ask for permission to read "
+                "it, or move it away."
             )
         return messages
 
@@ -212,7 +196,7 @@ class _Walk:
 
 
 def _identity(folder: str | Path) -> Hashable:
-    """Return what is the same for a file or folder by all its names."""
+    """Return what is the same for all names of a file or folder."""
     found = os.stat(folder)
     # Some file systems of networks number nothing.
     return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
@@ -231,6 +215,6 @@ def _identities_above(folder: Path) -> set[Hashable]:
 
 def _forbidden(path: Path) -> PermissionError:
     return PermissionError(
-        f"{str(path)!a} may not be read. Ask for the permission, or choose another "
-        "folder."
+        f"{str(path)!a} cannot be read. Ask for permission to read it, or choose "
+        "another folder."
     )

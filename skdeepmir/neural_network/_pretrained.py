@@ -167,9 +167,10 @@ def denoise_layers(
     inputs = tensor_of(rows).to(generator.device)
     output = "linear"
     for layer in net.hidden:
+        n_units = layer.get_parameter("bias").numel()
         coder = nets.DenoisingAutoencoder(
             inputs.shape[1],
-            len(layer.bias),
+            n_units,
             activation=given.activation,
             output=output,
             initialization=given.initialization,

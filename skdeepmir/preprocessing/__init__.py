@@ -1,4 +1,4 @@
-"""Frames of clips into other frames, or into windows: transformers."""
+"""Transformers of frames: any from scikit-learn, normalisation, context, pooling."""
 
 from skdeepmir.preprocessing._framewise import FrameTransformer
 from skdeepmir.preprocessing._pooling import FUNCTIONS, MultiTimescalePooler

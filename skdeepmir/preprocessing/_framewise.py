@@ -33,7 +33,7 @@ def _inner_has(name):
 
 
 def _names_its_columns(self):
-    """Tell whether the output is a table: plain rows, and names for the columns."""
+    """Tell whether the output is a table: plain rows with names of columns."""
     clips = getattr(self, "_fitted_on_clips", False)
     return not clips and _inner_has("get_feature_names_out")(self)
 
@@ -51,16 +51,16 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         A scikit-learn transformer whose output is dense and has a row for each row of
         its input, or a ``Pipeline`` of such. It is cloned.
     max_frames : int, default=100_000
-        Frames that the transformer is fitted on, drawn at random over all clips without
-        replacement; all if there are fewer, or with None. Means and covariances of some
-        hundred features have settled long before that number.
+        Maximum number of frames to fit the transformer on, drawn at random from all
+        clips without replacement; None takes all. Means and covariances of some hundred
+        features have settled long before the default.
     whitening_floor : float, default=1e-5
         For transformers that whiten (``whiten=True``): components whose variance is
         below this share of the largest one's are set to 0. Without it, a band that is
         constant in training (silence, a filter's empty band) is divided by its rounding
         error, and new clips come out as 1e16.
     random_state : int, RandomState instance or None, default=None
-        Draws the frames.
+        Determines which frames are drawn.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
-        What the columns are, if the transformer tells.
+        Names of the columns of the output, if the transformer gives them.
 
     See Also
     --------
@@ -80,11 +80,11 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     With plain rows (a 2-D array) it does what the transformer alone does, and has
-    ``get_feature_names_out``. With clips the output is frames, which are no table:
+    ``get_feature_names_out``. With clips the output is frames, which are not a table:
     ``set_output`` leaves them alone.
 
-    NumPy multiplies matrices on one thread meanwhile, so that results are the same bits
-    wherever it runs on one machine.
+    NumPy multiplies matrices on one thread meanwhile, so that results are bit for bit
+    the same wherever it runs on one machine.
 
     References
     ----------
@@ -134,8 +134,8 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 (n_samples, n_features)
             Clips of frames, or plain rows.
         y : array-like of shape (n_clips, ...), default=None
-            Labels of the clips, for transformers that use some; each frame gets its
-            clip's.
+            Labels of the clips, for supervised transformers; each frame gets the label
+            of its clip.
 
         Returns
         -------
@@ -269,7 +269,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self.transformer).__name__}.{method} turned {len(rows)} frames "
                 f"into an output of shape {np.shape(transformed)}; expected a dense "
-                "array with one row a frame."
+                "array with one row per frame."
             )
         transformed = np.asarray(transformed)
         if transformed.dtype.kind == "f" and not np.isfinite(transformed).all():

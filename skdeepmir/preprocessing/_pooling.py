@@ -1,4 +1,4 @@
-"""Frames into statistics over windows or whole clips: ``MultiTimescalePooler``."""
+"""Statistics of frames over windows or whole clips: ``MultiTimescalePooler``."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         "clip" is one window over the whole clip. A clip that is shorter than a window
         gives one window with all its frames.
     overlap : float, default=0.5
-        Share of a window that the next one covers again, from 0 up to but not 1. Frames
-        at the end that fill no further window are left out of that window length.
+        Share of a window that the next one covers again, in [0, 1). Frames at the end
+        that do not fill another window are left out for that window length.
     output : {"clip", "windows"}, default="clip"
         - "clip": one row for each clip, the mean over its windows.
         - "windows": one row for each window, so that a clip of frames becomes a slower
@@ -66,21 +66,21 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
-        What the columns of a row are, such as "std_2.5s_x3": function, window, feature.
+        Names of the output's columns, such as "std_2.5s_x3": function, window, feature.
     window_frames_ : tuple of int or None
         Lengths of the windows in frames, as rounded; None is the whole clip.
 
     See Also
     --------
-    SpectrogramExtractor : Clips into frames.
+    SpectrogramExtractor : Extracts the frames of clips.
     ClipVotingClassifier : Any classifier on the windows of clips.
 
     Notes
     -----
     Moments are computed in float64 from deviations and merged where windows overlap, so
-    they are right also under a large offset, and the cost grows with the number of
-    frames, whatever the windows; only "median" looks at each window anew. The result
-    has the dtype of the input.
+    they are accurate also under a large offset, and the cost grows with the number of
+    frames, whatever the windows; only "median" goes through each window anew. The
+    result has the dtype of the input.
 
     References
     ----------
@@ -188,9 +188,9 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a clip has no frames, values that are not finite or whose statistics are
-            not, or another number of features than in ``fit``; the message names the
-            clip.
+            If a clip has no frames, has values that are not finite or have statistics
+            that are not, or has another number of features than in ``fit``. The message
+            names the clip.
         """
         check_is_fitted(self)
         return self._pool(*validate_clips(self, X, reset=False, stack=False))
@@ -357,39 +357,19 @@ def _listed(name, given):
     if isinstance(given, str | Real):
         return (given,)
     if found := what_is_no_set(given):
-        raise ValueError(f"{name} is {found}; expected one, or a list or an array.")
+        raise ValueError(f"{name} is {found}; expected one value, a list or an array.")
     return tuple(given.tolist() if isinstance(given, np.ndarray) else given)
 
 
 def narrowed(pooled, dtype, number):
-    """Return the statistics of a clip in a dtype; powers of large values may not fit.
-
-    Parameters
-    ----------
-    pooled : ndarray, float64
-        Statistics.
-    dtype : dtype
-        That of the clip.
-    number : int
-        What the error calls the clip.
-
-    Returns
-    -------
-    narrowed : ndarray
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If some are not finite there.
-    """
+    """Return the statistics of a clip in its dtype; raise an error if they overflow."""
     with np.errstate(over="ignore"):  # noticed below
         narrow = pooled.astype(dtype, copy=False)
     if not np.isfinite(narrow).all():
         raise ValueError(
             f"clip {number} has values so large that their statistics do not fit in "
             f"{dtype}, which ends at {np.finfo(dtype).max:.2g}; variances are squares, "
-            "and moments third and fourth powers. Scale the frames, such as to "
+            "and moments third and fourth powers. Scale the frames, for example to "
             "decibels."
         )
     return narrow

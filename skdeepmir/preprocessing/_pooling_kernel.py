@@ -41,19 +41,9 @@ _COMPILE = {
 
 @njit(**_COMPILE)
 def pool_windows(frames, length, hop, places, functions, out):
-    """Add statistics of all windows of one length to ``out``.
-
-    Parameters
-    ----------
-    frames : ndarray of shape (n_frames, n_features)
-        Frames of one clip, at least ``length``.
-    length, hop : int
-        Frames of a window, and from one window to the next.
-    places, functions : ndarray of int
-        Which statistics, as positions in ``FUNCTIONS``, and their rows in ``out``.
-    out : ndarray of shape (n_windows, n_places, n_features), float64
-        Where the statistics go; of shape (1, ...), their mean over all windows.
-    """
+    """Add statistics of all windows of one length, or their mean, to ``out``."""
+    # frames (n_frames, n_features), at least `length`; functions are positions in
+    # FUNCTIONS, places their rows in out, (n_windows or 1, n_places, n_features)
     n_features = frames.shape[1]
     n_windows = (len(frames) - length) // hop + 1
     rest = length % hop

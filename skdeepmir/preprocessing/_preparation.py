@@ -1,4 +1,4 @@
-"""What is done to the frames of clips without learning anything: level, context, pitch.
+"""Transformers of frames that learn nothing: level, context, pitch.
 
 ``ClipNormalizer``, ``FrameStacker`` and ``BandShifter``.
 """
@@ -20,7 +20,7 @@ from skdeepmir.frames import pack_clips
 
 
 class _Preparation(TransformerMixin, BaseEstimator, ABC):
-    """A transformer that turns the frames of each clip, by itself, into others."""
+    """A transformer that treats each clip by itself and learns nothing."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -70,8 +70,9 @@ class _Preparation(TransformerMixin, BaseEstimator, ABC):
             if not np.isfinite(part).all():
                 where = f"clip {i}" if layout.has_clips else "X"
                 raise ValueError(
-                    f"{where} has values so large that what {type(self).__name__} "
-                    f"makes of them does not fit in {part.dtype}. Scale the frames."
+                    f"{where} has values so large that the output of "
+                    f"{type(self).__name__} does not fit in {part.dtype}. Scale the "
+                    "frames."
                 )
         return pack_clips(applied, layout)
 
@@ -108,15 +109,15 @@ class _Preparation(TransformerMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _apply(self, clips):
-        """Transform clips of one length, (n_clips, n_frames, n_features)."""
+        """Transform clips of equal length, (n_clips, n_frames, n_features)."""
 
 
 class ClipNormalizer(_Preparation):
     """Bring every clip to the same level.
 
-    A recording's gain says little about what it is of. On log-mel frames, "peak" makes
-    each clip's loudest value 0 dB and cuts what lies more than 60 dB below, so that
-    neither gain nor the noise floor of a microphone tells recordings apart.
+    The gain of a recording says little about its content. On log-mel frames, "peak"
+    makes each clip's loudest value 0 dB and cuts what lies more than 60 dB below, so
+    that neither gain nor the noise floor of a microphone tells recordings apart.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ class ClipNormalizer(_Preparation):
     Attributes
     ----------
     feature_names_ : ndarray of shape (n_features_in_,), dtype=object
-        What the columns are.
+        Names of the columns of the output.
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -164,8 +165,8 @@ class ClipNormalizer(_Preparation):
     def _check(self, layout):
         if self.method != "peak" and (layout.n_frames == 1).all():
             warn_user(
-                f"Every clip has one frame, of which method={self.method!r} leaves "
-                "only zeros. For a single clip pass [X]."
+                f"Every clip has one frame, which method={self.method!r} turns into "
+                "zeros. For a single clip pass [X]."
             )
 
     def _apply(self, clips):
@@ -185,17 +186,17 @@ class ClipNormalizer(_Preparation):
 
 
 class FrameStacker(_Preparation):
-    """Put each frame beside its neighbours, so that a learner sees what happens.
+    """Put each frame beside its neighbours, so that a learner sees how sound changes.
 
-    A frame of 23 ms has a spectrum but no onset, no decay and no vowel change; 16
-    frames have.
+    A frame of 23 ms has a spectrum but shows no onset, decay or change of vowel; 16
+    frames do.
 
     Parameters
     ----------
     n_frames : int, default=9
-        Frames side by side: frame ``i`` is seen with the ``n_frames // 2`` before it
-        and as many after it as make up the number. Beyond its ends a clip goes on with
-        its first and last frame.
+        Number of frames side by side: frame ``i``, the ``n_frames // 2`` before it, and
+        the rest after it. Beyond both ends of a clip, its first and last frames are
+        repeated.
     hop : int, default=1
         Every ``hop``-th frame gets a row. More than 1 saves time where neighbouring
         rows are much alike, and lowers the frame rate by that factor.
@@ -203,7 +204,7 @@ class FrameStacker(_Preparation):
     Attributes
     ----------
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
-        What the columns are, such as "x3@-1": a feature of the frame before.
+        Names of the output's columns, such as "x3@-1": a feature of the frame before.
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -251,7 +252,7 @@ class FrameStacker(_Preparation):
 
 
 class BandShifter(_Preparation):
-    """Move the bands of each frame up or down, as another pitch or voice would.
+    """Move the bands of each frame up or down, as a change of pitch or voice would.
 
     On mel or constant-Q frames a shift by some bands is about what transposing the
     recording does: a label-preserving variant for
@@ -260,13 +261,13 @@ class BandShifter(_Preparation):
     Parameters
     ----------
     n_bands : int, default=1
-        Bands to move up by; negative moves down. The bands that come in at the edge
+        Number of bands to move up by; negative moves down. Bands that enter at the edge
         repeat the outermost one.
 
     Attributes
     ----------
     feature_names_ : ndarray of shape (n_features_in_,), dtype=object
-        What the columns are.
+        Names of the columns of the output.
     n_features_in_ : int
         Features per frame.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -1,4 +1,4 @@
-"""Audio clips into frames, their features kept on disk, and bad files found."""
+"""Extract frames from audio clips, keep them on disk, and find bad files."""
 
 from skdeepmir.spectrogram._extractor import SpectrogramExtractor
 from skdeepmir.spectrogram._screening import check_audio, drop_bad_audio

@@ -72,36 +72,36 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     center : bool, default=True
         If True, frame t is centred on second ``t / frame_rate`` and windows reach over
         both ends into silence, as in librosa. If False, frame 0 begins with the first
-        sample and a rest that fills no window is left out, as in [1]_.
+        sample and a remainder shorter than a window is left out, as in [1]_.
     log : bool, default=False
         Whether "magnitude", "power", "mel" and "cqt" are given in decibels.
     amin : float, default=1e-10
-        Power below which decibels stop to fall: the floor of "log_mel" and "mfcc" is
+        Power below which decibels stop falling: the floor of "log_mel" and "mfcc" is
         -100 dB. There is no ``top_db``: a frame must not depend on the loudest of its
         clip.
     deltas : {0, 1, 2}, default=0
         How many time derivatives (over nine frames) to append to each frame. They equal
         ``librosa.feature.delta(..., mode="nearest")``: beyond both ends the outermost
-        frame is taken to go on. librosa's default, ``mode="interp"``, differs in the
-        first and the last four frames (it fits a polynomial to the outermost nine) and
+        frame is repeated. librosa's default, ``mode="interp"``, differs in the first
+        and the last four frames (it fits a polynomial to the outermost nine) and
         refuses clips of fewer than nine. For that, transform with ``deltas=0`` and call
         ``librosa.feature.delta(frames, axis=0, order=1)``.
     short : {"pad", "raise"}, default="pad"
-        What to do with a clip that is shorter than the longest window: fill it up with
+        What to do with a clip that is shorter than the longest window: pad it with
         silence (every clip has at least one frame) or raise an error.
     truncated : {"raise", "accept"}, default="raise"
         What to do with a file whose end is missing or damaged: treat it as bad, or
-        take what comes before. The default, because half a song has other features,
-        and annotations that do not fit.
+        take what comes before. It is bad by default because half a song has other
+        features, and annotations that do not fit.
     max_duration : float, default=7200.0
-        Longest file in s that is accepted: 1.6 MB can hold three hours of silence, and
-        a damaged header can promise a month. Two hours exceed nearly all tracks; None
-        sets no limit. Waveforms in memory have none.
+        Longest accepted file in s: 1.6 MB can hold three hours of silence, and a
+        damaged header can promise a month. Two hours exceed nearly all tracks; None
+        sets no limit. Waveforms in memory are not limited.
     on_error : {"raise", "nan"}, default="raise"
-        What to do about clips that cannot be used. "raise" stops at the first; of all
-        files whose headers are bad, before the first is decoded. "nan" gives them, and
-        no others, frames of NaN (a single one in lists), and one
-        :class:`~skdeepmir.audio.AudioWarning` that has them as ``problems``. Nothing
+        What to do about clips that cannot be used. "raise" stops at the first; bad
+        headers are found in all files before the first is decoded. "nan" gives them,
+        and no others, frames of NaN (a single one in lists), and one
+        :class:`~skdeepmir.audio.AudioWarning` that lists them as ``problems``. Nothing
         drops rows here, because labels would not follow: see
         :func:`~skdeepmir.drop_bad_audio`.
     cache_dir : str or PathLike, default=None
@@ -115,18 +115,18 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         the longest time is removed. 20 GB hold the log-mel spectra of 250 hours. None
         sets no limit.
     n_jobs : int, default=None
-        Clips that are worked on at the same time, through joblib. None is 1 unless in a
-        ``joblib.parallel_config`` context; -1 is all cores. Threads, unless the context
-        names another backend: decoding and transforming release the interpreter.
+        Number of clips processed in parallel, through joblib. None is 1 unless in a
+        ``joblib.parallel_config`` context; -1 is all cores. Threads are used unless the
+        context names another backend: decoding and transforming release the GIL.
     verbose : bool, default=True
-        Whether to show a progress bar where it takes longer than two seconds.
+        Whether to show a progress bar if it takes longer than two seconds.
 
     Attributes
     ----------
     feature_names_ : ndarray of shape (n_features,), dtype=object
-        What the columns of a frame are.
+        Names of the columns of a frame.
     n_features_in_ : int
-        Samples per clip; only where X was one 2-D array.
+        Samples per clip; only if X was one 2-D array.
 
     See Also
     --------
@@ -139,14 +139,14 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     -----
     The output mirrors the input: a list of paths or of 1-D waveforms becomes a list of
     2-D arrays, a 2-D array ``(n_clips, n_samples)`` of equally long waveforms becomes a
-    3-D array. Frames are no table, so there is no ``get_feature_names_out``, and
+    3-D array. Frames are not a table, so there is no ``get_feature_names_out``, and
     ``set_output`` (which ``Pipeline.set_output`` calls on every step) leaves them
     alone.
 
     Files are decoded, resampled and transformed in blocks: beyond its output, a clip
     takes the same memory (some 30 MB) at any length. With ``cache_dir``, features of
     more than 16 MB (37 minutes of "log_mel") are written block by block and returned as
-    read-only memory maps of the store, so that the output takes no memory either.
+    read-only memory maps of the store, so the output takes no memory either.
 
     References
     ----------
@@ -255,9 +255,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
                 shape (n_clips, n_samples)
             Audio files (str or Path, ``~`` is the home folder; their headers are read,
             nothing is decoded), waveforms at ``sample_rate`` (of ``(n_channels,
-            n_samples)`` the mean over channels is taken), both mixed, or mono waveforms
-            of equal length. A Series, a data frame of pandas or polars with one column
-            and an object array do as well as a list.
+            n_samples)`` the mean over channels is taken), a mixture of both, or mono
+            waveforms of equal length. A Series, an object array and a data frame of
+            pandas or polars with one column are accepted like a list.
         y : array-like of shape (n_clips,), default=None
             Only its length is checked, before hours of extraction rather than after.
 
@@ -308,28 +308,28 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             A ``ValueError`` that names row and file, if a clip cannot be used. The
             headers of all files are checked before the first is decoded.
         ValueError
-            If X is no set of clips, or parameters contradict each other.
+            If X is not a set of clips, or parameters contradict each other.
 
         Warns
         -----
         AudioWarning
             If ``on_error="nan"`` made clips NaN.
         DoubtfulAudioWarning
-            If clips are doubtful, though they can be used: their channels cancel each
-            other, so that features are those of silence, or their samples are far
-            beyond -1 ... 1, as those of 16 bits are in an array of int64 or float64
-            (int16 would be scaled). Files whose features come from the store are not
-            looked at. :func:`~skdeepmir.check_audio` lists them all.
+            If clips can be used but are doubtful: their channels cancel each other, so
+            that features are those of silence, or their samples are far beyond -1 ...
+            1, such as 16-bit samples in an array of int64 or float64 (int16 would be
+            scaled). Files whose features come from the store are not examined.
+            :func:`~skdeepmir.check_audio` lists all doubtful clips.
         """
         self._validate_params()
         recipe = self._recipe()
         return self._extract(self._read(X, recipe, reset=False), recipe)
 
     def set_output(self, *, transform=None):
-        """Accept and ignore a container for tables: frames are none.
+        """Accept an output container and ignore it, because frames are not a table.
 
-        ``Pipeline.set_output`` calls it on every step; the steps whose output is 2-D,
-        such as a pooler, follow it.
+        ``Pipeline.set_output`` calls it on every step; steps whose output is 2-D, such
+        as a pooler, follow it.
 
         Parameters
         ----------
@@ -357,12 +357,12 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         return clips
 
     def _recipe(self):
-        """Return what is done to each clip; parameters are checked along the way."""
+        """Return the recipe of this extractor; making it checks the parameters."""
         sizes = (self.n_fft,) if isinstance(self.n_fft, Integral) else tuple(self.n_fft)
         bad = [n for n in sizes if not isinstance(n, Integral) or n < 1]
         if bad or not sizes:
             raise ValueError(
-                f"n_fft={self.n_fft!r} must be an int from 1 up or a tuple of such."
+                f"n_fft={self.n_fft!r} must be an int from 1 up, or a tuple of them."
             )
         low = C1 if self.kind in CONSTANT_Q_KINDS else 0.0
         return Recipe(
@@ -453,7 +453,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
 
 
 class Clips(NamedTuple):
-    """What was read from X."""
+    """The clips of X, checked."""
 
     items: list  # a path, a waveform or an AudioError each
     n_samples: int | None  # of each clip, where X was one array
@@ -461,11 +461,9 @@ class Clips(NamedTuple):
 
 
 def _checked(clip, row, recipe, store, doubts):
-    """Return a path, or a waveform as float32, or the error that says why not.
-
-    Files whose features are in the store are not opened. What is odd about waveforms is
-    added to ``doubts``.
-    """
+    """Return a path, or a waveform as float32, or the error that says why not."""
+    # Files whose features are in the store are not opened. What is odd about waveforms
+    # is added to `doubts`.
     is_path = audio.is_path(clip)
     if is_path and store is not None and store.holds(clip, recipe.key()):
         return clip
@@ -479,7 +477,7 @@ def _checked(clip, row, recipe, store, doubts):
 
 
 def _extract_clip(clip, row, recipe, store, on_error):
-    """Return the frames of one clip, or say which row is bad; and what is odd."""
+    """Return the frames of one clip, or its error, and what is odd about it."""
     leave_with_parent()
     if isinstance(clip, AudioError):  # found before
         return clip, []

@@ -1,4 +1,4 @@
-"""What is done to one clip, apart from scikit-learn: parameters in, frames out."""
+"""Extract the frames of one clip, without scikit-learn: parameters in, frames out."""
 
 from __future__ import annotations
 
@@ -29,10 +29,7 @@ WHOLE, BLOCK = 1 << 20, 1 << 18
 
 @dataclass(frozen=True)
 class Recipe:
-    """The parameters of :class:`SpectrogramExtractor` that say what a frame holds.
-
-    They are checked against each other when a recipe is made, and None is resolved.
-    """
+    """The parameters that say what a frame holds, resolved and checked."""
 
     kind: str
     sample_rate: float
@@ -55,13 +52,13 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.fmin < self.fmax <= self.sample_rate / 2:
             raise ValueError(
-                f"fmin={self.fmin:g} Hz and fmax={self.fmax:g} Hz must fit 0 <= fmin < "
-                f"fmax <= sample_rate / 2 = {self.sample_rate / 2:g} Hz."
+                f"fmin={self.fmin:g} Hz and fmax={self.fmax:g} Hz must satisfy 0 <= "
+                f"fmin < fmax <= sample_rate / 2 = {self.sample_rate / 2:g} Hz."
             )
         if self.kind == "mfcc" and self.n_mfcc > self.n_mels:
             raise ValueError(
-                f"n_mfcc={self.n_mfcc} coefficients need at least as many mel bands; "
-                f"n_mels={self.n_mels}."
+                f"n_mfcc={self.n_mfcc} coefficients need at least as many mel bands, "
+                f"but n_mels={self.n_mels}."
             )
         if self.log and self.kind in ("mfcc", "chroma"):
             raise ValueError(f"log=True has no meaning for kind={self.kind!r}.")
@@ -71,8 +68,8 @@ class Recipe:
     def _check_constant_q(self) -> None:
         if not self.center:
             raise ValueError(
-                f"center=False is not possible for kind={self.kind!r}: its filters are "
-                "of unequal length and all centred."
+                f"center=False is not possible for kind={self.kind!r}: its filters "
+                "differ in length and are all centred."
             )
         if self.kind == "chroma" and self.bins_per_octave % 12:
             raise ValueError(
@@ -87,11 +84,9 @@ class Recipe:
         return self.kind in CONSTANT_Q_KINDS
 
     def key(self) -> dict[str, Any]:
-        """Return what the frames of a file depend on, besides its content.
-
-        Parameters that mean nothing for this ``kind`` are left out; the versions are
-        those of everything that computes more than sums and products.
-        """
+        """Return what the frames of a file depend on, besides its content."""
+        # Parameters that this `kind` does not use are left out; the versions are those
+        # of everything that computes more than sums and products.
         import soundfile
 
         names = ["kind", "sample_rate", "hop_length", "deltas", "short"]
@@ -123,17 +118,17 @@ class Recipe:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """What a file must keep to."""
+        """The limits that a file must keep, as for ``audio.read_header``."""
         return {"truncated": self.truncated, "max_duration": self.max_duration}
 
     def refuse_long(self, n_frames: int, path: Any) -> None:
-        """Raise an error for stored features of a file that is too long."""
+        """Raise an AudioError if stored features are from a file that is too long."""
         n_samples = (n_frames - 1) * self.hop_length  # at least
         name = audio.path_name(path)
         audio.check_duration(n_samples / self.sample_rate, self.max_duration, name)
 
     def count_frames(self, n_samples: int) -> int:
-        """Return the frames of a waveform."""
+        """Return the number of frames of a waveform."""
         return audio.count_frames(
             n_samples,
             n_fft=max(self.window_sizes),
@@ -142,25 +137,7 @@ class Recipe:
         )
 
     def frame_blocks(self, clip: Any, listener: Any = None) -> Iterator[np.ndarray]:
-        """Yield the frames of a file or a waveform, piece by piece.
-
-        Parameters
-        ----------
-        clip : path or ndarray of shape (n_samples,)
-            A file, or a waveform at ``sample_rate``.
-        listener : audio.Listener, optional
-            What looks at the samples of a file.
-
-        Yields
-        ------
-        frames : ndarray of shape (n_frames_i, n_features), float32
-            The next frames.
-
-        Raises
-        ------
-        AudioError
-            If the clip cannot be used.
-        """
+        """Yield the frames of a file, or a waveform at ``sample_rate``, in blocks."""
         path = None
         if not isinstance(clip, np.ndarray):
             path = audio.path_name(clip)
@@ -197,8 +174,8 @@ class Recipe:
                 "too_short",
                 f"has {n_samples} samples at {self.sample_rate:g} Hz, fewer than the "
                 f"{needed} of the longest window",
-                "Leave it out with its label, shorten the window, or let it be filled "
-                "up with short='pad'.",
+                "Leave it out with its label, shorten the window, or pad it with "
+                "silence: short='pad'.",
                 path,
             )
 

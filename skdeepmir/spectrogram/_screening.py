@@ -1,4 +1,4 @@
-"""Bad clips found, and removed, before anything is learned from the others."""
+"""Find bad clips, and remove them, before anything is learned from the others."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def drop_bad_audio(
     n_jobs: int | None = None,
     verbose: bool = True,
 ) -> Any:
-    """Remove the clips that cannot be used, with their labels, and say which.
+    """Remove the clips that cannot be used, with their labels, and warn which.
 
-    Every file is decoded once, because a header does not tell all; nothing is kept.
+    Every file is decoded once, because headers do not show all damage; nothing is kept.
 
     Parameters
     ----------
@@ -34,17 +34,17 @@ def drop_bad_audio(
         Clips, as for :class:`~skdeepmir.SpectrogramExtractor`; also a Series, or a
         data frame of pandas or polars with one column.
     *arrays : sequence of length n_clips
-        What goes with them: y, groups, sample_weight. None stays None. Of sparse tags
-        the rows that stay are in CSR format.
+        Arrays with a value per clip: y, groups, sample_weight. None stays None; sparse
+        tags are returned in CSR format.
     truncated : {"raise", "accept"}, default="raise"
         Whether a file whose end is missing or damaged counts as bad. Set it as in the
         extractor, like ``max_duration``.
     max_duration : float, default=7200.0
-        Longest file in s that is accepted; None sets no limit.
+        Longest accepted file in s; None sets no limit.
     n_jobs : int, default=None
-        Files that are decoded at the same time, in threads, through joblib.
+        Number of files decoded in parallel, in threads, through joblib.
     verbose : bool, default=True
-        Whether to show a progress bar where it takes longer than two seconds.
+        Whether to show a progress bar if it takes longer than two seconds.
 
     Returns
     -------
@@ -55,9 +55,9 @@ def drop_bad_audio(
     Raises
     ------
     AudioError
-        If X is no set of clips, or no clip can be used.
+        If X is not a set of clips, or no clip can be used.
     ValueError
-        If an array is not as long as X, or has no order, as dicts and sets.
+        If an array is not as long as X, or has no order, like dicts and sets.
 
     Warns
     -----
@@ -83,8 +83,8 @@ def drop_bad_audio(
         found = "" if array is None or issparse(array) else what_is_no_set(array)
         if found:
             raise ValueError(
-                f"array {place} beside X is {found}; expected a value for each clip, "
-                "in their order: a list or an array."
+                f"array {place} after X is {found}; expected one value per clip, in "
+                "the same order: a list or an array."
             )
     check_consistent_length(X, *arrays)
     problems = find_bad_audio(
@@ -136,17 +136,16 @@ def check_audio(
     problems : DataFrame
         A row for each bad clip: "row" in X, "path" (quoted and in ASCII, so that it can
         be printed, written and opened anywhere; None for waveforms), "code", "problem"
-        and "fix". Two codes are of clips that can be used, so that
-        :func:`drop_bad_audio` keeps them, but should be looked at. "cancelled": the
-        mean of the channels, from which features are computed, is over 40 dB softer
-        than the channels, in most of what is not silent. "unscaled": samples are 20 dB
-        or more above full scale, as those of 16 bits are in an array of int64 or
-        float64.
+        and "fix". Two codes mark clips that can be used, which :func:`drop_bad_audio`
+        keeps, but that should be checked. "cancelled": the mean of the channels, from
+        which features are computed, is over 40 dB softer than the channels in most of
+        the sound. "unscaled": samples are 20 dB or more above full scale, such as
+        16-bit samples in an array of int64 or float64.
 
     Raises
     ------
     AudioError
-        If X is no set of clips.
+        If X is not a set of clips.
 
     Examples
     --------
@@ -185,7 +184,7 @@ def find_bad_audio(
     doubtful: bool = False,
     **limits: Any,
 ) -> list[AudioError]:
-    """Return an error with its row for each clip that is bad; or doubtful, if asked."""
+    """Return an error with its row for each bad (and, if asked, doubtful) clip."""
     check_choice("truncated", limits["truncated"], ("raise", "accept"))
     duration = limits["max_duration"]
     is_number = isinstance(duration, Real) and float(duration) > 0

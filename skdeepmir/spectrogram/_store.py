@@ -1,4 +1,4 @@
-"""Features of audio files on disk, computed once: ``FeatureStore``."""
+"""Keep the features of audio files on disk: ``FeatureStore``."""
 
 from __future__ import annotations
 
@@ -43,10 +43,7 @@ UNFINISHED = re.compile(ENTRY.pattern + r"\.[0-9a-f]{12}" + re.escape(TEMPORARY)
 
 
 class StoredFeatures(NamedTuple):
-    """What the store knows about the features of one file.
-
-    ``path.unlink()`` removes them.
-    """
+    """An entry of the store: the features of one file; ``path.unlink()`` removes it."""
 
     source: str  # the audio file, as it was called when they were computed
     key: dict[str, Any]  # "parameters" and "versions"
@@ -57,14 +54,14 @@ class StoredFeatures(NamedTuple):
 
 
 class FeatureStore:
-    """The folder behind ``SpectrogramExtractor(cache_dir=...)``.
+    """Keep the features of audio files on disk, for ``SpectrogramExtractor``.
 
-    Features belong to the content of a file, the parameters that matter and the
-    versions of the libraries that decode, resample and build filters. Whatever
-    changes, features of something else are never returned. Every entry is an array with
-    a checksum, no pickle: a damaged one is noticed, computed again and reported with a
-    warning. Any number of processes and threads may share a store; each entry is
-    computed by one of them while the others wait for it.
+    This is the folder behind ``cache_dir``. Features belong to the content of a file,
+    the parameters that matter and the versions of the libraries that decode, resample
+    and build filters. Whatever changes, features of something else are never returned.
+    Every entry is an array with a checksum, not a pickle: a damaged one is noticed,
+    computed again and reported with a warning. Any number of processes and threads may
+    share a store; each entry is computed by one of them while the others wait for it.
 
     Parameters
     ----------
@@ -72,15 +69,14 @@ class FeatureStore:
         Where to keep features; it is created when something is stored. ``~`` is the
         home folder.
     cache_size : float, default=None
-        Gigabytes (10^9 bytes) beyond which the entries that were not used for the
-        longest time are removed, whenever something is stored. None sets no limit.
-        Several processes that write at once may exceed it by a twentieth each for a
-        while.
+        Gigabytes (10^9 bytes) beyond which the least recently used entries are removed,
+        whenever something is stored. None sets no limit. Several processes that write
+        at once may exceed it by a twentieth each for a while.
 
     Raises
     ------
     ValueError
-        If the folder is no folder, or the size is not above 0.
+        If there is a file in place of the folder, or the size is not above 0.
 
     Notes
     -----
@@ -89,12 +85,12 @@ class FeatureStore:
 
     A process that is killed at any moment leaves what was finished before; the same
     call computes the rest. Its locks go with it, and what it was writing is removed a
-    day later. On a full disk, or in a folder that may only be read, there is one
-    warning; what is stored is served, the rest is computed and not kept.
+    day later. On a full disk, or in a read-only folder, there is one warning; what is
+    stored is served, the rest is computed and not kept.
 
-    The folder can be deleted at any time while nobody uses it; a file system without
-    locks costs double work, not wrong features. A group may share one. Do not use one
-    that strangers can write to: they could put other numbers in, though no code.
+    The folder can be deleted whenever nobody uses it; a file system without locks costs
+    double work, not wrong features. A team may share a store. Do not use one that
+    strangers can write to: they could put other numbers in, though no code.
 
     Examples
     --------
@@ -164,10 +160,10 @@ class FeatureStore:
         path : path
             The audio file.
         key : dict
-            What features depend on besides the file's content; goes into JSON.
+            What features depend on besides the file's content, as JSON can hold it.
         compute : callable
-            Called without arguments where the store has no features: an iterable of
-            blocks ``(n_frames_i, n_features)``, float32.
+            Called without arguments if the store has no features; returns an iterable
+            of blocks ``(n_frames_i, n_features)``, float32.
 
         Returns
         -------
@@ -209,7 +205,7 @@ class FeatureStore:
         return features
 
     def holds(self, path, key):
-        """Tell whether there are features of an unchanged file, without reading them.
+        """Tell whether features of an unchanged file are stored, without reading them.
 
         Parameters
         ----------
@@ -221,7 +217,7 @@ class FeatureStore:
         Returns
         -------
         found : bool
-            Whether there are. False also where the file has to be read to know.
+            Whether they are; False also if the file would have to be read to know.
         """
         try:
             digest = self._known_digest(path, _file_status(path))
@@ -235,7 +231,7 @@ class FeatureStore:
         Returns
         -------
         entries : list of StoredFeatures
-            Of each entry ``source`` (the audio file, as it was called then), ``key``
+            Tuples of ``source`` (the audio file, as it was called then), ``key``
             (parameters and versions), ``shape``, ``n_bytes``, ``last_used`` (seconds
             since 1970) and ``path``, the least recently used first. Entries whose
             description is damaged are left out.
@@ -262,17 +258,17 @@ class FeatureStore:
         Parameters
         ----------
         unused_for : float, default=0.0
-            Only those that were not used for so many days; 0 removes all, also what
-            killed processes left unfinished.
+            Only entries that were not used for this number of days; 0 removes all, also
+            what killed processes left unfinished.
 
         Returns
         -------
         n_removed : int
-            How many files were removed.
+            Number of files that were removed.
         """
         if not isinstance(unused_for, Real) or not unused_for >= 0:
             raise ValueError(
-                f"unused_for={unused_for!r} must be a number of days, from 0 up."
+                f"unused_for={unused_for!r} must be a number of days of at least 0."
             )
         before = time.time() - unused_for * 86400
         n_removed = 0
@@ -295,11 +291,9 @@ class FeatureStore:
         return self._entries / name[:2] / f"{name}.features"
 
     def _scan(self):
-        """Yield the path and the status of every entry, unfinished ones as well.
-
-        Files that are not the store's, and unfinished ones older than a day, are left
-        out; the latter are removed.
-        """
+        """Yield the path and the status of every entry, unfinished ones as well."""
+        # Files that are not the store's, and unfinished ones older than a day, are left
+        # out; the latter are removed.
         for path in self._entries.glob("[0-9a-f][0-9a-f]/*.features*"):
             is_unfinished = UNFINISHED.fullmatch(path.name)
             if not is_unfinished and not ENTRY.fullmatch(path.name):
@@ -348,10 +342,8 @@ class FeatureStore:
     # Entries
 
     def _read(self, entry, damaged=None):
-        """Return the features of an entry; None if there is none or it is damaged.
-
-        The latter gives a warning if ``damaged`` names the audio file.
-        """
+        """Return the features of an entry; None if there is none or it is damaged."""
+        # The latter gives a warning if `damaged` names the audio file.
         try:
             with open(entry, "rb") as file:
                 features = _load(file, entry)
@@ -427,7 +419,7 @@ class FeatureStore:
         self._is_usable = False
         message = (
             f"The feature store {str(self.folder)!a} cannot be used; features are "
-            "computed without it from here on. Make it writable, free some space, or "
+            "computed without it from now on. Make it writable, free some space, or "
             "choose another cache_dir."
         )
         warn_unusable(self.folder, error, message)
@@ -452,8 +444,8 @@ class FeatureStore:
             if status.st_mtime > self._created:
                 warn_user(
                     f"cache_size={self.cache_size:g} GB is too small: the feature "
-                    f"store {str(self.folder)!a} removes what was used in this very "
-                    "run. Raise it, or features are computed again and again."
+                    f"store {str(self.folder)!a} removes features that this run used. "
+                    "Raise it, or they are computed again and again."
                 )
 
 
@@ -463,13 +455,13 @@ def _checked(blocks):
     for block in blocks:
         if np.ndim(block) != 2:
             raise ValueError(
-                f"compute gave a block of shape {np.shape(block)}; expected an "
+                f"compute yielded a block of shape {np.shape(block)}; expected an "
                 "iterable of matrices (n_frames, n_features)."
             )
         is_empty = False
         yield np.ascontiguousarray(block, dtype="<f4")
     if is_empty:
-        raise ValueError("compute gave no block of features; expected at least one.")
+        raise ValueError("compute yielded no blocks of features; expected at least 1.")
 
 
 class _SourceError(Exception):
@@ -477,7 +469,7 @@ class _SourceError(Exception):
 
 
 def _of_source(blocks):
-    """Yield blocks; what the system says of their file is marked as such."""
+    """Yield blocks, and mark errors of their file as such."""
     try:
         yield from blocks
     except OSError as error:
@@ -485,7 +477,7 @@ def _of_source(blocks):
 
 
 def _unchanged(path, status, compute):
-    """Return what yields blocks, and raises an error if the file changes meanwhile."""
+    """Return what yields blocks and raises an error if the file changes meanwhile."""
 
     def blocks():
         yield from _checked(compute())
@@ -493,7 +485,7 @@ def _unchanged(path, status, compute):
             raise AudioError(
                 "changed",
                 "was changed while its features were computed",
-                "Wait until it is written, then try again.",
+                "Wait until it is complete, then try again.",
                 path_name(path),
             )
 
@@ -529,7 +521,7 @@ def _file_status(path):
 
 
 def _memo_check(digest, status):
-    """Return the checksum of a remembered digest and what it was remembered for."""
+    """Return a checksum of a digest and of the status of its file."""
     return hashlib.sha256(f"{digest} {tuple(status)}".encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What a file holds to decode: its streams, counted instead of believed.
+"""The streams of a file, counted instead of believed.
 
 libsndfile reads the first stream of a file, and no further than the length that a
 header promises or that it guesses. Here the frames, pages or chunks of a file are

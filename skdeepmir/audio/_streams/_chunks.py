@@ -36,7 +36,7 @@ WORD = re.compile(
     rb"[\w ]{4}"
 )  # names of chunks look like this; their size may be wrong
 TAIL = 1 << 16  # bytes in which metadata is looked for
-SHORTEST = 128  # bytes of sound; fewer that nothing explains are no recording
+SHORTEST = 128  # bytes of sound; fewer that nothing explains are not a recording
 JUNK = 1 << 12  # bytes behind a file that is finished, at most
 MOST_CHUNKS, MOST_METADATA = 10_000, 1 << 26  # bytes
 AU_HEADER = 24  # bytes
@@ -144,7 +144,7 @@ def _measure(
     for end in reversed(range(samples.stop, size + 1, step)):
         for padding in sorted({0, (start - end) % layout.align}):
             if is_unknown and _read_chunk(file, end + padding, layout) is None:
-                continue  # it is no size
+                continue  # it is not a size
             stop = _end_of_file(file, start, end + padding, size, layout, is_finished)
             if stop is not None:
                 return end, stop
@@ -246,5 +246,5 @@ def _resized(
         chunks = range(start + layout.first, samples.size_at)
         rest = range(samples.start, stop)
         return Stream((head, chunks, b"\xff\xff\xff\xff", rest))
-    found = f"has {n_bytes} bytes of samples, more than its format can say"
+    found = f"has {n_bytes} bytes of samples, more than its format can state"
     return Stream((range(start, stop),), fault=found)

@@ -1,4 +1,4 @@
-"""Which format a file has by its first bytes, and the streams in it."""
+"""Find the format of a file by its first bytes, and the streams in it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,9 @@ from skdeepmir.audio._streams._pieces import Stream
 
 
 def find_streams(file: BinaryIO, *, is_decoded: bool) -> Iterator[Stream]:
-    """Yield the streams of an audio file.
-
-    Parameters
-    ----------
-    file : binary file
-        Opened for reading. Each stream is read from it before the next is asked for.
-    is_decoded : bool
-        Whether streams are read to their ends. Otherwise FLAC streams of equal length
-        that were joined may be taken for one.
-
-    Yields
-    ------
-    stream : Stream
-        At least one, in their order.
-    """
+    """Yield the streams of an audio file, at least one."""
+    # Each stream is read from the file before the next is asked for. Unless they are
+    # decoded to their ends, joined FLAC streams of equal length may be taken for one.
     size = file.seek(0, os.SEEK_END)
     start = 0
     while start == 0 or start < size:

@@ -39,12 +39,10 @@ class Info(NamedTuple):
 def flac_streams(
     file: BinaryIO, start: int, size: int, is_decoded: bool
 ) -> Iterator[Stream]:
-    """Yield the streams of a FLAC file, the first of which begins at a position.
-
-    Looking for another stream takes some hundredths of decoding. Where the last frame
-    of the file is also the last of the stream that begins it, the decoder is asked
-    instead how far it came; nobody asks, if it only opens each stream.
-    """
+    """Yield the streams of a FLAC file, the first of which begins at a position."""
+    # Looking for another stream takes some hundredths of decoding. Where the last frame
+    # of the file is also the last of the stream that begins it, the decoder is asked
+    # instead how far it came, unless it only opens each stream.
     while True:
         file.seek(start)
         head = file.read(NUMBERS + 8)
@@ -168,7 +166,7 @@ def _read_frame(head: bytes, info: Info) -> tuple[int, int] | None:
 
 
 def _read_number(head: bytes, i: int) -> tuple[int, int]:
-    """Return a number in the coding of UTF-8 and where it ends, 0 if it is none."""
+    """Return a number that is coded as UTF-8 and where it ends, 0 if it is not one."""
     n_ones = 8 - (~head[i] & 0xFF).bit_length()
     if n_ones == 0:
         return head[i], i + 1

@@ -1,4 +1,4 @@
-"""How files begin, by which their formats are known, and tags in front of them."""
+"""First bytes of files, by which formats are recognised, and tags before them."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def find_layout(head: bytes) -> Layout | None:
 def begins_file(head: bytes) -> bool:
     """Tell whether these bytes, behind the end of a file, begin another."""
     layout = find_layout(head)
-    is_chunked = layout is not None and layout not in AU  # four bytes are no proof
+    is_chunked = layout is not None and layout not in AU  # four bytes prove nothing
     return is_chunked or head.startswith(OGG) or FLAC.match(head) is not None
 
 
 def skip_id3(file: BinaryIO, position: int) -> int:
-    """Return where ID3v2 tags end, which may stand in front of any format."""
+    """Return where ID3v2 tags end, which may precede any format."""
     while True:
         file.seek(position)
         head = file.read(10)

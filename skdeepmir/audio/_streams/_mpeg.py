@@ -1,6 +1,6 @@
-"""MPEG audio (MP3 and its elder sisters): frames are counted, one by one.
+"""MPEG audio (MP3 and its predecessors): frames are counted, one by one.
 
-There is no header of the file. A first frame may hold a count ("Xing", "Info" or
+Files have no header. A first frame may hold a count ("Xing", "Info" or
 "VBRI") instead of sound; without one libsndfile guesses from the first bit rate.
 """
 
@@ -71,7 +71,7 @@ class Run(NamedTuple):
     frame: Frame  # the first
     is_constant: bool  # whether all have one bit rate
     info: InfoFrame | None  # in a frame before the first
-    n_damaged: int = 0  # bytes before it that are none of a frame
+    n_damaged: int = 0  # bytes before it that are not of a frame
 
     @property
     def n_bytes(self) -> int:
@@ -85,10 +85,8 @@ class Run(NamedTuple):
 
 
 def mpeg_streams(file: BinaryIO, start: int, size: int) -> Generator[Stream, None, int]:
-    """Yield the streams of MPEG audio from a position on, if there is any.
-
-    Returns where something else begins. What isn't MPEG audio is one stream.
-    """
+    """Yield the streams of MPEG audio; return where something else begins."""
+    # What isn't MPEG audio is one stream.
     runs, stop = _runs(file, start, size)
     share = sum(run.n_bytes for run in runs) / max(1, stop - start)
     if runs and runs[0].head > start and share < 0.5:
@@ -125,7 +123,7 @@ def _stream(runs: list[Run], size: int, is_plain: bool) -> Stream:
             fault = f"has {n_frames} of the {info.n_frames} frames that it promises"
     n_damaged = sum(run.n_damaged for run in runs[1:])
     if n_damaged > first.frame.length and not fault:
-        fault = f"has {n_damaged} bytes between its frames that are damaged"
+        fault = f"has {n_damaged} damaged bytes between its frames"
     if info is None or not info.is_believed:
         is_plain &= info is None and first.is_constant
         is_plain &= size - first.stop in (0, ID3V1)
@@ -139,7 +137,7 @@ def _stream(runs: list[Run], size: int, is_plain: bool) -> Stream:
 
 
 def _recounted(info: InfoFrame, n_frames: int, n_bytes: int) -> bytes:
-    """Return the first frame with the numbers that are right."""
+    """Return the first frame with the right numbers."""
     head = bytearray(info.head)
     struct.pack_into(">I", head, info.at + 8, n_frames)
     has_bytes = head[info.at + 7] & 2
@@ -147,14 +145,14 @@ def _recounted(info: InfoFrame, n_frames: int, n_bytes: int) -> bytes:
         struct.pack_into(">I", head, info.at + 12, n_bytes)
         is_tagged = head[info.at + 7] & 15 == 15 and len(head) >= info.at + 144
         if is_tagged and info.n_bytes < n_bytes:
-            # How many of the last samples are no sound was said of another end.
+            # The number of samples to drop at the end was meant for another end.
             head[info.at + 142] &= 0xF0
             head[info.at + 143] = 0
     return bytes(head)
 
 
 def _runs(file: BinaryIO, start: int, size: int) -> tuple[list[Run], int]:
-    """Return what frames there are, and where something else begins."""
+    """Return the runs of frames, and where something else begins."""
     runs: list[Run] = []
     position = start
     while True:
@@ -207,10 +205,8 @@ def are_frames(
     n_frames: int,
     kind: tuple[int, int, int, bool] | None = None,
 ) -> bool:
-    """Tell whether so many frames of one kind begin at a position, or fill the rest.
-
-    Frames of layer I are so much like other data that only many are believed.
-    """
+    """Tell whether `n_frames` of one kind begin at a position, or fill the rest."""
+    # Frames of layer I are so much like other data that only many are believed.
     for i in range(MANY):
         file.seek(position)
         frame = parse_frame(file.read(4))
@@ -288,10 +284,8 @@ def _read_info(head: bytes, frame: Frame) -> InfoFrame | None:
 
 
 def parse_frame(header: bytes) -> Frame | None:
-    """Return what four bytes say of a frame; None if they begin none.
-
-    Frames of free bit rates do not say how long they are.
-    """
+    """Return the frame that four bytes begin, or None."""
+    # Frames of free bit rates do not say how long they are.
     if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
         return None
     (bits,) = struct.unpack_from(">I", header)

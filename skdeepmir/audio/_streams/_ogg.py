@@ -60,7 +60,7 @@ def ogg_streams(file: BinaryIO, start: int, size: int) -> Generator[Stream, None
 
 
 def _stream(file: BinaryIO, pages: list[Page], size: int) -> Stream:
-    """Return what pages tell of the stream, or the interleaved streams, they are of."""
+    """Return the stream, or the interleaved streams, that pages are from."""
     if pages[-1].stop > size:
         return Stream(fault="ends within a page")
     n_samples = None
@@ -119,10 +119,8 @@ def _pages(file: BinaryIO, position: int, size: int) -> Iterator[Page]:
 
 
 def _is_undamaged(page: bytes) -> bool:
-    """Tell whether the checksum of a page is right.
-
-    It is zlib's of mirrored bytes, itself mirrored, and begins and ends otherwise.
-    """
+    """Tell whether the checksum of a page is right."""
+    # It is zlib's of mirrored bytes, itself mirrored, with other values at both ends.
     checked = page[:CHECKSUM] + bytes(4) + page[CHECKSUM + 4 :]
     mirrored = zlib.crc32(checked.translate(MIRRORED), ALL_ONES) ^ ALL_ONES
     expected = page[CHECKSUM : CHECKSUM + 4].translate(MIRRORED)

@@ -1,4 +1,4 @@
-"""A stream of samples in a file, and a virtual file with only what belongs to it."""
+"""A stream of samples in a file, and a virtual file that holds only that stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Piece = bytes | range  # bytes of our own, or positions in the file
 
 
 class Stream(NamedTuple):
-    """What is decoded at once; most files are one stream, as they are."""
+    """A part of a file that is decoded at once; most files are one stream."""
 
     pieces: tuple[Piece, ...] = ()  # what to give the decoder; () is the file itself
     n_samples: int | None = None  # per channel, as counted; None believes the decoder
@@ -33,22 +33,13 @@ def stretch(start: int, stop: int, size: int) -> Stream:
 
 
 class Pieces(io.RawIOBase):
-    """A read-only file made of pieces of another.
-
-    Parameters
-    ----------
-    file : binary file
-        The other; it is not closed.
-    pieces : tuple of bytes or range
-        Bytes, or positions in the file, in order.
-    is_endless : bool, default=False
-        Whether the file seems to go on after the last piece. Nothing can be read there
-        but zeros at the very end, where decoders look for tags.
-    """
+    """A read-only file made of pieces of another, which is not closed."""
 
     def __init__(
         self, file: BinaryIO, pieces: tuple[Piece, ...], is_endless: bool = False
     ) -> None:
+        # An endless file seems to go on after the last piece. Nothing can be read there
+        # but zeros at the very end, where decoders look for tags.
         self.file, self.pieces = file, pieces
         self.length = sum(map(len, pieces))
         self.size = ENDLESS if is_endless else self.length
@@ -108,7 +99,7 @@ class Pieces(io.RawIOBase):
 def read_blocks(
     file: BinaryIO, start: int, stop: int, overlap: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield positions and what is there, some of it a second time."""
+    """Yield positions and blocks of a file, which overlap."""
     n_bytes = FIRST_BLOCK
     while start < stop:
         file.seek(start)

@@ -52,8 +52,8 @@ def load_billboard(
         Which of the published reductions; "full" is not reduced.
     duplicates : {"drop", "keep"}, default="drop"
         Whether to keep only one of several entries with the same title and artist: the
-        first one that has a recording. The collection draws slots of the charts, so
-        that songs come up again.
+        first one that has a recording. The collection was drawn from slots of the
+        charts, so songs occur more than once.
     groups : {"artist", "song"}, default="artist"
         What must not be split between training and test. Where the index joins several
         artists by commas, the first one counts.
@@ -77,16 +77,16 @@ def load_billboard(
     Raises
     ------
     ValueError
-        If the index or the annotations are missing, the index doesn't name an annotated
-        song, a song has no recording, or several recordings or annotations have its
-        number.
+        If the index or the annotations are missing, the index does not name an
+        annotated song, a song has no recording, or several recordings or annotations
+        have its number.
 
     Warns
     -----
     UserWarning
         If ``missing="drop"`` leaves songs out, with their number.
-        If a link below a folder leads to nothing or back to a folder above it, or a
-        folder has several names, of which one counts, or may not be read.
+        If a link below a folder is broken or leads back to a folder above it, or a
+        folder cannot be read or has several names, of which one counts.
 
     See Also
     --------
@@ -97,9 +97,9 @@ def load_billboard(
     mirdata's copy: ``load_mirdata("billboard", target="lab_full_path",
     groups="artist")``, duplicates included.
 
-    The audio is not part of the collection. Other releases of a song than the annotated
-    one can begin at other times or run at other speeds, and then the times are off:
-    check a few songs by ear before you trust a score.
+    The audio is not part of the collection. Other releases of a song can begin earlier
+    or later than the annotated one, or run at another speed: check a few songs by ear
+    before you trust a score.
 
     References
     ----------
@@ -165,8 +165,8 @@ def _billboard_annotations(root: Folder, annotation: str) -> dict[int, Path]:
     if not files:
         raise ValueError(
             f"{str(root.path)!a} has no annotations; expected files such as "
-            f"'0003/{annotation}.lab' below. Choose another annotation= if those are "
-            "there."
+            f"'0003/{annotation}.lab' below it. Choose another annotation= if those "
+            "exist."
         )
     return {i: only_file(paths, f"annotation of {i:04d}") for i, paths in files.items()}
 

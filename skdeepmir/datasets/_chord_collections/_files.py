@@ -1,4 +1,4 @@
-"""What the loaders of chords share: files by name, and what is returned."""
+"""Shared by the loaders of chord collections: files by name, and the Bunch."""
 
 from __future__ import annotations
 
@@ -40,10 +40,7 @@ class Folder:
         return root, cls(audio_folder) if audio_folder else root
 
     def find(self, extensions: Iterable[str]) -> list[Path]:
-        """Return the files with these extensions, in whatever case.
-
-        Links that lead to nothing are among them.
-        """
+        """Return the files with these extensions in any case, broken links included."""
         return [
             path
             for path in self.files
@@ -64,7 +61,7 @@ def only_file(files: Iterable[Path], what: str) -> Path:
     if len(files) > 1:
         raise ValueError(
             f"{len(files)} files are possible as {what}: {str(files[0])!a} and "
-            f"{str(files[1])!a}. Leave one of them, or pass a narrower folder."
+            f"{str(files[1])!a}. Keep one of them, or pass a narrower folder."
         )
     return files[0]
 
@@ -78,14 +75,13 @@ def chord_bunch(
     group: str,
     **more: Any,
 ) -> Bunch:
-    """Return what a loader of chords returns; `group` says what the groups are."""
+    """Return the Bunch of a loader of chords; `group` says what the groups are."""
     missing = [p for p in target if isinstance(p, str) and not os.path.isfile(p)]
     if missing:
-        lead = "is a link that leads", "are links that lead"
+        are = "is a broken link:", "are broken links, such as"
         raise ValueError(
-            f"{len(missing)} of {len(target)} annotations {lead[len(missing) > 1]} to "
-            f"nothing, first {missing[0]!a}. Restore what should be there, or remove "
-            "the link."
+            f"{len(missing)} of {len(target)} annotations {are[len(missing) > 1]} "
+            f"{missing[0]!a}. Restore its target, or remove the link."
         )
     return Bunch(
         data=data,

@@ -57,17 +57,17 @@ def load_isophonics(
         Where the annotations lie, at any depth, in folders of artists and albums as
         they are distributed, such as ``chordlab/The Beatles/01_-_Please_Please_Me/
         01_-_I_Saw_Her_Standing_There.lab``. Annotations of keys, segments and beats
-        beside them are passed over.
+        beside them are ignored.
     audio_folder : str or PathLike, default=None
         Where the recordings lie, at any depth; None is ``folder``. They are matched by
         title, whatever the case, accents, spaces, punctuation and track numbers. Where
         several have the same title, the album, the artist and then the track number
         decide.
     artists : iterable of str, default=None
-        Keep only these artists, such as ``["The Beatles"]``. None is all.
+        Keep only these artists, such as ``["The Beatles"]``. None keeps all.
     groups : {"album", "artist"}, default="album"
-        What must not be split between training and test. The discs of an album are one.
-        By artist would be stricter, but leaves few groups.
+        What must not be split between training and test. The discs of an album are one
+        group. "artist" is stricter, but leaves few groups.
     missing : {"raise", "drop"}, default="raise"
         Whether songs without a recording are an error, or are left out with a warning.
 
@@ -94,8 +94,8 @@ def load_isophonics(
     -----
     UserWarning
         If ``missing="drop"`` leaves songs out, with their number.
-        If a link below a folder leads to nothing or back to a folder above it, or a
-        folder has several names, of which one counts, or may not be read.
+        If a link below a folder is broken or leads back to a folder above it, or a
+        folder cannot be read or has several names, of which one counts.
 
     See Also
     --------
@@ -106,8 +106,8 @@ def load_isophonics(
     mirdata's copies are "beatles" and "queen": ``load_mirdata("beatles",
     target="chords_path", groups=lambda track: Path(track.chords_path).parent.name)``.
 
-    The times are those of the compact discs of the time; other masters may start
-    earlier or later.
+    The times are those of the compact discs that were annotated; other masters may
+    start earlier or later.
 
     References
     ----------
@@ -140,7 +140,7 @@ def load_isophonics(
         paths,
         missing,
         "No recording has the name of this annotation; track numbers, case and "
-        "punctuation don't matter. Pass audio_folder= if they lie elsewhere.",
+        "punctuation do not matter. Pass audio_folder= if recordings lie elsewhere.",
     )
     songs = [song for song, there in zip(songs, found, strict=True) if there]
     _check_one_each([song.path for song in songs], paths[found])
@@ -164,7 +164,7 @@ def _isophonics_songs(root: Folder, artists: Iterable[str] | None) -> list[Song]
     if not songs:
         raise ValueError(
             f"{str(root.path)!a} has no chord annotations; expected files such as "
-            "'chordlab/ARTIST/ALBUM/01_-_SONG.lab' below."
+            "'chordlab/ARTIST/ALBUM/01_-_SONG.lab' below it."
         )
     if artists is None:
         return songs
@@ -173,7 +173,7 @@ def _isophonics_songs(root: Folder, artists: Iterable[str] | None) -> list[Song]
     for artist in wanted:
         if fold_name(artist) not in known:
             raise ValueError(
-                f"artists has {artist!r}, which is none of {sorted(known.values())}."
+                f"artists has {artist!r}, which is not one of {sorted(known.values())}."
             )
     return [s for s in songs if fold_name(s.artist) in {fold_name(a) for a in wanted}]
 
@@ -183,7 +183,7 @@ def _isophonics_song(path: Path) -> Song:
     album, artist = parent.name, parent.parent.name
     if album.lower() == "chordlab":
         raise ValueError(
-            f"{str(path)!a} lies in no folder of an artist; expected "
+            f"{str(path)!a} is not in a folder of an artist; expected "
             "'chordlab/ARTIST/ALBUM/01_-_SONG.lab'."
         )
     if artist.lower() == "chordlab":
@@ -264,5 +264,5 @@ def _check_one_each(annotations: list[Path], recordings: np.ndarray) -> None:
         if other is not annotation:
             raise ValueError(
                 f"{recording!a} matches {str(other)!a} and {str(annotation)!a}. Put "
-                "recordings into folders with the names of the albums."
+                "recordings into folders named after the albums."
             )

@@ -37,7 +37,7 @@ def load_rwc_popular(
     ----------
     folder : str or PathLike
         Where the annotations lie, at any depth: ``N001-M01-T01.lab``, numbered by
-        piece, disc and track; or, where there is none, ``chords/RWC-P/RWC_P001.csv`` of
+        piece, disc and track; or, if there are none, ``chords/RWC-P/RWC_P001.csv`` of
         the newer release, with the columns t_start, t_end and chord.
     audio_folder : str or PathLike, default=None
         Where the recordings lie, at any depth; None is ``folder``. They are named after
@@ -65,15 +65,15 @@ def load_rwc_popular(
     Raises
     ------
     ValueError
-        If there are no annotations, two are of the same piece, one can't be read, or
+        If there are no annotations, two are of the same piece, one cannot be read, or
         ``rwc-p.csv`` leaves out a piece; if a song has no recording, or several.
 
     Warns
     -----
     UserWarning
         If ``missing="drop"`` leaves songs out, with their number.
-        If a link below a folder leads to nothing or back to a folder above it, or a
-        folder has several names, of which one counts, or may not be read.
+        If a link below a folder is broken or leads back to a folder above it, or a
+        folder cannot be read or has several names, of which one counts.
 
     See Also
     --------
@@ -150,7 +150,7 @@ def _rwc_annotations(root: Folder) -> dict[int, _RWCAnnotation]:
     if not files:
         raise ValueError(
             f"{str(root.path)!a} has no chord annotations; expected "
-            "'N001-M01-T01.lab' or 'chords/RWC-P/RWC_P001.csv' below."
+            "'N001-M01-T01.lab' or 'chords/RWC-P/RWC_P001.csv' below it."
         )
     return {
         piece: _rwc_annotation(only_file(paths, f"annotation of {_rwc_name(piece)}"))
@@ -187,7 +187,7 @@ def _rwc_audio(root: Folder, targets: dict[int, _RWCAnnotation]) -> dict[int, st
 def _rwc_information(
     root: Folder, targets: dict[int, _RWCAnnotation]
 ) -> tuple[dict[int, str], dict[int, str]]:
-    """Return singers and titles of the pieces, both empty where no table is there."""
+    """Return singers and titles of the pieces, both empty if there is no table."""
     files = [path for path in root.find([".csv"]) if path.name == RWC_INFORMATION]
     if not files:
         return {}, {}
@@ -226,7 +226,7 @@ def _rwc_target(annotation: _RWCAnnotation) -> str | tuple[np.ndarray, np.ndarra
             intervals.append((float(start), float(end)))
         except ValueError as error:
             raise ValueError(
-                f"{str(path)!a} has a row without times, line {table.lines[row]} "
-                f"({error}); expected lines such as '0.104;1.858;Ab:min', in seconds."
+                f"{table.at(row)} has no times ({error}); expected lines such as "
+                "'0.104;1.858;Ab:min', in seconds."
             ) from error
     return np.array(intervals).reshape(-1, 2), object_array(table.column("chord"))

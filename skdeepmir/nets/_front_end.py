@@ -13,16 +13,9 @@ FRAMES_AT_ONCE = 1024  # of each sequence, in predictions: maps take much memory
 
 
 class FrameNorm(nn.Module):
-    """Normalise each frame of maps (n, n_maps, n_frames, n_bands) over maps and bands.
+    """Normalise each frame over its maps and bands; scale and offset are of a map."""
 
-    As a batch norm it lets nets learn fast; unlike one, a frame does not depend on
-    others, nor on padding.
-
-    Parameters
-    ----------
-    n_maps : int
-        Maps, each of which has a scale and an offset.
-    """
+    # Unlike with a batch norm, frames depend neither on each other nor on padding.
 
     def __init__(self, n_maps: int) -> None:
         super().__init__()
@@ -30,28 +23,16 @@ class FrameNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_maps, 1, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return normalised maps."""
+        """Return normalised maps (n_sequences, n_maps, n_frames, n_bands)."""
         variance, mean = torch.var_mean(x, (1, 3), correction=0, keepdim=True)
         return (x - mean) * (variance + 1e-5).rsqrt() * self.weight + self.bias
 
 
 class ConvFrontEnd(nn.Module):
-    """Convolutions over frames and bands, for frames that see their neighbours.
+    """Convolutional blocks of ``channels`` maps, and a layer of ``n_units`` on top."""
 
-    Each block is a convolution of 3 by 3, a :class:`FrameNorm`, a rectifier and a
-    maximum over two bands; a rectified layer over all maps and bands follows.
-
-    Parameters
-    ----------
-    n_features : int
-        Bands.
-    channels : sequence of int
-        Maps of each block.
-    n_units : int
-        Values of a frame that come out.
-    generator : torch.Generator, optional
-        Draws first weights.
-    """
+    # A block is a convolution of 3 by 3, a norm, a rectifier and a maximum over two
+    # bands. The layer sees all maps and bands of a frame.
 
     def __init__(
         self,
@@ -90,9 +71,10 @@ class ConvFrontEnd(nn.Module):
     def forward(
         self, x: torch.Tensor, inside: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return frames (n_frames, n_sequences, n_units) of ones of ``n_features``.
+        """Return frames (n_frames, n_sequences, n_units).
 
-        ``inside`` (n_frames, n_sequences) says what is no padding; None is everything.
+        ``inside`` (n_frames, n_sequences) is False for padding; None means there is no
+        padding.
         """
         if self.training or len(x) <= FRAMES_AT_ONCE:
             return self._transformed(x, inside)
@@ -108,10 +90,13 @@ class ConvFrontEnd(nn.Module):
     def _transformed(
         self, x: torch.Tensor, inside: torch.Tensor | None
     ) -> torch.Tensor:
-        x = x.transpose(0, 1).unsqueeze(1)
-        mask = None if inside is None else inside.t()[:, None, :, None].to(x.dtype)
+        x = x.transpose(0, 1).unsqueeze(1)  # (n_sequences, 1, n_frames, n_features)
+        mask = None  # (n_sequences, 1, n_frames, 1)
+        if inside is not None:
+            mask = inside.t()[:, None, :, None].to(x.dtype)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = convolution(x if mask is None else x * mask)
             x = nn.functional.max_pool2d(torch.relu(norm(x)), (1, 2), ceil_mode=True)
+            # (n_sequences, n_maps, n_frames, n_bands / 2)
         x = x.permute(2, 0, 1, 3).flatten(2)  # (n_frames, n_sequences, maps * bands)
         return torch.relu(self.output(x))

@@ -19,17 +19,17 @@ State = tuple[torch.Tensor, ...]
 
 @dataclass(frozen=True)
 class SequenceBatch:
-    """Sequences of unequal length side by side; its ``len()`` is that of their frames.
+    """Sequences of unequal length side by side; ``len()`` is the sum of their frames.
 
     Attributes
     ----------
     frames : Tensor of shape (n_sequences, n_frames, n_features)
-        Frames; what stands behind the end of a sequence changes nothing.
+        Frames; values beyond the end of a sequence change nothing.
     lengths : Tensor of shape (n_sequences,), int64
         Frames of each.
     previous : Tensor of shape (n_sequences, n_frames), int64, or None
-        Number of the label before each frame, for nets that see it; the number of
-        outputs where it is not known.
+        Number of the label before each frame, for nets that see it; ``n_outputs`` where
+        it is unknown.
     """
 
     frames: torch.Tensor
@@ -58,35 +58,20 @@ class _FlipByLength(torch.autograd.Function):
 
 
 def _flipped(lengths: torch.Tensor, n_frames: int) -> torch.Tensor:
-    """Return which row of (n_frames, batch) is where when each sequence is reversed."""
-    place = torch.arange(n_frames, device=lengths.device)[:, None]
+    """Return rows of (n_frames, n_sequences) in the order of reversed sequences."""
+    place = torch.arange(n_frames, device=lengths.device)[:, None]  # (n_frames, 1)
     flipped = torch.where(place < lengths, lengths - 1 - place, place)
     n = len(lengths)
-    return (flipped * n + torch.arange(n, device=lengths.device)).flatten()
+    rows = flipped * n + torch.arange(n, device=lengths.device)
+    return rows.flatten()  # (n_frames * n_sequences,)
 
 
 class RecurrentLayer(nn.Module):
-    """Cells that go over sequences in one direction or in both.
+    """Recurrent cells over sequences, in one direction or in both."""
 
-    Frames come first: (n_frames, n_sequences, n_inputs). The backward direction runs
-    forward over sequences that are reversed by their own lengths, so that padding never
-    gets into a state, and both stay on the fast path for padded batches (packed ones
-    are an order of magnitude slower on processors).
-
-    Parameters
-    ----------
-    n_inputs, n_units : int
-        Values of a frame, and cells of each direction.
-    cell : {"lstm", "rnn", "dense"}, default="lstm"
-        Long short-term memory, tanh units with a loop, or tanh units without one.
-    bidirectional : bool, default=True
-        Whether there are cells for both directions. Of "dense", twice as many.
-    weight_noise : float, default=0.0
-        Deviation of the Gaussian noise that is added to all weights while training,
-        drawn anew for each batch.
-    generator : torch.Generator, optional
-        Draws noise.
-    """
+    # The backward direction runs forward over sequences that are reversed by their own
+    # lengths, so that padding never gets into a state, and both stay on the fast path
+    # for padded batches (packed ones are an order of magnitude slower on processors).
 
     def __init__(
         self,
@@ -101,11 +86,11 @@ class RecurrentLayer(nn.Module):
         super().__init__()
         if cell not in CELLS:
             raise ValueError(f"cell={cell!r} is unknown; expected one of {[*CELLS]}.")
-        n_units = int(n_units)  # torch takes none of NumPy's where it splits
+        n_units = int(n_units)  # splits of tensors refuse NumPy's integers
         self.n_units, self.cell, self.bidirectional = n_units, cell, bidirectional
         self.weight_noise, self.generator = weight_noise, generator
         n_directions, n_rows = 1 + bidirectional, CELLS[cell] * n_units
-        shapes = {
+        shapes = {  # of the gates of all units below each other
             "inputs": (n_directions, n_rows, n_inputs),
             "recurrent": (n_directions, n_rows, n_units),
             "bias": (n_directions, n_rows),
@@ -142,22 +127,22 @@ class RecurrentLayer(nn.Module):
     ) -> torch.Tensor:
         """Return activations (n_frames, n_sequences, n_outputs).
 
-        ``order`` says which row is where in reversed sequences; None reverses all of
-        ``n_frames``.
+        ``order`` has the rows of reversed sequences; with None all have ``n_frames``.
         """
         weights = self._weights()
         outputs = []
         for direction in range(1 + self.bidirectional):
             own = [weight[direction] for weight in weights]
             is_flipped = direction == 1 and self.cell != "dense"
+            # (n_frames, n_sequences, n_units)
             y = self._run(_flip(x, order) if is_flipped else x, own)
             outputs.append(_flip(y, order) if is_flipped else y)
         return torch.cat(outputs, dim=2) if self.bidirectional else outputs[0]
 
     def step(self, x: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
-        """Return activations (n_sequences, n_outputs) of one frame, and the new state.
+        """Return activations (n_sequences, n_outputs) of a frame, and the new state.
 
-        Only of one direction; ``state`` None is the beginning.
+        For layers of one direction; ``state`` is None at the beginning.
         """
         weights = [weight[0] for weight in self._weights()]
         if self.cell == "dense":
@@ -202,7 +187,7 @@ def _flip(x: torch.Tensor, order: torch.Tensor | None) -> torch.Tensor:
 
 
 def noisy(weight: torch.Tensor, deviation: float, owner: Any) -> torch.Tensor:
-    """Return weights with Gaussian noise where their ``owner`` is training."""
+    """Return weights, with Gaussian noise while their ``owner`` is training."""
     if not (owner.training and deviation):
         return weight
     noise = torch.empty_like(weight).normal_(generator=owner.generator)
@@ -212,9 +197,9 @@ def noisy(weight: torch.Tensor, deviation: float, owner: Any) -> torch.Tensor:
 class RecurrentNet(nn.Module):
     """A deep recurrent net that labels every frame of sequences.
 
-    Every layer sees both directions of the one below [1]_. A net that sees the label
-    before each frame [2]_ has a last layer of one direction, which takes that label as
-    further inputs.
+    Every layer sees both directions of the one below [1]_. In a net that sees the label
+    before each frame [2]_, the last layer has one direction and that label as further
+    inputs.
 
     Parameters
     ----------
@@ -227,21 +212,24 @@ class RecurrentNet(nn.Module):
     n_layers : int, default=2
         Recurrent layers.
     cell : {"lstm", "rnn", "dense"}, default="lstm"
-        See :class:`RecurrentLayer`; "dense" is a net that sees single frames.
+        Long short-term memory, tanh units with a loop, or tanh units without one, which
+        see single frames only.
     bidirectional : bool, default=True
         Whether layers have cells for both directions.
     sees_previous : bool, default=False
         Whether the last layer sees the label before each frame.
     channels : sequence of int, default=()
-        Maps of a :class:`ConvFrontEnd`; empty for none.
+        Maps of the blocks of a convolutional front end, each 3 frames by 3 features and
+        a maximum over two features; empty for none.
     dropout, input_dropout : float, default=0.0
         Probabilities of dropping values between layers and of the input, and of hiding
         the label before (``dropout``).
     weight_noise : float, default=0.0
-        See :class:`RecurrentLayer`; the output layer has it as well.
+        Standard deviation of the Gaussian noise that is added to the weights of the
+        recurrent layers and the output while training, drawn anew for each batch.
     initialization : {"orthogonal", "uniform"} or None, default="orthogonal"
         Orthogonal loops and Glorot's weights elsewhere, or all weights uniform up to
-        0.1 [1]_. None leaves weights unset, for those that are loaded.
+        0.1 [1]_. None leaves weights unset, to be loaded.
     generator : torch.Generator, optional
         Draws first weights, masks and noise.
 
@@ -332,7 +320,7 @@ class RecurrentNet(nn.Module):
         Returns
         -------
         logits : Tensor of shape (n_sequences, n_frames, n_outputs)
-            Before softmax. What stands behind the end of a sequence means nothing.
+            Before softmax. Values beyond the end of a sequence are meaningless.
         """
         if sequences.frames.ndim != 3 or sequences.frames.shape[2] != self.n_features:
             raise ValueError(
@@ -347,12 +335,13 @@ class RecurrentNet(nn.Module):
         x, order = self._below(sequences)
         if sequences.previous is not None:
             previous = self._hidden_at_random(sequences.previous.t())
+            # (n_frames, n_sequences, n_inputs + n_outputs)
             x = torch.cat([x, self._one_hot(previous, x.dtype)], dim=2)
         x = self.layers[-1](x, order)
-        return self._logits(x).transpose(0, 1)
+        return self._logits(x).transpose(0, 1)  # sequences first again
 
     def below_last(self, sequences: SequenceBatch) -> torch.Tensor:
-        """Return what the last layer sees besides labels, for :meth:`step`.
+        """Return the input of the last layer without labels, for :meth:`step`.
 
         Parameters
         ----------
@@ -362,14 +351,14 @@ class RecurrentNet(nn.Module):
         Returns
         -------
         inputs : Tensor of shape (n_frames, n_sequences, n_inputs)
-            Frames first.
+            Inputs, frames first.
         """
         return self._below(sequences)[0]
 
     def step(
         self, inputs: torch.Tensor, previous: torch.Tensor, state: State | None
     ) -> tuple[torch.Tensor, State]:
-        """Label one frame of several hypotheses, where the net sees the label before.
+        """Label one frame of several hypotheses, for nets that see the label before.
 
         Parameters
         ----------
@@ -378,7 +367,7 @@ class RecurrentNet(nn.Module):
         previous : Tensor of shape (n_hypotheses,), int64
             Labels before.
         state : tuple of Tensor of shape (n_hypotheses, n_units), or None
-            What the last step returned; None at the beginning.
+            What the previous step returned; None at the beginning.
 
         Returns
         -------
@@ -397,7 +386,8 @@ class RecurrentNet(nn.Module):
         self, sequences: SequenceBatch
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the input of the last layer, and the order of reversed frames."""
-        x = self.drop_input(sequences.frames.transpose(0, 1))  # frames first
+        # (n_frames, n_sequences, n_features)
+        x = self.drop_input(sequences.frames.transpose(0, 1))
         n_frames, lengths = len(x), sequences.lengths
         order = inside = None
         if not bool((lengths == n_frames).all()):
@@ -415,7 +405,7 @@ class RecurrentNet(nn.Module):
         return nn.functional.linear(self.drop(x), weight, bias)
 
     def _one_hot(self, labels: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """Return ones in the places of labels; nothing where none is known."""
+        """Return (..., n_outputs) with 1 at labels, 0 where they are unknown."""
         return nn.functional.one_hot(labels, self.n_outputs + 1)[..., :-1].to(dtype)
 
     def _hidden_at_random(self, labels: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,7 @@ def random_machine(visible="binary", seed=0, scale=1.0):
 
 
 def step_of(machine, **given):
-    stage = Stage("all layers together", [given.pop("rate")], 0.0, None, None, None)
+    stage = Stage(-1, [given.pop("rate")], 0.0, None, None, None)
     generator = torch.Generator().manual_seed(0)
     step = JointTraining(machine, stage, SimpleNamespace(**given), generator)
     step.begin_epoch(0, 0)

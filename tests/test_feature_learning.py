@@ -55,7 +55,7 @@ def step_of(machine, rng, **changes):
         "sparsity_target": None,
         "precision": "float32",
     }
-    stage = Stage("layer 0", [1.0], 0.0, None, None, rng)
+    stage = Stage(0, [1.0], 0.0, None, None, rng)
     given = SimpleNamespace(**{**given, **changes})
     step = ContrastiveDivergence(machine, stage, given, torch.Generator())
     step.begin_epoch(0, 0)

@@ -107,7 +107,7 @@ class GradientStep:
         """Return the training loss, or raise a ``DivergenceError``."""
         self.check("the loss", loss, self.largest_loss, n_epochs)
         # That loss is of the weights before the last step.
-        self.check("a weight", largest_size(self.module), math.inf, n_epochs)
+        self.check("a weight", _largest(self.module), math.inf, n_epochs)
         return loss
 
     def check(self, what: str, value: float, limit: float, n_epochs: int) -> None:
@@ -133,7 +133,7 @@ class GradientStep:
         self.generator.set_state(state["generator"].cpu())
 
 
-def largest_size(module: nn.Module) -> float:
+def _largest(module: nn.Module) -> float:
     """Return the largest size of a weight or a running statistic; NaN if one is NaN."""
     sizes = []
     for tensor in module.state_dict().values():

@@ -39,7 +39,7 @@ class Restoring(PretrainingStep, GradientStep):
     def __init__(
         self, machine: RBM, stage: Stage, given: Any, generator: torch.Generator
     ) -> None:
-        PretrainingStep.__init__(self, stage)
+        PretrainingStep.__init__(self, stage, generator)
         coder = DenoisingAutoencoder(
             *machine.weights.shape,
             activation="logistic",

@@ -242,7 +242,8 @@ class JointTraining(BoltzmannStep):
     @property
     def model(self) -> DeepBoltzmannMachine:
         """The machine."""
-        n_layers, arrays = len(self.weights), self._arrays()
+        arrays = [parameter.cpu().numpy() for parameter in self.parameters]
+        n_layers = len(self.weights)
         weights, (seen, *biases) = arrays[:n_layers], arrays[n_layers:]
         return DeepBoltzmannMachine(weights, biases, seen, self.visible, self.n_steps)
 

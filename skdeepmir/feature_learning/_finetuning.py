@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -116,14 +118,24 @@ class LabelStep(GradientStep):
         super().__init__(
             module,
             LogisticLoss() if are_tags else SoftmaxLoss(),
-            given,
+            SimpleNamespace(**{**vars(given), "precision": "float32"}),
             torch.Generator(device),  # nothing is drawn
             optimizer=torch.optim.SGD(module.parameters(), rate, given.momentum),
             largest_loss=ALLOWED_LOSS * guessing,
             advice=f"It is fine-tuning with labels, and guessing has a loss of "
             f"{guessing:.3g}: lower finetune_learning_rate={rate:g}.",
         )
-        self.rng, self.gaps = rng, []
+        self.net, self.rng = net, rng
+        self.gaps: list[float] = []  # of free energy, in stages without labels
+
+    def learned_after(self, learned: Any, progress: Any) -> Any:
+        """Return what is learned (``Learned``) after so many epochs of this stage."""
+        return replace(
+            learned,
+            net=layers_of(self.module, self.net),
+            loss_curve=progress.loss_curve,
+            validation_scores=progress.validation_scores,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the next step depends on."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
 
 from skdeepmir._training._data import Batch
 
+Group = tuple[np.ndarray, ...]  # frames, and their targets if there are any
 VALUES_AT_ONCE = 1 << 24  # of frames that are shuffled together: 64 MB
 
 
@@ -46,46 +48,50 @@ class FrameBatches:
     ) -> None:
         self.clips, self.prepare, self.labels = clips, prepare, targets
         self.batch_size, self.rng, self.device = batch_size, rng, device
-        self.all_frames: tuple[np.ndarray, np.ndarray | None] | None = None
+        self.fits = sum(map(np.size, clips)) <= VALUES_AT_ONCE
+        self.kept: Group | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self.clips))
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches of one pass."""
-        for frames, targets in self._groups():
-            order = self._order(len(frames))
-            for start in range(0, len(order), self.batch_size):
-                rows = order[start : start + self.batch_size]
-                inputs = wanted = torch.from_numpy(frames[rows]).to(self.device)
-                if targets is not None:
-                    wanted = torch.from_numpy(targets[rows]).to(self.device)
-                yield Batch((inputs,), wanted, None, len(rows))
+        """Return the batches of one pass."""
+        return chain.from_iterable(map(self._batches, self._groups()))
+
+    def _batches(self, group: Group) -> list[Batch]:
+        """Return the batches of frames that are in memory together."""
+        order = self._order(len(group[0]))
+        parts = [
+            torch.from_numpy(part[order]).to(self.device).split(self.batch_size)
+            for part in group
+        ]
+        pairs = zip(parts[0], parts[-1], strict=True)
+        return [Batch((inputs,), wanted, None, len(inputs)) for inputs, wanted in pairs]
 
     def _order(self, n: int) -> np.ndarray:
         return np.arange(n) if self.rng is None else self.rng.permutation(n)
 
-    def _groups(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        if sum(clip.size for clip in self.clips) <= VALUES_AT_ONCE:
-            if self.all_frames is None:
-                self.all_frames = self._gather(range(len(self.clips)))
-            yield self.all_frames
+    def _groups(self) -> Iterator[Group]:
+        if self.fits:
+            if self.kept is None:
+                self.kept = self._gather(range(len(self.clips)))
+            yield self.kept
             return
-        group: list[int] = []
+        which: list[int] = []
         n_values = 0
         for i in self._order(len(self.clips)):
-            group.append(i)
+            which.append(i)
             n_values += self.clips[i].size
             if n_values >= VALUES_AT_ONCE:
-                yield self._gather(group)
-                group, n_values = [], 0
-        if group:
-            yield self._gather(group)
+                yield self._gather(which)
+                which, n_values = [], 0
+        if which:
+            yield self._gather(which)
 
-    def _gather(self, which: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
+    def _gather(self, which: Sequence[int]) -> Group:
         frames = self.prepare(np.concatenate([self.clips[i] for i in which]))
         if self.labels is None:
-            return frames, None
+            return (frames,)
         return frames, np.concatenate([self.labels[i] for i in which])
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,17 +91,17 @@ def visible_energy(v: np.ndarray, bias: np.ndarray, visible: str) -> np.ndarray:
     return 0.5 * np.square(v - bias, dtype=np.float64).sum(axis=1)
 
 
-@dataclass
+@dataclass(frozen=True)
 class BeliefNet:
     """Machines upon each other, each on the hidden probabilities of the one below.
 
     Parameters
     ----------
-    machines : list of RBM
+    machines : sequence of RBM
         From the bottom up.
     """
 
-    machines: list[RBM]
+    machines: Sequence[RBM]
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -136,6 +138,10 @@ class BeliefNet:
     def inputs(self, v: np.ndarray) -> list[np.ndarray]:
         """Return what the layers see from outside."""
         return [v]
+
+    def topped(self, machine: RBM) -> BeliefNet:
+        """Return the net with one more machine."""
+        return BeliefNet([*self.machines, machine])
 
     def top(self, v: np.ndarray) -> np.ndarray:
         """Return the activations of the last layer, or ``v`` if there is none yet."""
@@ -184,103 +190,91 @@ class ContrastiveDivergence(BoltzmannStep):
     def __init__(
         self, machine: RBM, stage: Stage, given: Any, generator: torch.Generator
     ) -> None:
-        arrays = [machine.weights, machine.visible_bias, machine.hidden_bias]
-        names = ("weights", "visible_bias", "hidden_bias")
-        super().__init__(stage, dict(zip(names, arrays, strict=True)), generator)
+        arrays = {
+            "weights": machine.weights,
+            "visible_bias": machine.visible_bias,
+            "hidden_bias": machine.hidden_bias,
+        }
+        super().__init__(stage, arrays, generator)
         self.visible, self.copies, self.given = machine.visible, machine.copies, given
-        n_visible, n_hidden = machine.weights.shape
-        n = given.batch_size
-        is_half = given.precision == "bfloat16"
-        dtype = torch.bfloat16 if is_half else torch.float32
-        # NumPy's matrix product is a sixth faster than torch's at these sizes.
-        takes_numpy = self.device.type == "cpu" and not is_half
-        self.multiply = _multiply_by_numpy if takes_numpy else _multiply
-
-        def factor(*shape: int) -> torch.Tensor:
-            return torch.zeros(shape, device=self.device, dtype=dtype)
-
+        self.is_half = given.precision == "bfloat16"
+        dtype = torch.bfloat16 if self.is_half else torch.float32
+        zeros = partial(torch.zeros, device=self.device, dtype=dtype)
+        (n_visible, n_hidden), n = machine.weights.shape, given.batch_size
         # What is multiplied: the batch above its reconstruction, and hidden likewise.
-        self.weights = factor(n_visible, n_hidden) if is_half else self.parameters[0]
-        self.weights.copy_(self.parameters[0])
-        self.seen, self.hidden = factor(2 * n, n_visible), factor(2 * n, n_hidden)
-        self.gradient = factor(n_visible, n_hidden)
-        self.sample = factor(n, n_hidden)
-        self.mean_hidden: torch.Tensor | None = None
+        self.seen, self.hidden = zeros(2 * n, n_visible), zeros(2 * n, n_hidden)
+        self.weights = (
+            zeros(n_visible, n_hidden) if self.is_half else self.parameters[0]
+        )
+        self.gradient = zeros(n_visible, n_hidden)
+        self.sample = zeros(n, n_hidden)
         self.uniform = np.empty(n * n_hidden, dtype=np.float32)
+        self.multiply, self.factor = torch.mm, torch.Tensor.detach
+        if self.device.type == "cpu" and not self.is_half:
+            # NumPy's matrix product is a sixth faster than torch's at these sizes.
+            self.multiply, self.factor = np.matmul, torch.Tensor.numpy
 
     @property
     def model(self) -> RBM:
         """The machine."""
-        return RBM(*self._arrays(), self.visible, self.copies)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what the next step depends on."""
-        return super().state_dict() | {"mean_hidden": self.mean_hidden}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        super().load_state_dict(state)
-        self.weights.copy_(self.parameters[0])
-        if state["mean_hidden"] is not None:
-            self.mean_hidden = state["mean_hidden"].to(self.device)
+        arrays = [parameter.cpu().numpy() for parameter in self.parameters]
+        return RBM(*arrays, self.visible, self.copies)
 
     @torch.inference_mode()
+    @np.errstate(over="ignore", invalid="ignore")  # noticed by the error afterwards
     def __call__(self, batch: Batch) -> tuple[torch.Tensor, Any]:
         """Learn from a batch."""
-        given, n = self.given, batch.n
+        given, factor, n = self.given, self.factor, batch.n
+        if self.is_half:
+            self.weights.copy_(self.parameters[0])
         data, model = self.seen[:n], self.seen[n : 2 * n]  # (n, n_visible)
         positive, negative = self.hidden[:n], self.hidden[n : 2 * n]  # (n, n_hidden)
+        sample = self.sample[:n]
         data.copy_(batch.inputs[0])
         self._up(data, positive)
         start = positive
         if given.persistent:
             if not self.chains or len(self.chains[0]) < n:
                 self._draw(positive)
-                self.chains = [self.sample[:n].clone()]
-            self.sample[:n].copy_(self.chains[0][:n])
+                self.chains = [sample.clone()]
+            sample.copy_(self.chains[0][:n])
         for k in range(given.cd_steps):
             if k or not given.persistent:
                 self._draw(start)
-            self._down(self.sample[:n], model)
+            self.multiply(factor(sample), factor(self.weights.T), out=factor(model))
+            if self.copies[1] > 1:
+                model.mul_(self.copies[1])
+            model.add_(self.parameters[1])
+            if self.visible == "binary":
+                model.sigmoid_()
             self._up(model, negative)
             start = negative
         if given.persistent:
             self._draw(negative)
-            self.chains[0][:n].copy_(self.sample[:n])
-        rate = self.rate / n
-        activity = positive.mean(0, dtype=torch.float32)
-        totals = [
-            part.sum(0, dtype=torch.float32)
-            for part in (data, model, positive, negative)
-        ]
+            self.chains[0][:n].copy_(sample)
+        total = partial(torch.sum, dim=0, dtype=torch.float32)
+        of_visible = total(data) - total(model)
+        of_hidden = total(positive) - total(negative)
         negative.neg_()
-        self.multiply(self.seen[: 2 * n].T, self.hidden[: 2 * n], self.gradient)
-        v_weights, v_visible, v_hidden = self.velocities
-        v_weights.mul_(self.momentum).add_(self.gradient, alpha=rate)
-        v_weights.add_(self.parameters[0], alpha=-self.rate * given.weight_decay)
-        v_visible.mul_(self.momentum).add_(totals[0] - totals[1], alpha=rate)
-        v_hidden.mul_(self.momentum).add_(totals[2] - totals[3], alpha=rate)
+        seen, hidden = self.seen[: 2 * n].T, self.hidden[: 2 * n]
+        self.multiply(factor(seen), factor(hidden), out=factor(self.gradient))
+        gradients = self.gradient, of_visible, of_hidden
+        for velocity, gradient in zip(self.velocities, gradients, strict=True):
+            velocity.mul_(self.momentum).add_(gradient, alpha=self.rate / n)
+        decay = self.rate * given.weight_decay
+        self.velocities[0].add_(self.parameters[0], alpha=-decay)
         if given.sparsity_target is not None:
-            self._push_to_sparsity(activity, data)
+            self._push_to_sparsity(positive, data)
         for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
             parameter.add_(velocity)
-        if self.weights is not self.parameters[0]:
-            self.weights.copy_(self.parameters[0])
         return NOT_MEASURED, None
 
     def _up(self, seen: torch.Tensor, out: torch.Tensor) -> None:
-        self.multiply(seen, self.weights, out)
+        factor = self.factor
+        self.multiply(factor(seen), factor(self.weights), out=factor(out))
         if self.copies[0] > 1:
             out.mul_(self.copies[0])
         out.add_(self.parameters[2]).sigmoid_()
-
-    def _down(self, hidden: torch.Tensor, out: torch.Tensor) -> None:
-        self.multiply(hidden, self.weights.T, out)
-        if self.copies[1] > 1:
-            out.mul_(self.copies[1])
-        out.add_(self.parameters[1])
-        if self.visible == "binary":
-            out.sigmoid_()
 
     def _draw(self, probabilities: torch.Tensor) -> None:
         """Draw binary hidden units into ``sample``."""
@@ -288,15 +282,16 @@ class ContrastiveDivergence(BoltzmannStep):
         if self.device.type == "cpu":
             uniform = self.uniform[: n * n_hidden]
             # Three times as fast as torch's generator.
-            self.rng.random(out=uniform, dtype=np.float32)
+            self.stage.rng.random(out=uniform, dtype=np.float32)
             drawn = torch.from_numpy(uniform).view(n, n_hidden)
         else:
             drawn = torch.empty(n, n_hidden, device=self.device)
             drawn.uniform_(generator=self.generator)
         torch.lt(drawn, probabilities, out=self.sample[:n])
 
-    def _push_to_sparsity(self, activity: torch.Tensor, data: torch.Tensor) -> None:
+    def _push_to_sparsity(self, positive: torch.Tensor, data: torch.Tensor) -> None:
         """Push biases and incoming weights towards the target (Hinton 2010)."""
+        activity = positive.mean(0, dtype=torch.float32)
         if self.mean_hidden is None:  # the first batch
             self.mean_hidden = activity.clone()
         self.mean_hidden.mul_(0.9).add_(activity, alpha=0.1)
@@ -305,12 +300,3 @@ class ContrastiveDivergence(BoltzmannStep):
         self.parameters[2].add_(missing)
         mean = data.mean(0, dtype=torch.float32)
         self.parameters[0].add_(torch.outer(mean, missing))
-
-
-def _multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
-    torch.mm(a, b, out=out)
-
-
-def _multiply_by_numpy(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):  # noticed by its error
-        np.matmul(a.numpy(), b.numpy(), out=out.numpy())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,7 @@ from skdeepmir.feature_learning._dbm import (
     UnrolledMachine,
     copies_of,
 )
-from skdeepmir.feature_learning._finetuning import LabelStep, layers_of
+from skdeepmir.feature_learning._finetuning import LabelStep
 from skdeepmir.feature_learning._frame_batches import FrameBatches, draw_frames
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet, ContrastiveDivergence
 from skdeepmir.feature_learning._schedule import Schedule
@@ -43,7 +43,7 @@ class Learned:
     errors, gaps : list of list of float
         Curves of the layers, and of all layers together.
     net : BeliefNet, DeepBoltzmannMachine or UnrolledMachine
-        The net.
+        The net, which begins without layers.
     loss_curve, validation_scores : list of float
         Of fine-tuning.
     """
@@ -55,7 +55,7 @@ class Learned:
     n_passes: int
     errors: list[list[float]]
     gaps: list[list[float]]
-    net: Any = None
+    net: Any = field(default_factory=lambda: BeliefNet([]))
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
 
@@ -94,7 +94,9 @@ class Stages:
         state: Callable[[Any, Learned], dict[str, Any]],
         checkpoint: Any = None,
     ) -> None:
-        self.given, self.schedule, self.learned = given, schedule, learned
+        descent = {"learning_rate_schedule": "constant", "gradient_clipping": None}
+        self.given = SimpleNamespace(**{**vars(given), **descent})
+        self.schedule, self.learned = schedule, learned
         self.watch, self.state, self.checkpoint = watch, state, checkpoint
         self.device = choose_device(given.device)
         self.rng = np.random.Generator(np.random.SFC64([seed, learned.n_passes]))
@@ -110,25 +112,17 @@ class Stages:
         self, data: LabelledClips, held_out: Any, earlier: BeliefNet | None = None
     ) -> None:
         """Train layer upon layer, from those of an earlier pass if there was one."""
-        net, given = BeliefNet([]), self.given
-        kind = Restoring if given.pretraining == "denoising_autoencoder" else None
+        given = self.given
+        is_coder = given.pretraining == "denoising_autoencoder"
+        kind = Restoring if is_coder else ContrastiveDivergence
         for layer, rates in enumerate(self.schedule.rates):
-            batches, probes = self._frames(net, data, held_out)
+            batches, probes = self._frames(self.learned.net, data, held_out)
             if earlier is None:
                 machine = self._first_machine(layer, probes[0])
             else:
                 machine = earlier.machines[layer]
-            stage = Stage(f"layer {layer}", rates, given.momentum, *probes, self.rng)
-            step = (kind or ContrastiveDivergence)(
-                machine, stage, given, self._seeded()
-            )
-            below = net.machines
-
-            def so_far(step=step, below=below):
-                return BeliefNet([*below, step.model])
-
-            self._pretrain(step, batches, layer, so_far)
-            net = self.learned.net
+            stage = Stage(layer, rates, given.momentum, *probes, self.rng)
+            self._pretrain(kind(machine, stage, given, self._seeded()), batches)
 
     def learn_together(
         self, data: LabelledClips, held_out: Any, machine: Any = None
@@ -139,16 +133,16 @@ class Stages:
             machine = DeepBoltzmannMachine.compose(machines, n_steps)
         generator = self._seeded()
         batches, probes = self._frames(BeliefNet([]), data, held_out)
-        rates = self.schedule.joint_rates
-        stage = Stage("all layers together", rates, 0.0, *probes, self.rng)
-        step = JointTraining(machine, stage, self.given, generator)
-        self._pretrain(step, batches, -1, lambda: step.model)
+        stage = Stage(-1, self.schedule.joint_rates, 0.0, *probes, self.rng)
+        self._pretrain(JointTraining(machine, stage, self.given, generator), batches)
 
-    def learn_labels(self, data: LabelledClips, watched: LabelledClips | None) -> None:
+    def learn_labels(self, data: LabelledClips, judged: LabelledClips | None) -> None:
         """Train the net to tell labels from frames."""
         given, net = self.given, self.learned.net
         if isinstance(net, DeepBoltzmannMachine):
             net = UnrolledMachine.of(net)
+        n_outputs, are_tags = len(self.learned.classes), data.targets.ndim == 2
+        step = LabelStep(net, n_outputs, are_tags, given, self.rng, self.device)
         batches, validation = (
             part
             and FrameBatches(
@@ -159,83 +153,48 @@ class Stages:
                 self.device,
                 _targets_of_frames(part),
             )
-            for part, rng in ((data, self.rng), (watched, None))
+            for part, rng in ((data, self.rng), (judged, None))
         )
-        settings = self._settings(given.finetune_epochs)
-        n_outputs = len(self.learned.classes)
-        step = LabelStep(
-            net, n_outputs, data.targets.ndim == 2, settings, self.rng, self.device
-        )
+        self._run(step, batches, given.finetune_epochs, validation)
 
-        def after(progress: Progress) -> Learned:
-            return replace(
-                self.learned,
-                net=layers_of(step.module, net),
-                loss_curve=progress.loss_curve,
-                validation_scores=progress.validation_scores,
-            )
-
-        self._run(step, batches, settings, validation, after)
-
-    def _pretrain(
-        self, step: Any, batches: FrameBatches, place: int, net: Callable[[], Any]
-    ) -> None:
-        """Run a stage without labels; its curves have a place among those of all."""
-        held_out, before = step.stage.held_out, self.learned
-
-        def after(progress: Progress) -> Learned:
-            return replace(
-                before,
-                net=net(),
-                errors=_continued(before.errors, place, progress.loss_curve),
-                gaps=_continued(before.gaps, place, step.gaps),
-            )
-
-        validation = None
-        if held_out is not None:
+    def _pretrain(self, step: Any, batches: FrameBatches) -> None:
+        """Run a stage without labels."""
+        validation, held_out = None, step.stage.held_out
+        if held_out is not None and (self.given.early_stopping or self.given.callbacks):
             frames = torch.from_numpy(held_out)
             validation = [Batch((frames,), frames, None, len(frames))]
-        settings = self._settings(len(step.stage.rates))
-        self._run(step, batches, settings, validation, after)
+        self._run(step, batches, len(step.stage.rates), validation)
 
     def _run(
-        self,
-        step: Any,
-        batches: FrameBatches,
-        settings: Any,
-        validation: Any,
-        after: Callable[[Progress], Learned],
+        self, step: Any, batches: FrameBatches, n_epochs: int, validation: Any
     ) -> None:
         """Run the next stage, or take what it ended with in a fit that was killed."""
-        number = self.n_begun
+        before, number = self.learned, self.n_begun
         self.n_begun += 1
         if number < len(self.ended):
             end = self.ended[number]
             step.module.load_state_dict(end["module"])
             set_state(self.rng, end["rng"])
-            step.gaps, progress = end["gaps"], Progress(**end["progress"])
-        else:
-            progress = Progress()
-            if settings.max_epochs:
-                progress = train(
-                    step,
-                    batches,
-                    settings,
-                    watch=self.watch,
-                    state=lambda progress: self.state(self.given, after(progress)),
-                    validation=validation,
-                    checkpoint=self.checkpoint,
-                    stage=number,
-                )
-            self.ended.append(
-                {
-                    "module": step.module.state_dict(),
-                    "rng": state_of(self.rng),
-                    "gaps": step.gaps,
-                    "progress": vars(progress),
-                }
+            step.gaps = end["gaps"]
+            self.learned = step.learned_after(before, Progress(**end["progress"]))
+            return
+        progress = Progress()
+        if n_epochs:
+            progress = train(
+                step,
+                batches,
+                SimpleNamespace(**{**vars(self.given), "max_epochs": n_epochs}),
+                watch=self.watch,
+                state=lambda now: self.state(
+                    self.given, step.learned_after(before, now)
+                ),
+                validation=validation,
+                checkpoint=self.checkpoint,
+                stage=number,
             )
-        self.learned = after(progress)
+        end = {"gaps": step.gaps, "rng": state_of(self.rng), "progress": vars(progress)}
+        self.ended.append({"module": step.module.state_dict(), **end})
+        self.learned = step.learned_after(before, progress)
 
     def prepare(self, rows: np.ndarray) -> np.ndarray:
         """Return what the first layer sees of frames, float32."""
@@ -243,16 +202,6 @@ class Stages:
             mean, scale = self.learned.mean, self.learned.scale
             rows = standardized(rows, mean, scale, rows.dtype)
         return rows.astype(np.float32, copy=False)
-
-    def _settings(self, n_epochs: int) -> SimpleNamespace:
-        """Return what the engine reads of the parameters."""
-        changed = {
-            "max_epochs": n_epochs,
-            "learning_rate_schedule": "constant",
-            "gradient_clipping": None,
-            "precision": "float32",
-        }
-        return SimpleNamespace(**{**vars(self.given), **changed})
 
     def _frames(
         self, below: BeliefNet, data: LabelledClips, held_out: LabelledClips | None
@@ -301,12 +250,3 @@ def _targets_of_frames(data: LabelledClips) -> list[np.ndarray]:
         np.broadcast_to(target, (len(clip), *target.shape))
         for clip, target in zip(data.clips, data.targets, strict=True)
     ]
-
-
-def _continued(
-    curves: list[list[float]], place: int, values: list[float]
-) -> list[list[float]]:
-    """Return curves of which one goes on."""
-    curves = list(curves)
-    curves[place] = [*curves[place], *values]
-    return curves

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from torch import nn
 
 from skdeepmir._errors import DivergenceError
 from skdeepmir._training._data import Batch
-from skdeepmir._training._gradient import largest_size
 
 MOMENTUM_EPOCHS = 5  # in which momentum rises from START_MOMENTUM
 START_MOMENTUM = 0.5
@@ -27,8 +26,8 @@ class Stage:
 
     Attributes
     ----------
-    name : str
-        What learns, for errors.
+    place : int
+        The layer that learns, or -1 for all together.
     rates : list of float
         Learning rate of each epoch.
     momentum : float
@@ -41,12 +40,17 @@ class Stage:
         Draws what is drawn by NumPy, here and elsewhere in the fit.
     """
 
-    name: str
+    place: int
     rates: list[float]
     momentum: float
     probes: np.ndarray
     held_out: np.ndarray | None
     rng: np.random.Generator
+
+    @property
+    def name(self) -> str:
+        """What learns, for errors."""
+        return "all layers together" if self.place < 0 else f"layer {self.place}"
 
 
 class PretrainingStep:
@@ -54,21 +58,28 @@ class PretrainingStep:
 
     Attributes
     ----------
+    model : RBM or DeepBoltzmannMachine
+        What learns; on a processor its arrays are the parameters' memory.
     gaps : list of float
         Mean free energy of held-out frames less that of training frames, after each
         epoch; NaN if there are none.
     """
 
     module: nn.Module
+    model: Any
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage, self.rng = stage, stage.rng
+    def __init__(self, stage: Stage, generator: torch.Generator) -> None:
+        self.stage, self.generator, self.device = stage, generator, generator.device
         self.first_error, self.gaps = math.nan, []
 
-    @property
-    def model(self) -> Any:
-        """What learns; on a processor its arrays are the parameters' memory."""
-        raise NotImplementedError
+    def learned_after(self, learned: Any, progress: Any) -> Any:
+        """Return what is learned (``Learned``) after so many epochs of this stage."""
+        place, model = self.stage.place, self.model
+        curves = learned.errors.copy(), learned.gaps.copy()
+        for curve, own in zip(curves, (progress.loss_curve, self.gaps), strict=True):
+            curve[place] = [*curve[place], *own]
+        net = model if place < 0 else learned.net.topped(model)
+        return replace(learned, net=net, errors=curves[0], gaps=curves[1])
 
     def begin_epoch(self, n_epochs: int, n_reductions: int) -> None:
         """Set learning rate and momentum."""
@@ -93,7 +104,8 @@ class PretrainingStep:
         error = model.reconstruction_error(stage.probes)
         if n_epochs == 1:
             self.first_error = error
-        largest = largest_size(self.module)
+        sizes = [parameter.abs().max() for parameter in self.module.parameters()]
+        largest = float(torch.stack(sizes).max())
         limit = ALLOWED_GROWTH * max(self.first_error, 1.0)
         # Negated, so that NaN is noticed as well.
         if not (error <= limit < np.inf and largest <= LARGEST_WEIGHT):
@@ -121,7 +133,8 @@ class PretrainingStep:
         """Return what the next step depends on."""
         return {
             "module": self.module.state_dict(),
-            "rng": state_of(self.rng),
+            "rng": state_of(self.stage.rng),
+            "generator": self.generator.get_state(),
             "first_error": self.first_error,
             "gaps": self.gaps,
         }
@@ -129,7 +142,8 @@ class PretrainingStep:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         self.module.load_state_dict(state["module"])
-        set_state(self.rng, state["rng"])
+        set_state(self.stage.rng, state["rng"])
+        self.generator.set_state(state["generator"].cpu())
         self.first_error, self.gaps = state["first_error"], state["gaps"]
 
 
@@ -139,8 +153,7 @@ class BoltzmannStep(PretrainingStep):
     def __init__(
         self, stage: Stage, arrays: dict[str, np.ndarray], generator: torch.Generator
     ) -> None:
-        super().__init__(stage)
-        self.generator, self.device = generator, generator.device
+        super().__init__(stage, generator)
         self.module = nn.ParameterDict(
             {
                 name: nn.Parameter(torch.tensor(array, device=self.device), False)
@@ -150,26 +163,20 @@ class BoltzmannStep(PretrainingStep):
         self.parameters = [self.module[name].data for name in arrays]
         self.velocities = [torch.zeros_like(p) for p in self.parameters]
         self.chains: list[torch.Tensor] = []  # where those of a batch end
+        self.mean_hidden: torch.Tensor | None = None  # of the batches so far
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the next step depends on."""
-        own = {
-            "velocities": self.velocities,
-            "generator": self.generator.get_state(),
-            "chains": self.chains,
-        }
-        return super().state_dict() | own
+        names = "velocities", "chains", "mean_hidden"
+        return super().state_dict() | {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         super().load_state_dict(state)
-        for velocity, saved in zip(self.velocities, state["velocities"], strict=True):
-            velocity.copy_(saved)
-        self.generator.set_state(state["generator"].cpu())
+        self.velocities = [v.to(self.device) for v in state["velocities"]]
         self.chains = [chain.to(self.device) for chain in state["chains"]]
-
-    def _arrays(self) -> list[np.ndarray]:
-        return [parameter.cpu().numpy() for parameter in self.parameters]
+        if state["mean_hidden"] is not None:
+            self.mean_hidden = state["mean_hidden"].to(self.device)
 
 
 def state_of(rng: np.random.Generator) -> dict[str, Any]:

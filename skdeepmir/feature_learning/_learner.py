@@ -38,6 +38,7 @@ from skdeepmir._validation import check_clip_labels
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
 from skdeepmir.feature_learning._features import LearnedFeatures
 from skdeepmir.feature_learning._finetuning import number_labels, with_labels
+from skdeepmir.feature_learning._rbm import BeliefNet
 from skdeepmir.feature_learning._schedule import make_schedule
 from skdeepmir.feature_learning._stages import Learned, Stages
 
@@ -320,7 +321,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         given = parameters_of(self)
         schedule = make_schedule(given)
         clips, layout = self._read(X, reset=True)
-        classes, targets = _read_labels(given, y, layout.n_clips)
+        n_clips = layout.n_clips
+        classes, targets = _read_labels(given, y, n_clips)
         data = LabelledClips(clips, layout, targets, None)
         held_out = self._read_validation(given, X_val, y_val, classes, data)
         checkpoint, seed = None, check_random_state(self.random_state).randint(LARGEST)
@@ -462,8 +464,10 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         self.feedback_weights_ = [weights.copy() for weights in net.feedback]
         self.inference_weights_ = [w.copy() for w in machine.weights] if machine else []
         self.inference_biases_ = [b.copy() for b in machine.biases] if machine else []
-        self.mean_ = learned.mean
-        self.scale_ = learned.scale
+        n_features = len(self.weights_[0])
+        mean, scale = learned.scaling or (np.zeros(n_features), np.ones(n_features))
+        self.mean_ = mean.astype(np.float32)
+        self.scale_ = scale.astype(np.float32)
         self.reconstruction_errors_ = [np.array(c, float) for c in learned.errors]
         self.free_energy_gaps_ = [np.array(c, float) for c in learned.gaps]
         self.loss_curve_ = np.array(learned.loss_curve)
@@ -497,11 +501,12 @@ def _threads(n_threads):
 
 
 def _read_labels(given, y, n_clips, name="y", classes=None):
-    """Return classes (None without labels), and the number of each clip's or -1."""
-    if given.finetune_epochs == 0:
+    """Return classes (None without labels), and the target of each clip or -1."""
+    if y is not None and given.finetune_epochs:
+        return number_labels(y, n_clips, name, classes)
+    if y is not None:
         check_clip_labels(y, n_clips, name=name)
-        y = None
-    return number_labels(y, n_clips, name, classes)
+    return None, np.full(n_clips, -1)
 
 
 def _hold_out(given, data, seed):
@@ -518,13 +523,10 @@ def _hold_out(given, data, seed):
 
 def _begin(given, schedule, scaler, data, n_passes, classes=None):
     """Return what there is before the first stage: what standardises the input."""
-    matrices = data.clips if isinstance(data.clips, list) else [data.clips]
-    n_features = matrices[0].shape[1]
-    mean = np.zeros(n_features, dtype=np.float32)
-    scale = np.ones(n_features, dtype=np.float32)
+    scaling = None
     if given.visible == "gaussian":
         with np.errstate(over="ignore", invalid="ignore"):  # noticed below
-            for frames in matrices:
+            for frames in data.clips if isinstance(data.clips, list) else [data.clips]:
                 scaler.partial_fit(frames)
         largest = np.maximum(np.abs(scaler.mean_), np.sqrt(scaler.var_)).max()
         if not largest < np.finfo(np.float32).max:
@@ -532,8 +534,8 @@ def _begin(given, schedule, scaler, data, n_passes, classes=None):
                 f"X has features of size {largest:.3g}; training is in float32 and "
                 "ends at 3.4e38. Scale them."
             )
-        mean = scaler.mean_.astype(np.float32)
-        scale = scale_of(scaler.mean_, scaler.var_).astype(np.float32)
+        scale = scale_of(scaler.mean_, scaler.var_)
+        scaling = scaler.mean_.astype(np.float32), scale.astype(np.float32)
     n_curves = len(schedule.sizes) + (given.pretraining == "dbm")
-    errors, gaps = ([[] for _ in range(n_curves)] for _ in range(2))
-    return Learned(scaler, mean, scale, classes, n_passes, errors, gaps)
+    errors, gaps = [[]] * n_curves, [[]] * n_curves
+    return Learned(scaler, scaling, classes, n_passes, errors, gaps, BeliefNet([]))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skdeepmir._training._data import Batch, LabelledClips, choose_device, standardized
+from skdeepmir._training._data import Batch, LabelledClips, choose_device
 from skdeepmir._training._engine import Progress, train
 from skdeepmir.feature_learning._autoencoder import Restoring
 from skdeepmir.feature_learning._dbm import (
@@ -20,7 +20,7 @@ from skdeepmir.feature_learning._dbm import (
     copies_of,
 )
 from skdeepmir.feature_learning._finetuning import LabelStep
-from skdeepmir.feature_learning._frame_batches import FrameBatches, draw_frames
+from skdeepmir.feature_learning._frame_batches import FrameBatches
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet, ContrastiveDivergence
 from skdeepmir.feature_learning._schedule import Schedule
 from skdeepmir.feature_learning._steps import Stage, set_state, state_of
@@ -34,8 +34,10 @@ class Learned:
 
     Attributes
     ----------
-    scaler, mean, scale : object
-        What standardises the input.
+    scaler : StandardScaler
+        What is known of the scale of the input.
+    scaling : tuple of ndarray, or None
+        Mean and scale that standardise the input, float32.
     classes : ndarray or None
         Labels, where there are some.
     n_passes : int
@@ -49,13 +51,12 @@ class Learned:
     """
 
     scaler: Any
-    mean: np.ndarray
-    scale: np.ndarray
+    scaling: tuple[np.ndarray, np.ndarray] | None
     classes: Any
     n_passes: int
     errors: list[list[float]]
     gaps: list[list[float]]
-    net: Any = field(default_factory=lambda: BeliefNet([]))
+    net: Any
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
 
@@ -116,7 +117,7 @@ class Stages:
         is_coder = given.pretraining == "denoising_autoencoder"
         kind = Restoring if is_coder else ContrastiveDivergence
         for layer, rates in enumerate(self.schedule.rates):
-            batches, probes = self._frames(self.learned.net, data, held_out)
+            batches, *probes = self._frames(self.learned.net, data, held_out)
             if earlier is None:
                 machine = self._first_machine(layer, probes[0])
             else:
@@ -132,7 +133,7 @@ class Stages:
             machines, n_steps = self.learned.net.machines, self.given.mean_field_steps
             machine = DeepBoltzmannMachine.compose(machines, n_steps)
         generator = self._seeded()
-        batches, probes = self._frames(BeliefNet([]), data, held_out)
+        batches, *probes = self._frames(BeliefNet([]), data, held_out)
         stage = Stage(-1, self.schedule.joint_rates, 0.0, *probes, self.rng)
         self._pretrain(JointTraining(machine, stage, self.given, generator), batches)
 
@@ -143,18 +144,12 @@ class Stages:
             net = UnrolledMachine.of(net)
         n_outputs, are_tags = len(self.learned.classes), data.targets.ndim == 2
         step = LabelStep(net, n_outputs, are_tags, given, self.rng, self.device)
-        batches, validation = (
-            part
-            and FrameBatches(
-                _matrices(part),
-                lambda rows: np.hstack(net.inputs(self.prepare(rows))),
-                given.batch_size,
-                rng,
-                self.device,
-                _targets_of_frames(part),
-            )
-            for part, rng in ((data, self.rng), (judged, None))
-        )
+
+        def pass_on(rows: np.ndarray) -> np.ndarray:
+            return np.hstack(net.inputs(rows))
+
+        batches = self._batches(data, pass_on, self.rng, with_targets=True)
+        validation = judged and self._batches(judged, pass_on, None, with_targets=True)
         self._run(step, batches, given.finetune_epochs, validation)
 
     def _pretrain(self, step: Any, batches: FrameBatches) -> None:
@@ -196,27 +191,24 @@ class Stages:
         self.ended.append({"module": step.module.state_dict(), **end})
         self.learned = step.learned_after(before, progress)
 
-    def prepare(self, rows: np.ndarray) -> np.ndarray:
-        """Return what the first layer sees of frames, float32."""
-        if self.given.visible == "gaussian":
-            mean, scale = self.learned.mean, self.learned.scale
-            rows = standardized(rows, mean, scale, rows.dtype)
-        return rows.astype(np.float32, copy=False)
-
     def _frames(
         self, below: BeliefNet, data: LabelledClips, held_out: LabelledClips | None
-    ) -> tuple[FrameBatches, list[Any]]:
+    ) -> tuple[FrameBatches, np.ndarray, np.ndarray | None]:
         """Return batches, and frames to watch, as layers below pass them on."""
+        batches, probes = self._batches(data, below.top, self.rng), None
+        watched = batches.draw(PROBES, self.rng)
+        if held_out is not None:
+            others = self._batches(held_out, below.top, None)
+            probes = others.draw(PROBES, self.rng)
+        return batches, watched, probes
 
-        def prepare(rows: np.ndarray) -> np.ndarray:
-            return below.top(self.prepare(rows))
-
-        probes = [
-            part and prepare(draw_frames(_matrices(part), PROBES, self.rng))
-            for part in (data, held_out)
-        ]
-        size, rng = self.given.batch_size, self.rng
-        return FrameBatches(_matrices(data), prepare, size, rng, self.device), probes
+    def _batches(
+        self, data: LabelledClips, pass_on: Any, rng: Any, with_targets: bool = False
+    ) -> FrameBatches:
+        scaling, size = self.learned.scaling, self.given.batch_size
+        return FrameBatches(
+            data, scaling, pass_on, size, rng, self.device, with_targets
+        )
 
     def _first_machine(self, layer: int, inputs: np.ndarray) -> RBM:
         pretraining, sizes = self.given.pretraining, self.schedule.sizes
@@ -235,18 +227,3 @@ class Stages:
     def _seeded(self) -> torch.Generator:
         seed = int(self.rng.integers(2**31))
         return torch.Generator(self.device).manual_seed(seed)
-
-
-def _matrices(data: LabelledClips) -> list[np.ndarray]:
-    """Return the frames of each clip, or the one matrix of rows."""
-    return data.clips if isinstance(data.clips, list) else [data.clips]
-
-
-def _targets_of_frames(data: LabelledClips) -> list[np.ndarray]:
-    """Return the target of each frame, for each matrix."""
-    if not isinstance(data.clips, list):
-        return [data.targets]
-    return [
-        np.broadcast_to(target, (len(clip), *target.shape))
-        for clip, target in zip(data.clips, data.targets, strict=True)
-    ]

@@ -104,8 +104,8 @@ class PretrainingStep:
         error = model.reconstruction_error(stage.probes)
         if n_epochs == 1:
             self.first_error = error
-        sizes = [parameter.abs().max() for parameter in self.module.parameters()]
-        largest = float(torch.stack(sizes).max())
+        parameters = nn.utils.parameters_to_vector(self.module.parameters())
+        largest = float(parameters.detach().abs().max())
         limit = ALLOWED_GROWTH * max(self.first_error, 1.0)
         # Negated, so that NaN is noticed as well.
         if not (error <= limit < np.inf and largest <= LARGEST_WEIGHT):

@@ -34,9 +34,9 @@ def random_machine(visible="binary", seed=0, scale=1.0):
 
 
 def step_of(machine, **given):
-    stage = Stage(-1, [given.pop("rate")], 0.0, None, None, None)
-    generator = torch.Generator().manual_seed(0)
-    step = JointTraining(machine, stage, SimpleNamespace(**given), generator)
+    rates, generator = [given.pop("rate")], torch.Generator().manual_seed(0)
+    stage = Stage(-1, SimpleNamespace(**given), rates, None, None, None, generator)
+    step = JointTraining(machine, stage)
     step.begin_epoch(0, 0)
     return step
 

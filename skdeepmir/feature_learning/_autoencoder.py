@@ -29,17 +29,11 @@ class Restoring(PretrainingStep, GradientStep):
         What it begins with; its arrays describe such a layer as well.
     stage : Stage
         What it goes by.
-    given : SimpleNamespace
-        Parameters of the learner: ``corruption``, ``corruption_level`` and
-        ``weight_decay``.
-    generator : torch.Generator
-        Draws what torch draws; says on which device to compute.
     """
 
-    def __init__(
-        self, machine: RBM, stage: Stage, given: Any, generator: torch.Generator
-    ) -> None:
-        PretrainingStep.__init__(self, stage, generator)
+    def __init__(self, machine: RBM, stage: Stage) -> None:
+        PretrainingStep.__init__(self, stage, machine.visible)
+        given, generator = stage.given, stage.generator
         coder = DenoisingAutoencoder(
             *machine.weights.shape,
             activation="logistic",
@@ -57,7 +51,6 @@ class Restoring(PretrainingStep, GradientStep):
             {"params": [coder.encoder.weight], "weight_decay": given.weight_decay},
             {"params": [coder.encoder.bias, coder.restored_bias]},
         ]
-        self.visible = machine.visible
         GradientStep.__init__(
             self,
             coder,

@@ -215,27 +215,16 @@ class JointTraining(BoltzmannStep):
     machine : DeepBoltzmannMachine
         What it begins with.
     stage : Stage
-        What it goes by.
-    given : SimpleNamespace
-        Parameters of the learner: ``batch_size``, which is the number of chains,
-        ``cd_steps``, their steps for each batch, and ``weight_decay``.
-    generator : torch.Generator
-        Draws what torch draws; says on which device to compute.
+        What it goes by. There are as many chains as a batch has frames.
     """
 
-    def __init__(
-        self,
-        machine: DeepBoltzmannMachine,
-        stage: Stage,
-        given: Any,
-        generator: torch.Generator,
-    ) -> None:
+    def __init__(self, machine: DeepBoltzmannMachine, stage: Stage) -> None:
         n_layers = len(machine.weights)
-        arrays = {f"weights_{k}": array for k, array in enumerate(machine.weights)}
-        arrays["visible_bias"] = machine.visible_bias
-        arrays |= {f"bias_{k}": array for k, array in enumerate(machine.biases)}
-        super().__init__(stage, arrays, generator)
-        self.visible, self.n_steps, self.given = machine.visible, machine.n_steps, given
+        weights = {f"weights_{k}": array for k, array in enumerate(machine.weights)}
+        biases = {f"bias_{k}": array for k, array in enumerate(machine.biases)}
+        seen = {"visible_bias": machine.visible_bias}
+        super().__init__(stage, machine.visible, **weights, **seen, **biases)
+        self.n_steps = machine.n_steps
         self.weights = self.parameters[:n_layers]
         self.biases = self.parameters[n_layers:]  # of what is seen first
 

@@ -18,6 +18,11 @@ from skdeepmir.feature_learning._steps import set_state, state_of
 from skdeepmir.nets import MLP
 
 ALLOWED_LOSS = 10  # times that of guessing, before training is called divergent
+DESCENT = {
+    "learning_rate_schedule": "constant",
+    "gradient_clipping": None,
+    "precision": "float32",
+}
 
 Net = TypeVar("Net", BeliefNet, UnrolledMachine)
 
@@ -118,7 +123,7 @@ class LabelStep(GradientStep):
         super().__init__(
             module,
             LogisticLoss() if are_tags else SoftmaxLoss(),
-            SimpleNamespace(**{**vars(given), "precision": "float32"}),
+            SimpleNamespace(**vars(given) | DESCENT),
             torch.Generator(device),  # nothing is drawn
             optimizer=torch.optim.SGD(module.parameters(), rate, given.momentum),
             largest_loss=ALLOWED_LOSS * guessing,

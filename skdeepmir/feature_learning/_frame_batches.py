@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -14,6 +15,7 @@ Group = tuple[np.ndarray, ...]  # frames, and their targets if there are any
 VALUES_AT_ONCE = 1 << 24  # of frames that are shuffled together: 64 MB
 
 
+@dataclass
 class FrameBatches:
     """Frames of clips as a layer sees them, a pass at a time.
 
@@ -21,7 +23,7 @@ class FrameBatches:
     as memory maps, clips are shuffled and taken in groups of 64 MB, in which frames are
     shuffled.
 
-    Parameters
+    Attributes
     ----------
     data : LabelledClips
         Clips, or one matrix of rows, with their targets.
@@ -39,28 +41,22 @@ class FrameBatches:
         Whether each frame has the target of its clip, or else itself.
     """
 
-    def __init__(
-        self,
-        data: LabelledClips,
-        scaling: tuple[np.ndarray, np.ndarray] | None,
-        pass_on: Callable[[np.ndarray], np.ndarray],
-        batch_size: int,
-        rng: np.random.Generator | None,
-        device: str = "cpu",
-        with_targets: bool = False,
-    ) -> None:
-        is_list = isinstance(data.clips, list)
-        self.clips = data.clips if is_list else [data.clips]
-        self.targets: list[np.ndarray] | None = None
-        if with_targets:
-            self.targets = [data.targets]
-        if with_targets and is_list:
-            self.targets = [
+    data: LabelledClips
+    scaling: tuple[np.ndarray, np.ndarray] | None
+    pass_on: Callable[[np.ndarray], np.ndarray]
+    batch_size: int
+    rng: np.random.Generator | None
+    device: str = "cpu"
+    with_targets: bool = False
+
+    def __post_init__(self) -> None:
+        self.clips, self.labels = [self.data.clips], [self.data.targets]
+        if isinstance(self.data.clips, list):
+            self.clips = self.data.clips
+            self.labels = [
                 np.broadcast_to(target, (len(clip), *target.shape))
-                for clip, target in zip(data.clips, data.targets, strict=True)
+                for clip, target in zip(self.clips, self.data.targets, strict=True)
             ]
-        self.scaling, self.pass_on = scaling, pass_on
-        self.batch_size, self.rng, self.device = batch_size, rng, device
         self.fits = sum(map(np.size, self.clips)) <= VALUES_AT_ONCE
         self.kept: Group | None = None
 
@@ -115,9 +111,9 @@ class FrameBatches:
 
     def _gather(self, which: Sequence[int]) -> Group:
         frames = self._prepared(np.concatenate([self.clips[i] for i in which]))
-        if self.targets is None:
+        if not self.with_targets:
             return (frames,)
-        return frames, np.concatenate([self.targets[i] for i in which])
+        return frames, np.concatenate([self.labels[i] for i in which])
 
     def _prepared(self, frames: np.ndarray) -> np.ndarray:
         if self.scaling is not None:

@@ -178,25 +178,19 @@ class ContrastiveDivergence(BoltzmannStep):
     machine : RBM
         What it begins with.
     stage : Stage
-        What it goes by.
-    given : SimpleNamespace
-        Parameters of the learner: ``batch_size``, ``cd_steps``, ``persistent``,
-        ``weight_decay``, ``sparsity_target``, ``sparsity_cost`` and ``precision``,
-        that of the factors of matrix products. Weights are kept in float32.
-    generator : torch.Generator
-        Draws what torch draws; says on which device to compute.
+        What it goes by. Its precision is that of the factors of matrix products;
+        weights are kept in float32.
     """
 
-    def __init__(
-        self, machine: RBM, stage: Stage, given: Any, generator: torch.Generator
-    ) -> None:
-        arrays = {
-            "weights": machine.weights,
-            "visible_bias": machine.visible_bias,
-            "hidden_bias": machine.hidden_bias,
-        }
-        super().__init__(stage, arrays, generator)
-        self.visible, self.copies, self.given = machine.visible, machine.copies, given
+    def __init__(self, machine: RBM, stage: Stage) -> None:
+        super().__init__(
+            stage,
+            machine.visible,
+            weights=machine.weights,
+            visible_bias=machine.visible_bias,
+            hidden_bias=machine.hidden_bias,
+        )
+        self.copies, given = machine.copies, stage.given
         self.is_half = given.precision == "bfloat16"
         dtype = torch.bfloat16 if self.is_half else torch.float32
         zeros = partial(torch.zeros, device=self.device, dtype=dtype)

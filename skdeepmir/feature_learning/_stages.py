@@ -61,17 +61,18 @@ class Learned:
     validation_scores: list[float] = field(default_factory=list)
 
 
+@dataclass
 class Stages:
     """What runs the stages of a fit, and knows what they learned.
 
-    Parameters
+    Attributes
     ----------
     given : SimpleNamespace
         Parameters of the learner.
     schedule : Schedule
         What they mean for each layer.
     learned : Learned
-        What there is before the first.
+        What there is so far.
     seed : int
         Of all random numbers, with the number of the pass.
     n_clips : int
@@ -80,41 +81,34 @@ class Stages:
         Is told of epochs.
     state : callable
         Returns the fitted attributes for parameters and a ``Learned``.
-    checkpoint : Checkpoint, optional
+    checkpoint : Checkpoint or None
         What to go on from. It keeps what the stages before ended with.
     """
 
-    def __init__(
-        self,
-        given: Any,
-        schedule: Schedule,
-        learned: Learned,
-        seed: int,
-        n_clips: int,
-        watch: Any,
-        state: Callable[[Any, Learned], dict[str, Any]],
-        checkpoint: Any = None,
-    ) -> None:
-        descent = {"learning_rate_schedule": "constant", "gradient_clipping": None}
-        self.given = SimpleNamespace(**{**vars(given), **descent})
-        self.schedule, self.learned = schedule, learned
-        self.watch, self.state, self.checkpoint = watch, state, checkpoint
-        self.device = choose_device(given.device)
-        self.rng = np.random.Generator(np.random.SFC64([seed, learned.n_passes]))
-        self.rng.permutation(n_clips)  # decides nothing: seeds give what they gave
+    given: Any
+    schedule: Schedule
+    learned: Learned
+    seed: int
+    n_clips: int
+    watch: Any
+    state: Callable[[Any, Learned], dict[str, Any]]
+    checkpoint: Any = None
+
+    def __post_init__(self) -> None:
+        self.device = choose_device(self.given.device)
+        seed = self.seed, self.learned.n_passes
+        self.rng = np.random.Generator(np.random.SFC64(seed))
+        self.rng.permutation(self.n_clips)  # decides nothing: seeds give what they gave
         self.n_begun, self.ended = 0, []
-        if checkpoint is not None:
-            finished = checkpoint.finished
-            self.ended = (
-                finished["stages"] if finished else checkpoint.keep("stages", [])
-            )
+        if self.checkpoint is not None:
+            kept = self.checkpoint.finished or self.checkpoint.keep("stages", {})
+            self.ended = kept.setdefault("stages", [])
 
     def learn_layers(
         self, data: LabelledClips, held_out: Any, earlier: BeliefNet | None = None
     ) -> None:
         """Train layer upon layer, from those of an earlier pass if there was one."""
-        given = self.given
-        is_coder = given.pretraining == "denoising_autoencoder"
+        is_coder = self.given.pretraining == "denoising_autoencoder"
         kind = Restoring if is_coder else ContrastiveDivergence
         for layer, rates in enumerate(self.schedule.rates):
             batches, *probes = self._frames(self.learned.net, data, held_out)
@@ -122,8 +116,9 @@ class Stages:
                 machine = self._first_machine(layer, probes[0])
             else:
                 machine = earlier.machines[layer]
-            stage = Stage(layer, rates, given.momentum, *probes, self.rng)
-            self._pretrain(kind(machine, stage, given, self._seeded()), batches)
+            drawing = self.rng, self._seeded()
+            stage = Stage(layer, self.given, rates, *probes, *drawing)
+            self._pretrain(kind(machine, stage), batches)
 
     def learn_together(
         self, data: LabelledClips, held_out: Any, machine: Any = None
@@ -132,10 +127,11 @@ class Stages:
         if machine is None:
             machines, n_steps = self.learned.net.machines, self.given.mean_field_steps
             machine = DeepBoltzmannMachine.compose(machines, n_steps)
-        generator = self._seeded()
+        drawing = self.rng, self._seeded()
         batches, *probes = self._frames(BeliefNet([]), data, held_out)
-        stage = Stage(-1, self.schedule.joint_rates, 0.0, *probes, self.rng)
-        self._pretrain(JointTraining(machine, stage, self.given, generator), batches)
+        rates = self.schedule.joint_rates
+        stage = Stage(-1, self.given, rates, *probes, *drawing)
+        self._pretrain(JointTraining(machine, stage), batches)
 
     def learn_labels(self, data: LabelledClips, judged: LabelledClips | None) -> None:
         """Train the net to tell labels from frames."""
@@ -173,12 +169,13 @@ class Stages:
             step.gaps = end["gaps"]
             self.learned = step.learned_after(before, Progress(**end["progress"]))
             return
+        descent = {"max_epochs": n_epochs, "learning_rate_schedule": "constant"}
         progress = Progress()
         if n_epochs:
             progress = train(
                 step,
                 batches,
-                SimpleNamespace(**{**vars(self.given), "max_epochs": n_epochs}),
+                SimpleNamespace(**vars(self.given) | descent),
                 watch=self.watch,
                 state=lambda now: self.state(
                     self.given, step.learned_after(before, now)

@@ -22,30 +22,33 @@ NOT_MEASURED = torch.tensor(math.nan)
 
 @dataclass(frozen=True)
 class Stage:
-    """What a stage goes by.
+    """What a step without labels goes by.
 
     Attributes
     ----------
     place : int
         The layer that learns, or -1 for all together.
+    given : SimpleNamespace
+        Parameters of the learner.
     rates : list of float
         Learning rate of each epoch.
-    momentum : float
-        Largest momentum.
     probes : ndarray of shape (n, n_visible)
         Frames by whose reconstruction it is watched.
     held_out : ndarray of shape (n, n_visible) or None
         Likewise of clips that are not learned from.
     rng : numpy.random.Generator
         Draws what is drawn by NumPy, here and elsewhere in the fit.
+    generator : torch.Generator
+        Draws what is drawn by torch; says on which device to compute.
     """
 
     place: int
+    given: Any
     rates: list[float]
-    momentum: float
     probes: np.ndarray
     held_out: np.ndarray | None
     rng: np.random.Generator
+    generator: torch.Generator
 
     @property
     def name(self) -> str:
@@ -68,8 +71,9 @@ class PretrainingStep:
     module: nn.Module
     model: Any
 
-    def __init__(self, stage: Stage, generator: torch.Generator) -> None:
-        self.stage, self.generator, self.device = stage, generator, generator.device
+    def __init__(self, stage: Stage, visible: str) -> None:
+        self.stage, self.given, self.visible = stage, stage.given, visible
+        self.generator, self.device = stage.generator, stage.generator.device
         self.first_error, self.gaps = math.nan, []
 
     def learned_after(self, learned: Any, progress: Any) -> Any:
@@ -90,7 +94,7 @@ class PretrainingStep:
                 f"learning_rate ({self.rate:g}) is beyond float32. Lower it."
             )
         rise = min(1.0, n_epochs / MOMENTUM_EPOCHS)
-        largest = self.stage.momentum
+        largest = self.stage.given.momentum if self.stage.place >= 0 else 0.0
         self.momentum = min(largest, START_MOMENTUM) * (1 - rise) + largest * rise
 
     def evaluate(self, batch: Batch) -> tuple[torch.Tensor, Any]:
@@ -150,10 +154,8 @@ class PretrainingStep:
 class BoltzmannStep(PretrainingStep):
     """A step along the difference of what a machine makes of data and of samples."""
 
-    def __init__(
-        self, stage: Stage, arrays: dict[str, np.ndarray], generator: torch.Generator
-    ) -> None:
-        super().__init__(stage, generator)
+    def __init__(self, stage: Stage, visible: str, **arrays: np.ndarray) -> None:
+        super().__init__(stage, visible)
         self.module = nn.ParameterDict(
             {
                 name: nn.Parameter(torch.tensor(array, device=self.device), False)

@@ -232,7 +232,9 @@ def _is_missing(label: Any) -> bool:
     return is_missing_label(label) or (isinstance(label, Real) and label == -1)
 
 
-def classes_of(y: np.ndarray, known: Any = None) -> np.ndarray:
+def classes_of(
+    y: np.ndarray, known: Any = None, needed_by: str = "a classifier"
+) -> np.ndarray:
     """Return the sorted classes of labels, of which there must be at least two.
 
     ``known`` are all there will be, where ``y`` may not hold them all.
@@ -240,10 +242,21 @@ def classes_of(y: np.ndarray, known: Any = None) -> np.ndarray:
     classes = np.unique(y if known is None else np.asarray(known))
     if len(classes) < 2:
         raise ValueError(
-            f"y has 1 class, {classes[:1].tolist()[0]!r}, in all {len(y)} rows; a "
-            "classifier needs at least 2 classes."
+            f"y has 1 class, {classes[:1].tolist()[0]!r}, in all {len(y)} rows; "
+            f"{needed_by} needs at least 2 classes."
         )
     return classes
+
+
+def number_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarray:
+    """Return the place of each label among sorted classes."""
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"{name} has labels that are not among the classes {classes.tolist()}: "
+            f"{unknown.tolist()}."
+        )
+    return np.searchsorted(classes, y)
 
 
 def read_numbers(y: Any, n_clips: int, owner: Any, name: str = "y") -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 
 from skdeepmir._training._data import LabelledClips, tensor_of
 from skdeepmir._training._gradient import GradientStep, LogisticLoss, SoftmaxLoss
-from skdeepmir._validation import read_some_labels
+from skdeepmir._validation import classes_of, number_labels, read_some_labels
 from skdeepmir.feature_learning._dbm import UnrolledMachine
 from skdeepmir.feature_learning._rbm import BeliefNet
 from skdeepmir.feature_learning._steps import set_state, state_of
@@ -27,7 +27,7 @@ DESCENT = {
 Net = TypeVar("Net", BeliefNet, UnrolledMachine)
 
 
-def number_labels(
+def read_targets(
     y: Any, n_clips: int, name: str = "y", classes: np.ndarray | None = None
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Return classes (None if no clip has a label), and a target for each clip.
@@ -40,26 +40,15 @@ def number_labels(
         return None, np.full(n_clips, -1)
     labels, known = read
     if labels.ndim == 2:
-        found, numbers = np.arange(labels.shape[1]), labels.astype(np.float32)
-    elif classes is None:
-        found, numbers = np.unique(labels, return_inverse=True)
-        if len(found) < 2:
-            raise ValueError(
-                f"{name} has 1 class, {found.tolist()[0]!r}; fine-tuning needs at "
-                "least 2 (-1 stands for no label). Leave y out, or set "
-                "finetune_epochs=0."
-            )
+        classes, numbers = np.arange(labels.shape[1]), labels.astype(np.float32)
     else:
-        unknown = np.setdiff1d(labels, classes)
-        if len(unknown):
-            raise ValueError(
-                f"{name} has labels that are not among the classes {classes.tolist()}: "
-                f"{unknown.tolist()}."
-            )
-        found, numbers = classes, np.searchsorted(classes, labels)
+        if classes is None:
+            needed_by = "fine-tuning (finetune_epochs above 0; -1 is no label)"
+            classes = classes_of(labels, needed_by=needed_by)
+        numbers = number_labels(labels, classes, name)
     targets = np.full((n_clips, *numbers.shape[1:]), -1, dtype=numbers.dtype)
     targets[known] = numbers
-    return found, targets
+    return classes, targets
 
 
 def with_labels(data: LabelledClips, purpose: str) -> LabelledClips:

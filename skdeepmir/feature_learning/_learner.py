@@ -16,7 +16,6 @@ from skdeepmir._parameters import (
     Count,
     NotNegative,
     Positive,
-    RandomState,
     Share,
     Size,
     Sizes,
@@ -35,14 +34,13 @@ from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import LabelledClips, scale_of
 from skdeepmir._training._parameters import TrainingParameters
 from skdeepmir._validation import check_clip_labels
-from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
+from skdeepmir.feature_learning._dbm import UnrolledMachine
 from skdeepmir.feature_learning._features import LearnedFeatures
-from skdeepmir.feature_learning._finetuning import number_labels, with_labels
+from skdeepmir.feature_learning._finetuning import read_targets, with_labels
 from skdeepmir.feature_learning._rbm import BeliefNet
 from skdeepmir.feature_learning._schedule import make_schedule
 from skdeepmir.feature_learning._stages import Learned, Stages
 
-LARGEST = 2**31 - 1  # seed
 SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
 
@@ -104,7 +102,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
     Notes
     -----
     Clips that do not fit in memory can be memory maps (:func:`~skdeepmir.load_clips`):
-    they are read in groups of 64 MB.
+    they are read in groups of 64 MB. With ``n_threads=1`` NumPy's matrix products use one
+    thread as well.
 
     Each layer, all layers together and fine-tuning are trained one after the other, and
     each may be stopped early. Without labels the validation score is minus the
@@ -260,14 +259,6 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         """,
         default="float32",
     )
-    n_threads: Size | None = parameter(
-        """
-        Threads of torch. One holds for NumPy's matrix products as well, and gives the
-        same bits wherever it runs on one machine; more help large layers. None leaves
-        the number to torch.
-        """,
-        default=1,
-    )
     callbacks: list[Any] | tuple[Any, ...] | None = parameter(
         """
         Called during the training of each layer, of all together and with labels, with
@@ -279,10 +270,6 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         """,
         default=None,
         kind="list of skorch.callbacks.Callback or None",
-    )
-    random_state: RandomState = parameter(
-        "Starts the weights, shuffles frames, draws samples and validation clips.",
-        default=None,
     )
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -321,11 +308,10 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         given = parameters_of(self)
         schedule = make_schedule(given)
         clips, layout = self._read(X, reset=True)
-        n_clips = layout.n_clips
-        classes, targets = _read_labels(given, y, n_clips)
+        classes, targets = _read_targets(given, y, layout.n_clips)
         data = LabelledClips(clips, layout, targets, None)
         held_out = self._read_validation(given, X_val, y_val, classes, data)
-        checkpoint, seed = None, check_random_state(self.random_state).randint(LARGEST)
+        checkpoint, seed = None, self._draw_seed()
         if given.checkpoint_dir is not None:
             checkpoint = Checkpoint(given.checkpoint_dir, self, classes, data, held_out)
             seed = checkpoint.keep("seed", seed)
@@ -338,17 +324,11 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             data = with_labels(data, "to learn from")
             judged = judged and with_labels(judged, "to validate on")
             n_epochs += given.finetune_epochs
-        learned = _begin(given, schedule, StandardScaler(), kept, 0, classes)
+        learned = _before(given, schedule, StandardScaler(), kept, 0, classes)
+        rng = _generator(seed, 0, len(targets))
         watch = EpochWatch(self, n_epochs, X, y)
         stages = Stages(
-            given,
-            schedule,
-            learned,
-            seed,
-            layout.n_clips,
-            watch,
-            self._as_after,
-            checkpoint,
+            given, schedule, learned, rng, watch, self._as_after, checkpoint
         )
         with _threads(given.n_threads):
             stages.learn_layers(kept, held_out)
@@ -389,47 +369,45 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         is_first = not hasattr(self, "weights_")
         clips, layout = self._read(X, reset=is_first)
         data = LabelledClips(clips, layout, np.full(layout.n_clips, -1), None)
-        seed = check_random_state(self.random_state).randint(LARGEST)
+        seed = self._draw_seed()
         kept, held_out = _hold_out(given, data, seed)
-        earlier, scaler, n_passes = None, StandardScaler(), 1
-        if not is_first:
+        if is_first:
+            earlier = machine = None
+            learned = _before(given, schedule, StandardScaler(), data, 1)
+        else:
             self._check_goes_on(given, schedule)
             earlier, scaler = self._model(), copy.deepcopy(self._scaler)
-            n_passes = self.n_passes_ + 1
-        learned = _begin(given, schedule, scaler, data, n_passes)
-        if not is_first:
-            learned = replace(
-                learned, errors=self.reconstruction_errors_, gaps=self.free_energy_gaps_
-            )
-        if isinstance(earlier, UnrolledMachine):
-            earlier = earlier.machine
-        goes_on_together = isinstance(earlier, DeepBoltzmannMachine)
-        n_epochs = 1 if goes_on_together else schedule.n_epochs
-        watch = EpochWatch(self, n_epochs, X, y)
-        stages = Stages(
-            given, schedule, learned, seed, layout.n_clips, watch, self._as_after
-        )
+            learned = _before(given, schedule, scaler, data, self.n_passes_ + 1)
+            curves = self.reconstruction_errors_, self.free_energy_gaps_
+            learned = replace(learned, errors=curves[0], gaps=curves[1])
+            machine = getattr(earlier, "machine", earlier) if self._is_dbm else None
+        rng = _generator(seed, learned.n_passes, layout.n_clips)
+        watch = EpochWatch(self, schedule.n_epochs if machine is None else 1, X, y)
+        stages = Stages(given, schedule, learned, rng, watch, self._as_after)
         with _threads(given.n_threads):
-            if not goes_on_together:
+            if machine is None:
                 stages.learn_layers(kept, held_out, earlier)
             if given.pretraining == "dbm":
-                stages.learn_together(kept, held_out, earlier)
+                stages.learn_together(kept, held_out, machine)
         self._keep(given, stages.learned)
         watch.finish()
         return self
 
+    def _draw_seed(self):
+        return check_random_state(self.random_state).randint(2**31 - 1)
+
     def _check_goes_on(self, given, schedule):
         """Raise a ``ValueError`` if a stream cannot go on with these parameters."""
-        if schedule.sizes != [weights.shape[1] for weights in self.weights_]:
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} is not what the first "
-                "pass began with; set it back, or begin with fit."
-            )
-        if self._is_dbm != (given.pretraining == "dbm"):
-            raise ValueError(
-                f"pretraining={given.pretraining!r} cannot go on with what the first "
-                "pass began; set it back, or begin with fit."
-            )
+        sizes = [weights.shape[1] for weights in self.weights_]
+        for name, is_same in (
+            ("hidden_layer_sizes", schedule.sizes == sizes),
+            ("pretraining", self._is_dbm == (given.pretraining == "dbm")),
+        ):
+            if not is_same:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} cannot go on with what the first "
+                    "pass began; set it back, or begin with fit."
+                )
 
     def _read_validation(self, given, X_val, y_val, classes, data):
         if X_val is None:
@@ -441,7 +419,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             raise ValueError(
                 "X_val is passed without y_val, but y has labels; expected both."
             )
-        _, targets = _read_labels(given, y_val, layout.n_clips, "y_val", classes)
+        _, targets = _read_targets(given, y_val, layout.n_clips, "y_val", classes)
         if classes is not None and targets.shape[1:] != data.targets.shape[1:]:
             raise ValueError(
                 f"y_val has shape {np.shape(y_val)}, but y has "
@@ -479,7 +457,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         names = [f"dbn{k}_{i}" for k in self.layers_ for i in range(sizes[k])]
         self.feature_names_ = np.array(names, dtype=object)
         self._scaler = learned.scaler
-        self._is_dbm = isinstance(net, DeepBoltzmannMachine | UnrolledMachine)
+        self._is_dbm = given.pretraining == "dbm"
         vars(self).pop("classes_", None)
         if learned.classes is not None:
             self.classes_ = learned.classes
@@ -500,10 +478,17 @@ def _threads(n_threads):
         yield
 
 
-def _read_labels(given, y, n_clips, name="y", classes=None):
+def _generator(seed, n_passes, n_clips):
+    """Return what draws the random numbers of a fit."""
+    rng = np.random.Generator(np.random.SFC64([seed, n_passes]))
+    rng.permutation(n_clips)  # decides nothing: seeds give what they gave
+    return rng
+
+
+def _read_targets(given, y, n_clips, name="y", classes=None):
     """Return classes (None without labels), and the target of each clip or -1."""
     if y is not None and given.finetune_epochs:
-        return number_labels(y, n_clips, name, classes)
+        return read_targets(y, n_clips, name, classes)
     if y is not None:
         check_clip_labels(y, n_clips, name=name)
     return None, np.full(n_clips, -1)
@@ -521,7 +506,7 @@ def _hold_out(given, data, seed):
     return data.hold_out(given.validation_fraction, seed)
 
 
-def _begin(given, schedule, scaler, data, n_passes, classes=None):
+def _before(given, schedule, scaler, data, n_passes, classes=None):
     """Return what there is before the first stage: what standardises the input."""
     scaling = None
     if given.visible == "gaussian":

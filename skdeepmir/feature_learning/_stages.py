@@ -73,10 +73,8 @@ class Stages:
         What they mean for each layer.
     learned : Learned
         What there is so far.
-    seed : int
-        Of all random numbers, with the number of the pass.
-    n_clips : int
-        Clips of the fit.
+    rng : numpy.random.Generator
+        Draws all random numbers, or seeds what draws them.
     watch : EpochWatch
         Is told of epochs.
     state : callable
@@ -88,17 +86,13 @@ class Stages:
     given: Any
     schedule: Schedule
     learned: Learned
-    seed: int
-    n_clips: int
+    rng: np.random.Generator
     watch: Any
     state: Callable[[Any, Learned], dict[str, Any]]
     checkpoint: Any = None
 
     def __post_init__(self) -> None:
         self.device = choose_device(self.given.device)
-        seed = self.seed, self.learned.n_passes
-        self.rng = np.random.Generator(np.random.SFC64(seed))
-        self.rng.permutation(self.n_clips)  # decides nothing: seeds give what they gave
         self.n_begun, self.ended = 0, []
         if self.checkpoint is not None:
             kept = self.checkpoint.finished or self.checkpoint.keep("stages", {})

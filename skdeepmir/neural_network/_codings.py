@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from skdeepmir._training._data import LabelledClips
 from skdeepmir._training._gradient import LogisticLoss, MeanSquaredLoss, SoftmaxLoss
-from skdeepmir._validation import classes_of
+from skdeepmir._validation import classes_of, number_labels
 from skdeepmir.frames import ClipLayout
 
 
@@ -99,13 +99,7 @@ class ClassCoding:
             return y.astype(np.float64)
         if y.ndim != 1:
             raise ValueError(f"{name} has shape {y.shape}, expected one label a clip.")
-        unknown = np.setdiff1d(y, self.classes)
-        if len(unknown):
-            raise ValueError(
-                f"{name} has labels that are not among the classes "
-                f"{self.classes.tolist()}: {unknown.tolist()}."
-            )
-        numbers = np.searchsorted(self.classes, y)
+        numbers = number_labels(y, self.classes, name)
         return numbers[:, None].astype(np.float64) if self.kind == "binary" else numbers
 
     def weigh(

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -128,10 +128,11 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
 
 
 def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
-    if isinstance(estimator.pretraining, str):
+    kind: Literal["rbm", "dbm"] = estimator.pretraining
+    if isinstance(kind, str):
         return DBNFeatureLearner(
             sizes,
-            pretraining=estimator.pretraining,
+            pretraining=kind,
             max_epochs=estimator.pretraining_epochs,
             joint_epochs=estimator.pretraining_epochs,
             validation_fraction=0,

@@ -50,13 +50,8 @@ class FrameBatches:
     with_targets: bool = False
 
     def __post_init__(self) -> None:
-        self.clips, self.labels = [self.data.clips], [self.data.targets]
-        if isinstance(self.data.clips, list):
-            self.clips = self.data.clips
-            self.labels = [
-                np.broadcast_to(target, (len(clip), *target.shape))
-                for clip, target in zip(self.clips, self.data.targets, strict=True)
-            ]
+        is_list = isinstance(self.data.clips, list)
+        self.clips = self.data.clips if is_list else [self.data.clips]
         self.fits = sum(map(np.size, self.clips)) <= VALUES_AT_ONCE
         self.kept: Group | None = None
 
@@ -113,7 +108,11 @@ class FrameBatches:
         frames = self._prepared(np.concatenate([self.clips[i] for i in which]))
         if not self.with_targets:
             return (frames,)
-        return frames, np.concatenate([self.labels[i] for i in which])
+        targets = self.data.targets
+        if isinstance(self.data.clips, list):
+            counts = [len(self.clips[i]) for i in which]
+            targets = np.repeat(targets[list(which)], counts, axis=0)
+        return frames, targets
 
     def _prepared(self, frames: np.ndarray) -> np.ndarray:
         if self.scaling is not None:

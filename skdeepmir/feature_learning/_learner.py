@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Real
 from typing import Annotated, Any, Literal
@@ -29,17 +28,21 @@ from skdeepmir._sklearn import (
     _fit_context,
     parameters_of,
 )
-from skdeepmir._threads import limit_threads, one_blas_thread
 from skdeepmir._training._checkpoints import Checkpoint
-from skdeepmir._training._data import LabelledClips, scale_of
+from skdeepmir._training._data import LabelledClips
 from skdeepmir._training._parameters import TrainingParameters
 from skdeepmir._validation import check_clip_labels
 from skdeepmir.feature_learning._dbm import UnrolledMachine
 from skdeepmir.feature_learning._features import LearnedFeatures
 from skdeepmir.feature_learning._finetuning import read_targets, with_labels
-from skdeepmir.feature_learning._rbm import BeliefNet
 from skdeepmir.feature_learning._schedule import make_schedule
-from skdeepmir.feature_learning._stages import Learned, Stages
+from skdeepmir.feature_learning._stages import (
+    Stages,
+    before_stages,
+    computing,
+    hold_out,
+    make_generator,
+)
 
 SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
@@ -102,8 +105,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
     Notes
     -----
     Clips that do not fit in memory can be memory maps (:func:`~skdeepmir.load_clips`):
-    they are read in groups of 64 MB. With ``n_threads=1`` NumPy's matrix products use one
-    thread as well.
+    they are read in groups of 64 MB. With ``n_threads=1`` NumPy's matrix products take
+    one thread as well.
 
     Each layer, all layers together and fine-tuning are trained one after the other, and
     each may be stopped early. Without labels the validation score is minus the
@@ -317,20 +320,20 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             seed = checkpoint.keep("seed", seed)
         kept, judged, n_epochs = data, held_out, schedule.n_epochs
         if held_out is None:
-            kept, held_out = _hold_out(given, data, seed)
+            kept, held_out = hold_out(given, data, seed)
         if classes is not None:
             if given.early_stopping:
                 data, judged = kept, held_out
             data = with_labels(data, "to learn from")
             judged = judged and with_labels(judged, "to validate on")
             n_epochs += given.finetune_epochs
-        learned = _before(given, schedule, StandardScaler(), kept, 0, classes)
-        rng = _generator(seed, 0, len(targets))
+        learned = before_stages(given, schedule, StandardScaler(), kept, 0, classes)
+        rng = make_generator(seed, 0, len(targets))
         watch = EpochWatch(self, n_epochs, X, y)
         stages = Stages(
             given, schedule, learned, rng, watch, self._as_after, checkpoint
         )
-        with _threads(given.n_threads):
+        with computing(given.n_threads):
             stages.learn_layers(kept, held_out)
             if given.pretraining == "dbm":
                 stages.learn_together(kept, held_out)
@@ -370,21 +373,21 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         clips, layout = self._read(X, reset=is_first)
         data = LabelledClips(clips, layout, np.full(layout.n_clips, -1), None)
         seed = self._draw_seed()
-        kept, held_out = _hold_out(given, data, seed)
+        kept, held_out = hold_out(given, data, seed)
         if is_first:
             earlier = machine = None
-            learned = _before(given, schedule, StandardScaler(), data, 1)
+            learned = before_stages(given, schedule, StandardScaler(), data, 1)
         else:
             self._check_goes_on(given, schedule)
             earlier, scaler = self._model(), copy.deepcopy(self._scaler)
-            learned = _before(given, schedule, scaler, data, self.n_passes_ + 1)
+            learned = before_stages(given, schedule, scaler, data, self.n_passes_ + 1)
             curves = self.reconstruction_errors_, self.free_energy_gaps_
             learned = replace(learned, errors=curves[0], gaps=curves[1])
             machine = getattr(earlier, "machine", earlier) if self._is_dbm else None
-        rng = _generator(seed, learned.n_passes, layout.n_clips)
+        rng = make_generator(seed, learned.n_passes, layout.n_clips)
         watch = EpochWatch(self, schedule.n_epochs if machine is None else 1, X, y)
         stages = Stages(given, schedule, learned, rng, watch, self._as_after)
-        with _threads(given.n_threads):
+        with computing(given.n_threads):
             if machine is None:
                 stages.learn_layers(kept, held_out, earlier)
             if given.pretraining == "dbm":
@@ -470,21 +473,6 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         return vars(seen)
 
 
-@contextmanager
-def _threads(n_threads):
-    """Return the context in which a learner computes."""
-    blas = one_blas_thread() if n_threads == 1 else nullcontext()
-    with blas, limit_threads(n_threads):
-        yield
-
-
-def _generator(seed, n_passes, n_clips):
-    """Return what draws the random numbers of a fit."""
-    rng = np.random.Generator(np.random.SFC64([seed, n_passes]))
-    rng.permutation(n_clips)  # decides nothing: seeds give what they gave
-    return rng
-
-
 def _read_targets(given, y, n_clips, name="y", classes=None):
     """Return classes (None without labels), and the target of each clip or -1."""
     if y is not None and given.finetune_epochs:
@@ -492,35 +480,3 @@ def _read_targets(given, y, n_clips, name="y", classes=None):
     if y is not None:
         check_clip_labels(y, n_clips, name=name)
     return None, np.full(n_clips, -1)
-
-
-def _hold_out(given, data, seed):
-    """Return the clips to learn from, and those held out, or None."""
-    if given.validation_fraction == 0 and given.early_stopping:
-        raise ValueError(
-            "early_stopping=True, but validation_fraction=0 leaves nothing to validate "
-            "on. Pass X_val, or a fraction above 0."
-        )
-    if given.validation_fraction == 0 or (len(data) == 1 and not given.early_stopping):
-        return data, None
-    return data.hold_out(given.validation_fraction, seed)
-
-
-def _before(given, schedule, scaler, data, n_passes, classes=None):
-    """Return what there is before the first stage: what standardises the input."""
-    scaling = None
-    if given.visible == "gaussian":
-        with np.errstate(over="ignore", invalid="ignore"):  # noticed below
-            for frames in data.clips if isinstance(data.clips, list) else [data.clips]:
-                scaler.partial_fit(frames)
-        largest = np.maximum(np.abs(scaler.mean_), np.sqrt(scaler.var_)).max()
-        if not largest < np.finfo(np.float32).max:
-            raise ValueError(
-                f"X has features of size {largest:.3g}; training is in float32 and "
-                "ends at 3.4e38. Scale them."
-            )
-        scale = scale_of(scaler.mean_, scaler.var_)
-        scaling = scaler.mean_.astype(np.float32), scale.astype(np.float32)
-    n_curves = len(schedule.sizes) + (given.pretraining == "dbm")
-    errors, gaps = [[]] * n_curves, [[]] * n_curves
-    return Learned(scaler, scaling, classes, n_passes, errors, gaps, BeliefNet([]))

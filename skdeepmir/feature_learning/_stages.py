@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from skdeepmir._training._data import Batch, LabelledClips, choose_device
+from skdeepmir._threads import limit_threads, one_blas_thread
+from skdeepmir._training._data import Batch, LabelledClips, choose_device, scale_of
 from skdeepmir._training._engine import Progress, train
 from skdeepmir.feature_learning._autoencoder import Restoring
 from skdeepmir.feature_learning._dbm import (
@@ -59,6 +61,62 @@ class Learned:
     net: Any
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
+
+
+@contextmanager
+def computing(n_threads: int | None) -> Iterator[None]:
+    """Return the context in which a learner computes."""
+    blas = one_blas_thread() if n_threads == 1 else nullcontext()
+    with blas, limit_threads(n_threads):
+        yield
+
+
+def make_generator(seed: int, n_passes: int, n_clips: int) -> np.random.Generator:
+    """Return what draws the random numbers of a fit."""
+    rng = np.random.Generator(np.random.SFC64([seed, n_passes]))
+    rng.permutation(n_clips)  # decides nothing: seeds give what they gave
+    return rng
+
+
+def hold_out(
+    given: Any, data: LabelledClips, seed: int
+) -> tuple[LabelledClips, LabelledClips | None]:
+    """Return the clips to learn from, and those held out, or None."""
+    if given.validation_fraction == 0 and given.early_stopping:
+        raise ValueError(
+            "early_stopping=True, but validation_fraction=0 leaves nothing to validate "
+            "on. Pass X_val, or a fraction above 0."
+        )
+    if given.validation_fraction == 0 or (len(data) == 1 and not given.early_stopping):
+        return data, None
+    return data.hold_out(given.validation_fraction, seed)
+
+
+def before_stages(
+    given: Any,
+    schedule: Schedule,
+    scaler: Any,
+    data: LabelledClips,
+    n_passes: int,
+    classes: Any = None,
+) -> Learned:
+    """Return what there is before the first stage: what standardises the input."""
+    scaling = None
+    if given.visible == "gaussian":
+        with np.errstate(over="ignore", invalid="ignore"):  # noticed below
+            for frames in data.clips if isinstance(data.clips, list) else [data.clips]:
+                scaler.partial_fit(frames)
+        largest = np.maximum(np.abs(scaler.mean_), np.sqrt(scaler.var_)).max()
+        if not largest < np.finfo(np.float32).max:
+            raise ValueError(
+                f"X has features of size {largest:.3g}; training is in float32 and "
+                "ends at 3.4e38. Scale them."
+            )
+        scale = scale_of(scaler.mean_, scaler.var_)
+        scaling = scaler.mean_.astype(np.float32), scale.astype(np.float32)
+    n_curves = len(schedule.sizes) + (given.pretraining == "dbm")
+    errors: list[list[float]] = [[]] * n_curves
+    return Learned(scaler, scaling, classes, n_passes, errors, errors, BeliefNet([]))
 
 
 @dataclass

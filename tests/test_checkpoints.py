@@ -9,6 +9,7 @@ import torch
 from sklearn.base import clone
 from small_nets import Stop, assert_same_weights, net, problem
 
+from skdeepmir import DBNFeatureLearner
 from skdeepmir._sklearn import EpochWatch
 from skdeepmir._training import _estimator
 
@@ -255,3 +256,90 @@ def test_a_checkpoint_under_the_name_of_another_is_not_used(tmp_path):
     other.rename(next(tmp_path.glob("*-finished.pt")))
     with pytest.warns(UserWarning, match="is damaged"):
         net(checkpoint_dir=tmp_path, dropout=0.1).fit(X, y)
+
+
+class Break(skorch.callbacks.Callback):
+    """Break a fit in an epoch, counted over all of its stages."""
+
+    def __init__(self, n_epochs):
+        self.n_left = n_epochs
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_left -= 1
+        if self.n_left == 0:
+            raise RuntimeError("killed")
+
+
+def learner(**parameters):
+    defaults = {"max_epochs": 2, "joint_epochs": 2, "finetune_epochs": 2}
+    defaults |= {"batch_size": 20, "random_state": 0, "verbose": False}
+    return DBNFeatureLearner((5, 4), **defaults | parameters)
+
+
+def assert_same_learner(a, b):
+    assert vars(a).keys() == vars(b).keys()
+    for name in (name for name in vars(a) if name.endswith("_")):
+        pair = getattr(a, name), getattr(b, name)
+        for one, other in zip(*pair, strict=True) if name in LISTS else [pair]:
+            np.testing.assert_array_equal(one, other)
+
+
+LISTS = [f"{kind}_weights_" for kind in ("feedback", "inference")]
+LISTS += ["weights_", "hidden_biases_", "visible_biases_", "inference_biases_"]
+LISTS += ["reconstruction_errors_", "free_energy_gaps_"]
+LEARNERS = [
+    {},
+    {"pretraining": "dbm", "cd_steps": 2},
+    {"pretraining": "denoising_autoencoder", "corruption": "salt_and_pepper"},
+    {"persistent": True, "sparsity_target": 0.1, "layers": "all"},
+    {"precision": "bfloat16", "visible": "binary"},
+    {"early_stopping": True, "n_iter_no_change": 1, "tol": 0.01, "max_epochs": 4},
+]
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """Return a list with an item for each epoch that begins."""
+    begun = []
+    begin = EpochWatch.begin
+    monkeypatch.setattr(
+        EpochWatch, "begin", lambda watch: begun.append(watch) or begin(watch)
+    )
+    return begun
+
+
+@pytest.mark.parametrize("options", LEARNERS, ids=str)
+def test_a_learner_that_is_killed_in_any_stage_ends_with_the_same_bits(
+    options, tmp_path, epochs
+):
+    X, y = problem()
+    X = (X - X.min()) / np.ptp(X)
+    unbroken = learner(**options).fit(X, y)
+    n_stages = 4 if options.get("pretraining") == "dbm" else 3
+    curves = [*unbroken.reconstruction_errors_, unbroken.loss_curve_]
+    assert len(curves) == n_stages and all(map(len, curves))
+    for epoch in range(1, unbroken.n_iter_ + 1):
+        folder = tmp_path / str(epoch)
+        broken = learner(**options, checkpoint_dir=folder, callbacks=[Break(epoch)])
+        with pytest.raises(RuntimeError, match="killed"):
+            broken.fit(X, y)
+        assert not hasattr(broken, "weights_")
+        epochs.clear()
+        resumed, finished = (
+            learner(**options, checkpoint_dir=folder).fit(X, y) for _ in range(2)
+        )
+        assert len(epochs) == unbroken.n_iter_ - (epoch - 1)  # what was not saved yet
+        for other in (resumed, finished):
+            assert_same_learner(unbroken, other)
+        (file,) = folder.iterdir()
+        assert "-finished" in file.name
+
+
+def test_no_learner_goes_on_from_another(tmp_path):
+    X, y = problem()
+    with pytest.raises(RuntimeError):
+        learner(checkpoint_dir=tmp_path, callbacks=[Break(5)]).fit(X, y)
+    for options, labels in (({"cd_steps": 2}, y), ({}, None), ({}, (y + 1) % 3)):
+        expected = learner(**options).fit(X, labels)
+        found = learner(**options, checkpoint_dir=tmp_path).fit(X, labels)
+        assert_same_learner(expected, found)

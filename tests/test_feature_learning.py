@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import skorch.callbacks
 import torch
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
@@ -19,7 +20,7 @@ from skdeepmir import (
     save_clips,
 )
 from skdeepmir._sklearn import CallbackSupportMixin
-from skdeepmir._training._data import Batch, LabelledClips
+from skdeepmir._training._data import Batch, LabelledClips, held_out
 from skdeepmir.feature_learning import DivergenceError, _frame_batches
 from skdeepmir.feature_learning._frame_batches import FrameBatches
 from skdeepmir.feature_learning._rbm import RBM, ContrastiveDivergence
@@ -579,3 +580,122 @@ def test_sizes_and_rates_may_be_numbers_or_arrays():
     expected = learner.transform(clips)
     learner.set_params(learning_rate=("auto", 0.05)).fit(clips)
     np.testing.assert_array_equal(learner.transform(clips)[0], expected[0])
+
+
+def test_each_stage_stops_early_and_goes_back_to_its_best_epoch():
+    clips, y = make_clips(30)
+    y = y.copy()
+    y[::3] = 1 - y[::3]  # labels that cannot be told
+    options = {"batch_size": 20, "learning_rate": 0.05, "random_state": 0}
+    options |= {"max_epochs": 30, "finetune_epochs": 60, "finetune_learning_rate": 0.3}
+    options |= {"validation_fraction": 0.3, "early_stopping": True}
+    learner = DBNFeatureLearner((8, 6), **options, n_iter_no_change=3)
+    learner.fit(clips, y)
+    lengths = [len(errors) for errors in learner.reconstruction_errors_]
+    scores = learner.validation_scores_
+    assert min(lengths) < 30 and len(scores) == len(learner.loss_curve_) < 60
+    assert learner.n_iter_ == sum(lengths) + len(scores)
+    best = int(np.argmax(scores)) + 1
+    assert best < len(scores)
+    features = np.concatenate(learner.transform(clips))
+    learner.set_params(finetune_epochs=best).fit(clips, y)
+    np.testing.assert_array_equal(np.concatenate(learner.transform(clips)), features)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_clips_that_may_stop_a_fit_are_not_learned_from(early_stopping):
+    clips, y = make_clips(12)
+    learner = DBNFeatureLearner(
+        (4,), max_epochs=1, finetune_epochs=1, early_stopping=early_stopping,
+        validation_fraction=0.3, random_state=0,
+    )  # fmt: skip
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    is_held_out = held_out(12, 0.3, seed, y)
+    others = [clip + out for clip, out in zip(clips, is_held_out, strict=True)]
+    first, second = (learner.fit(X, y).weights_[0] for X in (clips, others))
+    # Fine-tuning takes them where it may not stop early.
+    assert np.array_equal(first, second) == early_stopping
+    kept = [clips[i] for i in np.flatnonzero(~is_held_out)]
+    np.testing.assert_allclose(
+        learner.mean_, np.concatenate(kept).mean(axis=0), rtol=1e-4
+    )
+    first, second = (
+        learner.fit(kept, y[~is_held_out], X_val=X[:3], y_val=y[:3]).weights_[0]
+        for X in (clips, [clip + 1 for clip in clips])
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_validation_clips_are_watched_in_every_stage():
+    clips, y = make_clips(12)
+    learner = DBNFeatureLearner((4,), max_epochs=2, finetune_epochs=3, random_state=0)
+    learner.fit(clips[:9], y[:9], X_val=clips[9:], y_val=y[9:])
+    assert len(learner.validation_scores_) == 3
+    assert np.isfinite(learner.free_energy_gaps_[0]).all()
+    learner.fit(clips[:9], X_val=clips[9:])
+    assert np.isfinite(learner.free_energy_gaps_[0]).all()
+    tags = np.stack([y, 1 - y], axis=1)
+    learner.fit(clips[:9], tags[:9], X_val=clips[9:], y_val=tags[9:])
+    assert len(learner.validation_scores_) == 3
+
+
+@pytest.mark.parametrize(
+    "parameters, n_labels, validation, message",
+    [
+        ({"validation_fraction": 0.99}, 12, {}, "validation_fraction=0.99 of 12"),
+        ({"early_stopping": True, "validation_fraction": 0}, 12, {}, "=0 leaves"),
+        ({"early_stopping": True}, 1, {}, "None of the . clips to .* has a label"),
+        ({}, 12, {"X_val": slice(3)}, "without y_val"),
+        ({}, 12, {"y_val": [0, 1, 1]}, "without X_val"),
+        ({}, 12, {"X_val": slice(3), "y_val": [0, 1]}, "y_val has 2 labels"),
+        ({}, 12, {"X_val": slice(3), "y_val": [0, 1, 5]}, r"y_val .*classes.*5"),
+        ({}, 12, {"X_val": slice(3), "y_val": [-1, -1, -1]}, "None of the 3 clips"),
+        ({}, 12, {"X_val": slice(2), "y_val": np.eye(2)}, "same kind of labels"),
+    ],
+)
+def test_validation_that_cannot_be_is_refused(
+    parameters, n_labels, validation, message
+):
+    clips, y = make_clips(12)
+    if n_labels == 1:  # two classes, of which the second has a single clip
+        y = np.full(12, -1)
+        y[0], y[1] = 0, 1
+    if "X_val" in validation:
+        validation = {**validation, "X_val": clips[validation["X_val"]]}
+    learner = DBNFeatureLearner((4,), max_epochs=1, random_state=0, **parameters)
+    with pytest.raises(ValueError, match=message):
+        learner.fit(clips, y, **validation)
+    assert not hasattr(learner, "weights_")
+
+
+@pytest.mark.parametrize("pretraining", ["rbm", "dbm", "denoising_autoencoder"])
+def test_callbacks_of_skorch_see_the_module_of_each_stage(pretraining):
+    class Look(skorch.callbacks.Callback):
+        def on_train_begin(self, net, **kwargs):
+            modules.append(net.module_)
+
+        def on_epoch_end(self, net, **kwargs):
+            losses.append(net.history[-1, ("train_loss", "valid_loss")])
+            return len(net.history) == 2  # goes on to the next stage
+
+    clips, y = make_clips()
+    modules, losses = [], []
+    learner = DBNFeatureLearner(
+        (4, 3), pretraining=pretraining, callbacks=[Look()], random_state=0
+    ).fit(clips, y, X_val=clips[:3], y_val=y[:3])
+    curves = [*learner.reconstruction_errors_, learner.loss_curve_]
+    assert [len(curve) for curve in curves] == [2] * len(curves)
+    assert len(set(map(id, modules))) == len(curves)
+    np.testing.assert_array_equal([loss[0] for loss in losses], np.concatenate(curves))
+    assert all(np.isfinite(loss[1]) for loss in losses)
+    assert all(list(module.parameters()) for module in modules)
+
+
+def test_threads_change_rounding_alone():
+    clips, _ = make_clips()
+    one, more = (
+        DBNFeatureLearner((8, 4), max_epochs=2, n_threads=n, random_state=0)
+        for n in (1, 2)
+    )
+    for a, b in zip(one.fit(clips).weights_, more.fit(clips).weights_, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)

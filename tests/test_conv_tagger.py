@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from small_nets import clips_and_labels, seeded
 
 from skdeepmir import ConvRegressor, ConvTagger, DropoutMLPClassifier
 from skdeepmir._training._excerpts import (
@@ -13,20 +14,6 @@ from skdeepmir._training._excerpts import (
 )
 from skdeepmir.nets import BatchNorm, ConvNet, LocalContrastNorm, Pool
 from skdeepmir.neural_network._thresholds import f1_thresholds
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def clips_and_labels(n=12, n_features=8, seed=0):
-    rng = np.random.RandomState(seed)
-    y = np.arange(n) % 2
-    clips = [
-        rng.rand(30 + 3 * i, n_features).astype(np.float32) + label
-        for i, label in enumerate(y)
-    ]
-    return clips, y
 
 
 def tagger(**parameters):

@@ -9,8 +9,10 @@ demo: .venv/installed  ## compare pipelines on synthesised music
 # Two processes of tests, one thread each.
 PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-test: .venv/installed lint  ## everything but the slow tests
-	$(PYTEST)
+# Those of one room of the package: `make test ROOM=decoding`; `python -m tests.rooms`
+# prints the rooms.
+test: .venv/installed $(if $(ROOM),,lint)  ## everything but the slow tests
+	$(PYTEST) $(if $(ROOM),$$($(BIN)/python -m tests.rooms $(ROOM)))
 
 test-slow: .venv/installed  ## all tests
 	$(PYTEST) -m ""

@@ -4,7 +4,7 @@
 
 One core. Nets of five blocks (32, 64, 128, 256, 256 maps) on excerpts of 128 frames by
 128 bands. The plain loop draws excerpts and scales them as ours does, with the fused
-Adam; ours also measures batch statistics anew at the end of the fit.
+Adam; ours also measures batch statistics again at the end of the fit.
 """
 
 from _rounds import measure  # first: it pins the threads
@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 
 
 class PlainNet(nn.Sequential):
-    """The same net as one would write it."""
+    """The same net, written by hand."""
 
     def __init__(self):
         layers = []
@@ -113,7 +113,7 @@ def print_training(n_epochs=12, n_clips=32):
 
 
 def print_inference(n_clips=5, seconds=30):
-    """Time predictions of clips beside a module as it comes, and their extraction."""
+    """Time predictions of clips beside the plain module, and their extraction."""
     rng = np.random.RandomState(0)
     audio = [0.1 * rng.randn(seconds * RATE).astype(np.float32) for _ in range(n_clips)]
     extractor = SpectrogramExtractor("log_mel", n_mels=N_BANDS)

@@ -1,4 +1,4 @@
-"""What it costs to count a file's frames, pages or chunks instead of believing it."""
+"""Time to count the frames, pages or chunks of files instead of trusting headers."""
 
 from _rounds import measure  # first: it pins the threads
 
@@ -35,7 +35,7 @@ FORMATS = {
 
 
 def make_music(seconds, rate):
-    """Return two channels of tones that die away, with noise."""
+    """Return two channels of decaying tones, with noise."""
     rng = np.random.RandomState(0)
     t = np.arange(int(seconds * rate)) / rate
     pitch = 220 * 2 ** (rng.randint(0, 24, len(t) // rate + 1) / 12)
@@ -67,7 +67,7 @@ def main():
     arguments = parser.parse_args()
 
     def believed(path, rate):
-        """Decode as the header says, as before."""
+        """Decode as much as the header says."""
         with mock.patch.object(
             _opening, "find_streams", lambda file, **_: [Stream(is_guessed=True)]
         ):

@@ -6,9 +6,9 @@ Choices among the candidates of examples/learned_features.py are made on inner f
 the candidates themselves were found on these sets, outer folds included, so that the
 figures are optimistic. The machines learn from all recordings of the other sets,
 without labels; some of these play songs of instrument_solo in other arrangements.
-Prints accuracies and two paired
-tests: the corrected t-test over folds, and a permutation test in which the differences
-of whole groups (songs, sources, banks, speakers) change their sign.
+Prints accuracies and two paired tests: the corrected t-test over folds, and a
+permutation test in which the differences of whole groups (songs, sources, banks,
+speakers) change their sign.
 """
 
 import sys

@@ -3,8 +3,8 @@
     python benchmarks/mlp.py ../shared/data/images/mnist
     OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 python benchmarks/mlp.py FOLDER
 
-The second uses two cores for all of them. Nets have no dropout but where it is said,
-since scikit-learn has none; the plain loop indexes batches and uses the fused Adam.
+The second uses two cores for all of them. Nets have no dropout unless stated, since
+scikit-learn has none; the plain loop indexes batches and uses the fused Adam.
 """
 
 from _rounds import measure  # first: it pins the threads
@@ -33,7 +33,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 
 
 class PlainLoop:
-    """What one would write by hand."""
+    """The same net and loop, written by hand."""
 
     def __init__(self, X, y, sizes, batch_size, dropout=0.0):
         self.X, self.y = torch.from_numpy(X), torch.from_numpy(y)

@@ -17,7 +17,7 @@ RATE = 22050
 
 
 def make_waveforms(n_clips, duration, rate=RATE):
-    """Return tones that die away, with some noise."""
+    """Return decaying tones, with some noise."""
     rng = np.random.RandomState(0)
     t = np.arange(int(duration * rate)) / rate
     clips = []

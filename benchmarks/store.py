@@ -125,7 +125,7 @@ def serve_and_log(folder, seed):
 
 
 def kill_at_random(folder, n_clips=3000, n_processes=8, n_kills=50):
-    """Let processes share a store, and kill one that works 50 times."""
+    """Let processes share a store, and kill a working one ``n_kills`` times."""
     write_clips(folder, n_clips, n_samples=64)
     rng = random.Random(0)
     running = []

@@ -2,7 +2,7 @@
 
 ``python benchmarks/tag_metrics.py FOLDER`` reads the predictions that the MTG-Jamendo
 data set publishes for MediaEval 2019 (``results/mediaeval`` of its repository; CC
-BY-NC-SA 4.0, so they are no part of this one): ``groundtruth.npy`` and
+BY-NC-SA 4.0, so they are not part of this one): ``groundtruth.npy`` and
 ``baseline_vggish_{predictions,decisions}.npy``, ``_results.tsv``.
 """
 

@@ -86,7 +86,7 @@ def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="?", help="CSV with path, annotation, group")
-    parser.add_argument("--annotations", default="annotation", help="its column")
+    parser.add_argument("--annotations", default="annotation", help="column of labels")
     parser.add_argument("--where", nargs="*", default=[], metavar="COLUMN=VALUE")
     parser.add_argument("--cv", type=int, default=5, help="number of folds")
     parser.add_argument("--max-epochs", type=int, default=100)

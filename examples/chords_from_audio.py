@@ -5,7 +5,7 @@
 
 Without ``--train`` a bidirectional LSTM learns from synthesised progressions, which
 takes some minutes once; annotated recordings of your kind of music teach it better.
-What was learned is kept in ``--model``.
+The fitted recogniser is kept in ``--model``.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from skdeepmir.plotting import ChordDisplay
 
 
 def learn(args):
-    """Return a pipeline that was fitted to a table of recordings, or to made ones."""
+    """Return a pipeline fitted to a table of recordings, or to synthesised ones."""
     if args.train is None:
         print("Synthesising songs to learn from.", flush=True)
         songs = make_chord_clips(n_clips=80, vocabulary="tetrads", random_state=0)
@@ -41,7 +41,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("song", type=Path)
     parser.add_argument("--train", help="CSV of annotated recordings")
-    parser.add_argument("--annotations", default="annotation", help="its column")
+    parser.add_argument("--annotations", default="annotation", help="column of labels")
     parser.add_argument("--where", nargs="*", default=[], metavar="COLUMN=VALUE")
     parser.add_argument("--max-epochs", type=int, default=60)
     parser.add_argument("--model", type=Path, help="default: one in the folder --out")
@@ -55,7 +55,7 @@ def main():
     name = joblib.hash(key)[:8]
     model = args.model or args.out / f"chords_{name}.skdeepmir"
     if model.exists():
-        print(f"Using what {model} holds; delete it to learn anew.", file=sys.stderr)
+        print(f"Using the model {model}; delete it to fit again.", file=sys.stderr)
         pipeline = load(model)
     else:
         pipeline = learn(args)

@@ -21,7 +21,7 @@ from skdeepmir.datasets import load_audio_folder, load_manifest, make_instrument
 
 
 def add_data_options(parser):
-    """Add what says which recordings are compared on, and how they are split."""
+    """Add options for the recordings to compare on, and how to split them."""
     parser.add_argument(
         "source",
         nargs="?",
@@ -52,10 +52,7 @@ def add_data_options(parser):
 
 
 def load(args):
-    """Return the clips that the command line names and that can be used.
-
-    Without groups, each is one.
-    """
+    """Return the usable clips that the command line names, with groups."""
     if args.source is None:
         return make_instrument_clips(n_clips=120, random_state=0)
     if Path(args.source).is_dir():
@@ -64,7 +61,7 @@ def load(args):
         where = dict(pair.split("=", 1) for pair in args.where)
         clips = load_manifest(args.source, where=where)
     if clips.groups is None:
-        clips.groups = np.arange(len(clips.target))
+        clips.groups = np.arange(len(clips.target))  # each clip is a group
     clips.data, clips.target, clips.groups, clips.folds = drop_bad_audio(
         clips.data, clips.target, clips.groups, clips.get("folds"), n_jobs=args.n_jobs
     )

@@ -9,7 +9,7 @@ on its whole test side. Features are learned once for each fold, from all clips 
 training side without labels, on levelled log-mel frames; "spectra" are these frames as
 they are. The scale of all features comes from the training side too. Prints and writes
 a table with a picture: means and standard errors over the draws, which are somewhat too
-small, for the same folds come again.
+small, as the same folds recur.
 """
 
 import argparse
@@ -29,14 +29,14 @@ from skdeepmir import ClipNormalizer, MultiTimescalePooler, SpectrogramExtractor
 
 
 def pooled(frames, train):
-    """Return mean and variance of each clip, scaled by what training clips have."""
+    """Return mean and variance of each clip, standardised on the training clips."""
     X = MultiTimescalePooler(("mean", "var")).fit_transform(frames)
     # Many columns must not weigh more than few, joined to them or beside them.
     return StandardScaler().fit(X[train]).transform(X) / np.sqrt(X.shape[1])
 
 
 def features_of_fold(spectra, mfcc, train, n_units):
-    """Return what each pipeline makes of all clips, learned from training clips."""
+    """Return each kind of features of all clips, learned from training clips."""
     levelled = ClipNormalizer().fit_transform(spectra)
     machine = sparse_machine(8, 120, n_units).fit([levelled[i] for i in train])
     features = {
@@ -49,7 +49,7 @@ def features_of_fold(spectra, mfcc, train, n_units):
 
 
 def draw_scores(features, y, train, test, shots, seed):
-    """Yield accuracies after a few clips of each class; fewer are some of the more."""
+    """Yield accuracies after learning from nested sets of few clips of each class."""
     order = np.random.RandomState(seed).permutation(train)
     for n in shots:
         few = np.concatenate([order[y[order] == label][:n] for label in np.unique(y)])

@@ -144,7 +144,7 @@ def main():
     ratio = np.mean([len(test) / len(train) for train, test in folds])
     text = table(scores, columns, ratio)
     print(text)
-    print(f"\n{len(clips.target_names)} tags: no precision at as many or more of them.")
+    print(f"\n{len(clips.target_names)} tags: precisions at so many or more left out.")
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "hamel_2011.md").write_text(text + "\n", encoding="utf-8")

@@ -63,7 +63,7 @@ def systems(cache_dir, max_epochs=5, finetune_epochs=50):
 
 
 def draw(clips, pipelines, train, test, out):
-    """Draw what a net learned from training clips, and what it makes of the others."""
+    """Draw filters and curves of a net, and projections of clips it has not seen."""
     names = np.asarray(clips.target_names)[clips.target[test]]
     spectra, learner = clone(pipelines["all layers"]).steps[:2]
     frames = spectra[1].fit_transform([clips.data[i] for i in (*train, *test)])

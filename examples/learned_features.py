@@ -149,7 +149,7 @@ def tuned_features(cache_dir, unlabelled, n_units, scratch):
 
 
 def audio_files(folders, but):
-    """Return the recordings in folders that have not the bytes of others."""
+    """Return the recordings in folders whose bytes are not those of others."""
 
     def digest(path):
         return hashlib.sha256(Path(path).read_bytes()).digest()

@@ -19,7 +19,7 @@ CHORDS = ("C:maj", "C:min")
 
 
 def make_sequences(n_sequences, n_steps, noise, seed):
-    """Return sequences, labels of which only the last is known, and that one."""
+    """Return sequences, their labels (only the last is known), and that label."""
     rng = np.random.RandomState(seed)
     bits = rng.randint(2, size=n_sequences)
     frames = noise * rng.randn(n_sequences, n_steps, 2).astype(np.float32)

@@ -19,7 +19,7 @@ import numpy as np
 
 from skdeepmir._sklearn import Interval, StrOptions
 
-Estimator = TypeVar("Estimator", bound=type)
+T = TypeVar("T")
 
 Count = Annotated[int, Interval(Integral, 0, None, closed="left")]
 Size = Annotated[int, Interval(Integral, 1, None, closed="left")]
@@ -56,29 +56,28 @@ def parameter(
 
 
 @typing.dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))
-def parameters(cls: Estimator) -> Estimator:
+def parameters(cls: type[T]) -> type[T]:
     """Give a class its constructor, constraints and documentation."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    cls = dataclasses.dataclass(repr=False, eq=False, kw_only=True)(cls)
+    made: Any = dataclasses.dataclass(repr=False, eq=False, kw_only=True)(cls)
     told = {}
-    for field in _in_order(cls):
-        texts = [f.metadata for f in _versions(cls, field.name) if f.metadata["text"]]
-        hint = hints[field.name]
-        kind = texts[0]["kind"] or _kind(hint)
+    for field in _in_order(made):
+        texts = [f.metadata for f in _versions(made, field.name) if f.metadata["text"]]
+        kind = texts[0]["kind"] or _kind(hints[field.name])
         told[field.name] = f"{kind}, default={_shown(field.default)}", texts[0]["text"]
-    cls._parameter_constraints = {name: _constraints(hints[name]) for name in told}
-    signature, types_of = inspect.signature(cls.__init__), typing.get_type_hints(cls)
+    made._parameter_constraints = {name: _constraints(hints[name]) for name in told}
+    signature, types_of = inspect.signature(made.__init__), typing.get_type_hints(made)
     shown = [
         signature.parameters[name].replace(annotation=types_of[name]) for name in told
     ]
-    cls.__init__.__signature__ = signature.replace(
+    made.__init__.__signature__ = signature.replace(
         parameters=[signature.parameters["self"], *shown]
     )
-    cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__ or ""), told)
-    return cls
+    made.__doc__ = _documented(inspect.cleandoc(cls.__doc__ or ""), told)
+    return made
 
 
-def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
+def _in_order(cls: Any) -> list[dataclasses.Field[Any]]:
     """Return the parameters: own ones first, then those of bases; by name last."""
     found: dict[str, dataclasses.Field[Any]] = {}
     for base in cls.__mro__:
@@ -89,7 +88,7 @@ def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
     return sorted(found.values(), key=lambda field: bool(field.kw_only))
 
 
-def _versions(cls: type, name: str) -> list[dataclasses.Field[Any]]:
+def _versions(cls: Any, name: str) -> list[dataclasses.Field[Any]]:
     """Return how a class and its bases describe a parameter, the class first."""
     described = [vars(base).get("__dataclass_fields__", {}) for base in cls.__mro__]
     return [fields[name] for fields in described if name in fields]

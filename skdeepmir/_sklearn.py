@@ -7,7 +7,7 @@ place and do nothing, so that estimators are written once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import SimpleNamespace
@@ -154,7 +154,7 @@ class EpochWatch:
         self.data = {"estimator": estimator, "X": X, "y": y}
         self.context = estimator._init_callback_context(max_subtasks=n_epochs)
         self.context.call_on_fit_task_begin(**self.data)
-        bar = range(n_epochs + 1)
+        bar: Iterable[int] = range(n_epochs + 1)
         if estimator.verbose:
             bar = progress(
                 bar, total=n_epochs, label="Training", unit="epochs", verbose=True

@@ -100,7 +100,9 @@ def _validate_matrices(
     with np.errstate(over="ignore"):  # noticed below
         # It looks at the names, the width and the dtype; values are looked at here.
         first = validate_data(estimator, first, ensure_all_finite=False, **options)
-        cast = [first, *(clip.astype(first.dtype, copy=False) for clip in clips[1:])]
+        cast = [first]
+        for clip in clips[1:]:
+            cast.append(clip.astype(first.dtype, copy=False))
     for i, (clip, original) in enumerate(zip(cast, clips, strict=True)):
         if not np.isfinite(clip).all():
             number = i
@@ -165,7 +167,8 @@ def check_clip_labels(
             f"{type(needed_by).__name__} requires y to be passed, but the target y is "
             "None."
         )
-    refuse_masked(name, y)
+    if type(y) is not np.ndarray or y.dtype == object:
+        refuse_masked(name, y)
     if y is None or not hasattr(y, "__len__"):
         return
     n_labels = y.shape[0] if hasattr(y, "shape") and y.shape else len(y)

@@ -81,7 +81,7 @@ def pmsc_mlp(*, random_state=None, **extraction) -> Pipeline:
     Parameters
     ----------
     random_state : int, RandomState instance or None, default=None
-        Draws the frames for the components and starts the net.
+        Seed of the frames drawn for the components, and of the net.
     **extraction : dict
         Parameters of :class:`SpectrogramExtractor`.
 
@@ -110,7 +110,7 @@ def mfcc_forest(*, random_state=None, **extraction) -> Pipeline:
     Parameters
     ----------
     random_state : int, RandomState instance or None, default=None
-        Grows the trees.
+        Seed of the forest.
     **extraction : dict
         Parameters of :class:`SpectrogramExtractor`.
 

@@ -118,7 +118,10 @@ def object_array(items: Iterable[Any]) -> np.ndarray:
 
 def holds_clips(X: Any) -> bool:
     """Tell whether X is a set of clips (a list of matrices or a 3-D array)."""
-    items = as_sequence(X)
+    return _are_clips(as_sequence(X))
+
+
+def _are_clips(items: Any) -> bool:
     if getattr(items, "ndim", None) == 3:
         return True
     return isinstance(items, list) and any(map(_is_matrix, items))
@@ -175,10 +178,13 @@ def list_clips(
         other dimensions or features than the rest (in data frames, also in another
         order). The message names the clip.
     """
+    rows = ClipLayout("rows", np.array([], dtype=np.intp))
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub":
+        return X, rows  # most of what there is to see elsewhere is not in these
     if found := what_is_no_set(X):
         raise ValueError(_not_frames(f"X is {found}", owner))
     items = as_sequence(X)
-    if not holds_clips(X):
+    if not _are_clips(items):
         _refuse_audio(items, owner)
         refuse_masked("X", X)
         if isinstance(items, list) and len(X) == 0:
@@ -186,10 +192,12 @@ def list_clips(
                 "X is empty: found 0 clips, expected at least 1. (Minimum of 1 is "
                 "required, 0 sample(s) given.)"
             )
-        return X, ClipLayout("rows", np.array([], dtype=np.intp))
+        return X, rows
 
     shared = None
-    if getattr(items, "ndim", None) == 3:
+    if isinstance(items, list) and {*map(type, items)} == {np.ndarray}:
+        container, clips = "list", items
+    elif getattr(items, "ndim", None) == 3:
         refuse_masked("X", items, "clip")
         items = np.asarray(items)
         container, clips = "array", list(items)
@@ -203,12 +211,11 @@ def list_clips(
                 raise ValueError(f"clip {i}: {_not_frames(_described(item), owner)}")
         refuse_masked("X", items, "clip")
         container, clips = "list", [_matrix(clip) for clip in items]
-
     _check_each_clip(clips, n_features, owner)
     if check_finite:
         for i, clip in enumerate(clips):
             refuse_not_finite(clip, i)
-    if container == "list":
+    if container == "list" and clips is not items:
         shared = _common_names(items, names, owner)
     n_frames = np.array([len(clip) for clip in clips], dtype=np.intp)
     return clips, ClipLayout(container, n_frames, shared)

@@ -1,4 +1,4 @@
-"""Seeds of the tests, and a saved model.
+"""Seeds of the tests, pictures without windows, and a saved model.
 
 ``SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED`` is what the fixture ``global_random_seed`` gives
 to tests that must hold under any seed: a number, "any" (one of 0 to 99, drawn for the
@@ -58,6 +58,18 @@ SEEDS = _asked_seeds()
 def global_random_seed(request):
     """Return a seed under which the test must hold, as under any other."""
     return request.param
+
+
+@pytest.fixture
+def pictures():
+    """Draw without windows, and close the figures in the end."""
+    import matplotlib.pyplot as plt
+
+    before = plt.get_backend()
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+    plt.switch_backend(before)
 
 
 @pytest.fixture

@@ -45,32 +45,42 @@ def assert_same_outputs(estimator, other, X):
                 assert a.tobytes() == b.tobytes()
 
 
-def members_of(path):
-    with zipfile.ZipFile(path) as archive:
+def members_of(file):
+    """Return the members of a path or a binary file by name."""
+    with zipfile.ZipFile(file) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def write_forged(path, members, *, manifest=None, compression=zipfile.ZIP_STORED):
-    """Write a file whose manifest and checksum are right, whatever is inside."""
-    described = json.loads(members[MANIFEST])
-    described["members"] = {
+def described(members, changes=None):
+    """Return members with a manifest that describes them, but for some changes."""
+    manifest = json.loads(members[MANIFEST])
+    manifest["members"] = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in members.items()
         if name != MANIFEST
     }
-    described.update(manifest or {})
-    members = {**members, MANIFEST: json.dumps(described).encode()}
+    return {**members, MANIFEST: json.dumps({**manifest, **(changes or {})}).encode()}
+
+
+def packed(members, *, comment=SEAL, prefix=b"", compression=zipfile.ZIP_STORED):
+    """Return a file with the right checksum, whatever is inside."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-        archive.comment = SEAL + bytes(DIGITS)
-    write_sealed(path, file.getvalue())
+        archive.comment = comment + bytes(DIGITS)
+    return sealed(prefix + file.getvalue())
 
 
-def write_sealed(path, data):
+def sealed(data):
+    """Return a file with the right checksum at its end."""
     body = data[:-DIGITS]
-    path.write_bytes(body + hashlib.sha256(body).hexdigest().encode())
+    return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def write_forged(path, members, *, manifest=None, **options):
+    """Write a file whose manifest and checksum are right, whatever is inside."""
+    path.write_bytes(packed(described(members, manifest), **options))
 
 
 def forge_schema(path, node, *, into=None):

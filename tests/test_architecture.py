@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rooms import ROOMS, ROOT, paths
 
 import skdeepmir
 
@@ -97,3 +98,12 @@ def test_imports_load_no_heavy_package(statement, heavy):
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_test_belongs_to_one_room():
+    listed = [path for room in ROOMS for path in paths(room)]
+    files = sorted(
+        f"tests/{path.name}" for path in Path(__file__).parent.glob("test_*")
+    )
+    assert sorted(path for path in listed if path.startswith("tests/")) == files
+    assert all((ROOT / path).exists() for path in listed)

@@ -31,15 +31,18 @@ def two_songs():
 @pytest.mark.parametrize(
     "annotation, message",
     [
-        (["C:maj"] * 39 + ["H:dur"], "y: clip 1: 'H:dur' .*did you mean 'B:maj'"),
-        (([[0, 4]], ["Cmaj"]), "y: clip 1: row 0: 'Cmaj' .*did you mean 'C:maj'"),
-        (([[0, 3], [2, 4]], ["C", "G"]), "y: clip 1: row 1 .*starts before row 0 ends"),
-        (([[2, 4], [0, 2]], ["C", "G"]), "y: clip 1: row 1 .*starts before row 0"),
-        (([[0, 88200], [88200, 176400]], ["C", "G"]), "clip 1: .*sample indices"),
-        (([[0, 4]], ["C", "G"]), "y: clip 1: it has 1 intervals and 2 labels"),
-        (([[5, 9]], ["C"]), "y: clip 1: it starts at 5.0 s, but the audio lasts 4.0 s"),
-        (["C:maj"] * 39, r"y: clip 1 has labels of shape \(39,\), but .* 40 frames"),
-        ([1] * 40, "y: clip 1 has 1; expected chord labels"),
+        (["C:maj"] * 39 + ["H:dur"], "y: clip 1: 'H:dur' .*'B:maj'"),
+        (([[0, 4]], ["Cmaj"]), "y: clip 1: row 0: 'Cmaj' .*'C:maj'"),
+        (([[0, 3], [2, 4]], ["C", "G"]), "y: clip 1: row 1 .*before row 0 .*overlap"),
+        (([[2, 4], [0, 2]], ["C", "G"]), "y: clip 1: row 1 .*before row 0;.*order"),
+        (
+            ([[0, 88200], [88200, 176400]], ["C", "G"]),
+            "y: clip 1: .*176400.0.*sample indices",
+        ),
+        (([[0, 4]], ["C", "G"]), "y: clip 1: .*1 intervals .*2 labels"),
+        (([[5, 9]], ["C"]), "y: clip 1: .*5.0 s.* 4.0 s"),
+        (["C:maj"] * 39, r"y: clip 1 .*\(39,\).* 40 frames"),
+        ([1] * 40, "y: clip 1 .* 1;"),
     ],
 )
 def test_annotations_that_are_wrong_name_their_clip(recognizer, annotation, message):
@@ -52,10 +55,10 @@ def test_annotations_that_are_wrong_name_their_clip(recognizer, annotation, mess
 def test_files_that_are_wrong_are_named_with_their_clip(recognizer, tmp_path):
     clips, good = two_songs()
     bad = {
-        "empty": ("", "': it is empty; expected at least 1 chord"),
-        "typo": ("0 4 H:dur\n", "': line 1: 'H:dur' is not in Harte"),
-        "samples": ("0 88200 C:maj\n", "': its last time .* sample indices"),
-        "later": ("5 9 C:maj\n", r"'\): it starts at 5.0 s"),
+        "empty": ("", "': .*empty"),
+        "typo": ("0 4 H:dur\n", "': line 1: 'H:dur' "),
+        "samples": ("0 88200 C:maj\n", "': .*88200.0.*sample indices"),
+        "later": ("5 9 C:maj\n", r"'\): .*5.0 s"),
     }
     for name, (text, message) in bad.items():
         path = tmp_path / f"{name}.lab"
@@ -67,10 +70,10 @@ def test_files_that_are_wrong_are_named_with_their_clip(recognizer, tmp_path):
 
 
 FAULTS = {
-    "overlap": ("0 3 C:maj\n2 4 A:min\n", "row 1 .* starts before row 0 ends"),
-    "typo": ("0 4 H:dur\n", "line 1: 'H:dur' is not in Harte"),
-    "order": ("2 4 A:min\n0 2 C:maj\n", "row 1 .* starts before row 0"),
-    "empty": ("", "it is empty"),
+    "overlap": ("0 3 C:maj\n2 4 A:min\n", "row 1 .*before row 0 .*overlap"),
+    "typo": ("0 4 H:dur\n", "line 1: 'H:dur' "),
+    "order": ("2 4 A:min\n0 2 C:maj\n", "row 1 .*before row 0;.*order"),
+    "empty": ("", "empty"),
 }
 
 
@@ -95,7 +98,7 @@ def test_all_files_that_are_wrong_are_named_at_once(recognizer, tmp_path):
     ):
         assert re.search(f"y: clip {i}: .*{name}.lab.*{fault}", line)
     recognizer.fit(clips, [good, good])
-    with pytest.raises(ValueError, match=r"4 annotations cannot") as caught:
+    with pytest.raises(ValueError, match="^4 annotations") as caught:
         recognizer.score([clips[0]] * 6, y)
     for i, (name, (_, fault)) in enumerate(FAULTS.items(), start=1):
         assert re.search(rf"y_true\[{i}\]: .*{name}.lab.*{fault}", str(caught.value))
@@ -121,20 +124,20 @@ def test_targets_that_are_wrong_as_a_whole(recognizer):
         with pytest.raises(ValueError, match=message):
             clone(recognizer).set_params(**parameters).fit(clips, y)
 
-    refused("song.lab", "y is one path, 'song.lab'.*Wrap it in a list")
-    refused([good], "y has 1 labels, but X has 2 clips")
+    refused("song.lab", "y .*'song.lab'.*list")
+    refused([good], "y has 1 .*X has 2 ")
     refused(None, "requires y to be passed")
-    refused([["X"] * 40] * 2, "y has no label that vocabulary='majmin'")
-    refused([["C:sus4"] * 40] * 2, "y has no label that vocabulary='majmin'")
-    refused([good] * 2, "frame_rate=None, but seconds are asked for", frame_rate=None)
+    refused([["X"] * 40] * 2, "^y .*vocabulary='majmin'")
+    refused([["C:sus4"] * 40] * 2, "^y .*vocabulary='majmin'")
+    refused([good] * 2, "frame_rate=None", frame_rate=None)
     refused([good] * 2, "The 'vocabulary' parameter", vocabulary="triads")
     recognizer = clone(recognizer).set_params(frame_rate=None)
     recognizer.fit(clips, [["C:maj"] * 40] * 2)
-    with pytest.raises(ValueError, match="frame_rate=None, but seconds are asked for"):
+    with pytest.raises(ValueError, match="frame_rate=None"):
         recognizer.predict_intervals(clips)
-    with pytest.raises(ValueError, match="frame_rate is None, but frame labels"):
+    with pytest.raises(ValueError, match="frame_rate is None"):
         recognizer.score(clips, [good] * 2)
-    with pytest.raises(ValueError, match="y has 1 labels, but X has 2 clips"):
+    with pytest.raises(ValueError, match="y has 1 .*X has 2 "):
         recognizer.score(clips, [good])
 
 
@@ -158,9 +161,7 @@ def test_gaps_are_not_learned_from(recognizer):
 def test_annotations_that_outlast_the_audio_are_cut(recognizer):
     clips, good = two_songs()
     longer = ([[0, 2], [2, 4], [4, 9]], ["C:maj", "A:min", "G:maj"])
-    with pytest.warns(
-        UserWarning, match=r"1 of 2 annotations end over 1 s.*clip 1: 9.0 s, .* 4.0 s"
-    ):
+    with pytest.warns(UserWarning, match="1 of 2 .*clip 1: 9.0 s.* 4.0 s"):
         cut = clone(recognizer).fit(clips, [good, longer])
     assert_same_probabilities(cut, clone(recognizer).fit(clips, [good] * 2), clips)
 
@@ -194,7 +195,7 @@ def test_templates_need_no_labels_and_no_octave_but_whole_semitones():
     assert recognizer.predict([wide])[0].tolist() == labels
     silent = recognizer.predict([np.zeros_like(wide)])[0]
     assert set(silent) == {"N"}
-    with pytest.raises(ValueError, match="bins_per_octave=13 must be a multiple of 12"):
+    with pytest.raises(ValueError, match="bins_per_octave=13 .*12"):
         TemplateChordRecognizer(bins_per_octave=13).fit([clip])
 
 
@@ -213,9 +214,7 @@ def test_gaussians_leave_out_chords_that_are_too_rare():
 def test_a_frame_rate_of_other_clips_is_noticed(recognizer):
     clips, y = make_songs(4)
     annotations = in_seconds(y)
-    with pytest.warns(
-        UserWarning, match="4 of 4 annotations end before 0.7.*frame_rate"
-    ):
+    with pytest.warns(UserWarning, match="4 of 4 .*0.7.*frame_rate"):
         clone(recognizer).set_params(frame_rate=RATE / 2).fit(clips, annotations)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -223,10 +222,10 @@ def test_a_frame_rate_of_other_clips_is_noticed(recognizer):
         clone(recognizer).fit(clips, [*short, *annotations[2:]])
 
 
-def test_paths_and_waveforms_are_no_frames():
+def test_paths_and_waveforms_are_not_frames():
     clips, y = make_songs(2)
     net = blstm(max_epochs=1).fit(clips, y)
-    with pytest.raises(ValueError, match=r"X holds a path such as 'a.wav'.*pipeline"):
+    with pytest.raises(ValueError, match="X .*'a.wav'.*pipeline"):
         net.predict_intervals(["a.wav", "b.wav"])
-    with pytest.raises(ValueError, match="unequal lengths, as waveforms are"):
+    with pytest.raises(ValueError, match="waveforms"):
         net.predict([np.zeros(50), np.zeros(60)])

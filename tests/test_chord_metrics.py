@@ -5,9 +5,9 @@ import mir_eval
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
+from undefined_scores import only_warning
 
 from skdeepmir.chords import (
     VOCABULARIES,
@@ -63,15 +63,6 @@ def by_mir_eval(reference, estimate):
         return mir_eval.chord.evaluate(
             reference[0], list(reference[1]), estimate[0], list(estimate[1])
         )
-
-
-def only_warning(function, *args, **kwargs):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = function(*args, **kwargs)
-    assert [w.category for w in caught] == [UndefinedMetricWarning]
-    assert caught[0].filename == __file__
-    return result, str(caught[0].message)
 
 
 # Known answers
@@ -221,20 +212,20 @@ def test_a_matrix_of_frames_is_a_song_a_row():
 @pytest.mark.parametrize(
     "y_true, y_pred, frame_rate, message",
     [
-        ([REFERENCE], [ESTIMATE] * 2, None, "y_true has 1 songs and y_pred 2"),
-        ([], [], None, "y_true is .*; expected a list with an item for each"),
-        (3, [ESTIMATE], None, "y_true is 3; expected a list"),
-        (REFERENCE, ESTIMATE, 1, r"y_true\[0\] .*float|int.* pass \[song\]"),
-        ([REFERENCE], [["C:maj"] * 5], None, "frame_rate is None, but frame labels"),
-        ([["N"] * 3], [["N"] * 4], None, r"y_true\[0\] has 3 frames and y_pred\[0\] 4"),
-        ([["N"] * 3], [["N"] * 4], 0, "frame_rate=0, expected"),
-        ([["N"] * 3], [["N", "N", "foo"]], 2, r"y_pred\[0\]: row 1: 'foo' is not"),
-        ([[0, 1, 2]], [["N"] * 3], 1, r"y_true\[0\] is of type list, with dtype int64"),
-        ([np.array([], dtype=str)], [["N"]], 1, r"y_true\[0\] .*shape \(0,\)"),
-        ([REFERENCE], [([[0, 1]], [])], None, r"y_pred\[0\]: it has 1 intervals and 0"),
+        ([REFERENCE], [ESTIMATE] * 2, None, "y_true has 1 .*y_pred 2"),
+        ([], [], None, r"y_true is \[\];"),
+        (3, [ESTIMATE], None, "y_true is 3;"),
+        (REFERENCE, ESTIMATE, 1, r"y_true\[0\] .*\[song\]"),
+        ([REFERENCE], [["C:maj"] * 5], None, "frame_rate is None"),
+        ([["N"] * 3], [["N"] * 4], None, r"y_true\[0\] has 3 .*y_pred\[0\] 4"),
+        ([["N"] * 3], [["N"] * 4], 0, "frame_rate=0"),
+        ([["N"] * 3], [["N", "N", "foo"]], 2, r"y_pred\[0\]: row 1: 'foo'"),
+        ([[0, 1, 2]], [["N"] * 3], 1, r"y_true\[0\] .*list.*int64"),
+        ([np.array([], dtype=str)], [["N"]], 1, r"y_true\[0\] .*\(0,\)"),
+        ([REFERENCE], [([[0, 1]], [])], None, r"y_pred\[0\]: .*1 intervals .*0 labels"),
         ([REFERENCE], [([[0, 2], [1, 3]], ["N", "N"])], None, r"y_pred\[0\]: row 1"),
-        ([([[0, 44100]], ["N"])], [ESTIMATE], None, "are these sample indices"),
-        (["song.txt"], [ESTIMATE], None, "'song.txt' has the extension '.txt'"),
+        ([([[0, 44100]], ["N"])], [ESTIMATE], None, r"y_true\[0\]: .*44100"),
+        (["song.txt"], [ESTIMATE], None, r"y_true\[0\]: 'song.txt' "),
     ],
 )
 def test_bad_annotations(y_true, y_pred, frame_rate, message):
@@ -244,7 +235,7 @@ def test_bad_annotations(y_true, y_pred, frame_rate, message):
 
 
 def test_files_that_are_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no file .*song.lab"):
+    with pytest.raises(FileNotFoundError, match=r"y_true\[0\]: .*song.lab"):
         wcsr([tmp_path / "song.lab"], [ESTIMATE])
 
 
@@ -260,9 +251,9 @@ def test_files_that_are_missing(tmp_path):
 )
 def test_values_that_parameters_do_not_have(function, parameters):
     ((name, value),) = parameters.items()
-    with pytest.raises(ValueError, match=f"{name}='{value}' must be one of"):
+    with pytest.raises(ValueError, match=f"{name}='{value}'"):
         function([REFERENCE], [ESTIMATE], **parameters)
-    with pytest.raises(ValueError, match="vocabulary='full' must be one of"):
+    with pytest.raises(ValueError, match="vocabulary='full'"):
         chord_coverage([REFERENCE], vocabulary="full")
 
 
@@ -425,7 +416,7 @@ def test_scorers_need_a_frame_rate_only_for_seconds(name):
     )
     score = CHORD_SCORERS[name](pipeline, X, frames)
     assert 0 < score < 1 and score == pytest.approx(expected)
-    with pytest.raises(ValueError, match=r"frame_rate is None.*chord_scorer\(frame_"):
+    with pytest.raises(ValueError, match="frame_rate is None.*chord_scorer"):
         CHORD_SCORERS[name](pipeline, X, y)
 
 
@@ -449,7 +440,7 @@ def test_scorers_of_over_and_under_segmentation():
         chord_scorer(kind)(estimator, X, y) for kind in ("underseg", "overseg")
     )
     assert under < over == pytest.approx(1)
-    with pytest.raises(ValueError, match="vocabulary='full' must be one of"):
+    with pytest.raises(ValueError, match="vocabulary='full'"):
         chord_scorer("full")
 
 
@@ -464,7 +455,7 @@ def test_all_annotations_that_cannot_be_scored_are_named_at_once(tmp_path):
     (tmp_path / "b.lab").write_text("0 2\n")
     y_true = [REFERENCE, tmp_path / "a.lab", REFERENCE]
     y_pred = [tmp_path / "b.lab", ESTIMATE, ([[0, 1]], ["H"])]
-    with pytest.raises(ValueError, match="^3 annotations cannot be scored") as caught:
+    with pytest.raises(ValueError, match="^3 annotations") as caught:
         wcsr(y_true, y_pred)
     message = str(caught.value)
     first, second, third = (message.index(f"({n}) y_") for n in (1, 2, 3))

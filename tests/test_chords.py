@@ -83,15 +83,16 @@ def test_parse_is_mir_evals_encode():
 )
 def test_a_label_that_is_not_hartes_gets_a_suggestion(label, meant):
     parse(meant)
-    message = f"{label!r} is not in Harte's grammar (did you mean {meant!r}?)."
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    facts = f"^{re.escape(repr(label))} .* {re.escape(repr(meant))}"
+    with pytest.raises(ValueError, match=facts):
         parse(label)
 
 
 @pytest.mark.parametrize("label", ["foo", "", "Zm", "C:blue", "G:7(#9", "1.5"])
-def test_nothing_is_suggested_for_what_is_no_chord(label):
-    with pytest.raises(ValueError, match="grammar; expected labels such as 'C:maj'"):
+def test_nothing_is_suggested_for_what_is_not_a_chord(label):
+    with pytest.raises(ValueError, match=f"^{re.escape(repr(label))} ") as caught:
         parse(label)
+    assert "did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -99,20 +100,21 @@ def test_nothing_is_suggested_for_what_is_no_chord(label):
 )
 def test_qualities_that_mir_eval_lacks(label, meant):
     parse(meant)
-    with pytest.raises(ValueError, match=re.escape(f"(did you mean {meant!r}?)")):
+    with pytest.raises(ValueError, match=f"^{label!r} .* {re.escape(repr(meant))}"):
         parse(label)
 
 
 @pytest.mark.parametrize("label", [b"C:maj", None, 3, np.nan])
 def test_labels_are_str(label):
-    with pytest.raises(ValueError, match="expected a label of type str"):
+    found = f"{re.escape(repr(label))} .*type {type(label).__name__}"
+    with pytest.raises(ValueError, match=f"^{found}"):
         parse(label)
-    with pytest.raises(ValueError, match=r"labels\[1\] is .* of type"):
+    with pytest.raises(ValueError, match=rf"labels\[1\] is {found}"):
         encode(["N", label], "majmin")
 
 
-def test_one_label_is_no_sequence():
-    with pytest.raises(ValueError, match=re.escape("labels: ['C:maj']")):
+def test_one_label_is_not_a_sequence():
+    with pytest.raises(ValueError, match=r"labels is 'C:maj'.*\['C:maj'\]"):
         encode("C:maj", "majmin")
 
 
@@ -199,13 +201,13 @@ def test_a_vocabulary_of_ones_own():
 @pytest.mark.parametrize(
     "vocabulary, message",
     [
-        ("majmax", "is none of"),
-        ([], "vocabulary is empty"),
-        (["C:maj", "X"], "holds 'X'"),
-        (["C:maj", "N", "C:maj"], "'C:maj' and 'C:maj', which are the same"),
-        (["C#:maj", "Db"], "'C#:maj' and 'Db', which are the same"),
-        (["C:dur"], "did you mean 'C:maj'"),
-        (["C:maj", 3], r"vocabulary\[1\] is 3 of type int"),
+        ("majmax", "vocabulary='majmax' .*'majmin'"),
+        ([], "vocabulary .*empty"),
+        (["C:maj", "X"], "vocabulary .*'X'"),
+        (["C:maj", "N", "C:maj"], "'C:maj' and 'C:maj'"),
+        (["C#:maj", "Db"], "'C#:maj' and 'Db'"),
+        (["C:dur"], "'C:dur' .*'C:maj'"),
+        (["C:maj", 3], r"vocabulary\[1\] is 3 .*int"),
     ],
 )
 def test_bad_vocabularies(vocabulary, message):
@@ -223,7 +225,12 @@ def test_decode_undoes_encode():
 
 @pytest.mark.parametrize(
     "codes, message",
-    [([0.5], "dtype float64"), ([25], "hold 25"), ([-2], "hold -2"), (["N"], "dtype")],
+    [
+        ([0.5], "float64"),
+        ([25], "codes .* 25,.* 24"),
+        ([-2], "codes .* -2"),
+        (["N"], "<U1"),
+    ],
 )
 def test_bad_codes(codes, message):
     with pytest.raises(ValueError, match=message):
@@ -259,7 +266,7 @@ def test_transposition_moves_the_root_alone(semitones):
 
 
 def test_transposition_needs_whole_semitones():
-    with pytest.raises(ValueError, match=r"semitones=0.5, expected a whole"):
+    with pytest.raises(ValueError, match=r"semitones=0.5"):
         transpose(["C"], 0.5)
 
 
@@ -274,7 +281,7 @@ def test_transposition_table_rolls_blocks_of_twelve(vocabulary):
 
 
 def test_transposition_table_of_a_vocabulary_that_is_not_closed():
-    with pytest.raises(ValueError, match=r"has 'B:maj' but lacks 'C:maj'"):
+    with pytest.raises(ValueError, match=r"vocabulary .*'B:maj' .*'C:maj'"):
         transposition_table([*VOCABULARIES["majmin"][1:]])
     flats = [f"{root}:7" for root in "C Db D Eb E F Gb G Ab A Bb B".split()]
     np.testing.assert_array_equal(transposition_table(flats)[3], np.roll(range(12), -3))
@@ -299,25 +306,25 @@ def test_gaps_stay_and_overlaps_of_rounding_are_trimmed():
 @pytest.mark.parametrize(
     "intervals, labels, message",
     [
-        ([], [], "it is empty; expected at least 1"),
-        (np.empty((0, 2)), [], "it is empty"),
-        ([0, 1], ["N"], r"intervals have shape \(2,\)"),
-        ([[0, 1, 2]], ["N"], r"intervals have shape \(1, 3\)"),
-        ([[0, 1], [2]], ["N", "C"], "not an array of numbers"),
-        ([["a", "b"]], ["N"], "not an array of numbers"),
-        ([[0, 1]], ["N", "C"], "1 intervals and 2 labels"),
-        ([[0, np.nan]], ["N"], r"row 0 has the times \[0.0, nan\]"),
-        ([[0, 1], [1, np.inf]], ["N", "C"], "row 1 has the times"),
-        ([[-1, 1]], ["N"], r"row 0 \(-1.0 to 1.0, 'N'\) has a negative time"),
-        ([[0, 1], [2, 2]], ["N", "C"], "row 1 .* ends at or before its start"),
-        ([[0, 1], [3, 2]], ["N", "C"], "row 1 .* ends at or before its start"),
-        ([[1, 2], [0, 1]], ["N", "C"], "row 1 .* starts before row 0; expected rows"),
-        ([[0, 2], [1, 3]], ["N", "C"], "starts before row 0 ends, at 2.0"),
-        ([[0, 2], [1.9, 3]], ["N", "C"], "that do not overlap"),
-        ([[0, 5e-4], [0, 1]], ["N", "C"], "that do not overlap"),
+        ([], [], "empty"),
+        (np.empty((0, 2)), [], "empty"),
+        ([0, 1], ["N"], r"intervals .*\(2,\)"),
+        ([[0, 1, 2]], ["N"], r"intervals .*\(1, 3\)"),
+        ([[0, 1], [2]], ["N", "C"], "intervals .*inhomogeneous"),
+        ([["a", "b"]], ["N"], "intervals .*'a'"),
+        ([[0, 1]], ["N", "C"], "1 intervals .*2 labels"),
+        ([[0, np.nan]], ["N"], r"row 0 .*\[0.0, nan\]"),
+        ([[0, 1], [1, np.inf]], ["N", "C"], r"row 1 .*\[1.0, inf\]"),
+        ([[-1, 1]], ["N"], r"row 0 \(-1.0 to 1.0, 'N'\) .*negative"),
+        ([[0, 1], [2, 2]], ["N", "C"], r"row 1 \(2.0 to 2.0, 'C'\) ends"),
+        ([[0, 1], [3, 2]], ["N", "C"], r"row 1 \(3.0 to 2.0, 'C'\) ends"),
+        ([[1, 2], [0, 1]], ["N", "C"], "row 1 .*before row 0;.*order"),
+        ([[0, 2], [1, 3]], ["N", "C"], "row 1 .*before row 0 .*2.0;.*overlap"),
+        ([[0, 2], [1.9, 3]], ["N", "C"], "row 1 .*overlap"),
+        ([[0, 5e-4], [0, 1]], ["N", "C"], "row 1 .*overlap"),
         ([[0, 1], [1, 2]], ["N", "H:dur"], "row 1: 'H:dur' .* 'B:maj'"),
-        ([[0, 1]], [b"N"], r"labels\[0\] is b'N' of type bytes"),
-        ([[0, 441000], [441000, 1323000]], ["N", "C"], "are these sample indices"),
+        ([[0, 1]], [b"N"], r"labels\[0\] is b'N' .*bytes"),
+        ([[0, 441000], [441000, 1323000]], ["N", "C"], "1323000.0.*sample indices"),
     ],
 )
 def test_bad_annotations(intervals, labels, message):
@@ -330,7 +337,7 @@ def test_bad_annotations(intervals, labels, message):
 def test_sample_indices_are_seen_by_the_duration():
     given = [[0, 20000], [20000, 29000]]
     check_intervals(given, ["N", "C"])
-    with pytest.raises(ValueError, match=r"29000.0, but the audio lasts 3 s; .*divide"):
+    with pytest.raises(ValueError, match=r"29000.0.* 3 s.*sample rate"):
         check_intervals(given, ["N", "C"], duration=3)
 
 
@@ -341,7 +348,7 @@ def test_what_lies_after_the_audio_is_cut_off():
         whole, _ = check_intervals(TIMES, NAMES, duration=60)
     assert intervals[-1].tolist() == [2.5, 3.2] and labels.tolist() == NAMES
     np.testing.assert_array_equal(whole, TIMES)
-    with pytest.warns(UserWarning, match="^annotation: it ends at 4.0 s") as caught:
+    with pytest.warns(UserWarning, match="^annotation: .*4.0 s.* 2.5 s") as caught:
         intervals, labels = check_intervals(TIMES, NAMES, duration=2.5)
     assert caught[0].filename == __file__
     assert intervals.tolist() == TIMES[:2] and labels.tolist() == NAMES[:2]
@@ -349,12 +356,12 @@ def test_what_lies_after_the_audio_is_cut_off():
 
 @pytest.mark.parametrize("duration", [0, -1, np.nan, np.inf])
 def test_a_duration_is_above_zero(duration):
-    with pytest.raises(ValueError, match=r"duration=.*expected seconds above 0"):
+    with pytest.raises(ValueError, match=f"duration={duration}"):
         check_intervals(TIMES, NAMES, duration=duration)
 
 
 def test_an_annotation_after_the_audio():
-    with pytest.raises(ValueError, match=r"starts at 5.0 s, but the audio lasts 4 s"):
+    with pytest.raises(ValueError, match="5.0 s.* 4 s"):
         check_intervals([[5, 6]], ["N"], duration=4)
 
 
@@ -422,17 +429,17 @@ def test_the_last_chord_ends_with_the_audio():
 
 
 def test_bad_frames():
-    with pytest.raises(ValueError, match="frames is empty"):
+    with pytest.raises(ValueError, match="frames .*empty"):
         frame_intervals([], 10)
-    with pytest.raises(ValueError, match="frame_rate=0, expected frames a second"):
+    with pytest.raises(ValueError, match="frame_rate=0"):
         frame_intervals(["N"], 0)
-    with pytest.raises(ValueError, match="duration=0, expected seconds above 0"):
+    with pytest.raises(ValueError, match="duration=0"):
         frame_intervals(["N"], 1, duration=0)
-    with pytest.raises(ValueError, match=r"n_frames=1.5, expected a whole number"):
+    with pytest.raises(ValueError, match="n_frames=1.5"):
         label_frames(TIMES, NAMES, 1.5, 10)
-    with pytest.raises(ValueError, match="n_frames=-1, expected 0 or more"):
+    with pytest.raises(ValueError, match="n_frames=-1"):
         label_frames(TIMES, NAMES, -1, 10)
-    with pytest.raises(ValueError, match="frame_rate=nan, expected"):
+    with pytest.raises(ValueError, match="frame_rate=nan"):
         label_frames(TIMES, NAMES, 10, np.nan)
 
 
@@ -539,12 +546,12 @@ def test_the_first_annotation_of_a_jams_file_that_has_chords_is_read(tmp_path, e
     assert intervals.tolist() == TIMES and labels.tolist() == NAMES
     content["annotations"][-2:] = []
     path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="song.jams': none of its chord annotations"):
+    with pytest.raises(ValueError, match="song.jams': .*empty"):
         read_chords(path)
     content["annotations"].append({"namespace": "chord", "data": [{"time": 0}]})
     path.write_text(json.dumps(content))
     with pytest.raises(
-        ValueError, match="song.jams': annotation 3, entry 0 has no 'duration'"
+        ValueError, match="song.jams': annotation 3, entry 0 .*'duration'"
     ):
         read_chords(path)
 
@@ -552,36 +559,36 @@ def test_the_first_annotation_of_a_jams_file_that_has_chords_is_read(tmp_path, e
 @pytest.mark.parametrize(
     "name, text, message",
     [
-        ("a.lab", "", "it is empty; expected at least 1 chord"),
-        ("a.lab", "# nothing\n\n", "it is empty"),
-        ("a.lab", "0 1 N\n\n1 2\n", "line 3 is '1 2'; expected start and end"),
-        ("a.lab", "0 1 N\n1 two C\n", "line 2 is '1 two C'"),
-        ("a.lab", "0 1 C maj\n", "line 1 is '0 1 C maj'"),
-        ("a.lab", "# x\n0 1 H:dur\n", "line 2: 'H:dur' .*did you mean 'B:maj'"),
-        ("a.lab", "0 2 N\n1 3 C\n", "row 1 .* starts before row 0 ends"),
-        ("a.lab", "0 44100 N\n", "are these sample indices"),
-        ("a.jams", "{", "it is not a JAMS file, .* not JSON"),
-        ("a.jams", "[]", "it is not a JAMS file: expected an object"),
-        ("a.jams", "{}", "expected .* list of 'annotations'"),
-        ("a.jams", json.dumps(jams("key", [])), r"\['beat', 'key'\]; expected one in"),
-        ("a.jams", json.dumps(jams("chord", [])), "none of its chord annotations"),
+        ("a.lab", "", "empty"),
+        ("a.lab", "# nothing\n\n", "empty"),
+        ("a.lab", "0 1 N\n\n1 2\n", "line 3 .*'1 2'"),
+        ("a.lab", "0 1 N\n1 two C\n", "line 2 .*'1 two C'"),
+        ("a.lab", "0 1 C maj\n", "line 1 .*'0 1 C maj'"),
+        ("a.lab", "# x\n0 1 H:dur\n", "line 2: 'H:dur' .*'B:maj'"),
+        ("a.lab", "0 2 N\n1 3 C\n", "row 1 .*before row 0"),
+        ("a.lab", "0 44100 N\n", "44100.0.*sample indices"),
+        ("a.jams", "{", "not JSON"),
+        ("a.jams", "[]", "JAMS .*object"),
+        ("a.jams", "{}", "'annotations'"),
+        ("a.jams", json.dumps(jams("key", [])), r"\['beat', 'key'\]"),
+        ("a.jams", json.dumps(jams("chord", [])), "annotations .*empty"),
         (
             "a.jams",
             json.dumps(jams("chord", [{}])),
-            "annotation 1, entry 0 has no 'time'",
+            "annotation 1, entry 0 .*'time'",
         ),
         (
             "a.jams",
             json.dumps(jams("chord", {"time": [0]})),
-            "annotation 1 has no list of 'dura",
+            "annotation 1 .*'duration'",
         ),
-        ("a.jams", json.dumps(jams("chord", 3)), "annotation 1 has the data 3"),
+        ("a.jams", json.dumps(jams("chord", 3)), "annotation 1 .* 3;"),
         (
             "a.jams",
             json.dumps(jams("chord", [{"time": 0, "duration": 1, "value": 3}])),
-            "annotation 1, entry 0 has the value 3",
+            "annotation 1, entry 0 .*value 3",
         ),
-        ("a.txt", "0 1 N", "has the extension '.txt'; expected .* '.lab' or '.jams'"),
+        ("a.txt", "0 1 N", "'.txt'.*'.lab' or '.jams'"),
     ],
 )
 def test_bad_files(tmp_path, name, text, message):
@@ -591,22 +598,22 @@ def test_bad_files(tmp_path, name, text, message):
         read_chords(path)
 
 
-def test_files_that_are_missing_or_no_text(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no file .*song.lab.*Check the path"):
+def test_files_that_are_missing_or_not_text(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file .*song.lab"):
         read_chords(tmp_path / "song.lab")
     (tmp_path / "song.lab").write_bytes(b"0 1 N\xff\xfe\n")
-    with pytest.raises(ValueError, match=r"song.lab' is not text in UTF-8"):
+    with pytest.raises(ValueError, match="song.lab' .*UTF-8"):
         read_chords(tmp_path / "song.lab")
 
 
 @pytest.mark.parametrize("write, suffix", [(write_lab, ".lab"), (write_jams, ".jams")])
 def test_bad_files_to_write(tmp_path, write, suffix):
-    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere.*Create it"):
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
         write(tmp_path / "nowhere" / f"a{suffix}", TIMES, NAMES)
-    with pytest.raises(ValueError, match=f"extension '.txt'; expected '{suffix}'"):
+    with pytest.raises(ValueError, match=f"'.txt'.*'{suffix}'"):
         write(tmp_path / "a.txt", TIMES, NAMES)
-    with pytest.raises(ValueError, match=r"annotation for .*1 intervals and 2 labels"):
+    with pytest.raises(ValueError, match=f"a{suffix}.*1 intervals .*2 labels"):
         write(tmp_path / f"a{suffix}", [[0, 1]], ["N", "C"])
-    with pytest.raises(ValueError, match="ends at or before its start"):
+    with pytest.raises(ValueError, match=f"a{suffix}.*row 1 .* ends"):
         write(tmp_path / f"a{suffix}", [[0, 1], [1, 1 + 1e-8]], ["N", "C"])
     assert list(tmp_path.iterdir()) == []

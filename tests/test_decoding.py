@@ -1,10 +1,10 @@
-import itertools
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from decoded_paths import all_paths, markov_step, total_scores
 
 from skdeepmir.decoding import (
     beam_search,
@@ -14,16 +14,6 @@ from skdeepmir.decoding import (
 )
 
 OCTAVE = np.array([[(i + k) % 12 for i in range(12)] + [12] for k in range(12)])
-
-
-def all_paths(n_frames, n_states):
-    return np.array(list(itertools.product(range(n_states), repeat=n_frames)))
-
-
-def total_scores(paths, log_prob, log_transition, log_initial):
-    scores = log_prob[np.arange(len(log_prob)), paths].sum(axis=1, dtype=np.float64)
-    scores += log_transition[paths[:, :-1], paths[:, 1:]].sum(axis=1, dtype=np.float64)
-    return scores + log_initial[paths[:, 0]]
 
 
 def assert_best(log_prob, log_transition, log_initial):
@@ -230,14 +220,14 @@ def test_an_impossible_song_names_the_first_frame_without_a_state(make):
     log_prob[4] = -np.inf
     transition = make(np.random.RandomState(0), 3)
     songs = [np.zeros((2, 3)), log_prob]
-    with pytest.raises(ValueError, match=r"log_prob of song 1 .* in frame 4\."):
+    with pytest.raises(ValueError, match="song 1 .* frame 4"):
         viterbi(songs, transition)
     log_prob[4, 2], log_prob[5] = 0, (0, -np.inf, -np.inf)
     forbidden = transition.copy()
     forbidden[2, :2] = forbidden[0, 2] = -np.inf
-    with pytest.raises(ValueError, match=r"in frame 5\..*smoothing above 0"):
+    with pytest.raises(ValueError, match="frame 5.*smoothing"):
         viterbi(log_prob, forbidden)
-    with pytest.raises(ValueError, match=r"in frame 0\."):
+    with pytest.raises(ValueError, match="frame 0"):
         viterbi(np.zeros((2, 3)), transition, np.full(3, -np.inf))
 
 
@@ -250,36 +240,34 @@ def bad_value(shape, value):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((np.zeros(3), np.zeros((3, 3))), r"log_prob has shape \(3,\)"),
-        ((np.zeros((0, 3)), np.zeros((3, 3))), r"log_prob has shape \(0, 3\)"),
-        (([], np.zeros((3, 3))), r"log_prob has shape \(0,\)"),
-        (([np.zeros((2, 3)), np.zeros(3)], np.zeros((3, 3))), "song 1 has shape"),
-        ((np.zeros((2, 3)), np.zeros((3, 2))), r"log_transition has shape \(3, 2\)"),
-        ((np.zeros((2, 3)), np.zeros((4, 4))), "3 states, but log_transition has 4"),
-        ((np.zeros((2, 3)), np.zeros((3, 3)), np.zeros(2)), r"log_initial has shape"),
-        ((bad_value((2, 3), np.nan), np.zeros((3, 3))), r"log_prob has nan .*\(1, 2\)"),
-        ((bad_value((2, 3), np.inf), np.zeros((3, 3))), r"log_prob has inf"),
-        ((bad_value((2, 3), 1e308), np.zeros((3, 3))), r"log_prob has 1e\+308"),
-        ((np.zeros((2, 3)), bad_value((3, 3), np.nan)), r"log_transition has nan"),
-        ((np.zeros((2, 3)), bad_value((3, 3), np.inf)), r"log_transition has inf"),
-        ((np.zeros((2, 3)), np.zeros((3, 3)), [0, np.nan, 0]), r"log_initial has nan"),
+        ((np.zeros(3), np.zeros((3, 3))), r"log_prob .*\(3,\)"),
+        ((np.zeros((0, 3)), np.zeros((3, 3))), r"log_prob .*\(0, 3\)"),
+        (([], np.zeros((3, 3))), r"log_prob .*\(0,\)"),
+        (
+            ([np.zeros((2, 3)), np.zeros(3)], np.zeros((3, 3))),
+            r"log_prob of song 1 .*\(3,\)",
+        ),
+        ((np.zeros((2, 3)), np.zeros((3, 2))), r"log_transition .*\(3, 2\)"),
+        ((np.zeros((2, 3)), np.zeros((4, 4))), "log_prob .* 3 .*log_transition .* 4"),
+        (
+            (np.zeros((2, 3)), np.zeros((3, 3)), np.zeros(2)),
+            r"log_initial .*\(2,\)",
+        ),
+        ((bad_value((2, 3), np.nan), np.zeros((3, 3))), r"log_prob .*nan .*\(1, 2\)"),
+        ((bad_value((2, 3), np.inf), np.zeros((3, 3))), "log_prob .* inf "),
+        ((bad_value((2, 3), 1e308), np.zeros((3, 3))), r"log_prob .* 1e\+308"),
+        ((np.zeros((2, 3)), bad_value((3, 3), np.nan)), "log_transition .* nan "),
+        ((np.zeros((2, 3)), bad_value((3, 3), np.inf)), "log_transition .* inf "),
+        ((np.zeros((2, 3)), np.zeros((3, 3)), [0, np.nan, 0]), "log_initial .* nan "),
         (
             (np.zeros((2, 3), np.float32), bad_value((3, 3), 1e300)),
-            r"log_transition has inf",
+            "log_transition .* inf ",
         ),
     ],
 )
 def test_viterbi_refuses_what_is_not_log_scores(arguments, message):
     with pytest.raises(ValueError, match=message):
         viterbi(*arguments)
-
-
-def markov_step(log_prob, log_transition, log_initial):
-    def step(t, previous, state):
-        before = log_transition[previous] if t else log_initial[np.newaxis]
-        return before + log_prob[t], None
-
-    return step
 
 
 def recurrent_step(seed, n_symbols, calls=None, to_state=np.asarray):
@@ -443,19 +431,19 @@ def test_impossible_symbols_are_never_kept():
 )
 def test_beam_search_refuses_numbers_below_one(options, message):
     step = markov_step(np.zeros((3, 2)), np.zeros((2, 2)), np.zeros(2))
-    with pytest.raises(ValueError, match=f"{message}; expected a whole number"):
+    with pytest.raises(ValueError, match=message):
         beam_search(step, **{"n_frames": 3, **options})
 
 
 @pytest.mark.parametrize(
     "scores, message",
     [
-        (lambda n: np.zeros(3), r"shape \(3,\) at frame 1; expected \(3, 3\)"),
-        (lambda n: np.zeros((n + 1, 3)), r"shape \(4, 3\) at frame 1"),
-        (lambda n: np.zeros((n, 2)), r"shape \(3, 2\) at frame 1"),
+        (lambda n: np.zeros(3), r"\(3,\) .*frame 1;.*\(3, 3\)"),
+        (lambda n: np.zeros((n + 1, 3)), r"\(4, 3\) .*frame 1"),
+        (lambda n: np.zeros((n, 2)), r"\(3, 2\) .*frame 1"),
         (lambda n: np.full((n, 3), np.nan), "NaN or .inf at frame 1"),
         (lambda n: np.full((n, 3), np.inf), "NaN or .inf at frame 1"),
-        (lambda n: np.full((n, 3), -np.inf), "impossible from frame 1 on"),
+        (lambda n: np.full((n, 3), -np.inf), "impossible .*frame 1"),
     ],
 )
 def test_beam_search_refuses_bad_scores_and_names_the_frame(scores, message):
@@ -468,17 +456,17 @@ def test_beam_search_refuses_bad_scores_and_names_the_frame(scores, message):
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (1, 0)])
 def test_beam_search_refuses_bad_shapes_in_the_first_frame(shape):
-    with pytest.raises(ValueError, match=r"at frame 0; expected \(1, n_symbols\)"):
+    with pytest.raises(ValueError, match=r"frame 0;.*\(1, n_symbols\)"):
         beam_search(lambda t, previous, state: (np.zeros(shape), None), 3)
 
 
 @pytest.mark.parametrize(
     "state, error, message",
     [
-        ([0], TypeError, "state of type list at frame 0"),
-        ({"h": np.zeros(1)}, TypeError, "state of type dict at frame 0"),
-        ((None, 5), TypeError, "state of type int at frame 0"),
-        (np.zeros((2, 1, 4)), ValueError, "state of length 2 at frame 0; expected 1"),
+        ([0], TypeError, "state .*list .*frame 0"),
+        ({"h": np.zeros(1)}, TypeError, "state .*dict .*frame 0"),
+        ((None, 5), TypeError, "state .*int .*frame 0"),
+        (np.zeros((2, 1, 4)), ValueError, "state .*length 2 .*frame 0; .*1"),
     ],
 )
 def test_beam_search_refuses_states_that_are_not_rows_of_paths(state, error, message):
@@ -548,19 +536,23 @@ def test_tied_transitions_equal_those_of_all_transposed_sequences():
 @pytest.mark.parametrize(
     "sequences, options, message",
     [
-        ([0, 1, 1], {}, r"sequence 0 has shape \(\)"),
-        ([[0, 1], [0.5, 1.0]], {}, "sequence 1 has shape .* dtype float64"),
-        ([[0, 1], [0, 2, 1]], {}, "sequence 1 has 2 in frame 1"),
-        ([[0, 1, -2]], {}, "sequence 0 has -2 in frame 2"),
+        ([0, 1, 1], {}, r"sequence 0 .*\(\)"),
+        ([[0, 1], [0.5, 1.0]], {}, "sequence 1 .*float64"),
+        ([[0, 1], [0, 2, 1]], {}, "sequence 1 .* 2 .*frame 1"),
+        ([[0, 1, -2]], {}, "sequence 0 .*-2 .*frame 2"),
         ([[0, 1]], {"n_states": 0}, "n_states=0"),
         ([[0, 1]], {"smoothing": -1}, "smoothing=-1"),
         ([[0, 1]], {"smoothing": np.nan}, "smoothing=nan"),
-        ([[-1, -1]], {"smoothing": 0}, "smoothing above 0"),
-        ([[0, 1]], {"transpositions": np.zeros((2, 3), int)}, r"shape \(2, 3\)"),
-        ([[0, 1]], {"transpositions": [[0, 1], [0.5, 1]]}, "dtype float64"),
+        ([[-1, -1]], {"smoothing": 0}, "state 0.*smoothing=0"),
+        (
+            [[0, 1]],
+            {"transpositions": np.zeros((2, 3), int)},
+            r"transpositions .*\(2, 3\)",
+        ),
+        ([[0, 1]], {"transpositions": [[0, 1], [0.5, 1]]}, "transpositions .*float64"),
         ([[0, 1]], {"transpositions": [[1, 0], [0, 1]]}, "Row 0 of transpositions"),
         ([[0, 1]], {"transpositions": [[0, 1], [1, 0], [1, 0]]}, "Row 2 of transpo"),
-        ([[0, 1]], {"transpositions": [[0, 1], [0, 0]]}, "2 rows .* back to the first"),
+        ([[0, 1]], {"transpositions": [[0, 1], [0, 0]]}, "2 rows of transpositions"),
     ],
 )
 def test_estimates_refuse_what_they_cannot_count(sequences, options, message):
@@ -569,19 +561,19 @@ def test_estimates_refuse_what_they_cannot_count(sequences, options, message):
 
 
 def test_a_state_that_is_never_left_needs_smoothing():
-    with pytest.raises(ValueError, match="No step from state 1 is in the sequences"):
+    with pytest.raises(ValueError, match="state 1 .*smoothing=0"):
         estimate_transitions([[0, 0, 1]], 2, smoothing=0)
 
 
 @pytest.mark.parametrize(
     "transition, factor, message",
     [
-        (np.full((2, 3), 0.5), 1, r"transition has shape \(2, 3\)"),
-        (np.log(np.full((2, 2), 0.5)), 1, "not their logarithms"),
-        ([[0.5, np.nan], [0.5, 0.5]], 1, "infinite or NaN"),
+        (np.full((2, 3), 0.5), 1, r"transition .*\(2, 3\)"),
+        (np.log(np.full((2, 2), 0.5)), 1, "transition .*negative"),
+        ([[0.5, np.nan], [0.5, 0.5]], 1, "transition .*NaN"),
         ([[0.5, 0.5], [0, 0]], 1, "Row 1 of transition is all 0"),
-        (np.full((2, 2), 0.5), 0, "is 0; expected a number above 0"),
-        (np.full((2, 2), 0.5), np.inf, "is inf; expected a number above 0"),
+        (np.full((2, 2), 0.5), 0, "self_transition.* 0;"),
+        (np.full((2, 2), 0.5), np.inf, "self_transition.* inf;"),
     ],
 )
 def test_scaling_refuses_what_is_not_probabilities(transition, factor, message):

@@ -107,12 +107,7 @@ def test_nets_are_combined(tmp_path):
 
 def test_activations_with_and_without_pretraining():
     options = ["--units", "30", "--epochs", "3", "--draws", "1", "--n-jobs", "1"]
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / "glorot_2011_activations.py", *options],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_plain("glorot_2011_activations.py", *options)
     table = done.stdout.splitlines()
     assert len(table) == 2 + 3
     errors = [float(cell.split("±")[0]) for cell in table[2].split("|")[2:4]]

@@ -21,7 +21,7 @@ from skdeepmir import ConvTagger, DivergenceError, FrameStacker
 
 PACKAGE = str(Path(skdeepmir.__file__).parent)
 ONE_OF_EACH = {type(e): name for name, e in reversed(ESTIMATORS.items())}.values()
-SHARES = (0.6, 1)  # of a fit, after which it is interrupted
+SHARES = (0.3, 0.6, 1)  # of a fit, after which it is interrupted
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from saved_files import (
     assert_same_outputs,
     forge_schema,
     members_of,
+    sealed,
     write_forged,
-    write_sealed,
 )
 from sklearn.base import clone
 from sklearn.cluster import KMeans, MiniBatchKMeans
@@ -34,13 +34,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
 
-from skdeepmir.persistence import (
-    DIGITS,
-    MANIFEST,
-    ModelFileError,
-    load,
-    save,
-)
+from skdeepmir.persistence import DIGITS, MANIFEST, ModelFileError, load, save
+from skdeepmir.persistence._load import FORMAT
 
 
 @pytest.mark.parametrize(
@@ -76,7 +71,7 @@ def foreign_files():
         "pickle": pickle.dumps(scaler),
         "a pickle": dumped.getvalue(),
         "a ZIP file": skops.io.dumps(scaler),
-        "no file of": b"hello" * 100,
+        "not a file of": b"hello" * 100,
     }
 
 
@@ -84,7 +79,7 @@ def foreign_files():
 def test_load_refuses_files_of_others(found, tmp_path):
     path = tmp_path / "a"
     path.write_bytes(foreign_files()[found])
-    with pytest.raises(ValueError, match=f"a' cannot be loaded. It is .*{found}"):
+    with pytest.raises(ValueError, match=f"a' cannot be loaded.*{found}"):
         load(path)
 
 
@@ -92,7 +87,7 @@ def test_load_refuses_files_of_others(found, tmp_path):
 def test_load_refuses_cut_files(kept, saved):
     data = saved.read_bytes()
     saved.write_bytes(data[: int(kept * len(data)) if kept == 0.5 else kept])
-    with pytest.raises(ValueError, match="cannot be loaded.*cut"):
+    with pytest.raises(ValueError, match="model.skdeepmir' .*cut"):
         load(saved)
 
 
@@ -103,7 +98,7 @@ def test_load_refuses_all_of_many_damaged_files(saved):
         mutant = bytearray(data)
         mutant[position] ^= 1 << rng.randint(8)
         saved.write_bytes(mutant)
-        with pytest.raises(ModelFileError, match="model.skdeepmir' cannot be loaded"):
+        with pytest.raises(ModelFileError, match="model.skdeepmir' "):
             load(saved)
 
 
@@ -114,7 +109,7 @@ def test_forged_mutants_raise_nothing_but_value_errors(saved):
     for position in rng.randint(len(data) - DIGITS, size=400):
         mutant = bytearray(data)
         mutant[position] ^= 1 << rng.randint(8)
-        write_sealed(saved, bytes(mutant))
+        saved.write_bytes(sealed(bytes(mutant)))
         try:
             load(saved)
         except ValueError:
@@ -141,12 +136,12 @@ def test_mutants_of_the_schema_raise_nothing_but_value_errors(saved):
 @pytest.mark.parametrize(
     "manifest, message",
     [
-        ({"format": 2}, "has format 2; this version reads 1. Update"),
+        ({"format": 99}, f"format 99;.* {FORMAT}.*Update"),
         ({"versions": {"skdeepmir": "99.0", "sklearn": "1.9"}}, "99.0.*Update"),
         ({"versions": {"skdeepmir": "x y", "sklearn": "1.9"}}, "Invalid version"),
-        ({"versions": None}, "cannot be loaded"),
-        ({"class": "SVC"}, "It holds a Pipeline"),
-        ({"members": {}}, "not those of its manifest"),
+        ({"versions": None}, "TypeError"),
+        ({"class": "SVC"}, "Pipeline"),
+        ({"members": {}}, "members .*manifest"),
     ],
     ids=str,
 )
@@ -168,7 +163,7 @@ def test_load_refuses_other_members_than_the_manifest_tells(change, saved):
     else:
         del members[array]
     write_forged(saved, members, manifest={"members": told})
-    with pytest.raises(ValueError, match="not those of its manifest"):
+    with pytest.raises(ValueError, match="members .*manifest"):
         load(saved)
 
 
@@ -176,7 +171,7 @@ def test_load_refuses_compressed_members(saved):
     bomb = {**members_of(saved), "bomb.npy": bytes(50_000_000)}
     write_forged(saved, bomb, compression=zipfile.ZIP_DEFLATED)
     assert saved.stat().st_size < 100_000
-    with pytest.raises(ValueError, match="is compressed; expected none"):
+    with pytest.raises(ValueError, match="member .*compressed"):
         load(saved)
 
 
@@ -187,8 +182,8 @@ def test_load_refuses_members_that_claim_more_than_the_file(saved):
         name = data.index(b"bomb.npy", archive.start_dir)
     sizes = name - 46 + 20  # of the entry of the directory that ends with the name
     data[sizes : sizes + 8] = (10**8).to_bytes(4, "little") * 2
-    write_sealed(saved, bytes(data))
-    with pytest.raises(ValueError, match="claim 1000.* bytes of"):
+    saved.write_bytes(sealed(bytes(data)))
+    with pytest.raises(ValueError, match=f"1000.* of {len(data)} bytes"):
         load(saved)
 
 
@@ -198,7 +193,7 @@ def test_load_refuses_a_member_twice(saved):
     with pytest.warns(UserWarning, match="Duplicate"):
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr("schema.json", members["schema.json"])
-    write_sealed(saved, file.getvalue())
+    saved.write_bytes(sealed(file.getvalue()))
     with pytest.raises(ValueError, match="one name twice"):
         load(saved)
 
@@ -230,13 +225,13 @@ def test_load_refuses_members_that_no_object_has(name, saved):
     members = members_of(saved)
     array = next(name for name in members if name.endswith(".npy"))
     write_forged(saved, {**members, name: members[array]})
-    with pytest.raises(ModelFileError, match=f"'{name}' .*belongs to no object"):
+    with pytest.raises(ModelFileError, match=f"member '{name}' "):
         load(saved)
 
 
 def test_load_refuses_what_stands_before_the_zip(saved):
-    write_sealed(saved, pickle.dumps("a") + saved.read_bytes())
-    with pytest.raises(ModelFileError, match="something before or after its ZIP"):
+    saved.write_bytes(sealed(pickle.dumps("a") + saved.read_bytes()))
+    with pytest.raises(ModelFileError, match="before .*ZIP"):
         load(saved)
 
 
@@ -257,7 +252,7 @@ def test_load_refuses_trees_that_read_beyond_rows(is_forest, tmp_path):
     model = RandomForestClassifier(2, random_state=0).fit(X, y)
     changed = model if is_forest else model.estimators_[1]
     changed.n_features_in_ = 2  # rows of two would be taken, and three read
-    with pytest.raises(ValueError, match="reads 3 features, but rows have 2"):
+    with pytest.raises(ValueError, match="decision tree .* 3 features.* 2:"):
         save(model, tmp_path / "a")
 
 
@@ -332,7 +327,7 @@ def test_load_refuses_arrays_that_do_not_fit(model, attribute, change, tmp_path)
         X = X @ X.T
     model = clone(model).fit(X, targets[None if isinstance(model, SVR) else 3])
     setattr(model, attribute, change(getattr(model, attribute)))
-    with pytest.raises(ValueError, match="do not fit: it was forged"):
+    with pytest.raises(ValueError, match="(machine|centres) .*forged"):
         save(model, tmp_path / "a")  # which reads what it wrote
 
 
@@ -359,7 +354,7 @@ def test_load_refuses_boosting_that_writes_beyond_its_columns(
     X, targets = make_rows()
     model = GradientBoostingClassifier(n_estimators=3).fit(X, targets[3])
     setattr(model, attribute, change(getattr(model, attribute)))
-    with pytest.raises(ValueError, match="boosting in it do not fit"):
+    with pytest.raises(ValueError, match="boosting .*forged"):
         save(model, tmp_path / "a")
 
 
@@ -368,7 +363,7 @@ def test_load_refuses_boosting_with_trees_of_classes(tmp_path):
     model = GradientBoostingClassifier(n_estimators=1).fit(X, targets[2])
     forest = RandomForestClassifier(1, random_state=0).fit(X, targets[2])
     model.estimators_[0, 0].tree_ = forest.estimators_[0].tree_
-    with pytest.raises(ValueError, match="boosting in it do not fit"):
+    with pytest.raises(ValueError, match="boosting .*forged"):
         save(model, tmp_path / "a")
 
 
@@ -384,7 +379,7 @@ def test_load_refuses_old_protocols_of_skops(saved):
     schema = json.loads(members["schema.json"])
     schema["protocol"] = 1
     write_forged(saved, {**members, "schema.json": json.dumps(schema).encode()})
-    with pytest.raises(ValueError, match="protocol 1 of skops"):
+    with pytest.raises(ValueError, match="skops protocol 1,"):
         load(saved)
 
 
@@ -397,7 +392,7 @@ def test_load_refuses_references_that_explode(saved):
     for i in range(2, 60):
         laughs = {**frame, "__id__": i, "content": [laughs, reference(i - 1)]}
     forge_schema(saved, laughs, into="steps")
-    with pytest.raises(ValueError, match="has two contents"):
+    with pytest.raises(ValueError, match="two contents"):
         load(saved)
 
 
@@ -409,7 +404,7 @@ def test_load_refuses_arrays_that_claim_too_much(saved):
         header, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)}
     )
     write_forged(saved, {**members, array: header.getvalue()})
-    with pytest.raises(ValueError, match="cannot be loaded"):
+    with pytest.raises(ValueError, match=rf"{array}.*\({10**15},\)"):
         load(saved)
 
 
@@ -463,7 +458,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name, node", HOSTILE, ids=lambda v: str(v)[:60])
 def test_load_refuses_and_names_what_is_not_trusted(name, node, whole, saved):
     forge_schema(saved, node, into=None if whole else "memory")
-    with pytest.raises(ValueError, match=f"It names '.*{name}.*do not use it"):
+    with pytest.raises(ValueError, match=f"names '.*{name}"):
         load(saved)
 
 

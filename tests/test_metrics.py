@@ -23,6 +23,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
+from undefined_scores import only_warning
 
 from skdeepmir import DropoutMLPClassifier
 from skdeepmir.metrics import (
@@ -48,15 +49,6 @@ def random_case(seed, n_clips=40, n_tags=12, levels=None, rate=0.3):
     if levels is None:
         return y, rng.randn(n_clips, n_tags)
     return y, rng.randint(levels[0], levels[1] + 1, y.shape) / 4
-
-
-def only_warning(function, *args, **kwargs):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = function(*args, **kwargs)
-    assert [w.category for w in caught] == [UndefinedMetricWarning]
-    assert caught[0].filename == __file__
-    return result, str(caught[0].message)
 
 
 def evaluator_area(truth, affinities):
@@ -265,7 +257,7 @@ def test_report_takes_names_from_a_frame_or_a_list():
     y = pd.DataFrame({"guitar": [1, 0], "voice": [0, 1]})
     assert list(tag_report(y, y.to_numpy()).index) == ["guitar", "voice"]
     assert list(tag_report(y, y, tag_names=["a", "b"]).index) == ["a", "b"]
-    with pytest.raises(ValueError, match="tag_names has 1 names, but there are 2"):
+    with pytest.raises(ValueError, match="tag_names has 1 .* 2 "):
         tag_report(y, y, tag_names=["a"])
 
 
@@ -331,7 +323,7 @@ def test_mean_and_se_leave_out_nan():
     mean, se = mean_and_se([0.7])
     assert mean == 0.7 and np.isnan(se)
     assert np.isnan(only_warning(mean_and_se, [np.nan])[0]).all()
-    with pytest.raises(ValueError, match=r"values has shape \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"values .*\(2, 1\)"):
         mean_and_se([[0.1], [0.2]])
 
 
@@ -417,7 +409,7 @@ def test_probabilities_of_every_tag_in_a_list():
     as_list = [np.column_stack([1 - s, s]) for s in S[:, :2].T]
     assert auc_tag(Y[:, :2], as_list) == 0.75
     as_list[1] = as_list[1][:, :1]
-    with pytest.raises(ValueError, match=r"shape \(4, 1\) for tag 1, expected"):
+    with pytest.raises(ValueError, match=r"y_score .*\(4, 1\) for tag 1,"):
         auc_tag(Y[:, :2], as_list)
 
 
@@ -447,15 +439,15 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_unfit_tags_are_refused(function):
-    with pytest.raises(ValueError, match=r"y_true has shape \(4,\), expected \(n_clip"):
+    with pytest.raises(ValueError, match=r"y_true .*\(4,\), .*\(n_clips, n_tags\)"):
         function(Y[:, 0], S[:, 0])
-    with pytest.raises(ValueError, match=r"has shape \(4, 2\), but y_true has \(4, 3"):
+    with pytest.raises(ValueError, match=r"y_.* \(4, 2\), .*y_true .*\(4, 3\)"):
         function(Y, Y[:, :2])
-    with pytest.raises(ValueError, match=r"y_true has shape \(0, 3\)"):
+    with pytest.raises(ValueError, match=r"y_true .*\(0, 3\)"):
         function(Y[:0], S[:0])
-    with pytest.raises(ValueError, match="y_true is 2 for clip 1 and tag 0, expected"):
+    with pytest.raises(ValueError, match="y_true is 2 .*clip 1 .*tag 0,"):
         function(np.where(S == 0.2, [2, 1, 1], Y), Y)
-    with pytest.raises(ValueError, match="y_true is nan for clip 3 and tag 2"):
+    with pytest.raises(ValueError, match="y_true is nan .*clip 3 .*tag 2,"):
         function(np.where(S == 0.1, [0, 0, np.nan], Y), Y)
 
 
@@ -463,24 +455,24 @@ def test_unfit_tags_are_refused(function):
 def test_nan_scores_are_named(function):
     scores = S.copy()
     scores[2, 1] = scores[3, 2] = np.nan
-    with pytest.raises(ValueError, match="clip 2 for tag 1 is NaN, one of 2"):
+    with pytest.raises(ValueError, match="clip 2 .*tag 1 .*NaN, one of 2;"):
         function(Y, scores)
 
 
 def test_predictions_must_be_decisions():
-    with pytest.raises(ValueError, match="y_pred is 0.9 for clip 0 and tag 0"):
+    with pytest.raises(ValueError, match="y_pred is 0.9 .*clip 0 .*tag 0,"):
         tag_report(Y, S)
 
 
 def test_parameters_are_checked():
-    with pytest.raises(ValueError, match="average='samples' must be one of"):
+    with pytest.raises(ValueError, match="average='samples'"):
         auc_tag(Y, S, average="samples")
-    with pytest.raises(ValueError, match="average='micro' must be one of"):
+    with pytest.raises(ValueError, match="average='micro'"):
         auc_clip(Y, S, average="micro")
     for k in (0, 1.5, True):
-        with pytest.raises(ValueError, match=f"k={k} must be an integer"):
+        with pytest.raises(ValueError, match=f"k={k} "):
             precision_at_k(Y, S, k=k)
-    with pytest.raises(ValueError, match="k=4 is more than the 3 tags"):
+    with pytest.raises(ValueError, match="k=4 .* 3 tags"):
         precision_at_k(Y, S, k=4)
     assert only_warning(precision_at_k, Y, S, k=4, strict_mirex=True)[0] == 0
 

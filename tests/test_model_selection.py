@@ -251,7 +251,7 @@ def test_rate_errors_by_hand():
     np.testing.assert_allclose(
         tag_rate_errors(["a", "b", "a", "a"], [([0, 1], [2, 3])]), [0.25, 0.25]
     )
-    with pytest.raises(ValueError, match="splits is empty"):
+    with pytest.raises(ValueError, match="splits .*empty"):
         tag_rate_errors(y, [])
 
 
@@ -266,20 +266,20 @@ def test_rare_tags_are_counted_in_one_warning():
         folds(MultilabelStratifiedGroupKFold(3, random_state=0), y, groups)
     assert len(caught) == 1 and caught[0].filename == __file__
     message = str(caught[0].message)
-    assert "3 of 4 tags occur in fewer groups than the 3 folds" in message
-    assert "number 1, in 2" in message
+    for fact in ("3 of 4 tags", "3 folds", "number 1, in 2"):
+        assert fact in message
 
 
 def test_unfit_input_is_refused():
     y, artists = artists_with_tags(0)
     cv = MultilabelStratifiedGroupKFold(5, random_state=0)
-    with pytest.raises(ValueError, match="needs at least 5 groups, but there are 3"):
+    with pytest.raises(ValueError, match="n_splits=5 .* 5 groups.* 3"):
         folds(cv, y, artists % 3)
     with pytest.raises(ValueError, match="y is None"):
         next(cv.split(y))
-    with pytest.raises(ValueError, match="0 or 1 for each tag"):
+    with pytest.raises(ValueError, match="y .*0 or 1"):
         folds(cv, 2 * y, artists)
-    with pytest.raises(ValueError, match="y is continuous, expected"):
+    with pytest.raises(ValueError, match="y is continuous"):
         folds(cv, artists / 7, artists)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         folds(cv, y, artists[:-1])
@@ -287,15 +287,15 @@ def test_unfit_input_is_refused():
     names[4] = None
     with pytest.raises(ValueError, match="clip 4 has no group"):
         folds(cv, y, names)
-    with pytest.raises(ValueError, match="have no group: 0, 1"):
+    with pytest.raises(ValueError, match="group: 0, 1"):
         folds(cv, y, np.full(len(y), np.nan))
 
 
 def test_parameters_are_checked():
     for n_splits in (1, 2.5, "5"):
-        with pytest.raises(ValueError, match="n_splits=.* must be an integer of at"):
+        with pytest.raises(ValueError, match=f"n_splits={n_splits!r} "):
             MultilabelStratifiedGroupKFold(n_splits)
-    with pytest.raises(TypeError, match="shuffle=1 must be True or False"):
+    with pytest.raises(TypeError, match="shuffle=1 "):
         MultilabelStratifiedGroupKFold(shuffle=1)
-    with pytest.raises(ValueError, match="random_state=0 has no effect"):
+    with pytest.raises(ValueError, match="random_state=0 .*shuffle=False"):
         MultilabelStratifiedGroupKFold(shuffle=False, random_state=0)

@@ -252,22 +252,22 @@ def holding(value, scaler=None):
         (make_pipeline(FunctionTransformer(print)), r"print \(estimator\.steps.*func"),
         (make_pipeline(OwnShifter()), r"OwnShifter \(estimator\.steps\.0\.1\)"),
         (Doubler(), "Doubler"),
-        (holding(torch.nn.Linear(2, 2)), r"steps\.1\.1\.extra_ is a torch.*Linear"),
-        (holding(torch.ones(2)), r"extra_ is a torch\.Tensor"),
-        (holding([1, {"a": torch.ones(2)}]), r"extra_\.1\.a is a torch\.Tensor"),
+        (holding(torch.nn.Linear(2, 2)), r"steps\.1\.1\.extra_ .*torch.*Linear"),
+        (holding(torch.ones(2)), r"extra_ .*torch\.Tensor"),
+        (holding([1, {"a": torch.ones(2)}]), r"extra_\.1\.a .*torch\.Tensor"),
         (holding(StandardScaler().fit), r"StandardScaler\.fit \(.*extra_"),
         (holding(subprocess.Popen), r"subprocess\.Popen \(.*extra_"),
         (holding(skops.io.loads), r"loads \(.*extra_"),
-        (holding(np.zeros(2, [("a", object)])), r"extra_ is a numpy\.ndarray"),
+        (holding(np.zeros(2, [("a", object)])), r"extra_ .*numpy\.ndarray"),
         (holding(np.array([print, 1])), r"print \(.*extra_"),
-        (holding({(1, 2): 3}), r"extra_ is a builtins\.dict"),
+        (holding({(1, 2): 3}), r"extra_ .*builtins\.dict"),
         (holding(open), r"open \(.*extra_"),
         (
             HistGradientBoostingClassifier(max_iter=1).fit([[0], [1]], [0, 1]),
-            r"TreePredictor.*not safe",
+            "TreePredictor",
         ),
-        (StandardScaler, "the class StandardScaler; expected an estimator"),
-        ([StandardScaler()], r"a builtins\.list; expected an estimator"),
+        (StandardScaler, "the class StandardScaler;"),
+        ([StandardScaler()], r"builtins\.list;"),
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
 )
@@ -292,13 +292,13 @@ def test_save_refuses_estimators_that_hold_themselves(tmp_path):
     model.steps[1][1].extra_ = model
     in_a_list.append({"a": np.array([in_a_list, 1], dtype=object)})
     for estimator, place in (
-        (model, r"steps\.1\.1\.extra_ is estimator again"),
+        (model, r"steps\.1\.1\.extra_ is estimator "),
         (
             holding(in_a_list),
-            r"extra_\.0\.a\.0 is estimator\.steps\.1\.1\.extra_ again",
+            r"extra_\.0\.a\.0 is estimator\.steps\.1\.1\.extra_ ",
         ),
     ):
-        with pytest.raises(TypeError, match=f"refers to itself: .*{place}"):
+        with pytest.raises(TypeError, match=f"itself: .*{place}"):
             save(estimator, tmp_path / "a")
 
 
@@ -317,7 +317,7 @@ def test_save_refuses_what_is_nested_too_deeply(depth_of_caller, tmp_path):
     def save_from(depth):
         return save_from(depth - 1) if depth else save(nested, tmp_path / "a")
 
-    with pytest.raises(TypeError, match="nested too deeply to be saved"):
+    with pytest.raises(TypeError, match="^estimator .*too deep"):
         save_from(depth_of_caller)
 
 
@@ -333,7 +333,7 @@ def test_save_refuses_what_would_change(value, tmp_path):
 
 
 def test_save_names_a_missing_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no folder .*nowhere.* Create it"):
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
         save(BandShifter(), tmp_path / "nowhere" / "a")
 
 
@@ -362,7 +362,7 @@ def test_load_warns_once_of_another_scikit_learn(saved):
     members["schema.json"] = members["schema.json"].replace(ours[1:], b"1.2.7")
     versions = {"skdeepmir": "0.0.1", "sklearn": "1.2.7"}
     write_forged(saved, members, manifest={"versions": versions})
-    with pytest.warns(UserWarning, match=r"scikit-learn '1\.2\.7', this is") as record:
+    with pytest.warns(UserWarning, match=r"scikit-learn '1\.2\.7'") as record:
         load(saved)
     assert len(record) == 1 and record[0].filename == __file__
 

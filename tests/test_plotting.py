@@ -1,6 +1,6 @@
+import re
 from itertools import pairwise
 
-import matplotlib
 import matplotlib.pyplot
 import numpy as np
 import pytest
@@ -18,13 +18,7 @@ from skdeepmir.plotting import (
     TrainingDisplay,
 )
 
-matplotlib.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    matplotlib.pyplot.close("all")
+pytestmark = pytest.mark.usefixtures("pictures")
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +90,15 @@ def test_displays_say_what_is_wrong(learner):
         FilterDisplay.from_estimator(DBNFeatureLearner())
     with pytest.raises(NotFittedError):
         TrainingDisplay.from_estimator(DBNFeatureLearner())
-    with pytest.raises(ValueError, match="12 features, but there are 7 frequencies"):
+    with pytest.raises(ValueError, match="12 features.* 7 frequencies"):
         FilterDisplay.from_estimator(learner, frequencies=np.arange(7))
-    with pytest.raises(ValueError, match=r"image_shape=\(5, 5\) has 25 pixels"):
+    with pytest.raises(ValueError, match=r"12 features.*image_shape=\(5, 5\) .*25"):
         FilterDisplay.from_estimator(learner, image_shape=(5, 5))
-    with pytest.raises(ValueError, match=r"'inputs'\] has 5 clips, but y has 4"):
+    with pytest.raises(ValueError, match=r"'inputs'\] has 5 .*y has 4"):
         ProjectionDisplay.from_features({"inputs": np.ones((5, 2))}, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match=r"'a'\] has shape \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"'a'\] .*\(4, 3\)"):
         ProjectionDisplay({"a": np.ones((4, 3))}, [0, 1, 0, 1]).plot()
-    with pytest.raises(TypeError, match="Pipeline has no layers"):
+    with pytest.raises(TypeError, match="^Pipeline .*DBNFeatureLearner"):
         FilterDisplay.from_estimator(make_pipeline(learner))
 
 
@@ -245,20 +239,20 @@ def test_chords_are_drawn_from_an_estimator():
 
 def test_chord_displays_say_what_is_wrong():
     chroma = chromagram_of_two_chords()
-    for shape, hint in (((12, 80), r"Pass chromagram.T"), ((0, 12), ""), ((5,), "")):
-        with pytest.raises(ValueError, match=r"chromagram has shape .*" + hint):
+    for shape, hint in (((12, 80), "chromagram.T"), ((0, 12), ""), ((5,), "")):
+        with pytest.raises(ValueError, match=f"{re.escape(str(shape))}.*{hint}"):
             ChordDisplay(np.zeros(shape), 10, estimate=ESTIMATE).plot()
     with pytest.raises(ValueError, match="frame_rate=0"):
         ChordDisplay(chroma, 0, estimate=ESTIMATE).plot()
-    with pytest.raises(ValueError, match="reference: row 0: 'H' is not in Harte"):
+    with pytest.raises(ValueError, match="reference: row 0: 'H' "):
         wrong = ([[0, 8]], ["H"])
         ChordDisplay(chroma, 10, estimate=ESTIMATE, reference=wrong).plot()
     with pytest.raises(NotFittedError):
         ChordDisplay.from_estimator(TemplateChordRecognizer(frame_rate=10), chroma)
-    with pytest.raises(ValueError, match=r"TemplateChordRecognizer has no frame_rate"):
+    with pytest.raises(ValueError, match="^TemplateChordRecognizer .*frame_rate"):
         ChordDisplay.from_estimator(TemplateChordRecognizer().fit([chroma]), chroma)
     odd = TemplateChordRecognizer(frame_rate=10).fit([np.ones((4, 20))])
-    with pytest.raises(ValueError, match=r"shape \(4, 20\).*Pass chromagram="):
+    with pytest.raises(ValueError, match=r"\(4, 20\).*chromagram="):
         ChordDisplay.from_estimator(odd, np.ones((4, 20)))
 
 
@@ -287,5 +281,5 @@ def test_confusions_of_intervals_and_of_frames():
     assert list(display.percent_.columns) == [*range(12), "N"]
     assert display.percent_.loc["maj", [0, 7]].tolist() == [80, 20]
     assert "semitones" in display.ax_.get_xlabel()
-    with pytest.raises(ValueError, match="no time at all"):
+    with pytest.raises(ValueError, match="^confusion .*'X'"):
         ChordConfusionDisplay.from_predictions([["X"]], [["C:maj"]])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from small_nets import seeded
 from torch import nn
 
 from skdeepmir._training._excerpts import Augmentation
@@ -20,10 +21,6 @@ from skdeepmir.frames import length_buckets
 from skdeepmir.nets import RecurrentNet, SequenceBatch, _front_end
 
 LENGTHS = torch.tensor([23, 40, 1, 17])
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def net(**parameters):

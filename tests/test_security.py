@@ -3,7 +3,6 @@
 Hostile models, archives and names in reports are figures 16 to 18 of the table.
 """
 
-import matplotlib
 import numpy as np
 import pytest
 from reliability._hostile_names import NAMES, faults_of
@@ -15,15 +14,7 @@ from skdeepmir._printable import printable
 from skdeepmir.metrics import chord_report
 from skdeepmir.plotting import ProjectionDisplay
 
-pytestmark = pytest.mark.faults
-
-
-@pytest.fixture(autouse=True)
-def without_windows():
-    before = matplotlib.get_backend()
-    matplotlib.use("agg")
-    yield
-    matplotlib.use(before)
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("pictures")]
 
 
 def test_stores_and_checkpoints_unpickle_nothing(tmp_path):
@@ -63,7 +54,6 @@ def test_legends_show_labels_that_begin_with_an_underscore():
     shown = [text.get_text() for text in legend.get_texts()]
     assert shown == ["$b_{$", "_a", "c"]
     assert not any(text.get_parse_math() for text in legend.get_texts())
-    matplotlib.pyplot.close(display.figure_)
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)

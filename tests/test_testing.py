@@ -75,11 +75,11 @@ def test_same_seed_writes_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     "values, match",
     [
-        (("a", "clip", 1, "ok"), "unknown scope 'clip'"),
-        (("a", "item", 1, "fine"), "unknown expectation 'fine'"),
-        (("a", "item", 1, "error"), "code '' does not fit 'error'"),
-        (("a", "item", 1, "error", "strange"), "code 'strange' does not fit"),
-        (("a", "item", 1, "ok", "missing"), "code 'missing' does not fit 'ok'"),
+        (("a", "clip", 1, "ok"), "a: .*scope 'clip'"),
+        (("a", "item", 1, "fine"), "a: .*'fine'"),
+        (("a", "item", 1, "error"), "a: code '' .*'error'"),
+        (("a", "item", 1, "error", "strange"), "a: code 'strange' .*'error'"),
+        (("a", "item", 1, "ok", "missing"), "a: code 'missing' .*'ok'"),
     ],
 )
 def test_case_that_makes_no_sense_is_refused(values, match):
@@ -183,10 +183,10 @@ class Modest(SpectrogramExtractor):
     "kind, match",
     [
         (Silent, "no AudioError"),
-        (Vague, "the row is None"),
+        (Vague, "row .*None"),
         (Forgetful, "check_file_changed_after_fit"),
         (Sorter, "check_unequal_lengths"),
-        (Waiter, r"check_item\[fifo\]: it hangs"),
+        (Waiter, r"check_item\[fifo\]: .*hangs"),
         (Neighbourly, r"check_item_as_nan\[zero_byte\]"),
         (Modest, r"check_truncated_accepted\[wav_cut_half\]: AudioError: row 1"),
     ],

@@ -46,9 +46,9 @@ class Listeners:
             "dataset_valid": None if validation is None else _Dataset(validation),
         }
         self.lowest: dict[str, float] = {}
-        if any(map(_hears_batches, self.callbacks)):
+        self.hears_batches = any(map(_hears_batches, self.callbacks))
+        if self.hears_batches:
             step.on_gradient = self._gradient
-            self._pass = self._loud_pass
         self.net.notify("on_train_begin", X=self.data["dataset_train"], y=None)
 
     def begin_epoch(self) -> None:
@@ -64,7 +64,8 @@ class Listeners:
         from skdeepmir._training._engine import weighted_mean
 
         prefix = "train" if step is self.step else "valid"
-        loss = weighted_mean(self._pass(step, batches, prefix))
+        one_pass = self._loud_pass if self.hears_batches else self._quiet_pass
+        loss = weighted_mean(one_pass(step, batches, prefix))
         history, best = self.net.history, self.lowest.get(prefix, math.inf)
         history.record(f"{prefix}_loss", loss)
         history.record(f"{prefix}_loss_best", loss < best)
@@ -90,12 +91,14 @@ class Listeners:
         """Tell of the end of the training."""
         self.net.notify("on_train_end", X=self.data["dataset_train"], y=None)
 
-    def _pass(self, step: Any, batches: Iterable[Batch], prefix: str) -> list[Any]:
+    def _quiet_pass(
+        self, step: Any, batches: Iterable[Batch], prefix: str
+    ) -> list[Any]:
         steps = [(step(batch)[0], batch.n) for batch in batches]
         self.net.history.new_batch()  # an empty one, which some callbacks look for
         return steps
 
-    def _loud_pass(self, step: Any, batches: Iterable[Batch], prefix: str) -> list[Any]:
+    def _loud_pass(self, step: Any, batches: Any, prefix: str) -> list[Any]:
         steps, is_training = [], prefix == "train"
         history = self.net.history
         for batch in batches:

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from skdeepmir._sklearn import EpochWatch
 from skdeepmir._training._data import Batch
 from skdeepmir._training._gradient import scheduled_rate
 
@@ -54,9 +53,19 @@ class Step(Protocol):
         """Go on from a state."""
 
 
+class Watch(Protocol):
+    """What is told of epochs, such as an ``EpochWatch``."""
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+
+    def end(self, state: Callable[[], dict[str, Any]]) -> bool:
+        """End an epoch; return whether to stop."""
+
+
 @dataclass
 class Progress:
-    """How far a training is; plain values.
+    """The state of a training, in plain values.
 
     Attributes
     ----------
@@ -90,7 +99,7 @@ def train(
     batches: Iterable[Batch],
     given: Any,
     *,
-    watch: EpochWatch,
+    watch: Watch,
     state: Callable[[Progress], dict[str, Any]],
     validation: Iterable[Batch] | None = None,
     checkpoint: Any = None,
@@ -109,7 +118,7 @@ def train(
         Parameters of the estimator: ``max_epochs``, ``early_stopping``,
         ``n_iter_no_change``, ``tol``, ``learning_rate_schedule``, ``callbacks`` and
         ``verbose`` are read.
-    watch : EpochWatch
+    watch : Watch
         Is told of epochs.
     state : callable
         Returns the fitted attributes as they are after an epoch, for callbacks.

@@ -33,7 +33,7 @@ SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained.
+    """The parts of a fit.
 
     Attributes
     ----------
@@ -97,8 +97,8 @@ class NetEstimator(
         """Return the feed that was fitted."""
         return self._make_feed(given)
 
-    def _make_net(self, given, feed, n_outputs, generator, initialization):
-        """Return the net; with ``initialization=None`` its weights are not set."""
+    def _make_net(self, given, feed, n_outputs, generator, is_new):
+        """Return the net; unless it is new, its weights need not be set."""
         raise NotImplementedError
 
     def _prepare(self, given, net, feed, data, generator):
@@ -204,8 +204,7 @@ class NetEstimator(
         Unless ``is_new``, a checkpoint will set its weights.
         """
         generator = torch.Generator(choose_device(given.device)).manual_seed(seed)
-        initialization = given.initialization if is_new else None
-        net = self._make_net(given, feed, coding.n_outputs, generator, initialization)
+        net = self._make_net(given, feed, coding.n_outputs, generator, is_new)
         net = net.to(torch_dtype(feed.dtype))
         if earlier is not None:
             self._load_weights(net, earlier)
@@ -296,7 +295,7 @@ class NetEstimator(
     def _fitted_net(self, given, feed, generator=None):
         """Return the net with its fitted weights, in float64."""
         n_outputs = self._coding().n_outputs
-        net = self._make_net(given, feed, n_outputs, generator, None).double()
+        net = self._make_net(given, feed, n_outputs, generator, False).double()
         net.load_state_dict({n: tensor_of(w) for n, w in self.weights_.items()})
         return net.eval()
 

@@ -242,7 +242,7 @@ class NesterovSGD(torch.optim.Optimizer):
         """Make a step."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
-            gradients = [p.grad for p in parameters]
+            gradients: Any = [p.grad for p in parameters]
             if not parameters:
                 continue
             if group["weight_decay"]:

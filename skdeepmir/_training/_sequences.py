@@ -13,13 +13,13 @@ from scipy.special import log_softmax
 from skdeepmir import decoding
 from skdeepmir._training._data import (
     Batch,
+    Feed,
     LabelledClips,
     scale_of,
     standardized,
     tensor_of,
 )
 from skdeepmir._training._excerpts import Augmentation
-from skdeepmir._validation import validate_frames
 from skdeepmir.frames import ClipLayout, length_buckets
 from skdeepmir.nets import SequenceBatch
 
@@ -55,7 +55,7 @@ class SequenceClips:
         self,
         feed: SequenceFeed,
         clips: Sequence[np.ndarray],
-        labels: Sequence[np.ndarray],
+        labels: Any,
         batch_size: int | None,
         generator: torch.Generator,
         *,
@@ -153,7 +153,7 @@ def _padded(parts: Sequence[np.ndarray], value: int) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class SequenceFeed:
+class SequenceFeed(Feed):
     """The feed of nets that see sequences of frames and put out logits for each.
 
     Attributes
@@ -185,12 +185,6 @@ class SequenceFeed:
     transposition: Any = None
     mean: Any = None
     scale: Any = None
-
-    def read(
-        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
-    ) -> tuple[list[np.ndarray], ClipLayout]:
-        """Return the frames of each clip."""
-        return validate_frames(estimator, X, reset=reset, dtype=dtype)
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
         """Return the feed with the scale of the frames of these clips, in all keys."""
@@ -229,7 +223,7 @@ class SequenceFeed:
         )
 
     def for_prediction(self, clips: list[np.ndarray]) -> list[np.ndarray]:
-        """Return clips that were read for training as ``logits`` takes them."""
+        """Return clips in the precision of prediction."""
         return [clip.astype(self.predict_dtype, copy=False) for clip in clips]
 
     def logits(

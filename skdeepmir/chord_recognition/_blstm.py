@@ -285,7 +285,7 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
         # Rows are predicted all at once, where float32 would depend on the others.
         return dtype_of(self.precision) if self._fitted_on_clips else np.float64
 
-    def _make_net(self, given, feed, n_outputs, generator, initialization):
+    def _make_net(self, given, feed, n_outputs, generator, is_new):
         return nets.RecurrentNet(
             self.n_features_in_,
             n_outputs,
@@ -298,7 +298,7 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
             dropout=given.dropout,
             input_dropout=given.input_dropout,
             weight_noise=given.weight_noise,
-            initialization=initialization,
+            initialization=given.initialization if is_new else None,
             generator=generator,
         )
 

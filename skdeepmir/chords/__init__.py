@@ -1,8 +1,8 @@
 """Chord labels in Harte's grammar, vocabularies, annotations in seconds and frames.
 
 Labels are str, read as mir_eval reads them. An annotation is ``(intervals, labels)``:
-an array of start and end in seconds, and a label for each row. Frames have a label
-each, "X" where it is unknown.
+an array of start and end in seconds, and a label for each row. Each frame has a label,
+"X" where the chord is unknown.
 """
 
 from skdeepmir.chords._files import read_chords, write_jams, write_lab

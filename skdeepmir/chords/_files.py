@@ -25,10 +25,10 @@ def read_chords(
     Parameters
     ----------
     path : str, bytes or PathLike
-        A ``.lab`` file, with lines of start, end and label between spaces or tabs, or a
-        ``.jams`` file [1]_, of which the first annotation in the namespace "chord" or
-        "chord_harte" that has chords is read. In a ``.lab``, empty lines and those that
-        begin with "#" are skipped. ``~`` is the home folder.
+        A ``.lab`` file, with start, end and label in each line, separated by spaces or
+        tabs; empty lines and lines that begin with "#" are skipped. Or a ``.jams`` file
+        [1]_, whose first annotation with chords in the namespace "chord" or
+        "chord_harte" is read. ``~`` is the home folder.
 
     Returns
     -------
@@ -40,10 +40,10 @@ def read_chords(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If the file has another extension, a line or an entry is malformed, or the
-        annotation is refused by :func:`check_intervals`. It names the file.
+        annotation is refused by :func:`check_intervals`. The message names the file.
 
     References
     ----------
@@ -123,7 +123,7 @@ def _read_jams(text: str, name: str) -> tuple[Any, list[str]]:
         if rows:
             return [(start, start + d) for start, d, _ in rows], [v for _, _, v in rows]
     raise ValueError(
-        f"{name}: none of its chord annotations has a chord; expected at least 1."
+        f"{name}: its chord annotations are empty; expected at least 1 chord."
     )
 
 
@@ -132,7 +132,8 @@ def _jams_annotations(text: str, name: str) -> list[dict[str, Any]]:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{name}: it is not a JAMS file, as it is not JSON ({error}). Save it anew."
+            f"{name}: it is not a JAMS file, as it is not JSON ({error}). Save it "
+            "again."
         ) from error
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(annotations, list):
@@ -256,7 +257,7 @@ def write_jams(
     labels : sequence of str of length n_chords
         Labels in Harte's grammar.
     duration : float, default=None
-        Seconds of the audio. None takes the end of the last chord.
+        Duration of the audio in seconds. None takes the end of the last chord.
     title : str, default=""
         Title of the song.
 
@@ -320,7 +321,7 @@ def _target(path: Any, suffix: str) -> Path:
     if found.lower() != suffix:
         raise ValueError(
             f"{path_name(path)!a} has the extension {found!r}; expected {suffix!r}, "
-            "by which read_chords knows it."
+            "which tells read_chords the format."
         )
     return target_path(path)
 

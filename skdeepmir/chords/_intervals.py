@@ -1,4 +1,4 @@
-"""Annotations: chords between times in seconds, and labels of frames."""
+"""Chord annotations in seconds, and their conversion to and from frame labels."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def check_intervals(
     labels : sequence of str of length n_chords
         Labels in Harte's grammar, see :func:`parse`.
     duration : float, default=None
-        Seconds of the audio. What an annotation has after it is cut off.
+        Duration of the audio in seconds. Whatever lies after it is cut off.
     warn : bool, default=True
-        Whether to warn of that.
+        Whether to warn about what is cut off.
     name : str, default="annotation"
-        What errors call the annotation, such as a file.
+        Name of the annotation in errors, such as that of its file.
 
     Returns
     -------
@@ -79,15 +79,15 @@ def check_intervals(
     Raises
     ------
     ValueError
-        If there are no intervals, their shape is another or they are not as many as the
-        labels; if times are not finite, negative, out of order, overlapping, seem to be
-        indices of samples, or all lie after ``duration``; if a label is not in the
-        grammar.
+        If there are no intervals, they have the wrong shape, or their number is not
+        that of the labels; if times are not finite, negative, out of order,
+        overlapping, look like sample indices, or all lie after ``duration``; if a label
+        is not in the grammar.
 
     Warns
     -----
     UserWarning
-        If more than 1 s lie after ``duration``.
+        If the annotation ends more than 1 s after ``duration``.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def _as_arrays(intervals: Any, labels: Any, name: str) -> tuple[np.ndarray, np.n
     if len(times) != len(found):
         raise ValueError(
             f"{name}: it has {len(times)} intervals and {len(found)} labels; expected "
-            "as many of both."
+            "one label per interval."
         )
     if not np.isfinite(times).all():
         i = int(np.argmax(~np.isfinite(times).all(axis=1)))
@@ -206,7 +206,7 @@ def _cut_after(
     if times[0, 0] >= duration:
         raise ValueError(
             f"{name}: it starts at {times[0, 0]} s, but the audio lasts {duration} s. "
-            "Is it of another recording?"
+            "Does it belong to another recording?"
         )
     if warn and times[-1, 1] > duration + _EXCESS:
         warn_user(
@@ -225,20 +225,20 @@ def label_frames(
     Parameters
     ----------
     intervals : array-like of shape (n_chords, 2)
-        Start and end in seconds, as for :func:`check_intervals`, as are the errors.
+        Start and end in seconds, checked as by :func:`check_intervals`.
     labels : sequence of str of length n_chords
         Labels.
     n_frames : int
-        Frames of the song.
+        Number of frames.
     frame_rate : float
-        Frames a second. Frame t is at second ``t / frame_rate``: the centre of a
+        Frames per second. Frame t is at second ``t / frame_rate``: the centre of a
         window of :class:`skdeepmir.SpectrogramExtractor` with ``center=True``.
 
     Returns
     -------
     frames : ndarray of shape (n_frames,), dtype=object
-        The label of the interval, its start included and its end not, in which the
-        frame lies.
+        The label of the interval that each frame lies in. Intervals include their
+        start, but not their end.
 
     Notes
     -----
@@ -267,24 +267,24 @@ def label_frames(
 def _check_frame_rate(frame_rate: float) -> None:
     if not (np.isfinite(frame_rate) and frame_rate > 0):
         raise ValueError(
-            f"frame_rate={frame_rate!r}, expected frames a second above 0."
+            f"frame_rate={frame_rate!r}, expected frames per second above 0."
         )
 
 
 def frame_intervals(
     frames: Any, frame_rate: float, *, duration: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the chords of labelled frames with their times.
+    """Turn frame labels into intervals in seconds.
 
     Parameters
     ----------
     frames : sequence of str of length n_frames
         A label for each frame.
     frame_rate : float
-        Frames a second. Frame t is at second ``t / frame_rate``.
+        Frames per second. Frame t is at second ``t / frame_rate``.
     duration : float, default=None
-        Seconds of the audio: where the last chord ends. Frames that start later are
-        dropped. None lets the last frame last as long as the others, to
+        Duration of the audio in seconds, where the last chord ends. Frames that start
+        later are dropped. With None the last frame is as long as the others, until
         ``(n_frames - 0.5) / frame_rate``.
 
     Returns
@@ -293,7 +293,7 @@ def frame_intervals(
         Start and end in seconds, without gaps, from 0. The boundary between frames
         t - 1 and t is at ``(t - 0.5) / frame_rate``, halfway between their centres.
     labels : ndarray of shape (n_chords,), dtype=object
-        Labels; equal neighbours are one chord.
+        Labels; neighbouring frames with the same label are one chord.
 
     Raises
     ------
@@ -302,8 +302,8 @@ def frame_intervals(
 
     Notes
     -----
-    :func:`label_frames` gives the frames back, all of them if ``duration`` is None or
-    larger than ``(n_frames - 1) / frame_rate``, where the last one is.
+    :func:`label_frames` returns the same frames again: all of them if ``duration`` is
+    None or larger than ``(n_frames - 1) / frame_rate``, the time of the last one.
 
     Examples
     --------
@@ -327,20 +327,20 @@ def frame_intervals(
 
 
 def merge_intervals(intervals: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Join neighbours with the same label.
+    """Merge neighbouring chords with the same label.
 
     Parameters
     ----------
     intervals : array-like of shape (n_chords, 2)
-        Start and end in seconds, as for :func:`check_intervals`, as are the errors.
+        Start and end in seconds, checked as by :func:`check_intervals`.
     labels : sequence of str of length n_chords
-        Labels. Two spellings of one chord are two labels.
+        Labels. Different spellings of a chord are different labels.
 
     Returns
     -------
     intervals : ndarray of shape (n, 2), dtype=float64
         Start and end in seconds. Chords with a gap of more than 1 ms between them are
-        not joined.
+        not merged.
     labels : ndarray of shape (n,), dtype=object
         Labels.
 

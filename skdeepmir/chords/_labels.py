@@ -11,9 +11,9 @@ import numpy as np
 from mir_eval.chord import CHORD_RE, InvalidChordException
 from mir_eval.chord import encode as mir_eval_encode
 
-#: Nothing that is a chord sounds.
+#: No chord is played.
 NO_CHORD = "N"
-#: Nobody knows, or the vocabulary can't say it: left out of training and of scores.
+#: Unknown, or outside the vocabulary: left out of training and of scores.
 UNSCORED = "X"
 
 #: Roots as this package spells them, from C upward.
@@ -21,7 +21,7 @@ ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _SEMITONES = dict(zip("CDEFGAB", (0, 2, 4, 5, 7, 9, 11), strict=True))
 _DEGREES = ("", "b2", "2", "b3", "3", "4", "b5", "5", "b6", "6", "b7", "7")
 
-# What people write, and Harte's word for it. Looked up as it is, then in lower case.
+# Common spellings and Harte's. Looked up as written, then in lower case.
 _QUALITIES = {
     "maj": "maj",
     "min": "min",
@@ -60,7 +60,7 @@ _ROOT = re.compile(r"([A-Ha-h])(is|es|b+|#+|)")
 
 
 class Chord(NamedTuple):
-    """What a label means.
+    """Root, sounding semitones and bass of a chord label.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Chord(NamedTuple):
 
 
 def parse(label: str) -> Chord:
-    """Read a chord label.
+    """Parse a chord label.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def parse(label: str) -> Chord:
     Raises
     ------
     ValueError
-        If the label is no str, is not in the grammar, or has a quality that mir_eval
-        lacks. It suggests a label where one is plausible.
+        If the label is not a str, is not in the grammar, or has a quality that mir_eval
+        lacks. The message suggests a label where one is plausible.
 
     References
     ----------
@@ -181,20 +181,7 @@ def _pitch_class(note: str) -> int:
 
 
 def label_list(labels: Any, name: str = "labels") -> list[str]:
-    """Return labels as a list, after a check that they are str.
-
-    Parameters
-    ----------
-    labels : sequence of str
-        Any sequence, or a 1-D array.
-    name : str, default="labels"
-        What the error calls them.
-
-    Returns
-    -------
-    labels : list of str
-        The same.
-    """
+    """Return labels as a list, after checking that all are str."""
     if isinstance(labels, str | bytes):
         raise ValueError(
             f"{name} is {labels!r}; expected a sequence of labels: [{labels!r}]."
@@ -213,22 +200,7 @@ def label_list(labels: Any, name: str = "labels") -> list[str]:
 def map_labels(
     function: Callable[[str], Any], labels: Any, dtype: type[Any]
 ) -> np.ndarray:
-    """Return what a function says of each label; it is asked once a distinct label.
-
-    Parameters
-    ----------
-    function : callable
-        It takes a label.
-    labels : sequence of str of length n
-        Labels.
-    dtype : type
-        Type of what the function returns, such as object.
-
-    Returns
-    -------
-    values : ndarray of shape (n,)
-        One value a label.
-    """
+    """Return the function's value of each label; it is called once per distinct one."""
     found = label_list(labels)
     values = {label: function(label) for label in dict.fromkeys(found)}
     return np.fromiter(map(values.__getitem__, found), dtype, len(found))

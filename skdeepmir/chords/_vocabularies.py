@@ -1,4 +1,4 @@
-"""Vocabularies of chords: which labels there are, and how others map to them."""
+"""Chord vocabularies, and how other labels map to theirs."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def _lexicon(vocabulary: str | Sequence[str]) -> _Lexicon:
         return _checked_lexicon(tuple(label_list(vocabulary, "vocabulary")))
     if vocabulary not in VOCABULARIES:
         raise ValueError(
-            f"vocabulary={vocabulary!r} is none of {list(VOCABULARIES)}; pass one of "
-            "them or a sequence of labels."
+            f"vocabulary={vocabulary!r} is not one of {list(VOCABULARIES)}; pass one "
+            "of them or a sequence of labels."
         )
     return _checked_lexicon(VOCABULARIES[vocabulary])
 
@@ -111,8 +111,8 @@ def _checked_lexicon(labels: tuple[str, ...]) -> _Lexicon:
         raise ValueError("vocabulary is empty; expected at least 1 label.")
     if UNSCORED in labels:
         raise ValueError(
-            f"vocabulary holds {UNSCORED!r}, which stands for what a vocabulary can't "
-            "say. Leave it out."
+            f"vocabulary holds {UNSCORED!r}, which stands for chords outside of a "
+            "vocabulary. Leave it out."
         )
     name = next((name for name, known in VOCABULARIES.items() if known == labels), "")
     compared = _COMPARED.get(name, _whole)
@@ -143,8 +143,8 @@ def vocabulary_of(vocabulary: str | Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     ValueError
-        If there is no such name, or labels are none, not in Harte's grammar, "X", or
-        the same chord twice.
+        If the name is unknown, there are no labels, or they are not in Harte's grammar,
+        contain "X", or contain the same chord twice.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def vocabulary_of(vocabulary: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def simplify(labels: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
-    """Return the label that a vocabulary has for each chord.
+    """Map chords to the labels of a vocabulary.
 
     Parameters
     ----------
@@ -169,16 +169,17 @@ def simplify(labels: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
     Returns
     -------
     simplified : ndarray of shape (n,), dtype=object
-        Labels of the vocabulary, and "X" for what it can't say.
+        Labels of the vocabulary; "X" for chords outside of it.
 
     Raises
     ------
     ValueError
-        If a label is not in the grammar, see :func:`parse`, or the vocabulary is none.
+        If a label is not in the grammar (see :func:`parse`), or the vocabulary is
+        invalid.
 
     Notes
     -----
-    Chords are the same where the metric of mir_eval says so: for "majmin", root and the
+    Chords are the same if mir_eval's metric treats them so: for "majmin", root and the
     eight semitones from it upward ("C:7" is "C:maj"); for "majmin_inv", the bass too;
     for "sevenths" and "tetrads", root and all twelve semitones; for "full", the bass
     too, as in mir_eval's ``tetrads_inv``. Semitones include the bass: "C:maj/2" is not
@@ -197,7 +198,7 @@ def simplify(labels: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
 
 
 def encode(labels: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
-    """Return the number of each chord in a vocabulary.
+    """Return the index of each chord in a vocabulary.
 
     Parameters
     ----------
@@ -209,12 +210,13 @@ def encode(labels: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
     Returns
     -------
     codes : ndarray of shape (n,), dtype=int64
-        Index into the vocabulary; -1 for "X" and for what it can't say.
+        Index into the vocabulary; -1 for "X" and for chords outside of it.
 
     Raises
     ------
     ValueError
-        If a label is not in the grammar, see :func:`parse`, or the vocabulary is none.
+        If a label is not in the grammar (see :func:`parse`), or the vocabulary is
+        invalid.
 
     Examples
     --------
@@ -226,7 +228,7 @@ def encode(labels: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
 
 
 def decode(codes: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
-    """Return the labels of numbers, the inverse of :func:`encode`.
+    """Return the label of each index, the inverse of :func:`encode`.
 
     Parameters
     ----------
@@ -243,7 +245,7 @@ def decode(codes: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If numbers are not whole or there is no such class.
+        If codes are not integers or are out of range.
 
     Examples
     --------
@@ -270,7 +272,7 @@ def decode(codes: Any, vocabulary: str | Sequence[str]) -> np.ndarray:
 
 
 def transpose(labels: Any, semitones: int) -> np.ndarray:
-    """Move chords up or down.
+    """Transpose chords.
 
     Parameters
     ----------
@@ -310,7 +312,7 @@ def transpose(labels: Any, semitones: int) -> np.ndarray:
 
 
 def transposition_table(vocabulary: str | Sequence[str]) -> np.ndarray:
-    """Return where each class of a vocabulary goes under each transposition.
+    """Return the index of each class of a vocabulary after each transposition.
 
     Parameters
     ----------
@@ -343,6 +345,6 @@ def transposition_table(vocabulary: str | Sequence[str]) -> np.ndarray:
         k, i = np.argwhere(table < 0)[0]
         raise ValueError(
             f"vocabulary has {labels[i]!r} but lacks {transpose([labels[i]], k)[0]!r}; "
-            "expected each chord on all twelve roots, to transpose it."
+            "expected each chord on all twelve roots, so that it can be transposed."
         )
     return table

@@ -1,8 +1,8 @@
 """Labels of frames from log scores: the best path, beam search, transition estimates.
 
 Functions on NumPy arrays, time first. :func:`viterbi` is exact, for models where the
-score of a frame depends on the label before it at most; :func:`beam_search` is for nets
-that see all labels before. Both look for the path of highest total log score, and the
+score of a frame depends at most on the label before it; :func:`beam_search` is for nets
+that see all earlier labels. Both look for the path of highest total log score; the
 scores need not be normalised.
 """
 

@@ -1,4 +1,4 @@
-"""Search among whole paths, where scores depend on all symbols before."""
+"""Beam search, for scores that depend on all earlier symbols."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def beam_search(
     state: Any = None,
     return_score: bool = False,
 ) -> Any:
-    """Search for the best path of symbols where scores depend on the path before.
+    """Search for the best path of symbols where scores depend on all earlier ones.
 
     Such a model is a recurrent net that is given the last symbol [1]_: no table of
-    transitions says what it has seen, so the best path can't be found without trying
-    all of them. The search keeps the best few from frame to frame.
+    transitions describes it, so the best path can't be found without trying all of
+    them. The search keeps the best few from frame to frame.
 
     Parameters
     ----------
@@ -32,21 +32,21 @@ def beam_search(
         ``step(t, previous, state) -> (log_prob, state)`` for frame t. ``previous`` is
         an int64 array of shape (n_beams,), the last symbol of each path that is kept
         (-1 for the one empty path at frame 0); ``log_prob`` of shape (n_beams,
-        n_symbols) are the log scores of each symbol to come next, -inf for one that
-        can't. The ``state`` that it returns describes the same paths, in the same
-        order; rows of it are chosen before the next call.
+        n_symbols) are the log scores of each next symbol, -inf for an impossible one.
+        The returned ``state`` describes the same paths, in the same order; its rows are
+        selected before the next call.
     n_frames : int
         Length of the path, at least 1.
     beam_width : int, default=10
-        How many paths to keep. 1 is greedy; n_symbols ** (n_frames - 1) is exact.
+        Number of paths to keep. 1 is greedy; n_symbols ** (n_frames - 1) is exact.
     per_symbol : int, default=None
-        How many of the paths to keep that end in the same symbol. With 1 and a
+        Largest number of kept paths that end in the same symbol. With 1 and a
         ``beam_width`` of n_symbols or more, the search is "dynamic-programming-like"
-        [1]_: paths differ where it matters to what comes, and the result is that of
+        [1]_: all paths end in different symbols, and the result is that of
         :func:`viterbi` if only the last symbol counts. None sets no limit.
     state : object, default=None
-        What the model knows about the one empty path before frame 0: an array or a
-        tensor whose first axis is the paths (of length 1), a tuple of them, or None.
+        State of the model for the one empty path before frame 0: an array or a tensor
+        whose first axis is the paths (of length 1), a tuple of them, or None.
         PyTorch's recurrent layers keep the paths in the second axis of their states:
         transpose them.
     return_score : bool, default=False
@@ -73,8 +73,8 @@ def beam_search(
 
     Notes
     -----
-    Of paths with equal scores those are kept whose first part ranked better, then those
-    with the lower symbol.
+    Of paths with equal scores, those are preferred whose earlier part ranked higher,
+    then those with the lower symbol.
 
     References
     ----------
@@ -83,8 +83,8 @@ def beam_search(
 
     Examples
     --------
-    A model that likes 0 a little better, and a symbol that came before even more. The
-    state counts how often each symbol came:
+    A model that slightly prefers 0, and prefers earlier symbols even more. The state
+    counts how often each symbol occurred:
 
     >>> import numpy as np
     >>> from skdeepmir.decoding import beam_search
@@ -140,7 +140,7 @@ def _check_step(
     if scores.shape != expected:
         raise ValueError(
             f"step returned log scores of shape {scores.shape} at frame {t}; expected "
-            f"({n_paths}, {n_symbols or 'n_symbols'}), a row for each path."
+            f"({n_paths}, {n_symbols or 'n_symbols'}), one row for each path."
         )
     if not (scores < np.inf).all():
         raise ValueError(
@@ -153,10 +153,7 @@ def _check_step(
 def _best_candidates(
     totals: np.ndarray, beam_width: int, per_symbol: int | None
 ) -> np.ndarray:
-    """Return the places of the best scores in the flattened matrix, best first.
-
-    Equal scores are taken from left to right and from top to bottom.
-    """
+    """Return flat indices of the best scores, best first, ties in row-major order."""
     if per_symbol is not None and per_symbol < len(totals):
         totals = _best_of_columns(totals, per_symbol)
     flat = totals.ravel()
@@ -194,7 +191,7 @@ def _take_rows(state: Any, rows: np.ndarray, n_paths: int, t: int) -> Any:
     if hasattr(state, "__len__") and len(state) != n_paths:
         raise ValueError(
             f"step returned a state of length {len(state)} at frame {t}; expected "
-            f"{n_paths}, a row for each path that it was given."
+            f"{n_paths}, one for each path."
         )
     return state[rows]
 

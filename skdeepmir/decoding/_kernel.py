@@ -1,18 +1,16 @@
-"""The best path through a matrix of log scores, in numba: only maxima are kept.
+"""Viterbi decoding in numba, which keeps only maxima.
 
-The forward pass writes the best log score of each state over the log scores of the
-frame, and nothing else: which state it came from is worked out on the way back, for the
-one state a frame that the path visits. Without an argmax the inner loop is an addition
-and a maximum over target states, which compiles to vector instructions. The best log
-score of the frame before is taken away, so that numbers stay small however long the
-song is.
+The forward pass only overwrites the log scores of each frame with the best log scores
+of paths; the previous state is found on the way back, for the one state per frame that
+the path visits. Without an argmax the inner loop is an addition and a maximum over
+target states, which compiles to vector instructions. The best log score of the previous
+frame is subtracted, so that numbers stay small however long the song is.
 
-Arrays are padded with -inf to a multiple of ``LANES`` states, which changes nothing and
-spares the loops their remainders. Of equal paths the one with lower states, seen from
-the end, is taken.
+Arrays are padded with -inf to a multiple of ``LANES`` states, so that loops have no
+remainder. Of equal paths the one with lower states, seen from the end, is taken.
 
-Importing this module loads numba; compiling takes some seconds once, then it comes from
-numba's cache on disk.
+Importing this module loads numba; compiling takes some seconds once, then numba's cache
+on disk is used.
 """
 
 from __future__ import annotations
@@ -34,20 +32,10 @@ _COMPILE: dict[str, Any] = {
 
 @njit(**_COMPILE)
 def forward(scores, transition):
-    """Turn the log scores of frames into those of the best paths that end there.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_frames, n_states)
-        Log scores, the initial ones added to the first frame; overwritten.
-    transition : ndarray of shape (n_states, n_states)
-        Log scores of steps, [i, j] from i to j.
-
-    Returns
-    -------
-    frame : int
-        The first frame in which no state can be reached, or -1.
-    """
+    """Overwrite scores with those of the best paths; return the first blocked frame."""
+    # scores: (n_frames, n_states), with the initial ones added to the first frame.
+    # transition: (n_states, n_states), [i, j] from i to j.
+    # Returns -1 if some state can be reached in each frame.
     n_frames, n_states = scores.shape
     reached = np.zeros(n_states, scores.dtype)
     top = scores.dtype.type(0)
@@ -64,17 +52,9 @@ def forward(scores, transition):
 
 @njit(**_COMPILE)
 def backward(scores, origins, path):
-    """Write the best path, given what :func:`forward` left in ``scores``.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_frames, n_states)
-        Best log scores.
-    origins : ndarray of shape (n_states, n_states)
-        Log scores of steps, [j, i] from i to j: the other way round than there.
-    path : ndarray of shape (n_frames,), int64
-        Where the states go.
-    """
+    """Write the best path, given what :func:`forward` left in ``scores``."""
+    # origins: (n_states, n_states), [j, i] from i to j: the transposed transition.
+    # path: (n_frames,), int64.
     n_frames, n_states = scores.shape
     arrived = np.empty(n_states, scores.dtype)
     path[-1] = _first(scores[-1], _largest(scores[-1]))
@@ -87,26 +67,12 @@ def backward(scores, origins, path):
 
 @njit(**_COMPILE)
 def forward_shared(scores, stay, leave, enter, highest):
-    """Do as :func:`forward` where a switch from i to j costs leave[i] + enter[j].
-
-    The best state to come from is then the same for all, but for itself: a frame costs
-    as many steps as there are states. And it matters that a state can't be switched to
-    from itself only if that were better than to stay.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_frames, n_states)
-        Log scores, the initial ones added to the first frame; overwritten.
-    stay, leave, enter : ndarray of shape (n_states,)
-        Log scores of staying in a state, of leaving it and of entering it.
-    highest : ndarray of shape (n_frames,)
-        Where the log score of the best state to leave goes, for each frame.
-
-    Returns
-    -------
-    frame : int
-        The first frame in which no state can be reached, or -1.
-    """
+    """Do as :func:`forward` where a switch from i to j scores leave[i] + enter[j]."""
+    # The best state to switch from is then the same for all others, so that a frame
+    # takes n_states steps. That a state can't switch to itself matters only where that
+    # would score more than staying.
+    # stay, leave, enter: (n_states,). highest: (n_frames,), filled with the log score
+    # of the best state to leave.
     n_frames, n_states = scores.shape
     left, reached = np.empty(n_states, scores.dtype), np.zeros(n_states, scores.dtype)
     staying_is_best = np.all(stay >= leave + enter)
@@ -133,12 +99,8 @@ def forward_shared(scores, stay, leave, enter, highest):
 
 @njit(**_COMPILE)
 def backward_shared(scores, stay, leave, enter, highest, path):
-    """Write the best path, given what :func:`forward_shared` left in its arrays.
-
-    The arguments are those of :func:`forward_shared` and the ``path`` of shape
-    (n_frames,), int64, that is written. Where to stay is better than any switch, the
-    other states aren't looked at.
-    """
+    """Write the best path, given what :func:`forward_shared` left in its arrays."""
+    # Where staying is better than any switch, the other states aren't looked at.
     n_frames, n_states = scores.shape
     left = np.empty(n_states, scores.dtype)
     path[-1] = _first(scores[-1], _largest(scores[-1]))
@@ -159,11 +121,9 @@ def backward_shared(scores, stay, leave, enter, highest, path):
 
 @njit(inline="always", **_COMPILE)
 def _reach(scores, t, i, transition, reached, first):
-    """Raise the log scores with which states are reached to those from sixteen sources.
-
-    They are states i and following of frame t, spelt out, because a loop over them
-    isn't vectorised. Where they are the ``first``, there is nothing to raise yet.
-    """
+    """Maximise ``reached`` over the sixteen source states from i on, in frame t."""
+    # Spelt out, because a loop over them isn't vectorised. The ``first`` sixteen
+    # overwrite ``reached``.
     n_states = len(reached)
     a0, a1 = scores[t, i], scores[t, i + 1]
     a2, a3 = scores[t, i + 2], scores[t, i + 3]
@@ -192,10 +152,7 @@ def _reach(scores, t, i, transition, reached, first):
 
 @njit(inline="always", **_COMPILE)
 def _add(scores, t, reached, top):
-    """Add to the log scores of frame t, less the largest one of the frame before.
-
-    Returns the largest of the result: -inf if no state can be reached.
-    """
+    """Add ``reached - top`` to the scores of frame t; return the largest sum."""
     largest = scores.dtype.type(-np.inf)
     for j in range(len(reached)):
         score = scores[t, j] + (reached[j] - top)
@@ -215,7 +172,7 @@ def _largest(values):
 
 @njit(**_COMPILE)
 def _first(values, value):
-    """Return the first place that holds a value."""
+    """Return the index of the first occurrence of a value."""
     place = 0
     while values[place] != value:
         place += 1

@@ -1,4 +1,4 @@
-"""Which state follows which: estimates from labelled sequences."""
+"""Transition probabilities, estimated from labelled sequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def estimate_transitions(
     smoothing: float = 1.0,
     transpositions: Any = None,
 ) -> np.ndarray:
-    """Estimate how likely each state follows each other.
+    """Estimate transition probabilities from labelled sequences.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ def estimate_transitions(
     n_states : int
         Number of states.
     smoothing : float, default=1.0
-        Added to the count of each step, so that none is impossible because it didn't
-        come up: 1 is the rule of Laplace.
+        Added to the count of each step, so that those that don't occur are not
+        impossible. 1 is Laplace's rule.
     transpositions : array-like of shape (n_shifts, n_states), default=None
         [k, i] is state i moved k steps up, such as the 12 rows of
         ``skdeepmir.chords.transposition_table``. Each sequence is then counted in all
-        transpositions, so that the estimate is the same in all keys; each step is
-        counted n_shifts times, which ``smoothing`` is to be compared with.
+        transpositions, so that the estimate is the same in all keys. Each step then
+        counts n_shifts times; choose ``smoothing`` accordingly.
 
     Returns
     -------
@@ -42,8 +42,8 @@ def estimate_transitions(
     Raises
     ------
     ValueError
-        If a sequence isn't one of states, ``transpositions`` isn't a table of
-        rotations, or a state is never left and ``smoothing`` is 0.
+        If a sequence doesn't consist of states, ``transpositions`` isn't a table of
+        rotations, or a state has no successor and ``smoothing`` is 0.
 
     Examples
     --------
@@ -66,30 +66,29 @@ def estimate_transitions(
     lost = np.flatnonzero(counts.sum(axis=1) == 0)
     if len(lost):
         raise ValueError(
-            f"No step from state {lost[0]} is in the sequences (nor from "
-            f"{len(lost) - 1} others), so what follows it can't be estimated with "
+            f"The sequences have no step from state {lost[0]} (nor from "
+            f"{len(lost) - 1} others), so its transitions can't be estimated with "
             "smoothing=0. Pass a smoothing above 0."
         )
     return counts / counts.sum(axis=1, keepdims=True)
 
 
 def scale_self_transition(transition: Any, factor: float) -> np.ndarray:
-    """Make it more or less likely to stay in a state.
+    """Make staying in a state more or less likely.
 
     Parameters
     ----------
     transition : array-like of shape (n_states, n_states)
         [i, j] is the probability (or weight) that j follows i.
     factor : float
-        What to multiply the weight of staying with, above 0: the odds of staying
-        against leaving grow by it, in each state. 1 changes nothing, more gives fewer
-        and longer segments.
+        Factor for the odds of staying against leaving in each state, above 0. 1 changes
+        nothing; larger factors give fewer and longer segments.
 
     Returns
     -------
     scaled : ndarray of shape (n_states, n_states), dtype=float64
-        The transitions with the diagonal multiplied and rows that sum to 1. What is off
-        the diagonal keeps its proportions.
+        The transitions with the diagonal multiplied and rows that sum to 1. Off the
+        diagonal, proportions are kept.
 
     Raises
     ------
@@ -120,8 +119,8 @@ def scale_self_transition(transition: Any, factor: float) -> np.ndarray:
     empty = np.flatnonzero(weights.sum(axis=1) == 0)
     if len(empty):
         raise ValueError(
-            f"Row {empty[0]} of transition is all 0; expected at least one state to "
-            "follow each state."
+            f"Row {empty[0]} of transition is all 0; expected at least one successor "
+            "of each state."
         )
     weights[np.diag_indices_from(weights)] *= factor
     return weights / weights.sum(axis=1, keepdims=True)

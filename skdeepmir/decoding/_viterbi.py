@@ -1,4 +1,4 @@
-"""The best path where a frame's score depends on the state before it at most."""
+"""Viterbi decoding, for scores that depend at most on the previous state."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ def viterbi(
     *,
     return_score: bool = False,
 ) -> Any:
-    """Find the best path of states, by the algorithm of Viterbi.
+    """Find the best path of states with the Viterbi algorithm.
 
     Parameters
     ----------
     log_prob : array-like of shape (n_frames, n_states), or list of them
-        Log score of each state in each frame, such as the logits of a net; -inf for a
-        state that can't be. Neither the scores of a frame nor the transitions need to
-        be normalised. A list of arrays (or a 3-D array) is one song each: all of them
-        are decoded with the same transitions. Songs in float32 are decoded in float32,
-        others in float64.
+        Log score of each state in each frame, such as the logits of a net; -inf for an
+        impossible state. Neither the scores of a frame nor the transitions need to be
+        normalised. A list of arrays (or a 3-D array) holds one song each, all decoded
+        with the same transitions. Songs in float32 are decoded in float32, others in
+        float64.
     log_transition : array-like of shape (n_states, n_states)
-        Log score of each step, [i, j] from state i to state j; -inf for a step that
-        can't be. See :func:`estimate_transitions`.
+        Log score of each step, [i, j] from state i to state j; -inf for an impossible
+        step. See :func:`estimate_transitions`.
     log_initial : array-like of shape (n_states,), default=None
-        Log score of each state to begin with. None prefers none and adds nothing.
+        Log score of starting in each state. None adds nothing.
     return_score : bool, default=False
         Whether to return the total log score of the path as well.
 
     Returns
     -------
     path : ndarray of shape (n_frames,), dtype=int64, or list of them
-        The state of each frame; a list if ``log_prob`` is several songs.
+        The state of each frame; a list if ``log_prob`` holds several songs.
     score : float, or ndarray of shape (n_songs,)
         Sum of all log scores along the path, in float64; only with ``return_score``.
 
@@ -52,17 +52,17 @@ def viterbi(
 
     See Also
     --------
-    beam_search : For scores that depend on the whole path before.
+    beam_search : For scores that depend on all earlier states.
 
     Notes
     -----
-    Of paths with equal scores the one is taken whose last state is the lowest, then the
-    last but one, and so on. In float32 the result is exact up to rounding: what is
-    rounded are differences to the best state of the frame before, which don't grow with
-    the length of the song.
+    Of paths with equal scores, the one whose last state is lowest is returned, then
+    whose last but one is, and so on. In float32 the result is exact up to rounding of
+    differences to the best state of the previous frame, which don't grow with the
+    length of the song.
 
     The time is proportional to n_frames * n_states**2. If all switches from a state
-    cost the same, or all switches to a state (staying may cost what it likes), it is
+    cost the same, or all switches to a state (whatever staying costs), it is
     proportional to n_frames * n_states.
 
     Examples
@@ -107,7 +107,7 @@ def _as_scores(log_prob: Any, name: str) -> np.ndarray:
     if scores.ndim != 2 or 0 in scores.shape:
         raise ValueError(
             f"{name} has shape {scores.shape}; expected (n_frames, n_states), both "
-            "at least 1. Several songs are a list of such arrays."
+            "at least 1. Pass several songs as a list of such arrays."
         )
     narrow = scores.dtype in (np.float16, np.float32)
     return scores.astype(np.float32 if narrow else np.float64, copy=False)
@@ -188,18 +188,15 @@ def _path_finder(
 
 
 def _pad(scores: np.ndarray, n_padded: int) -> np.ndarray:
-    """Add states that can't be at the end of each axis."""
+    """Pad each axis at its end with impossible states."""
     padded = np.full((n_padded,) * scores.ndim, -np.inf, scores.dtype)
     padded[tuple(slice(n) for n in scores.shape)] = scores
     return padded
 
 
 def _shared_switches(transition: np.ndarray) -> tuple[np.ndarray, ...] | None:
-    """Return the scores of staying, leaving and entering, if all switches share them.
-
-    They do if switches from a state have the same score wherever they lead, or those to
-    a state wherever they come from.
-    """
+    """Return the scores of staying, leaving and entering, if switches share them."""
+    # They do if all switches from a state score the same, or all switches to a state.
     n_states = len(transition)
     if n_states == 1:
         return None
@@ -212,7 +209,7 @@ def _shared_switches(transition: np.ndarray) -> tuple[np.ndarray, ...] | None:
 
 
 def _off_diagonal_of_rows(matrix: np.ndarray) -> np.ndarray | None:
-    """Return for each row what stands off the diagonal, if that is one number."""
+    """Return the off-diagonal value of each row, if each row has only one."""
     rows = np.arange(len(matrix))
     values = matrix[rows, np.where(rows == 0, 1, 0)]
     same = matrix == values[:, np.newaxis]
@@ -224,9 +221,9 @@ def _check_reachable(blocked: int, name: str) -> None:
     if blocked >= 0:
         raise ValueError(
             f"No path through {name} is possible: no state can be reached in frame "
-            f"{blocked}. Each has a log score of -inf there, or can't be stepped to "
-            "from a state before. Give them finite scores, such as transitions that "
-            "were estimated with a smoothing above 0."
+            f"{blocked}. Each has a log score of -inf there, or no finite transition "
+            "leads to it. Use finite scores, such as transitions estimated with a "
+            "smoothing above 0."
         )
 
 

@@ -1,13 +1,13 @@
-"""Tag metrics and chord metrics: as MIREX had them and as they are used today.
+"""Tag and chord metrics, as MIREX defined them and as they are used today.
 
 Tags: rows are clips and columns are tags, as in the labels and scores of a multi-label
 classifier. An area under a ROC curve is defined only where there are both a 0 and a 1;
-tags and clips without both are left out of a mean, and one ``UndefinedMetricWarning``
+tags and clips without both are left out of means, and one ``UndefinedMetricWarning``
 says how many there were.
 
-Chords: an item for each song, annotated in seconds, in a file or by frame. Scores are
+Chords: one item for each song, annotated in seconds, in a file or by frame. Scores are
 those of mir_eval, over the time that the vocabulary scores; songs without any are left
-out of a mean in the same way.
+out of means in the same way.
 """
 
 from skdeepmir.metrics._areas import auc_clip, auc_tag

@@ -23,7 +23,7 @@ def auc_tag(
     average: str | None = "macro",
     strict_mirex: bool = False,
 ) -> float | np.ndarray:
-    """Area under the ROC curve of each tag over the clips: AUC-Tag.
+    """Compute AUC-Tag, the area under the ROC curve of each tag over the clips.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def auc_tag(
         0 or 1 for each tag of each clip.
     y_score : array-like of shape (n_clips, n_tags)
         Scores, larger for tags that are more likely. A list with an array of shape
-        (n_clips, 2) for each tag, as from scikit-learn's forests, will do too.
+        (n_clips, 2) for each tag, as from scikit-learn's forests, is accepted too.
     average : {"macro", "micro"} or None, default="macro"
         Mean over the tags; one area over all clips and tags at once; or None for an
         area per tag.
@@ -46,7 +46,7 @@ def auc_tag(
     Warns
     -----
     UndefinedMetricWarning
-        If tags have no area, with their number.
+        If tags have no area; it says how many.
 
     Notes
     -----
@@ -57,12 +57,12 @@ def auc_tag(
 
     for P clips with and N clips without it.
 
-    The evaluator of MIREX 2009 [2]_ differs in two ways. An area that is not defined
-    counts as 0. And its curve has a point before each score that isn't 0, instead of
-    one before each score that differs from the last: equal scores are taken in the
-    order of the clips, while scores of 0 are merged with each other and with the last
-    score above them. This can't be seen with scores that are all different and not 0,
-    but with decisions of 0 and 1 it can.
+    The evaluator of MIREX 2009 [2]_ differs in two ways. An undefined area counts as 0.
+    And its curve has a point before each score that isn't 0, instead of one before each
+    score that differs from the last: equal scores are taken in the order of the clips,
+    while scores of 0 are merged with each other and with the last score above them.
+    This makes no difference for scores that are all different and not 0, but it does
+    for decisions of 0 and 1.
 
     References
     ----------
@@ -98,7 +98,7 @@ def auc_clip(
     average: str | None = "macro",
     strict_mirex: bool = False,
 ) -> float | np.ndarray:
-    """Area under the ROC curve of each clip over the tags: AUC-Clip.
+    """Compute AUC-Clip, the area under the ROC curve of each clip over the tags.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def auc_clip(
     Warns
     -----
     UndefinedMetricWarning
-        If clips have no area, with their number.
+        If clips have no area; it says how many.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def auc_clip(
 def roc_areas(
     truth: np.ndarray, scores: np.ndarray, strict_mirex: bool, what: str
 ) -> tuple[np.ndarray, str]:
-    """Return the ROC area of each column, and what is to be said of undefined ones."""
+    """Return the ROC area of each column, and a warning about undefined ones."""
     positives = truth.sum(axis=0)
     pairs = positives * (len(truth) - positives)
     if strict_mirex:
@@ -154,10 +154,8 @@ def roc_areas(
 
 
 def _doubled_mirex_areas(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return twice the areas, in units of one positive times one negative.
-
-    A curve has a point before each score that isn't 0, and one at its end.
-    """
+    """Return twice the areas, in units of one positive times one negative."""
+    # A curve has a point before each score that isn't 0, and one at its end.
     n_rows, n_columns = scores.shape
     order = np.argsort(-scores, axis=0, kind="stable")
     hits = np.take_along_axis(truth, order, axis=0)

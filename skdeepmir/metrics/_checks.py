@@ -1,4 +1,4 @@
-"""Checks of tags and scores, and what is said of those that are not defined."""
+"""Checks of tags and scores, and warnings about undefined ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from skdeepmir._errors import refuse_masked
 from skdeepmir._warnings import warn_user
 
-# What is said of undefined scores, where somebody says it of several at once.
+# Warnings about undefined scores, where they are collected to be given at once.
 _COLLECTED: ContextVar[list[str] | None] = ContextVar("collected", default=None)
 
 
@@ -31,18 +31,16 @@ def check_scores(y_true: Any, y_score: Any) -> tuple[np.ndarray, np.ndarray]:
         clip, tag = np.argwhere(np.isnan(scores))[0]
         raise ValueError(
             f"the score of clip {clip} for tag {tag} is NaN, one of "
-            f"{np.isnan(scores).sum()}; expected numbers. MIREX takes 0 for scores "
-            "that are missing."
+            f"{np.isnan(scores).sum()}; expected numbers. MIREX counts missing scores "
+            "as 0."
         )
     return truth, scores
 
 
 def positive_columns(probabilities: list[Any], classes: Any = None) -> np.ndarray:
-    """Return probabilities of 1 from a list of (n_clips, 2), one for each tag.
-
-    A tag that was all 0 or all 1 in the training set has a single column; `classes`, a
-    list with the classes of each tag, says which.
-    """
+    """Return probabilities of 1 from a list of (n_clips, 2), one for each tag."""
+    # A tag that was all 0 or all 1 in the training set has a single column; only the
+    # classes of each tag tell which.
     if classes is not None:
         return np.column_stack(
             [
@@ -103,7 +101,7 @@ def undefined(mask: np.ndarray, what: str, reason: str) -> str:
 
 @contextmanager
 def collected() -> Iterator[list[str]]:
-    """Yield a list of what metrics would warn of meanwhile, in this thread."""
+    """Collect the warnings of metrics in this thread in a list instead."""
     problems: list[str] = []
     token = _COLLECTED.set(problems)
     try:

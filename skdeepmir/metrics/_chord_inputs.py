@@ -1,4 +1,4 @@
-"""Songs with reference and estimate, cut where either chord changes."""
+"""Songs with reference and estimate, cut where either of them changes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Song:
 
 @dataclass(frozen=True)
 class Overlay:
-    """What all songs have in common: time of each pair of labels, by song."""
+    """Seconds of each pair of labels in each song."""
 
     pairs: list[tuple[str, str]]  # distinct (reference, estimate)
     seconds: np.ndarray  # (n_songs, n_pairs)
@@ -68,7 +68,7 @@ def list_songs(y_true: Any, y_pred: Any, frame_rate: float | None) -> list[Song]
     if len(truth) != len(estimates):
         raise ValueError(
             f"y_true has {len(truth)} songs and y_pred {len(estimates)}; expected as "
-            "many of both. A single song is a list of one item."
+            "many estimates as references. Pass a single song as a list of one item."
         )
     if frame_rate is None:
         _check_frames_only(truth, estimates)
@@ -113,7 +113,7 @@ def _as_list(y: Any, name: str) -> list[Any]:
 
 
 def _holds_songs(column: np.ndarray) -> bool:
-    """Tell whether the cells are annotations, rather than labels of single frames."""
+    """Tell whether the cells are annotations rather than labels of single frames."""
     cells = [cell for cell in column.flat if isinstance(cell, str)]
     return all(cell.lower().endswith((".lab", ".jams")) for cell in cells)
 
@@ -126,15 +126,15 @@ def _check_frames_only(truth: list[Any], estimates: list[Any]) -> None:
     if any(in_seconds):
         raise ValueError(
             "frame_rate is None, but frame labels are compared with times. Pass "
-            "frame_rate, in frames a second; for a scorer give it to the estimator, or "
-            "take chord_scorer(frame_rate=...)."
+            "frame_rate, in frames per second; for a scorer set it on the estimator, "
+            "or use chord_scorer(frame_rate=...)."
         )
     for i, (reference, estimate) in enumerate(zip(truth, estimates, strict=True)):
         if len(reference) != len(estimate):
             raise ValueError(
                 f"y_true[{i}] has {len(reference)} frames and y_pred[{i}] "
-                f"{len(estimate)}; expected as many of both. If their rates differ, "
-                "make intervals of them with skdeepmir.chords.frame_intervals."
+                f"{len(estimate)}; expected equal numbers. If their rates differ, turn "
+                "them into intervals with skdeepmir.chords.frame_intervals."
             )
 
 
@@ -184,7 +184,7 @@ def _align(
 def _without_gaps(
     times: np.ndarray, labels: np.ndarray, filler: str, start: float, end: float
 ) -> Segmentation:
-    """Give the filler to what has no chord between start and end."""
+    """Label gaps between start and end with the filler."""
     gaps = np.append(times[1:, 0] - times[:-1, 1] > _GAP, times[-1, 1] < end)
     starts = np.concatenate([times[:, 0], times[gaps, 1]])
     labels = np.append(labels, np.full(gaps.sum(), filler, dtype=object))

@@ -1,4 +1,4 @@
-"""All chord scores at once, and what is taken for what."""
+"""All chord scores at once, and confusion matrices of chords."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _QUALITIES = [label.removeprefix("C:") for label in VOCABULARIES["tetrads"][:-1:
 
 
 def chord_report(y_true: Any, y_pred: Any, *, frame_rate: float | None = None) -> Any:
-    """Recall in each vocabulary with its coverage, and segmentation.
+    """Report recall and coverage of each vocabulary, and segmentation scores.
 
     Parameters
     ----------
     y_true : list of length n_songs
-        References as for :func:`wcsr`, as are the errors.
+        References, checked as by :func:`wcsr`.
     y_pred : list of length n_songs
         Estimates.
     frame_rate : float, default=None
-        Frames a second of frame labels, as for :func:`wcsr`.
+        Frames per second of frame labels, as for :func:`wcsr`.
 
     Returns
     -------
     report : DataFrame of shape (15, 2)
         One row for each vocabulary of :func:`wcsr` and each kind of
         :func:`segmentation_score`. The columns are "score", the weighted average, and
-        "coverage", as by :func:`chord_coverage`; segmentation covers all time.
+        "coverage", as by :func:`chord_coverage`, which is 1 for segmentation.
 
     Warns
     -----
     UndefinedMetricWarning
-        If no song has time that a vocabulary scores, with the number of vocabularies.
+        If there are vocabularies that score no time of any song; it says how many.
         Their scores are NaN.
 
     Examples
@@ -88,22 +88,22 @@ def chord_confusion(
     by: str = "root",
     frame_rate: float | None = None,
 ) -> Any:
-    """Seconds of each root or quality that are taken for each other one.
+    """Compute the confusion matrix of chord roots, qualities or intervals in seconds.
 
     Parameters
     ----------
     y_true : list of length n_songs
-        References as for :func:`wcsr`, as are the errors. Time that is "X" is left out.
+        References, checked as by :func:`wcsr`. Time that is "X" is left out.
     y_pred : list of length n_songs
         Estimates. "X" counts as "N".
     by : {"root", "quality", "interval"}, default="root"
         "root" compares the twelve roots and "N". "quality" compares the 14 qualities of
-        the vocabulary "tetrads", whatever root and bass; what has none of them is
+        the vocabulary "tetrads", whatever root and bass; all other qualities are
         "other". "interval" has the qualities of references as rows and the semitones
         from the true root up to the estimated one as columns: 7 is the dominant.
     frame_rate : float, default=None
-        Frames a second of frame labels, as for :func:`wcsr`. Without it, the numbers
-        are frames.
+        Frames per second of frame labels, as for :func:`wcsr`. Without it, frames are
+        counted instead of seconds.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from skdeepmir.metrics._chords import (
 
 @dataclass(frozen=True)
 class ChordScorer:
-    """Scores the frame labels that an estimator predicts, see :func:`chord_scorer`."""
+    """Score the frame labels that an estimator predicts, see :func:`chord_scorer`."""
 
     vocabulary: str
     frame_rate: float | None = None
@@ -39,19 +39,7 @@ class ChordScorer:
 
 
 def frame_rate_of(estimator: Any) -> float | None:
-    """Return the frame rate of an estimator, of its last step, or of its best one.
-
-    Parameters
-    ----------
-    estimator : estimator
-        One with an attribute ``frame_rate``, or a pipeline or a fitted search that
-        leads to one.
-
-    Returns
-    -------
-    frame_rate : float or None
-        Frames a second; None if none has a frame rate.
-    """
+    """Return the frame rate of an estimator, of its last step, or of its best one."""
     inner = estimator
     while inner is not None:
         if getattr(inner, "frame_rate", None) is not None:
@@ -75,22 +63,22 @@ def chord_scorer(
         As for :func:`wcsr`; or "seg", "overseg" or "underseg", as for
         :func:`segmentation_score`.
     frame_rate : float, default=None
-        Frames a second of what the estimator predicts. None takes its attribute
-        ``frame_rate``, or that of the last step of a pipeline. Where ``y`` holds frame
-        labels there need not be any.
+        Frames per second of the predictions. None takes the estimator's attribute
+        ``frame_rate``, or that of the last step of a pipeline. It is not needed where
+        ``y`` holds frame labels.
 
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y)``. It can be pickled. ``estimator.predict(X)`` has to
-        give an array of frame labels for each song; ``y`` holds references as for
-        :func:`wcsr`. Both are weighted by duration over the songs of a fold.
+        ``scorer(estimator, X, y)``. It can be pickled. ``estimator.predict(X)`` must
+        return an array of frame labels for each song; ``y`` holds references as for
+        :func:`wcsr`. Songs of a fold are weighted by duration.
 
     Raises
     ------
     ValueError
-        If there is no such vocabulary; when it is called, what :func:`wcsr` raises,
-        such as where ``y`` is in seconds and there is no frame rate.
+        If the vocabulary is unknown. Calling the scorer raises what :func:`wcsr` does,
+        for instance if ``y`` is in seconds and there is no frame rate.
 
     Examples
     --------
@@ -115,15 +103,14 @@ CHORD_SCORERS = {name: chord_scorer(name) for name in (*COMPARISONS, "seg")}
 def score_chords(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     """Return all scores of :data:`CHORD_SCORERS` from one prediction.
 
-    For ``cross_validate(scoring=score_chords)``; the scorers themselves would each
-    predict anew.
+    For ``cross_validate(scoring=score_chords)``: the scorers would each predict again.
 
     Parameters
     ----------
     estimator : estimator
         As for :func:`chord_scorer`.
     X, y : list of length n_songs
-        What it predicts from, and references as for :func:`wcsr`.
+        Input of the estimator, and references as for :func:`wcsr`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Weighted chord symbol recall, coverage and segmentation, as mir_eval has them."""
+"""Weighted chord symbol recall, coverage and segmentation, as in mir_eval."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wcsr(
     frame_rate: float | None = None,
     average: str | None = "weighted",
 ) -> float | np.ndarray:
-    """Weighted chord symbol recall: share of time with the right chord.
+    """Compute weighted chord symbol recall, the share of time with the right chord.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ def wcsr(
         References. An item is ``(intervals, labels)``, with ``intervals`` of shape
         (n_chords, 2) in seconds and labels in Harte's grammar; or the path of a
         ``.lab`` or ``.jams`` file; or an array with a label for each frame. An object
-        array will do for the list.
+        array is accepted too.
     y_pred : list of length n_songs
         Estimates, of the same kinds.
     vocabulary : str, default="majmin"
         Which chords are scored and what counts as right: "root", "mirex", "thirds",
         "majmin", "triads", "sevenths" or "tetrads"; all but the first two with "_inv"
-        too, where the bass has to be right [1]_. The default is the one that most
-        tables have.
+        too, where the bass has to be right [1]_. The default is the one reported most
+        often.
     frame_rate : float, default=None
-        Frames a second of frame labels: frame t is at second ``t / frame_rate``. Where
-        both sides are frame labels of equal lengths None will do: each frame counts 1.
+        Frames per second of frame labels: frame t is at second ``t / frame_rate``. Not
+        needed if both sides are frame labels of equal lengths: each frame counts 1.
     average : {"weighted", "macro"} or None, default="weighted"
         Share of the scored time of all songs, as in MIREX; mean over songs; or None for
         a recall per song.
@@ -75,12 +75,12 @@ def wcsr(
     ValueError
         If the numbers of songs or frames differ, an annotation is refused by
         :func:`skdeepmir.chords.check_intervals`, the frame rate is missing, or a
-        parameter has no such value.
+        parameter is invalid.
 
     Warns
     -----
     UndefinedMetricWarning
-        If songs have no scored time, with their number. They are left out of means.
+        If songs have no scored time; it says how many. They are left out of means.
 
     See Also
     --------
@@ -88,13 +88,13 @@ def wcsr(
 
     Notes
     -----
-    Scored is what mir_eval scores: for "majmin" only where the reference is major,
-    minor or "N", for "sevenths" only maj, min, maj7, 7, min7 or "N", and never where it
-    is "X". The estimate is cut to the span of the reference, and counts as "N" where it
-    has no chord. Where the reference has a gap nothing is scored. So far the recall of
-    a song is that of ``mir_eval.chord.evaluate``, except that there, in reference and
-    estimate, a chord lasts on through the gap after it; gaps of up to 1 ms, which come
-    from rounding, are closed in this way here too.
+    Time is scored as by mir_eval: for "majmin" only where the reference is major, minor
+    or "N", for "sevenths" only maj, min, maj7, 7, min7 or "N", and never where it is
+    "X". The estimate is cut to the span of the reference, and counts as "N" where it
+    has no chord. Gaps in the reference are not scored. The recall of a song is thus
+    that of ``mir_eval.chord.evaluate``, except that there each chord of reference and
+    estimate lasts through the gap after it. Here only gaps of up to 1 ms, which come
+    from rounding, are closed in this way.
 
     References
     ----------
@@ -122,16 +122,16 @@ def wcsr(
 def chord_coverage(
     y_true: Any, *, vocabulary: str = "majmin", frame_rate: float | None = None
 ) -> float:
-    """Share of the time of the references that a vocabulary scores.
+    """Compute the share of the time of the references that a vocabulary scores.
 
     Parameters
     ----------
     y_true : list of length n_songs
-        References as for :func:`wcsr`, as are the errors.
+        References, checked as by :func:`wcsr`.
     vocabulary : str, default="majmin"
         As for :func:`wcsr`.
     frame_rate : float, default=None
-        Frames a second of frame labels. None lets each frame count 1.
+        Frames per second of frame labels. With None each frame counts 1.
 
     Returns
     -------
@@ -141,8 +141,8 @@ def chord_coverage(
 
     Notes
     -----
-    A recall is of the scored time only: chords outside of the vocabulary are not wrong,
-    they don't count. So name the coverage with the recall.
+    Recall covers scored time only: chords outside of the vocabulary are not wrong, they
+    don't count. Report the coverage with the recall.
 
     Examples
     --------
@@ -164,19 +164,19 @@ def segmentation_score(
     frame_rate: float | None = None,
     average: str | None = "weighted",
 ) -> float | np.ndarray:
-    """Agreement of the boundaries between chords, whatever the chords are.
+    """Compute the agreement of chord boundaries, whatever the chords are.
 
     Parameters
     ----------
     y_true : list of length n_songs
-        References as for :func:`wcsr`, as are the errors.
+        References, checked as by :func:`wcsr`.
     y_pred : list of length n_songs
         Estimates.
     kind : {"seg", "overseg", "underseg"}, default="seg"
         "overseg" is low where estimates have too many boundaries, "underseg" where too
         few, and "seg" is the smaller of the two in each song.
     frame_rate : float, default=None
-        Frames a second of frame labels, as for :func:`wcsr`.
+        Frames per second of frame labels, as for :func:`wcsr`.
     average : {"weighted", "macro"} or None, default="weighted"
         Mean over the songs, weighted by the durations of the references or not; or None
         for a score per song.
@@ -184,7 +184,7 @@ def segmentation_score(
     Returns
     -------
     score : float, or ndarray of shape (n_songs,) without ``average``
-        From 0 to 1, the best.
+        From 0 to 1; higher is better.
 
     Notes
     -----
@@ -216,7 +216,7 @@ def segmentation_score(
 
 
 def recalled(shared: Overlay, vocabulary: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the time of each song that is right and that is scored."""
+    """Return the right and the scored time of each song."""
     references, estimates = map(list, zip(*shared.pairs, strict=True))
     right = COMPARISONS[vocabulary](references, estimates)  # -1: not scored
     return shared.seconds @ np.maximum(right, 0), shared.seconds @ (right >= 0)
@@ -238,14 +238,14 @@ def segmented(songs: Sequence[Song]) -> dict[str, np.ndarray]:
 
 
 def _changes(part: Segmentation) -> np.ndarray:
-    """Return the times at which another chord starts."""
+    """Return the times at which the chord changes."""
     sounds = [_sound(label) for label in part.labels]
     return part.starts[[True, *map(operator.ne, sounds[1:], sounds[:-1])]]
 
 
 @lru_cache(maxsize=10_000)
 def _sound(label: str) -> tuple[int, tuple[int, ...], int]:
-    """Return what makes a chord another one: here mir_eval counts ninths and up too."""
+    """Return what tells chords apart: here mir_eval counts ninths and up too."""
     root, bitmap, bass = mir_eval.chord.encode(label, reduce_extended_chords=True)
     return root, tuple(bitmap), bass
 

@@ -19,7 +19,7 @@ from skdeepmir.metrics._checks import (
 def average_precision_tag(
     y_true: Any, y_score: Any, *, average: str | None = "macro"
 ) -> float | np.ndarray:
-    """Average precision of each tag over the clips: PR-AUC.
+    """Compute the average precision (PR-AUC) of each tag over the clips.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def average_precision_tag(
     Warns
     -----
     UndefinedMetricWarning
-        If tags occur in no clip, with their number.
+        If tags occur in no clip; it says how many.
 
     Notes
     -----
@@ -78,7 +78,7 @@ def average_precision_tag(
 def precision_at_k(
     y_true: Any, y_score: Any, *, k: int = 3, strict_mirex: bool = False
 ) -> float:
-    """Share of true tags among the k tags of highest score, mean over clips.
+    """Compute the mean share of true tags among the k highest scores of a clip.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def precision_at_k(
         raise ValueError(f"k={k!r} must be an integer of at least 1.")
     if k > truth.shape[1] and not strict_mirex:
         raise ValueError(
-            f"k={k} is more than the {truth.shape[1]} tags there are. Use a smaller k."
+            f"k={k} is more than the {truth.shape[1]} tags. Use a smaller k."
         )
     precision, problem = mean_precision_at(truth, scores, int(k), strict_mirex)
     warn(problem)
@@ -133,7 +133,7 @@ def precision_at_k(
 def mean_precision_at(
     truth: np.ndarray, scores: np.ndarray, k: int, strict_mirex: bool
 ) -> tuple[float, str]:
-    """Return the mean precision at k, and what is to be said of too few tags."""
+    """Return the mean precision at k, and a warning about too few tags."""
     n_tags = truth.shape[1]
     if k > n_tags:
         value = 0.0 if strict_mirex else float("nan")

@@ -1,4 +1,4 @@
-"""Several scores at once: of MIREX 2009, of each tag, and as scorers."""
+"""Scores of MIREX 2009, a report on each tag, and tag scorers."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from skdeepmir.metrics._precision import (
 def mirex2009_tag_scores(
     y_true: Any, y_score: Any, *, strict_mirex: bool = True
 ) -> dict[str, float]:
-    """Scores of the tag classification task of MIREX 2009.
+    """Compute the scores of the MIREX 2009 tag classification task.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_clips, n_tags)
         0 or 1 for each tag of each clip.
     y_score : array-like of shape (n_clips, n_tags)
-        Scores as for :func:`auc_tag`. What a system left out counts as 0.0 in MIREX;
-        fill it in.
+        Scores as for :func:`auc_tag`. MIREX counts scores that a system left out as
+        0.0; fill them in.
     strict_mirex : bool, default=True
         Whether to compute what the evaluator of MIREX 2009 did, for comparison with
         published numbers. False leaves out tags and clips without an area and treats
@@ -51,12 +51,12 @@ def mirex2009_tag_scores(
     Warns
     -----
     UndefinedMetricWarning
-        One for all that is not defined: areas of tags and clips, which count as 0 or
-        are left out, and precisions at more tags than there are, which are 0, or NaN.
+        One for everything undefined: areas of tags and clips, which count as 0 or are
+        left out, and precisions at more tags than there are, which are 0 or NaN.
 
     See Also
     --------
-    auc_tag : Says how the evaluator resolves ties.
+    auc_tag : Explains how the evaluator resolves ties.
 
     Notes
     -----
@@ -93,25 +93,25 @@ def tag_report(
     tag_names: Sequence[str] | None = None,
     zero_division: float = np.nan,
 ) -> Any:
-    """Precision, recall, F-score and accuracy of each tag, with its prevalence.
+    """Report precision, recall, F-score, accuracy and prevalence of each tag.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_clips, n_tags)
         0 or 1 for each tag of each clip.
     y_pred : array-like or sparse matrix of shape (n_clips, n_tags)
-        Predictions, 0 or 1 too.
+        Predictions, also 0 or 1.
     tag_names : sequence of str, default=None
         Names of the tags. None takes the columns of a DataFrame ``y_true``, or numbers.
         Control characters in them are escaped in the report.
     zero_division : float, default=nan
-        Value of what has a zero denominator: precision of a tag that is never
-        predicted, recall of one that no clip has. 0 is what published tables often use.
+        Value where the denominator is zero: precision of a tag that is never predicted,
+        recall of one that no clip has. Published tables often use 0.
 
     Returns
     -------
     report : DataFrame of shape (n_tags, 7)
-        One row a tag: "precision", "recall", "f_score", "accuracy",
+        One row per tag: "precision", "recall", "f_score", "accuracy",
         "balanced_accuracy" (mean recall of presence and absence, 0.5 by chance),
         "support" (clips with the tag) and "prevalence" (their share).
 
@@ -145,7 +145,9 @@ def tag_report(
     names: Sequence[Any] = range(n_tags) if tag_names is None else tag_names
     names = [printable(n) if isinstance(n, str) else n for n in names]
     if len(names) != n_tags:
-        raise ValueError(f"tag_names has {len(names)} names, but there are {n_tags}.")
+        raise ValueError(
+            f"tag_names has {len(names)} names, but there are {n_tags} tags."
+        )
 
     hits = (truth & predicted).sum(axis=0)
     support, predictions = truth.sum(axis=0), predicted.sum(axis=0)
@@ -171,7 +173,7 @@ def tag_report(
 
 
 def mean_and_se(values: Any) -> tuple[float, float]:
-    """Mean over tags or folds with its standard error.
+    """Compute the mean over tags or folds with its standard error.
 
     Parameters
     ----------
@@ -190,7 +192,7 @@ def mean_and_se(values: Any) -> tuple[float, float]:
     Warns
     -----
     UndefinedMetricWarning
-        If values are NaN, with their number.
+        If values are NaN; it says how many.
 
     Notes
     -----
@@ -207,7 +209,7 @@ def mean_and_se(values: Any) -> tuple[float, float]:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(
-            f"values has shape {values.shape}, expected one score a tag or fold."
+            f"values has shape {values.shape}, expected one score per tag or fold."
         )
     missing = np.isnan(values)
     warn(undefined(missing, "values", "are NaN and left out"))
@@ -218,12 +220,10 @@ def mean_and_se(values: Any) -> tuple[float, float]:
 
 
 class _TagScorer(type(make_scorer(auc_tag))):  # type: ignore[misc]
-    """A scorer that knows which tags an estimator has never seen, or always.
+    """A scorer for estimators that saw tags never, or always."""
 
-    scikit-learn's forests, trees and neighbours give a single column for those, and
-    only their ``classes_`` say of what.
-    """
-
+    # scikit-learn's forests, trees and neighbours give a single column for those, and
+    # only their ``classes_`` say of what.
     def _score(
         self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any
     ) -> Any:

@@ -74,22 +74,22 @@ def compare(
         Clips.
     y : array-like or sparse matrix of shape (n_clips,) or (n_clips, n_tags), or list \
             of length n_clips
-        Labels; for recognisers of chords an annotation of each clip.
+        Labels; for chord recognisers an annotation of each clip.
     groups : array-like of shape (n_clips,), default=None
         Artist, album, speaker or instrument of each clip. They also reach searches
         (``GridSearchCV(..., cv=StratifiedGroupKFold())``) among the pipelines, so that
-        inner folds keep them whole as well. Names that differ only in spaces around
-        them, or in whether their accents are composed, are one group.
+        inner folds keep them whole as well. Names that differ only in surrounding
+        spaces, or in whether their accents are composed, are one group.
     cv : int, cross-validator or iterable of (train, test), default=5
-        An int is the number of folds: of classifiers stratified, and with groups kept
-        whole where ``groups`` are given (``StratifiedGroupKFold``, for tags
+        An int is the number of folds. They are stratified for classifiers, and keep
+        ``groups`` whole if given (``StratifiedGroupKFold``, for tags
         ``MultilabelStratifiedGroupKFold``).
     scoring : str or callable, default="accuracy"
-        A scorer, or the name of one, where more is better.
+        A scorer, or the name of one; greater is better.
     baseline : str, default=None
         The pipeline that all others are tested against; None takes the first.
     n_jobs : int, default=None
-        Fits that run at the same time, through joblib.
+        Number of fits to run in parallel, through joblib.
     verbose : bool, default=True
         Whether to show a progress bar.
 
@@ -101,9 +101,10 @@ def compare(
     Raises
     ------
     ValueError
-        If a clip has no label or no group (None, NaN, a masked value or blank text); it
-        names the clip. If there are not as many of them as clips, if annotations of
-        chords cannot be used, if there are fewer groups than folds, or no such scorer.
+        If a clip has no label or no group (None, NaN, a masked value or blank text);
+        the message names the clip. If their number differs from that of the clips,
+        chord annotations cannot be used, there are fewer groups than folds, or the
+        scorer is unknown.
     Exception
         What the first fit raised, if every fit of every pipeline fails.
 
@@ -136,10 +137,10 @@ def compare(
             f"pipelines={pipelines!r} must be a dict from names to estimators."
         )
     for pipeline in pipelines.values():
-        clone(pipeline)  # what is no estimator is refused before anything is fitted
+        clone(pipeline)  # refuses what is not an estimator before anything is fitted
     baseline = next(iter(pipelines)) if baseline is None else baseline
     if baseline not in pipelines:
-        raise ValueError(f"baseline={baseline!r} is none of {list(pipelines)}.")
+        raise ValueError(f"baseline={baseline!r} is not one of {list(pipelines)}.")
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
     _check_scoring(scoring)
     refuse_masked("X", X)
@@ -187,7 +188,7 @@ def compare(
     if undefined:
         fold = min(undefined)
         warn_user(
-            f"scores are not defined for all in {len(undefined)} of {len(splits)} "
+            f"some scores are not defined in {len(undefined)} of {len(splits)} "
             f"folds. Fold {fold}: {undefined[fold]}",
             UndefinedMetricWarning,
         )
@@ -205,8 +206,8 @@ class Comparison:
     ----------
     folds : DataFrame
         One row for each pipeline and fold: its score, seconds to fit and to predict and
-        score the test clips, and numbers of clips. Score and seconds are NaN where it
-        failed.
+        score the test clips, and numbers of clips. Score and seconds are NaN where the
+        pipeline failed.
     metric : str
         The column with the scores.
     baseline : str
@@ -225,17 +226,18 @@ class Comparison:
         )
 
     def summary(self):
-        """Return one row for each pipeline.
+        """Summarise scores, times and tests in one row for each pipeline.
 
         Returns
         -------
         summary : DataFrame
-            "mean" and "se" (standard error) of the score over the folds that have one,
+            "mean" and "se" (standard error) of the score over the folds that have one;
             "difference" to the baseline and its two-sided "p_value" by the corrected
-            resampled t-test, both over the folds where both have a score, mean seconds
-            per fold, "n_scored", the number of folds that have a score, and "n_failed",
-            the number of those in which the pipeline failed; in others without a score
-            it is not defined. Control characters in names are escaped.
+            resampled t-test, over the folds where both have a score; "fit_time" and
+            "predict_time", mean seconds per fold; "n_scored", the number of folds with
+            a score; and "n_failed", the number of folds in which the pipeline failed.
+            In other folds without a score, the score is not defined. Control characters
+            in names are escaped.
 
         Notes
         -----
@@ -274,8 +276,7 @@ class Comparison:
         -------
         table : str
             One line for each pipeline. Where folds have no score, it says how many
-            have one. What Markdown, HTML or a terminal would take for their own in
-            names is escaped.
+            have one. Names are escaped for Markdown, HTML and terminals.
         """
         lines = [
             f"| pipeline | {_in_markdown(self.metric)} | to "
@@ -313,7 +314,7 @@ class Comparison:
 
 
 def _in_markdown(name):
-    """Return a name as text of a cell."""
+    """Escape a name for a cell of a Markdown table."""
     text = html.escape(printable(name), quote=False)
     return re.sub(r"([\\`*\[\]|$])", r"\\\1", text)
 
@@ -344,7 +345,7 @@ def corrected_t_test(differences, test_train_ratio):
 
 
 def _check_scoring(scoring):
-    """Raise an error if there is no such scorer, or if there are several."""
+    """Refuse scorers that are unknown, and several of them."""
     if isinstance(scoring, str):
         try:
             get_scorer(scoring)
@@ -352,9 +353,9 @@ def _check_scoring(scoring):
             near = get_close_matches(scoring, get_scorer_names(), 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"scoring={scoring!a} is not the name of a scorer.{hint} Those of "
-                "scikit-learn are in sklearn.metrics.get_scorer_names(); of chords and "
-                "tags pass scorers, such as skdeepmir.metrics.TAG_SCORERS['auc_tag']."
+                f"scoring={scoring!a} is not the name of a scorer.{hint} See "
+                "sklearn.metrics.get_scorer_names(). For chords and tags pass a scorer "
+                "such as skdeepmir.metrics.TAG_SCORERS['auc_tag']."
             ) from error
     elif isinstance(scoring, list | tuple | dict | set):
         raise _several_scores(scoring)
@@ -366,10 +367,8 @@ def _check_scoring(scoring):
 
 
 def _check_targets(y, X, pipelines, scoring):
-    """Return labels, values or annotations as an array, one for each clip.
-
-    They are checked here, where rows are those of y, not of a fold.
-    """
+    """Return labels, values or annotations as an array, one for each clip."""
+    # They are checked here, where row numbers are those of y, not of a fold.
     y = dense_labels(y)
     last = [_last_step(pipeline) for pipeline in pipelines]
     if any(is_classifier(step) for step in last):
@@ -390,7 +389,7 @@ def _check_targets(y, X, pipelines, scoring):
 
 
 def _last_step(pipeline):
-    """Return what predicts: inside of pipelines and searches."""
+    """Return the last step, inside pipelines and searches."""
     while True:
         if isinstance(pipeline, Pipeline):
             pipeline = pipeline.steps[-1][1]
@@ -446,10 +445,7 @@ def _make_splits(cv, y, groups, are_classes):
 
 
 def _run_fold(pipeline, X, y, groups, split, scoring):
-    """Return what cross_validate does, or the error of a pipeline that fails.
-
-    And what metrics would warn of.
-    """
+    """Return what cross_validate does, or the error, and the warnings of metrics."""
     with collected() as problems:
         try:
             result = _cross_validate(pipeline, X, y, groups, split, scoring)

@@ -34,21 +34,21 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
 
     See Also
     --------
-    tag_rate_errors : Says how far the folds are from the same shares.
-    sklearn.model_selection.StratifiedGroupKFold : For one label a clip.
+    tag_rate_errors : Measures how far the folds are from equal shares.
+    sklearn.model_selection.StratifiedGroupKFold : For one label per clip.
 
     Notes
     -----
     As in the iterative stratification of Sechidis et al. [1]_, rare tags are dealt
-    first, while there still is freedom. Here whole groups are dealt. Let x be the
-    clips of a group, and its clips with each tag, as shares of all of them, and s_j the
-    sum of x over the groups that fold j already has. Groups are taken in order of their
-    largest share, to the power of two below. Each goes to the fold where x · s_j is
-    smallest, which is where it adds least to the sum of squares of all s_j, and so to
-    their variance over the folds.
+    first, while there is most freedom; but here whole groups are dealt. Let x hold the
+    share of all clips, and the share of the clips with each tag, that are in a group,
+    and s_j the sum of x over the groups that fold j already has. Groups are taken in
+    order of their largest share, rounded down to a power of two. Each goes to the fold
+    where x · s_j is smallest, which is where it adds least to the sum of squares of all
+    s_j, and so to their variance over the folds.
 
-    Groups of one artist with many clips limit what can be reached. In metadata routing
-    ``groups`` are requested by default, as by scikit-learn's own splitters of groups.
+    Artists with many clips limit what can be reached. In metadata routing ``groups``
+    are requested by default, as by scikit-learn's own group splitters.
 
     References
     ----------
@@ -101,14 +101,14 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
         X : list or array-like of length n_clips
             Clips. Only their number is used.
         y : array-like or sparse matrix of shape (n_clips, n_tags), or (n_clips,)
-            0 or 1 for each tag of each clip, or one label a clip.
+            0 or 1 for each tag of each clip, or one label per clip.
         groups : array-like of shape (n_clips,), default=None
             Artist, album or song of each clip. None makes each clip a group.
 
         Yields
         ------
         train, test : ndarray of int
-            Numbers of the clips, increasing. Each clip is tested once.
+            Indices of the clips, increasing. Each clip is tested once.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
         Warns
         -----
         UserWarning
-            If tags occur in fewer groups than there are folds, with their number.
+            If tags occur in fewer groups than there are folds; it says how many.
         """
         yield from super().split(X, y, groups)
 
@@ -141,7 +141,7 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
         self, X: Any = None, y: Any = None, groups: Any = None
     ) -> Iterator[np.ndarray]:
         if y is None:
-            raise ValueError("y is None, but tags or labels are what is stratified.")
+            raise ValueError("y is None; expected tags or labels to stratify by.")
         tags = _indicators(y)
         group = _group_numbers(groups, len(tags))
         sizes = np.bincount(group)
@@ -187,19 +187,19 @@ class MultilabelStratifiedGroupKFold(BaseCrossValidator):
 
 
 def tag_rate_errors(y: Any, splits: Iterable[tuple[Any, Any]]) -> np.ndarray:
-    """How far the share of each tag in a test fold is from that in all clips, at most.
+    """Return how far the share of each tag in a fold is from its overall share.
 
     Parameters
     ----------
     y : array-like or sparse matrix of shape (n_clips, n_tags), or (n_clips,)
-        0 or 1 for each tag of each clip, or one label a clip.
+        0 or 1 for each tag of each clip, or one label per clip.
     splits : iterable of (train, test)
-        Numbers of the clips, as from ``split`` of a splitter.
+        Indices of the clips, as from ``split`` of a splitter.
 
     Returns
     -------
     errors : ndarray of shape (n_tags,), or (n_classes,) for labels
-        Largest absolute difference over the folds; classes are in sorted order.
+        Largest absolute difference over the test folds; classes are in sorted order.
 
     Examples
     --------
@@ -224,14 +224,14 @@ def _indicators(y: Any) -> np.ndarray:
         kind = type_of_target(y, input_name="y")
         if kind not in ("binary", "multiclass"):
             raise ValueError(
-                f"y is {kind}, expected 0 or 1 for each tag, or one label a clip."
+                f"y is {kind}, expected 0 or 1 for each tag, or one label per clip."
             )
         return y[:, None] == np.unique(y)
     present = y == 1
     if y.ndim != 2 or not (present | (y == 0)).all():
         raise ValueError(
             f"y has shape {y.shape}, expected (n_clips, n_tags) with 0 or 1 for each "
-            "tag, or one label a clip."
+            "tag, or one label per clip."
         )
     return present
 

@@ -138,11 +138,6 @@ class ConvNet(nn.Module):
         # Faster, on processors and GPUs; torch's annotations lack it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    @property
-    def n_outputs(self) -> int:
-        """Number of logits."""
-        return self.output.out_features
-
     def forward(
         self, x: torch.Tensor, row_weight: torch.Tensor | None = None
     ) -> torch.Tensor:

@@ -71,7 +71,7 @@ class ExcerptEstimator(NetEstimator):
         return replace(
             self._make_feed(given),
             length=self.excerpt_length_,
-            n_classes=self._coding().n_outputs,
+            n_outputs=self._coding().n_outputs,
             mean=self.mean_,
             scale=self.scale_,
         )
@@ -126,7 +126,7 @@ class ConvEstimator(ExcerptEstimator):
         "How weights begin; see :func:`skdeepmir.nets.initialize`.", default="he"
     )
 
-    def _make_net(self, given, feed, n_outputs, generator, initialization):
+    def _make_net(self, given, feed, n_outputs, generator, is_new):
         size = given.contrast_size
         if size and (size < 3 or size % 2 == 0):
             raise ValueError(
@@ -149,7 +149,7 @@ class ConvEstimator(ExcerptEstimator):
             dropout=given.dropout,
             input_dropout=given.input_dropout,
             output_dropout=given.output_dropout,
-            initialization=initialization,
+            initialization=given.initialization if is_new else None,
             generator=generator,
         )
 

@@ -225,7 +225,7 @@ class DropoutMLPClassifier(NetClassifier):
         learner = getattr(self, "learner_", None)
         return PretrainedFeed(dtype_of(given.precision), learner=learner)
 
-    def _make_net(self, given, feed, n_outputs, generator, initialization):
+    def _make_net(self, given, feed, n_outputs, generator, is_new):
         return nets.MLP(
             self.n_features_in_,
             n_outputs,
@@ -235,7 +235,7 @@ class DropoutMLPClassifier(NetClassifier):
             dropout=given.dropout,
             input_dropout=given.input_dropout,
             context_sizes=feed.context_sizes,
-            initialization=initialization,
+            initialization=given.initialization if is_new else None,
             generator=generator,
         )
 

@@ -175,7 +175,7 @@ class MultiTimescaleTagger(NetClassifier):
         dtype = dtype_of(given.precision)
         return WindowFeed(self.pooler_, dtype, self.mean_, self.scale_)
 
-    def _make_net(self, given, feed, n_outputs, generator, initialization):
+    def _make_net(self, given, feed, n_outputs, generator, is_new):
         n_scales, n_statistics = feed.mean.shape
         return nets.MultiTimescaleNet(
             n_statistics,
@@ -186,6 +186,6 @@ class MultiTimescaleTagger(NetClassifier):
             pooling=given.pooling,
             dropout=given.dropout,
             input_dropout=given.input_dropout,
-            initialization=initialization,
+            initialization=given.initialization if is_new else None,
             generator=generator,
         )

@@ -92,8 +92,8 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
     if given is None and (kind is None or kind == "denoising_autoencoder"):
         if kind and estimator.activation == "maxout":
             raise ValueError(
-                "pretraining='denoising_autoencoder' knows no activation='maxout'; "
-                "use another activation, or pretraining=None."
+                "pretraining='denoising_autoencoder' does not work with "
+                "activation='maxout'; use another activation, or pretraining=None."
             )
         return None
     if estimator.activation != "logistic":
@@ -107,7 +107,7 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
     learner = given.estimator if isinstance(given, FrozenEstimator) else given
     if not isinstance(learner, DBNFeatureLearner):
         raise ValueError(
-            f"pretrained={type(learner).__name__} is no DBNFeatureLearner (or "
+            f"pretrained={type(learner).__name__} is not a DBNFeatureLearner (or "
             "FrozenEstimator of one)."
         )
     if not hasattr(learner, "weights_"):
@@ -140,7 +140,7 @@ def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
         )
     if not isinstance(estimator.pretraining, DBNFeatureLearner):
         raise ValueError(
-            f"pretraining={type(estimator.pretraining).__name__} is no "
+            f"pretraining={type(estimator.pretraining).__name__} is not a "
             "DBNFeatureLearner."
         )
     return clone(estimator.pretraining).set_params(hidden_layer_sizes=sizes)
@@ -167,9 +167,10 @@ def denoise_layers(
     inputs = tensor_of(rows).to(generator.device)
     output = "linear"
     for layer in net.hidden:
+        n_units = layer.get_parameter("bias").numel()
         coder = nets.DenoisingAutoencoder(
             inputs.shape[1],
-            len(layer.bias),
+            n_units,
             activation=given.activation,
             output=output,
             initialization=given.initialization,

@@ -1,4 +1,4 @@
-"""What a forged file could hold that skops would accept."""
+"""Checks against forged files that skops would accept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 SKOPS_PROTOCOL = 2  # older ones are never written; skops checks them less strictly
-# What has a member of its own, and how that ends. Sparse matrices are compressed.
+# Objects with a member of their own, and its suffix. Sparse matrices are compressed.
 SUFFIXES = {"NdArrayNode": ".npy", "BytesNode": ".bin", "BytearrayNode": ".bin"}
 
 MAX_FEATURES = 10**6  # of a boosting: rows of so many are predicted
@@ -18,12 +18,12 @@ MAX_THREADS = 1024  # of the clusters: a process with too many ends
 def check_schema(schema: dict[str, Any]) -> None:
     """Refuse schemas that skops would check less strictly, or that have no end."""
     if schema["protocol"] < SKOPS_PROTOCOL:
-        raise ValueError(f"It has protocol {schema['protocol']!a} of skops, too old.")
+        raise ValueError(f"It has skops protocol {schema['protocol']!a}, too old.")
     _count(schema, {})
 
 
 def check_arrays(contents: Mapping[str, bytes]) -> None:
-    """Refuse members that are no arrays, or shorter or longer than they claim."""
+    """Refuse members that are not arrays, or not of the size that they claim."""
     import numpy as np
 
     for name, content in contents.items():
@@ -44,11 +44,11 @@ def check_arrays(contents: Mapping[str, bytes]) -> None:
 
 
 def check_files(schema: dict[str, Any], members: Collection[str]) -> None:
-    """Refuse members that no object has."""
+    """Refuse members that belong to no object."""
     named = {"schema.json", *_files(schema)}
     if named != set(members):
         raise ValueError(
-            f"Its member {min(named ^ set(members))!a} is not there, or belongs to no "
+            f"Its member {min(named ^ set(members))!a} is missing, or belongs to no "
             "object: it was forged."
         )
 
@@ -69,11 +69,9 @@ def _files(part: Any) -> Iterator[str]:
 
 
 def _count(part: Any, counts: dict[Any, int]) -> int:
-    """Count what is in a part of a schema.
-
-    Objects that occur again have the same size each time; else a short file could
-    describe one that has no end.
-    """
+    """Count what is in a part of a schema."""
+    # Objects that occur again must have the same size each time; else a short file
+    # could describe one without end.
     if not isinstance(part, dict | list):
         return 1
     inner = part.values() if isinstance(part, dict) else part
@@ -81,15 +79,13 @@ def _count(part: Any, counts: dict[Any, int]) -> int:
     known = part.get("__id__") if isinstance(part, dict) else None
     if known is not None and not isinstance(known, dict):
         if counts.setdefault(known, n) != n:
-            raise ValueError("An object of it has two contents: it was forged.")
+            raise ValueError("An object in it has two contents: it was forged.")
     return n
 
 
 def check_parts(value: Any, seen: set[int] | None = None) -> None:
-    """Refuse estimators whose compiled code would read or write beyond their arrays.
-
-    What is inside is checked first: the start of a boosting is predicted here.
-    """
+    """Refuse estimators whose compiled code would read or write beyond their arrays."""
+    # Parts come first: checking a boosting predicts with its initial estimator.
     import numpy as np
     from sklearn.tree._tree import Tree
 
@@ -124,7 +120,7 @@ def _check_nodes(tree: Any) -> None:
     is_good &= (place < right) & (right < len(place))
     is_good &= (tree.feature >= 0) & (tree.feature < tree.n_features)
     if not len(place) or not (is_good | is_leaf).all():
-        raise ValueError("A decision tree in it has no end: it was forged.")
+        raise ValueError("A decision tree in it has invalid nodes: it was forged.")
 
 
 def _check_estimator(value: Any) -> None:
@@ -172,7 +168,7 @@ def _check_width(value: Any) -> None:
 
 
 def _check_boosting(boosting: Any) -> None:
-    """Refuse trees that would add to columns or read values that there are not."""
+    """Refuse trees that would write columns or read values beyond their arrays."""
     import numpy as np
     from sklearn.base import is_classifier
     from sklearn.tree._tree import Tree
@@ -189,11 +185,13 @@ def _check_boosting(boosting: Any) -> None:
         rows = np.zeros((2, boosting.n_features_in_), dtype=np.float32)
         is_good = boosting._raw_predict_init(rows).shape == (2, n_columns)
     if not is_good:
-        raise ValueError("The trees of a boosting in it do not fit: it was forged.")
+        raise ValueError(
+            "The trees of a gradient boosting in it do not fit together: it was forged."
+        )
 
 
 def _check_vectors(machine: Any) -> None:
-    """Refuse support vectors, and what belongs to each, of other numbers."""
+    """Refuse support vectors whose arrays do not fit together."""
     import numpy as np
     from sklearn.base import is_classifier
 
@@ -221,11 +219,16 @@ def _check_vectors(machine: Any) -> None:
     # A function as the kernel, sparse vectors and another solver are never written.
     is_plain = isinstance(machine.kernel, str) and not machine._sparse
     if not is_good or not is_plain or "_impl" in vars(machine):
-        raise ValueError("The support vectors in it do not fit: it was forged.")
+        raise ValueError(
+            "The arrays of a support vector machine in it do not fit together: it was "
+            "forged."
+        )
 
 
 def _check_centres(clusters: Any) -> None:
     expected = (clusters.n_clusters, clusters.n_features_in_)
     is_good = clusters.cluster_centers_.shape == expected
     if not is_good or not 1 <= clusters._n_threads <= MAX_THREADS:
-        raise ValueError("The cluster centres in it do not fit: it was forged.")
+        raise ValueError(
+            "The cluster centres in it do not fit its parameters: it was forged."
+        )

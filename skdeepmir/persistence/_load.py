@@ -1,4 +1,4 @@
-"""Estimators from one file: ``load``, and what is checked before."""
+"""Load estimators from files, after all checks: ``load``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FORMAT = 2
 SEAL = b"skdeepmir estimator, SHA-256 "
 DIGITS = 64
 MANIFEST = "skdeepmir.json"
-# What skops does not trust by itself, and what sits in estimators that are.
+# Types that skops does not trust by itself, but that trusted estimators contain.
 TRUSTED = (
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
@@ -47,7 +47,7 @@ TRUSTED = (
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
-# What skops, zipfile and the classes in a file raise where its content is no good.
+# What skops, zipfile and the classes in a file raise where its content is invalid.
 BAD_VALUES = (AttributeError, RuntimeError, TypeError, ValueError)
 BAD_CONTENT = (*BAD_VALUES, ArithmeticError, EOFError, ImportError, LookupError)
 BAD_HEADER = (SyntaxError, tokenize.TokenError)  # of an array: a Python literal
@@ -55,7 +55,7 @@ BAD_FILE = (*BAD_CONTENT, *BAD_HEADER, MemoryError, zipfile.BadZipFile)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return the estimator of a file that :func:`save` wrote.
+    """Load an estimator from a file that :func:`save` wrote.
 
     Parameters
     ----------
@@ -65,16 +65,17 @@ def load(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     estimator : estimator
-        It predicts and transforms as the one that was saved: on one machine and with
-        the same versions of libraries bit for bit, elsewhere up to rounding errors.
+        It predicts and transforms as the saved one: bit for bit on the same machine
+        with the same versions of libraries, elsewhere up to rounding errors.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ModelFileError
-        If the file is not from :func:`save`, damaged, of a newer version of this
-        package, or names what is neither scikit-learn's nor ours. It is a ValueError.
+        If the file is not from :func:`save`, is damaged, comes from a newer version of
+        this package, or names anything outside of scikit-learn and this package. It is
+        a ValueError.
 
     Warns
     -----
@@ -84,9 +85,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     Notes
     -----
     Nothing that a file names is imported or called before all of it is checked, so a
-    file from elsewhere runs no code of its own. The checksum tells of damage, not who
-    wrote it: results, and parameters that name a folder (``cache_dir``, ``memory``),
-    are those of whoever did.
+    file from elsewhere runs no code of its own. The checksum detects damage; it does
+    not prove who wrote the file. Results, and parameters that name a folder
+    (``cache_dir``, ``memory``), are those of its writer.
 
     Examples
     --------
@@ -108,9 +109,9 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise ModelFileError(f"{str(path)!a} cannot be loaded. {text}") from error
     if saved.split(".")[:2] != sklearn.__version__.split(".")[:2]:
         warn_user(
-            f"{str(path)!a} was saved with scikit-learn {saved!a}, this is "
-            f"{sklearn.__version__}; results may differ. Install the version it was "
-            "saved with, or fit and save it again."
+            f"{str(path)!a} was saved with scikit-learn {saved!a}, but "
+            f"{sklearn.__version__} is installed; results may differ. Install the "
+            "version it was saved with, or fit and save it again."
         )
     return estimator
 
@@ -144,12 +145,12 @@ def unsealed(sealed: bytes) -> tuple[Any, str]:
     with zipfile.ZipFile(io.BytesIO(sealed)) as archive:
         _check_sizes(archive, len(sealed))
         if archive.comment[:-DIGITS] != SEAL or not sealed.startswith(b"PK\3\4"):
-            raise ValueError("It has something before or after its ZIP: it was forged.")
+            raise ValueError("It has bytes before or after its ZIP: it was forged.")
         manifest = json.loads(archive.read(MANIFEST))
         _check_versions(manifest)
         members = members_of(archive)
         if members != manifest["members"]:
-            raise ValueError("Its members are not those of its manifest: a forgery.")
+            raise ValueError("Its members differ from its manifest: it was forged.")
         contents = {name: archive.read(name) for name in members}
     schema = json.loads(contents["schema.json"])
     check_schema(schema)
@@ -157,8 +158,8 @@ def unsealed(sealed: bytes) -> tuple[Any, str]:
     bad = sorted(set(skops.io.get_untrusted_types(data=sealed)) - trusted_names())
     if bad:
         raise ValueError(
-            f"It names {', '.join(bad)!a}; expected only what is scikit-learn's or "
-            "skdeepmir's. Such a file is not from skdeepmir.save: do not use it."
+            f"It names {', '.join(bad)!a}; expected only names of scikit-learn and "
+            "skdeepmir. Such a file is not from skdeepmir.save: do not use it."
         )
     check_files(schema, members)
     with warnings.catch_warnings():  # load gives one warning for all
@@ -180,14 +181,14 @@ def members_of(archive: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
 
 
 def _check_seal(sealed: bytes) -> None:
-    """Refuse what is not ours, and all that was damaged."""
+    """Refuse files that are not ours or are damaged."""
     body, digits = sealed[:-DIGITS], sealed[-DIGITS:]
     if not body.endswith(SEAL):
-        found = "empty" if not sealed else "no file of skdeepmir.save, or cut"
+        found = "empty" if not sealed else "not a file of skdeepmir.save, or cut off"
         if sealed.startswith(b"\x80"):
-            found = "a pickle, which could run any code"
+            found = "a pickle, which could run arbitrary code"
         elif sealed.startswith(b"PK"):
-            found = "a ZIP file of something else, or cut"
+            found = "a ZIP file of another kind, or cut off"
         raise ValueError(
             f"It is {found}; expected a file from skdeepmir.save. Save it again."
         )
@@ -196,18 +197,18 @@ def _check_seal(sealed: bytes) -> None:
 
 
 def _check_sizes(archive: zipfile.ZipFile, n_bytes: int) -> None:
-    """Refuse members that would grow when they are read."""
+    """Refuse members that are compressed, or claim more bytes than the file has."""
     infos = archive.infolist()
     for info in infos:
         is_plain = info.compress_type == zipfile.ZIP_STORED
         if not is_plain or info.file_size != info.compress_size:
             raise ValueError(
-                f"Its member {info.filename!a} is compressed; expected none to be."
+                f"Its member {info.filename!a} is compressed, which save never does."
             )
     total = sum(info.file_size for info in infos)
     if total > n_bytes or len({info.filename for info in infos}) < len(infos):
         raise ValueError(
-            f"Its members claim {total} bytes of {n_bytes}, or one name twice: it was "
+            f"Its members claim {total} of {n_bytes} bytes, or one name twice: it was "
             "forged."
         )
 
@@ -226,6 +227,6 @@ def _check_versions(manifest: dict[str, Any]) -> None:
     saved, installed = versions["skdeepmir"], skdeepmir.__version__
     if Version(saved) > Version(installed):
         raise ValueError(
-            f"It was saved with skdeepmir {saved}, this is {installed}. Update it: pip "
-            "install -U skdeepmir."
+            f"It was saved with skdeepmir {saved}, but {installed} is installed. "
+            "Update it: pip install -U skdeepmir."
         )

@@ -1,4 +1,4 @@
-"""Estimators to one file: ``save``."""
+"""Save estimators to files: ``save``."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ DEEPEST = 150  # levels that skops writes and reads without a RecursionError
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
-    """Write an estimator to one file, for :func:`load`.
+    """Save an estimator to a file that :func:`load` reads.
 
     Parameters
     ----------
     estimator : estimator
-        Of this package or scikit-learn, fitted or not; pipelines, searches and what
-        else holds estimators, too.
+        An estimator of this package or scikit-learn, fitted or not; also pipelines,
+        searches and other meta-estimators.
     path : str or PathLike
         The file; one that exists is replaced when the new one is complete. ``~`` is the
         home folder.
@@ -43,8 +43,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If it is no estimator or holds what could not be loaded safely: a function, an
-        object of another package or a class of your own. The message says where.
+        If it is not an estimator, or holds something that could not be loaded safely: a
+        function, an object of another package or a class of your own. The message says
+        where.
     ValueError
         If it would not be the same after :func:`load`.
     FileNotFoundError
@@ -52,15 +53,15 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Notes
     -----
-    There is no pickle inside, and no code: the file is a ZIP of JSON and ``.npy``
-    members, not compressed, with a checksum. What was written is read back and
-    compared before the file takes its name.
+    The file holds no pickle and no code: it is an uncompressed ZIP of JSON and ``.npy``
+    members, with a checksum. What was written is read back and compared before the file
+    takes its name.
 
     Histogram gradient boosting and the search trees of nearest neighbours
     (``algorithm="brute"`` has none) cannot be saved: scikit-learn does not check the
-    indices inside, so that a forged file could crash the process. Checked here are the
-    indices of decision trees and forests, and that the arrays of gradient boosting, of
-    support vector machines (SVC, NuSVC, SVR, NuSVR, OneClassSVM) and of KMeans and
+    indices inside, so that a forged file could crash the process. This package checks
+    the indices of decision trees and forests, and that the arrays of gradient boosting,
+    of support vector machines (SVC, NuSVC, SVR, NuSVR, OneClassSVM) and of KMeans and
     MiniBatchKMeans fit together. Other estimators with compiled code are checked by
     scikit-learn only, when it loads them and predicts.
 
@@ -85,7 +86,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(
             f"estimator is {_described(estimator)}; expected an estimator of "
-            "scikit-learn or skdeepmir, before the path."
+            "scikit-learn or skdeepmir as the first argument."
         )
     path = target_path(path)
     data = _dumped(estimator)
@@ -127,10 +128,8 @@ def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _check_nesting(value: Any, place: str, above: dict[int, str], done: set) -> None:
-    """Raise a TypeError where skops would come to no end, or stop half-way.
-
-    What it says then differs between versions of Python and depths of the caller.
-    """
+    """Refuse what refers to itself or is nested too deeply for skops."""
+    # The error of skops differs between versions of Python and depths of the caller.
     if id(value) in above:
         raise TypeError(
             f"estimator refers to itself: {place} is {above[id(value)]} again. Leave "
@@ -150,7 +149,7 @@ def _check_nesting(value: Any, place: str, above: dict[int, str], done: set) -> 
 
 
 def _unsaveable(value: Any, place: str) -> tuple[str, Any]:
-    """Return where skops fails, and at what."""
+    """Return the place and the value at which skops fails."""
     import skops.io
 
     for key, child in _parts(value):
@@ -168,7 +167,7 @@ def _described(value: Any) -> str:
 
 
 def _refuse_what_is_not_trusted(data: bytes) -> None:
-    """Raise a TypeError that names types, and where the first of each is."""
+    """Refuse types that are not trusted; name each, and where it first occurs."""
     import skops.io
 
     bad = set(skops.io.get_untrusted_types(data=data)) - trusted_names()
@@ -187,12 +186,12 @@ def _refuse_what_is_not_trusted(data: bytes) -> None:
         f"Found {found}; expected estimators of scikit-learn and skdeepmir that hold "
         "numbers, strings and NumPy arrays. Functions and classes of your own cannot "
         "be registered yet, and search trees of scikit-learn are not safe to load. "
-        "Leave it out or put another estimator in its place."
+        "Leave it out or use another estimator."
     )
 
 
 def _nodes(part: Any, place: str = "estimator") -> Iterator[tuple[str, dict]]:
-    """Yield all objects of a schema of skops, with the attribute where each sits."""
+    """Yield all objects of a skops schema, with the attribute that holds each."""
     if isinstance(part, dict):
         if isinstance(part.get("__loader__"), str):
             yield place, part
@@ -211,7 +210,7 @@ def _without_id(node: dict) -> str:
 
 
 def _facts(data: bytes) -> Iterator[tuple[str, dict]]:
-    """Yield what a ZIP of skops says, without what differs for equal estimators."""
+    """Yield the content of a skops ZIP that is the same for equal estimators."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for place, node in _nodes(json.loads(archive.read("schema.json"))):
             plain = {
@@ -225,7 +224,7 @@ def _facts(data: bytes) -> Iterator[tuple[str, dict]]:
 
 
 def _digest(content: bytes) -> str:
-    """Return a digest of a member that passes over the gaps between fields."""
+    """Return a digest of a member that ignores the padding between fields."""
     import numpy as np
 
     if content.startswith(np.lib.format.MAGIC_PREFIX):

@@ -1,4 +1,4 @@
-"""Pictures, as scikit-learn's displays: matplotlib is imported when one is drawn."""
+"""Displays like those of scikit-learn; matplotlib is imported when one is drawn."""
 
 from skdeepmir.plotting._chord_confusion import ChordConfusionDisplay
 from skdeepmir.plotting._chords import ChordDisplay

@@ -1,4 +1,4 @@
-"""What chords are taken for: ``ChordConfusionDisplay``."""
+"""Confusion matrices of chords: ``ChordConfusionDisplay``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from skdeepmir.metrics._chord_scorers import frame_rate_of
 
 
 class ChordConfusionDisplay:
-    """Roots or qualities of chords, and what they are taken for, in percent.
+    """Confusion matrix of chord roots or qualities, in percent of the reference.
 
     Parameters
     ----------
     confusion : DataFrame
         Seconds, references as rows: what :func:`skdeepmir.metrics.chord_confusion`
-        returns. Each row is drawn as shares of its sum. What occurs neither in
-        references nor in estimates is left out; rows without references are grey.
+        returns. Each row is drawn as shares of its sum. Labels that occur neither in
+        references nor in estimates are left out; rows without references are grey.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class ChordConfusionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, by="root", ax=None):
-        """Recognise the chords of clips, and draw what is taken for what.
+        """Recognise the chords of clips and draw the confusion matrix.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class ChordConfusionDisplay:
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, by="root", frame_rate=None, ax=None):
-        """Compare references and estimates, and draw what is taken for what.
+        """Draw the confusion matrix of references and estimates.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class ChordConfusionDisplay:
         by : {"root", "quality", "interval"}, default="root"
             See :func:`skdeepmir.metrics.chord_confusion`.
         frame_rate : float, default=None
-            Frames a second of frame labels; None will do where all are frame labels.
+            Frames per second of frame labels; not needed if all are frame labels.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 
@@ -142,8 +142,7 @@ def _percent_of_rows(confusion):
     rows = confusion.index[of_references + of_estimates > 0]
     if not len(rows):
         raise ValueError(
-            "confusion has no time at all; expected seconds above 0. Are all "
-            "references 'X'?"
+            "confusion is all 0; expected seconds above 0. Are all references 'X'?"
         )
     columns = [c for c in confusion.columns if c in rows or c not in confusion.index]
     seconds = confusion.loc[rows, columns]

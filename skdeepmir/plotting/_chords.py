@@ -25,13 +25,12 @@ WIDTHS = (8, 20)  # inches
 
 
 class ChordDisplay:
-    """Chords of a song under its chromagram: an estimate, and a reference above it.
+    """Chords of a song below its chromagram: the estimate, below the reference.
 
-    The colour is that of the root, minor chords are darker, "N" is grey and "X" is
-    hatched. Red marks between the strips are where the estimate is wrong, as far as
-    roots, major and minor go: what :func:`skdeepmir.metrics.wcsr` counts as wrong by
-    default. Labels are short ("C" and "Am" for "C:maj" and "A:min"), and left out where
-    they do not fit.
+    Colours stand for roots, minor chords are darker, "N" is grey and "X" is hatched.
+    Red marks between the strips show where the estimate is wrong as to root, major or
+    minor, as :func:`skdeepmir.metrics.wcsr` counts by default. Labels are short ("C"
+    and "Am" for "C:maj" and "A:min"), and left out where they do not fit.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ class ChordDisplay:
         Intervals of shape (n_chords, 2) in seconds, and a label for each; or the path
         of a ``.lab`` or ``.jams`` file.
     reference : tuple (intervals, labels), str or PathLike, default=None
-        The right chords, if they are known.
+        The annotated chords, if known.
 
     Attributes
     ----------
@@ -87,16 +86,16 @@ class ChordDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted recogniser of chords, a pipeline that ends in one, or a search for
-            one. The recogniser has to have its ``frame_rate``.
+            A fitted chord recogniser, a pipeline that ends with one, or a search over
+            one. The recogniser must have a ``frame_rate``.
         clip : ndarray of shape (n_frames, n_features), or what a pipeline takes
-            One clip: what is in the list that ``estimator.predict`` takes.
+            One clip: an item of the list that ``estimator.predict`` takes.
         reference : tuple (intervals, labels), str, PathLike or array-like of shape \
                 (n_frames,), default=None
-            The right chords, also as labels of frames.
+            The annotated chords, also as frame labels.
         chromagram : array-like of shape (n_frames, 12), default=None
-            What to draw, at the same frame rate. None takes what the recogniser sees,
-            its octaves folded; its first bin has to be a C.
+            Chromagram to draw, at the same frame rate. None takes the input of the
+            recogniser with its octaves folded; its first bin must be a C.
         figure : matplotlib Figure or SubFigure, default=None
             Where to draw; None makes a new one.
 
@@ -108,7 +107,7 @@ class ChordDisplay:
         Raises
         ------
         ValueError
-            If the frame rate is not known, or what the recogniser sees has no octaves
+            If the frame rate is unknown, or the input of the recogniser has no octaves
             of twelve semitones to fold.
         """
         from sklearn.utils.validation import check_is_fitted
@@ -133,21 +132,21 @@ class ChordDisplay:
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, chromagram, frame_rate, figure=None):
-        """Draw chords in any form, also as labels of frames.
+        """Draw chords in any form, also as frame labels.
 
         Parameters
         ----------
         y_true : tuple (intervals, labels), str, PathLike, array-like of shape \
                 (n_frames,) or None
-            The right chords of one song: times in seconds, a file, or labels of the
-            frames; None if they are not known.
+            The annotated chords of one song: times in seconds, a file, or frame labels;
+            None if they are unknown.
         y_pred : tuple (intervals, labels), str, PathLike or array-like of shape \
                 (n_frames,)
             The estimate, such as ``recognizer.predict([clip])[0]``.
         chromagram : array-like of shape (n_frames, 12)
             Energy of the pitch classes, C first.
         frame_rate : float
-            Frames per second, of the chromagram and of labels of frames.
+            Frames per second of the chromagram and of frame labels.
         figure : matplotlib Figure or SubFigure, default=None
             Where to draw; None makes a new one.
 
@@ -179,7 +178,7 @@ class ChordDisplay:
         Raises
         ------
         ValueError
-            If the chromagram has another shape, or chords are refused by
+            If the chromagram has the wrong shape, or chords are refused by
             :func:`skdeepmir.chords.check_intervals`.
         """
         import matplotlib.pyplot as plt
@@ -273,7 +272,7 @@ class _Strip:
 
 
 def _seen_chromagram(estimator, clip):
-    """Return what a recogniser sees of a clip, its octaves folded."""
+    """Return the input of a recogniser for a clip, with its octaves folded."""
     while hasattr(estimator, "best_estimator_"):
         estimator = estimator.best_estimator_
     if hasattr(estimator, "steps"):
@@ -283,9 +282,9 @@ def _seen_chromagram(estimator, clip):
     per_octave = getattr(estimator, "bins_per_octave", 12)
     if frames.ndim != 2 or per_octave % 12 or frames.shape[1] % per_octave:
         raise ValueError(
-            f"The recogniser sees an array of shape {frames.shape} with "
-            f"bins_per_octave={per_octave!r}, which has no whole octaves of semitones "
-            "to fold. Pass chromagram=, of shape (n_frames, 12)."
+            f"The input of the recogniser has shape {frames.shape} with "
+            f"bins_per_octave={per_octave!r}: not whole octaves of semitones. Pass "
+            "chromagram= of shape (n_frames, 12)."
         )
     return frames.reshape(len(frames), -1, 12, per_octave // 12).mean(axis=(1, 3))
 
@@ -361,7 +360,7 @@ def _mark_errors(ax, reference, estimate):
 
 
 def _colour(label):
-    """Return red, green and blue of a chord, from 0 to 1."""
+    """Return the colour of a chord, red, green and blue from 0 to 1."""
     chord = chords.parse(label)
     if label == chords.UNSCORED:
         return UNSCORED_COLOUR

@@ -1,4 +1,4 @@
-"""What a learner of features learned: ``FilterDisplay``, ``TrainingDisplay``."""
+"""Displays of learned features: ``FilterDisplay``, ``TrainingDisplay``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ COLOURED_SHARE = 0.995  # of the weights, within the range of colours
 
 
 class FilterDisplay:
-    """What the first layer of a net looks for.
+    """Filters of the first layer of a net.
 
     Parameters
     ----------
     filters : ndarray of shape (n_units, n_features)
         Weights into each unit.
     frequencies : ndarray of shape (n_features,), default=None
-        Frequencies of the features in Hz; None counts them.
+        Frequencies of the features in Hz; None numbers them.
     image_shape : tuple of int, default=None
-        Height and width, where features are the pixels of an image.
+        Height and width, if the features are the pixels of an image.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class FilterDisplay:
         frequencies : ndarray of shape (n_features,), default=None
             Frequencies of its input in Hz.
         image_shape : tuple of int, default=None
-            Height and width, where its input are images.
+            Height and width, if its inputs are images.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
 
@@ -117,19 +117,19 @@ class FilterDisplay:
 
 
 class TrainingDisplay:
-    """How a learner's layers and its fine-tuning went, epoch by epoch.
+    """Training curves of a feature learner: pre-training of layers, and fine-tuning.
 
     Parameters
     ----------
     reconstruction_errors : list of ndarray of shape (n_epochs,)
-        Of each layer.
+        Reconstruction error of each layer.
     free_energy_gaps : list of ndarray of shape (n_epochs,)
-        Of each layer.
+        Free energy of held-out less that of training frames, of each layer.
     loss_curve : ndarray of shape (n_epochs,)
-        Of fine-tuning; may be empty.
+        Loss of fine-tuning; may be empty.
     n_layers : int, default=None
-        Layers; a curve beyond them is that of all layers together. None: as many as
-        there are curves.
+        Number of layers; further curves are of all layers trained together. None takes
+        the number of curves.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ class ProjectionDisplay:
         y : array-like of shape (n_clips,)
             Labels.
         random_state : int, RandomState instance or None, default=None
-            For t-SNE.
+            Seed of t-SNE.
 
         Returns
         -------

@@ -1,9 +1,9 @@
-"""Checks for estimators of one's own, and what to check them with.
+"""Checks for your own estimators, and bad audio to check them with.
 
 ``check_clip_estimator`` is for estimators on clips of frames and
 ``check_audio_estimator`` for those whose X is audio. Both raise an ``AssertionError``
 at the first rule that is broken, and return the names of the checks that ran.
-``make_bad_audio`` writes the files and makes the objects that go wrong in real
+``make_bad_audio`` makes the kinds of bad files and objects that occur in real
 collections.
 """
 

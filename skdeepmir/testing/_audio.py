@@ -1,6 +1,6 @@
-"""Checks for estimators whose X is audio: files, waveforms, and what is wrong there.
+"""Checks for estimators whose X is audio: files and waveforms, good and bad.
 
-scikit-learn's checks give arrays of numbers, so that they say nothing about paths.
+scikit-learn's checks pass arrays of numbers, so they do not cover paths.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ def check_audio_estimator(estimator, folder=None):
     ----------
     estimator : estimator
         A transformer of audio, such as :class:`~skdeepmir.SpectrogramExtractor`, or a
-        pipeline that begins with one and needs at most one label (0 or 1) a clip. If it
-        has a parameter ``max_duration``, it is set to 60 s.
+        pipeline that begins with one and needs at most one label (0 or 1) per clip. A
+        parameter ``max_duration`` is set to 60 s.
     folder : str or PathLike, default=None
-        Where to write the files of :func:`make_bad_audio` and a few more; None is a
+        Where to write the files of :func:`make_bad_audio` and a few more; None makes a
         temporary folder.
 
     Returns
     -------
     names : list of str
         The checks that ran, over 200: one for each case of :func:`make_bad_audio`, as
-        in ``"check_item[zero_byte]"``, and those of what files are to an estimator.
-        Those of ``on_error="nan"`` and ``truncated="accept"`` run where the estimator
-        itself has the parameter.
+        in ``"check_item[zero_byte]"``, and those of names, containers, order and
+        changes of files. Those of ``on_error="nan"`` and ``truncated="accept"`` run if
+        the estimator itself has the parameter.
 
     Raises
     ------
@@ -118,11 +118,11 @@ def _list_cases(estimator, cases):
     return checks
 
 
-# What is owed for each case. The estimator is fitted already.
+# Checks of one case each. The estimator is fitted already.
 
 
 def check_item(estimator, made, case):
-    """Expect a clip among good ones to be refused by name, or to do them no harm."""
+    """Expect a clip among good ones to be refused by name, or not to change them."""
     X = [made.files[0], case.value, made.files[1]]
     if is_refused(case):
         watched(case, lambda: assert_refused(lambda: output(estimator, X), case, 1))
@@ -137,7 +137,7 @@ def check_item(estimator, made, case):
 
 
 def check_item_in_fit(estimator, made, case):
-    """Expect a bad clip to be refused by name when it is fitted to."""
+    """Expect a bad clip to be refused by name in ``fit``."""
     X = [*made.files[:3], case.value, *made.files[4:]]
     estimator = clone(estimator)
     fit = estimator.fit
@@ -147,7 +147,7 @@ def check_item_in_fit(estimator, made, case):
 
 
 def check_item_as_nan(estimator, made, case):
-    """Expect a frame of NaN for a bad clip, one warning, and others as alone."""
+    """Expect a frame of NaN for a bad clip, one warning, and other clips unchanged."""
     expected = output(estimator, made.files[:2])
     estimator = fitted(clone(estimator).set_params(on_error="nan"), made)
     X = [made.files[0], case.value, made.files[1]]
@@ -201,7 +201,7 @@ def check_truncated_accepted(estimator, made, case):
 
 
 def check_no_limit_of_duration(estimator, made):
-    """Expect a long file to be worked on where there is no limit."""
+    """Expect a long file to be accepted where there is no limit."""
     (path,) = (case.value for case in made.cases if case.name == "long_silence")
     estimator.set_params(max_duration=None)
     assert_finite(output(fitted(estimator, made), [path]), 1)

@@ -1,4 +1,4 @@
-"""Bad and odd audio: every kind that is met in collections, and what is owed for it."""
+"""Bad and odd audio of the kinds found in collections, and what to expect of it."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class BadAudio:
     Parameters
     ----------
     name : str
-        What to call it, as in the name of a test.
+        Name of the case, for the name of a test.
     scope : {"item", "collection", "labels"}
         Whether ``value`` is one element of X, a whole X, or y for eight good clips.
     value : object
         What a user would pass.
     expect : {"ok", "error"}
-        Whether it must be worked on, or be refused.
+        Whether it must be accepted or refused.
     code : str, default=""
         The code of the error, such as ``"truncated"``; see
         :class:`skdeepmir.audio.AudioError`. Empty where there is none.
     why : str, default=""
-        What is special about it.
+        Why the case is special.
     """
 
     name: str
@@ -79,11 +79,11 @@ class BadAudio:
 def make_bad_audio(
     folder: str | os.PathLike[str], *, seed: int = 0, hours: float = 3.0
 ) -> list[BadAudio]:
-    """Write bad and odd audio files, and return what to test with.
+    """Write bad and odd audio files, and return test cases.
 
-    An ``item`` belongs between two good clips. Where "ok" is expected, its row must be
-    finite; where "error" is, the error must name the row, the file and the code. Either
-    way the neighbours must be what they are alone.
+    An ``item`` belongs between two good clips. If "ok" is expected, its row must be
+    finite; if "error" is, the error must name the row, the file and the code. Either
+    way the output for its neighbours must be what it is without it.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def make_bad_audio(
         whose serial number the encoder draws.
     hours : float, default=3.0
         Length of the case "long_silence"; 0 leaves it out. It is expected to be
-        refused, so it must be over the limit of what is tested.
+        refused, so it must be longer than the tested estimator allows.
 
     Returns
     -------
@@ -104,8 +104,8 @@ def make_bad_audio(
 
     Notes
     -----
-    "denied" can be read by root. The folder also holds a named pipe, on which a
-    careless reader waits for ever.
+    Root can read "denied". The folder also holds a named pipe, on which a careless
+    reader blocks for ever.
 
     Examples
     --------
@@ -195,14 +195,14 @@ class _Corpus:
         return path.read_bytes()
 
     def link(self, filename: str, target: str) -> Path:
-        """Return a link."""
+        """Make a link and return its path."""
         path = self.root / filename
         if not path.is_symlink():
             path.symlink_to(target)
         return path
 
     def good(self, i: int) -> str:
-        """Return a good file, the same for the same number."""
+        """Return the path of good file number i."""
         path = self.root / f"good_{i}.wav"
         if not path.exists():
             sf.write(path, tone(freq=220.0 * (i + 1)), RATE, subtype="PCM_16")
@@ -210,7 +210,7 @@ class _Corpus:
 
 
 def _add_unreadable_paths(c: _Corpus) -> None:
-    """Add things at a path that no decoder can open."""
+    """Add paths that no decoder can open."""
     folder = c.root / "folder.wav"
     folder.mkdir(exist_ok=True)
     c.bad_item("directory", str(folder), "not_a_file")
@@ -316,7 +316,7 @@ def _add_odd_waveforms(c: _Corpus) -> None:
 
 
 def _add_collections(c: _Corpus) -> None:
-    """Add whole X."""
+    """Add cases for a whole X."""
     good = [c.good(i) for i in range(3)]
     y = tone().astype(np.float32)
 

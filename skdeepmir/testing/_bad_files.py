@@ -1,4 +1,4 @@
-"""Files that are broken or odd, byte by byte: soundfile writes only good ones."""
+"""Broken and odd files, byte by byte, as soundfile writes only good ones."""
 
 from __future__ import annotations
 
@@ -50,10 +50,8 @@ def wav_bytes(
 
 
 def float_wav_bytes(y: Any, dtype: str = "<f4") -> bytes:
-    """Return a float WAV of y, (n_samples,) or (n_samples, n_channels).
-
-    soundfile puts the time of day into float files, so that no two are the same.
-    """
+    """Return a float WAV of y, (n_samples,) or (n_samples, n_channels)."""
+    # soundfile puts the time of day into float files, so that no two are the same.
     y = np.asarray(y, dtype=dtype)
     channels = 1 if y.ndim == 1 else y.shape[1]
     return wav_bytes(y.tobytes(), channels=channels, bits=8 * y.itemsize, tag=3)
@@ -104,7 +102,7 @@ def add_broken_containers(c: Any) -> None:
     lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64
     m4a = struct.pack(">I", 24) + b"ftypM4A \0\0\0\0M4A mp42" + bytes(500)
 
-    # What is cut.
+    # Truncated files.
     c.bad_file("zero_byte", "zero_byte.wav", b"", "empty")
     c.bad_file("wav_header_only", "header_only.wav", wav_bytes(b""), "empty")
     c.bad_file("wav_cut_in_header", "cut_header.wav", wav[:20], "undecodable")

@@ -1,4 +1,4 @@
-"""Checks for estimators on clips: the ragged twin of scikit-learn's check suite.
+"""Checks for estimators on clips: scikit-learn's check suite for ragged data.
 
 ``check_clip_estimator(estimator)`` raises an ``AssertionError`` at the first rule that
 is broken, and returns the names of the checks that it ran.
@@ -25,7 +25,7 @@ def check_clip_estimator(estimator, *, labels="clips"):
     ----------
     estimator : estimator
         A transformer, classifier or regressor on clips of frames, or a transformer on
-        waveforms (its tag ``input_tags.string`` says that it takes paths).
+        waveforms (if its tag ``input_tags.string`` says that it takes paths).
     labels : {"clips", "frames"}, default="clips"
         Whether it learns a label for each clip, or one for each frame.
 
@@ -95,7 +95,7 @@ def set_seeds(estimator):
 
 
 def output(estimator, X):
-    """Return what a fitted estimator makes of X."""
+    """Return the output of a fitted estimator for X."""
     if hasattr(estimator, "transform"):
         return estimator.transform(X)
     method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"

@@ -1,4 +1,4 @@
-"""Checks of what files are to an estimator: names, containers, order, changes."""
+"""Checks of how an estimator handles files: names, containers, order, changes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from skdeepmir.testing._material import (
 
 
 def check_files_and_waveforms_agree(estimator, made):
-    """Expect the same from a file and its samples, in any mixture."""
+    """Expect the same output for a file and its samples, in any mixture."""
     expected = output(fitted(estimator, made), made.files)
     assert_finite(expected, N_CLIPS)
     assert_equal_bits(output(estimator, made.waveforms), expected)
@@ -41,7 +41,7 @@ def check_files_and_waveforms_agree(estimator, made):
 
 
 def check_fit_to_waveforms(estimator, made):
-    """Expect the same of a fit to waveforms and one to their files."""
+    """Expect the same output after a fit to waveforms and one to their files."""
     expected = output(fitted(estimator, made), made.files)
     again = clone(estimator).fit(made.waveforms, made.y)
     assert_equal_bits(output(again, made.files), expected)
@@ -54,7 +54,7 @@ def check_2d_array_is_a_list_of_waveforms(estimator, made):
 
 
 def check_lists_of_floats(estimator, made):
-    """Expect lists of floats to be waveforms."""
+    """Expect lists of floats to be taken for waveforms."""
     expected = output(fitted(estimator, made), made.waveforms[:2])
     assert_same(output(estimator, [y.tolist() for y in made.waveforms[:2]]), expected)
 
@@ -75,7 +75,7 @@ def check_types_of_paths(estimator, made):
 
 
 def check_containers(estimator, made):
-    """Paths give the same in any container, whose index does not count."""
+    """Paths give the same output in any container, whatever its index."""
     expected = output(fitted(estimator, made), made.files)
     packed = object_array(made.files)
     table = pd.DataFrame({"file": made.files}, index=range(9, 9 - N_CLIPS, -1))
@@ -111,13 +111,13 @@ def check_subset(estimator, made):
 
 
 def check_same_file_twice(estimator, made):
-    """Expect two equal rows for a file that is there twice."""
+    """Expect two equal rows for a file that occurs twice."""
     rows = output(fitted(estimator, made), [made.files[0], *made.files[:2]])
     assert_same(rows[:1], rows[1:2])
 
 
 def check_fit_leaves_inputs_alone(estimator, made):
-    """Nothing that is passed is changed, by whatever method."""
+    """No method changes its arguments."""
     parameters = estimator.get_params()
     for X in (list(made.files), copy.deepcopy(made.waveforms)):
         before, y = copy.deepcopy(X), made.y.copy()
@@ -150,7 +150,7 @@ def check_fit_transform(estimator, made):
 
 
 def check_clone(estimator, made):
-    """Expect a clone to have the parameters and nothing that was learned."""
+    """Expect a clone to have the parameters and none of the fitted attributes."""
     copied = clone(fitted(estimator, made))
     for name, value in estimator.get_params(deep=False).items():
         if isinstance(value, str | float | int | tuple | None):
@@ -214,7 +214,7 @@ def check_all_bad_rows_are_listed(estimator, made):
 
 
 def check_error_survives_pickling(estimator, made):
-    """Expect the error to come back from another process as it is."""
+    """Expect the error to be the same after pickling."""
     missing = BadAudio("", "item", str(made.folder / "none.wav"), "error", "missing")
     fitted(estimator, made)
     X = [made.files[0], missing.value]
@@ -225,7 +225,7 @@ def check_error_survives_pickling(estimator, made):
 
 
 def check_no_file_stays_open(estimator, made):
-    """Files are closed again, good ones and bad ones."""
+    """Good and bad files are closed again."""
     cut = [c for c in made.cases if c.code in ("truncated", "undecodable")]
     fitted(estimator, made)
     output(estimator, made.files)
@@ -238,7 +238,7 @@ def check_no_file_stays_open(estimator, made):
 
 
 def check_file_deleted_after_fit(estimator, made):
-    """Expect a file that is gone to be named."""
+    """Expect a deleted file to be named."""
     gone = write(made.folder / "gone.wav", made.waveforms[0])
     X = [made.files[0], gone, *made.files[2:]]
     estimator.fit(X, made.y)
@@ -249,7 +249,7 @@ def check_file_deleted_after_fit(estimator, made):
 
 
 def check_file_changed_after_fit(estimator, made):
-    """Expect of a file that was changed what it holds now."""
+    """Expect the new content of a file that was changed."""
     path = write(made.folder / "changed.wav", made.waveforms[0])
     X = [made.files[0], path, *made.files[2:]]
     estimator.fit(X, made.y)

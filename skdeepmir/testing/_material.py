@@ -1,4 +1,4 @@
-"""What the checks of audio work with, and what an answer must be."""
+"""Files and assertions of the audio checks."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from skdeepmir.testing._bad_files import RATE, tone
 from skdeepmir.testing._clips import assert_same
 
 N_CLIPS = 6
-SECONDS = 20.0  # after which a case is said to hang: it owes milliseconds
+SECONDS = 20.0  # after which a case is said to hang: it should take milliseconds
 # Bytes, and the seconds that one idle core of 2025 takes to compress so many.
 WORK, NOMINAL = 1 << 20, 0.03
 HOURS, LIMIT = 0.05, 60.0  # of the long file, and the seconds that are allowed
-# A careless reader waits for ever: each is watched from another thread.
+# A careless reader blocks for ever on these, so they are read in another thread.
 BLOCKING = ("fifo", "device", "as_dash")
 
 
 class Material(NamedTuple):
-    """What the checks work with."""
+    """Files, waveforms and cases of the checks."""
 
     folder: Path  # empty at first, for files that a check writes
     files: list[str]
@@ -78,7 +78,7 @@ def fitted(estimator, made):
 
 
 def assert_finite(rows, n_clips):
-    """Assert that there are so many rows of finite numbers."""
+    """Assert that there are ``n_clips`` rows of finite numbers."""
     assert len(rows) == n_clips, f"{n_clips} clips became {len(rows)}"
     for i, row in enumerate(rows):
         assert np.size(row), f"row {i} is empty"
@@ -91,7 +91,7 @@ def assert_equal_bits(a, b):
 
 
 def assert_refused(call, case, row):
-    """Assert that a call raises the error that a bad item is owed; return it."""
+    """Assert that a call raises the error of a bad item; return it."""
     try:
         call()
     except AudioError as error:
@@ -101,7 +101,7 @@ def assert_refused(call, case, row):
 
 
 def assert_is_owed(error, case, row):
-    """Assert that an error says all that it should of a bad item."""
+    """Assert that an error says all that it should about a bad item."""
     message = str(error)
     assert error.code == case.code, f"the code is not {case.code!r}: {message}"
     assert error.row == row, f"the row is {error.row}, expected {row}: {message}"
@@ -114,11 +114,9 @@ def assert_is_owed(error, case, row):
 
 
 def slowness(clock=time.perf_counter):
-    """Return how many times longer work takes now than on an idle nominal machine.
-
-    At least 1. It is compressing, for which Python's lock is not held, so that other
-    threads of this process count only where they take processors.
-    """
+    """Return how many times longer work takes now than on an idle nominal machine."""
+    # Compressing releases Python's lock, so that other threads of this process count
+    # only where they take processors.
     work = random.Random(0).randbytes(WORK)
     start = clock()
     zlib.compress(work)
@@ -126,12 +124,12 @@ def slowness(clock=time.perf_counter):
 
 
 def patience(seconds=SECONDS, clock=time.perf_counter):
-    """Return so many seconds of a nominal machine in seconds of this one."""
+    """Return seconds of a nominal machine in seconds of this one."""
     return seconds * slowness(clock)
 
 
 def ends(thread, seconds=SECONDS):
-    """Tell whether a thread ends in so many seconds of a nominal machine."""
+    """Tell whether a thread ends within some seconds of a nominal machine."""
     thread.join(seconds)
     if thread.is_alive():
         thread.join(patience(seconds) - seconds)
@@ -139,7 +137,7 @@ def ends(thread, seconds=SECONDS):
 
 
 def watched(case, call):
-    """Return what a call returns, if it takes no longer than it may."""
+    """Return what a call returns; fail if it takes too long."""
     if case.name in BLOCKING:
         return _from_thread(call)
     start = time.process_time()  # other programs do not count

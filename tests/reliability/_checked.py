@@ -1,4 +1,4 @@
-"""Run in a process of its own: checks estimators, and prints what came out as JSON.
+"""Run in a process of its own: checks estimators, and prints the results as JSON.
 
 ``python _checked.py quick`` checks three, ``full`` all of tests/test_common.py.
 """

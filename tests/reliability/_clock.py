@@ -1,4 +1,4 @@
-"""Deadlines in seconds of a nominal machine, so that a busy one misses none of them."""
+"""Deadlines in seconds of a nominal machine, which busy machines can meet."""
 
 import time
 
@@ -6,10 +6,7 @@ from skdeepmir.testing._material import slowness
 
 
 def pauses(seconds, pause=1.0):
-    """Yield seconds to wait, until so many seconds of a nominal machine are over.
-
-    To be waited for in a loop whose ``else`` says what came too late.
-    """
+    """Yield seconds to sleep, until seconds of a nominal machine are over."""
     while seconds > 0:
         start = time.perf_counter()
         yield min(pause, seconds)

@@ -1,4 +1,4 @@
-"""What a figure of the reliability table is."""
+"""Figures of the reliability table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Effort(NamedTuple):
-    """How hard to try."""
+    """Seeds and size of a measurement."""
 
     seed: int
     is_full: bool  # an hour for all figures, else five minutes
@@ -16,7 +16,7 @@ class Effort(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was measured."""
+    """Result of a measurement."""
 
     found: str  # as it stands in the table
     reached: bool
@@ -24,7 +24,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: something is injected, and counted."""
+    """One line of the table, which counts the effects of injected faults."""
 
     number: int
     name: str

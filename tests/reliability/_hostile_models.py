@@ -5,11 +5,11 @@ import io
 import json
 import os
 import pickle
-import zipfile
 
 import joblib
 import numpy as np
 import skops.io
+from saved_files import described, members_of, packed, sealed
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -17,11 +17,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skdeepmir import MultiTimescalePooler
-from skdeepmir.persistence import DIGITS, MANIFEST, SEAL, load, save
+from skdeepmir.persistence import MANIFEST, SEAL, load, save
 
 
 class Payload:
-    """What a pickle runs."""
+    """An object that runs a command when it is unpickled."""
 
     def __reduce__(self):
         return os.system, ("echo this must never be seen",)
@@ -47,41 +47,18 @@ def save_models(folder):
     return paths
 
 
-def members_of(data):
-    """Return the members of a file by name."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def forged(members, *, comment=SEAL, prefix=b""):
-    """Return a file whose manifest and checksum are right, whatever is inside."""
+def forged(members, **options):
+    """Return a file whose checksum is right, and its manifest if it can be read."""
     try:
-        manifest = json.loads(members[MANIFEST])
-        manifest["members"] = {
-            name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in members.items()
-            if name != MANIFEST
-        }
-        members = {**members, MANIFEST: json.dumps(manifest).encode()}
+        members = described(members)
     except (KeyError, TypeError, ValueError):  # what is hostile is the manifest
         pass
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-        archive.comment = comment + bytes(DIGITS)
-    return sealed(prefix + file.getvalue())
-
-
-def sealed(data):
-    """Return a file with the right checksum at its end."""
-    body = data[:-DIGITS]
-    return body + hashlib.sha256(body).hexdigest().encode()
+    return packed(members, **options)
 
 
 def hostile_models(data):
-    """Yield (name, file): a model with a payload in each place that there is."""
-    members = members_of(data)
+    """Yield (name, file): a model with a payload in each possible place."""
+    members = members_of(io.BytesIO(data))
     for name in members:
         for kind, content in payloads().items():
             yield f"{kind} as {name}", forged({**members, name: content})
@@ -110,11 +87,11 @@ def hostile_models(data):
 
 def misfits(path):
     """Yield (name, file): models of a file whose arrays do not fit together."""
-    manifest = members_of(path.read_bytes())[MANIFEST]
+    manifest = members_of(path)[MANIFEST]
     for name, change in MISFITS.get(path.stem, {}).items():
         model = load(path)
         change(model)
-        members = members_of(skops.io.dumps(model))
+        members = members_of(io.BytesIO(skops.io.dumps(model)))
         yield f"{path.stem}: {name}", forged({**members, MANIFEST: manifest})
 
 
@@ -231,7 +208,7 @@ def mutants(models, rng):
     while True:
         data = models[rng.randint(len(models))]
         yield "damaged", _with_other_bytes(data, rng)
-        members = members_of(data)
+        members = members_of(io.BytesIO(data))
         name = list(members)[rng.randint(len(members))]
         if rng.rand() < 0.25:
             yield "forged", sealed(_with_other_bytes(data, rng))

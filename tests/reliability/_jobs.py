@@ -1,4 +1,4 @@
-"""What runs in processes of its own, to be killed, and what starts it."""
+"""Jobs that run in processes of their own, to be killed, and how to start them."""
 
 import contextlib
 import json
@@ -140,7 +140,7 @@ def noted(folder, word):
 
 
 def die_once(folder):
-    """Kill the own process, unless another one has died here before."""
+    """Kill this process, unless another one has died here before."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(Path(folder) / "died", os.O_CREAT | os.O_EXCL))
         os.kill(os.getpid(), signal.SIGKILL)
@@ -326,7 +326,7 @@ def write_result(folder, result):
 
 
 def result_of(folder):
-    """Return what a job wrote, None if it did not come to its end."""
+    """Return what a job wrote, None if it did not end."""
     path = Path(folder) / "result"
     return json.loads(path.read_text()) if path.exists() else None
 
@@ -385,7 +385,7 @@ def fit(folder, name, seed, parameters, dies_after=None):
 
 
 def read_only(folder, paths, parameters):
-    """Use folders that may only be read; write messages and results to ``result``."""
+    """Use read-only folders; write messages and results to ``result``."""
     folder = Path(folder)
     with tempfile.TemporaryDirectory() as other:  # imports what root alone may read
         SpectrogramExtractor("log_mel", cache_dir=other).transform(paths)
@@ -477,7 +477,7 @@ def fitted_model(seed):
 
 
 def endless_net(folder, seed):
-    """Return a net whose fit comes to no end."""
+    """Return a net whose fit does not end."""
     parameters = {"max_epochs": 10**6, "checkpoint_dir": folder / "fits"}
     return make_net("DropoutMLPClassifier", seed, **parameters)[0]
 

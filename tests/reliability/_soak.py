@@ -78,12 +78,9 @@ class Memory(NamedTuple):
 
 
 def memory():
-    """Return what is left after everything was given back that can be.
-
-    With PYTHONMALLOC=malloc the bytes in use are those of Python's objects as well as
-    of arrays, tensors and decoders. More may be resident: pages of which a part is in
-    use. glibc only.
-    """
+    """Return the memory left after freeing all that can be freed (glibc only)."""
+    # With PYTHONMALLOC=malloc the bytes in use are those of Python's objects as well as
+    # of arrays, tensors and decoders. More may be resident: pages used in part.
     gc.collect()
     libc = ctypes.CDLL(None)
     libc.malloc_trim(0)
@@ -93,10 +90,8 @@ def memory():
 
 
 def growth(sizes, n_clips):
-    """Return bytes a clip: the median slope over all pairs of rounds but the first.
-
-    The first fifth fills caches and thread pools.
-    """
+    """Return bytes per clip: the median slope over all pairs of later rounds."""
+    # The first fifth fills caches and thread pools.
     sizes = sizes[len(sizes) // 5 :]
     return theilslopes(sizes).slope / n_clips
 

@@ -191,7 +191,7 @@ def watch_stores(folder):
 
 
 def _torch_payloads():
-    """Return what torch.load would run code from."""
+    """Return contents from which torch.load would run code."""
     import torch
 
     from reliability._hostile_models import Payload

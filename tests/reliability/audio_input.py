@@ -111,7 +111,7 @@ def _is_owed(error, case, row):
 
 
 def _denied(case, good):
-    """Tell for each way whether an ordinary user is told that a file is denied."""
+    """Tell for each way whether an unprivileged user is told that a file is denied."""
     case_folder = Path(case.value).parent
     for folder in (case_folder, *case_folder.parents[:1]):
         folder.chmod(0o755)
@@ -127,7 +127,7 @@ def _denied(case, good):
 
 
 def _item_is_handled(extractor, case, good, alone):
-    """Tell whether an item between good clips gets what it is owed."""
+    """Tell whether an item between good clips is handled as expected."""
     X = [good[0], case.value, good[1]]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -198,10 +198,8 @@ def measure_handling(effort):
 
 
 def measure_silence(effort):
-    """Count bad items that gave numbers, and those without an answer in 2 s.
-
-    Seconds are those of a nominal machine, here and where the time to an error counts.
-    """
+    """Count bad items that gave numbers, and those without an answer in 2 s."""
+    # Seconds are those of a nominal machine, here and in measure_first_error.
     cases, extractor, good = _corpus(effort)
     silent, late, n_bad, n_items = [], [], 0, 0
     extractor.fit(good).transform(good)  # kernels are compiled before the clock runs
@@ -389,7 +387,7 @@ def measure_checks(effort):
 FIGURES = [
     Figure(
         1,
-        "bad and odd inputs handled as owed",
+        "bad and odd inputs handled as expected",
         "158 of 158, with n_jobs 1 and 2, raise and nan",
         measure_handling,
     ),

@@ -1,4 +1,4 @@
-"""Numbers: the same bits wherever they are computed, and what diverges says so."""
+"""Numbers: the same bits wherever they are computed, errors where fits diverge."""
 
 import hashlib
 import os
@@ -132,7 +132,7 @@ def example(name, seed, *, n_features=12, longest=30):
 
 
 def outputs(estimator, clips):
-    """Return what a fitted estimator makes of clips, by method."""
+    """Return the outputs of a fitted estimator, by method."""
     found = {}
     for method in METHODS:
         if hasattr(estimator, method):
@@ -141,7 +141,7 @@ def outputs(estimator, clips):
 
 
 def digest(name, seed, **sizes):
-    """Fit an estimator; return a digest of the bits of all it gives."""
+    """Fit an estimator; return a digest of the bits of all its outputs."""
     estimator, clips, y = example(name, seed, **sizes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

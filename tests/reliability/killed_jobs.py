@@ -20,21 +20,13 @@ N_FITS = 7  # two candidates on three folds, and the best on all clips
 
 
 class Tally:
-    """Counts faults, and says which were not survived.
-
-    Attributes
-    ----------
-    injected : int
-        Faults.
-    lost : list of str
-        What went wrong.
-    """
+    """Count faults, and list those that were not survived."""
 
     def __init__(self):
         self.injected, self.lost = 0, []
 
     def check(self, is_right, what):
-        """Note what went wrong unless it did not."""
+        """Note a failure unless all is right."""
         if not is_right:
             self.lost.append(what)
 
@@ -48,15 +40,7 @@ class Tally:
 
 
 class BrokenSearches:
-    """Searches that are broken and run again until they come to their end.
-
-    Parameters
-    ----------
-    folder : Path
-        For files.
-    rng : RandomState
-        Draws moments.
-    """
+    """Searches that are interrupted and run again until they end."""
 
     def __init__(self, folder, rng):
         self.folder, self.rng, self.tally = folder, rng, Tally()
@@ -70,7 +54,7 @@ class BrokenSearches:
         self.expected = _jobs.result_of(whole)
 
     def new_folder(self, name):
-        """Return a new folder whose name begins so."""
+        """Make a folder whose name begins with ``name``."""
         self.n_folders += 1
         folder = self.folder / f"{name}-{self.n_folders}"
         folder.mkdir()
@@ -116,7 +100,7 @@ class BrokenSearches:
             self.judge(folder, was_killed + 1)
 
     def fill_disk(self, n_faults):
-        """Let no file get larger than some bytes."""
+        """Run searches where no file can exceed some bytes."""
         for _ in range(n_faults):
             folder = self.new_folder("full")
             limit = self.rng.randint(1000, 8000)
@@ -141,7 +125,7 @@ class BrokenSearches:
         self.judge(folder, 2)
 
     def judge(self, folder, n_repeated):
-        """Compare the result with the unbroken one, and what was done with its due."""
+        """Compare the result, and the work done, with those of an unbroken search."""
         right = _jobs.result_of(folder) == self.expected
         self.tally.check(right, f"{folder.name}: {_jobs.result_of(folder)}")
         for word, due in (("file", N_FILES), ("fit", N_FITS)):
@@ -153,7 +137,7 @@ class BrokenSearches:
 
 
 def ends_soon(group, seconds=10):
-    """Wait until no process of a group is left; return whether that comes."""
+    """Wait for all processes of a group to end; return whether they do."""
     for pause in pauses(seconds, 0.5):
         if not _jobs.members(group):
             return True

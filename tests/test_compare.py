@@ -70,17 +70,17 @@ def test_corrected_t_test_by_hand():
     assert corrected_t_test(np.zeros(5), 1 / 4) == 1
 
 
-def test_groups_on_both_sides_are_told():
-    with pytest.warns(UserWarning, match="clips of one group are on both sides of 3"):
+def test_groups_on_both_sides_are_warned_about():
+    with pytest.warns(UserWarning, match="group .*both sides of 3 of 3 "):
         compare(PIPELINES, X, Y, groups=np.arange(60) % 7, cv=KFold(3), verbose=False)
 
 
 @pytest.mark.filterwarnings("error::UserWarning")
-def test_whole_groups_are_no_reason_to_warn():
+def test_whole_groups_give_no_warning():
     compare(PIPELINES, X, Y, groups=GROUPS, cv=GroupKFold(3), verbose=False)
 
 
-def test_files_with_the_same_bytes_on_both_sides_are_told(tmp_path):
+def test_files_with_the_same_bytes_on_both_sides_are_warned_about(tmp_path):
     from skdeepmir.baselines import mel_svm
 
     rng = np.random.RandomState(0)
@@ -89,14 +89,12 @@ def test_files_with_the_same_bytes_on_both_sides_are_told(tmp_path):
         sound = rng.randn(3000) * 0.1 if i != 7 else np.zeros(3000)
         soundfile.write(path, sound, 22050)
     (tmp_path / "7.wav").write_bytes((tmp_path / "0.wav").read_bytes())
-    with pytest.warns(UserWarning, match="files with the same bytes .*0.wav"):
+    with pytest.warns(UserWarning, match="files .*both sides .*0.wav"):
         compare({"a": mel_svm()}, paths, [0, 1] * 4, cv=KFold(2), verbose=False)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_table_and_picture(tmp_path):
-    import matplotlib
-
-    matplotlib.use("agg")
     result = compare(PIPELINES, X, Y, cv=3, verbose=False, baseline="linear")
     assert result.to_markdown().count("\n") == 3
     assert "| linear | " in result.to_markdown()
@@ -120,22 +118,22 @@ def test_a_failing_pipeline_raises():
 
 
 def test_labels_and_groups_of_the_wrong_length_are_named():
-    with pytest.raises(ValueError, match="y has 59 labels, but X has 60 clips"):
+    with pytest.raises(ValueError, match="y has 59 .*X has 60 "):
         compare(PIPELINES, X, Y[:-1], verbose=False)
-    with pytest.raises(ValueError, match="groups has 59 entries, but X has 60"):
+    with pytest.raises(ValueError, match="groups has 59 .*X has 60"):
         compare(PIPELINES, X, Y, groups=GROUPS[:-1], verbose=False)
 
 
 @pytest.mark.parametrize(
     "pipelines, baseline, message",
-    [([1], None, "must be a dict"), (PIPELINES, "svm", "is none of")],
+    [([1], None, r"pipelines=\[1\] .*dict"), (PIPELINES, "svm", "baseline='svm' ")],
 )
 def test_bad_arguments_are_named(pipelines, baseline, message):
     with pytest.raises(ValueError, match=message):
         compare(pipelines, X, Y, baseline=baseline, verbose=False)
 
 
-def test_what_is_no_estimator_is_refused_before_anything_is_fitted():
+def test_what_is_not_an_estimator_is_refused_before_anything_is_fitted():
     with pytest.raises(TypeError, match="LogisticRegression|instance"):
         compare({"a": Fails(always=True), "b": LogisticRegression}, X, Y)
 
@@ -161,7 +159,7 @@ def test_groups_reach_searches_inside_a_fold(inside):
         assert len(groups) == 40 and set(groups) < set(GROUPS)
 
 
-def test_groups_are_no_matter_to_folds_that_are_given():
+def test_groups_do_not_matter_to_folds_that_are_given():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         folds = PredefinedSplit(np.asarray(GROUPS) % 3)
@@ -178,7 +176,7 @@ def test_recognisers_of_chords_are_compared_on_annotations():
     listed = list(songs.target)
     again = compare(pipelines, songs.data, listed, scoring=scorer, **options)
     assert (again.folds["score"] == result.folds["score"]).all()
-    with pytest.raises(ValueError, match=r"several scores, .*majmin.*expected one"):
+    with pytest.raises(ValueError, match="several scores, .*majmin"):
         compare(pipelines, songs.data, listed, scoring=score_chords, **options)
 
 
@@ -235,10 +233,8 @@ def test_differences_are_over_the_folds_that_both_pipelines_have():
     assert (row.n_scored, row.n_failed) == (4, 0)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_pipeline_that_always_fails_has_no_score_and_does_not_end_the_others():
-    import matplotlib
-
-    matplotlib.use("agg")
     with pytest.warns(FitFailedWarning) as told:
         result = compare(
             {"never": Fails(always=True), **PIPELINES}, X, Y, cv=3, verbose=False
@@ -270,7 +266,7 @@ TAGGERS = {
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.filterwarnings("ignore:Label not 1 is present", "ignore:Label .* is pres")
 @pytest.mark.parametrize("metric", ["auc_clip", "auc_tag"])
-def test_a_tag_that_a_training_fold_lacks_or_always_has_is_no_failure(metric):
+def test_a_tag_that_a_training_fold_lacks_or_always_has_is_not_a_failure(metric):
     rng = np.random.RandomState(0)
     tags = rng.randint(0, 2, (60, 5))
     tags[30:, 3], tags[30:, 4] = 0, 1  # fold 0 is trained on these
@@ -312,13 +308,13 @@ def test_sparse_tags_give_the_scores_of_dense_ones(form):
 def test_a_clip_without_a_group_is_named(missing, form):
     groups = [f"artist {g}" for g in GROUPS]
     groups[7] = missing
-    with pytest.raises(ValueError, match="groups: clip 7 has (no group|.*as missing)"):
+    with pytest.raises(ValueError, match="groups: clip 7 "):
         compare(PIPELINES, X, Y, groups=form(groups), verbose=False)
 
 
 @pytest.mark.parametrize("blank", ["", " \t", np.str_("\u2003")])
 @pytest.mark.parametrize("form", [list, np.array, pd.Series])
-def test_blank_text_is_no_label(blank, form):
+def test_blank_text_is_not_a_label(blank, form):
     labels = ["a", "b", "c"] * 20
     labels[7] = blank
     with pytest.raises(ValueError, match="clip 7 has no label"):
@@ -351,7 +347,7 @@ def test_what_is_masked_is_named():
     assert (result.folds["accuracy"] == expected.folds["accuracy"]).all()
 
 
-def test_all_annotations_that_cannot_be_used_are_told_before_the_first_fit(tmp_path):
+def test_all_annotations_that_cannot_be_used_are_named_before_the_first_fit(tmp_path):
     songs = make_chord_clips(n_clips=6, duration=2.0, random_state=0)
     (tmp_path / "bad.lab").write_text("0 1 C:maj\n1 2 H:dur\n")
     y = list(songs.target)
@@ -360,7 +356,7 @@ def test_all_annotations_that_cannot_be_used_are_told_before_the_first_fit(tmp_p
     search = GridSearchCV(never, {})
     options = {"scoring": CHORD_SCORERS["majmin"], "verbose": False}
     for pipeline in (never, search):
-        with pytest.raises(ValueError, match=r"3 of 6 annotations") as raised:
+        with pytest.raises(ValueError, match="3 of 6 ") as raised:
             compare({"it": pipeline}, songs.data, y, **options)
         for fact in ("clip 1", "bad.lab", "H:dur", "clip 3", "clip 4", "gone.lab"):
             assert fact in str(raised.value)
@@ -369,16 +365,16 @@ def test_all_annotations_that_cannot_be_used_are_told_before_the_first_fit(tmp_p
         compare({"it": never}, songs.data, frames, **options)
 
 
-def test_fewer_groups_than_folds_are_told():
+def test_fewer_groups_than_folds_are_refused():
     tags = np.stack([Y == 0, Y == 1], axis=1)
     chords = {"mean": DummyRegressor()}
     for pipelines, y in ((PIPELINES, Y), (TAGGERS, tags), (chords, Y)):
-        with pytest.raises(ValueError, match="there are 2 groups, but 5 folds"):
+        with pytest.raises(ValueError, match="2 groups.* 5 folds"):
             compare(pipelines, X, y, groups=GROUPS > 6, verbose=False)
 
 
 @pytest.mark.parametrize("scoring", ["acuracy", "auc_tag", 3, ["accuracy", "f1"], {}])
-def test_a_scorer_that_there_is_not_is_told_once_before_the_first_fit(scoring):
+def test_an_unknown_scorer_is_refused_once_before_the_first_fit(scoring):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match="scoring"):
@@ -405,9 +401,9 @@ def test_tags_without_a_score_are_named_once(n_jobs):
         assert fact in str(warning.message)
 
 
-def test_groups_are_told_as_they_are_written():
+def test_groups_are_named_as_they_are_written():
     for groups in (GROUPS, GROUPS.astype(str), GROUPS.astype(np.int8)):
-        with pytest.warns(UserWarning, match="one group") as caught:
+        with pytest.warns(UserWarning, match="group .*both sides") as caught:
             compare(PIPELINES, X, Y, groups=groups, cv=KFold(4), verbose=False)
         assert "np." not in str(caught[0].message)
 
@@ -424,5 +420,5 @@ def test_an_artist_in_two_spellings_is_one_group():
     names = np.array(["Bj\u00f6rk", "Bjo\u0308rk", "Abba", "Abba ", "Cher", "Cher"])
     result = compare(PIPELINES, X, Y, groups=names[GROUPS % 6], cv=3, verbose=False)
     assert set(result.folds["n_test"]) == {24, 20, 16}
-    with pytest.raises(ValueError, match="greater than the number of groups: 3"):
+    with pytest.raises(ValueError, match="groups: 3"):
         compare(PIPELINES, X, Y, groups=names[GROUPS % 6], cv=GroupKFold(4))

@@ -1,0 +1,59 @@
+"""Which tests belong to which room of the package.
+
+``make test ROOM=decoding`` runs those of one; ``python -m tests.rooms decoding`` prints
+their paths, ``python -m tests.rooms`` the rooms.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# The names of test files without "test_"; a room's doctests belong to it as well.
+ROOMS = {
+    "frames": "data_frames frames memory_maps sets_of_clips",
+    "audio": "audio doubtful_audio home_folder librosa streams",
+    "chords": "chord_annotations chords",
+    "decoding": "decoding",
+    "metrics": "chord_metrics metrics",
+    "datasets": """
+        archives chord_datasets collections generators groups loaders tables walks
+    """,
+    "spectrogram": "bad_input feature_store screening spectrogram",
+    "nets": "nets recurrent",
+    "preprocessing": "framewise pooling preparation",
+    "training": "checkpoints failed_fits numpy_scalars parameters training",
+    "feature_learning": "dbm feature_learning",
+    "neural_network": """
+        bad_labels conv_tagger dropout_mlp multi_timescale new_net sparse_labels
+    """,
+    "ensemble": "bagging tagging",
+    "chord_recognition": "chord_nets chord_recognition",
+    "persistence": "forged_models persistence security",
+    "plotting": "plotting",
+    "model_selection": "compare model_selection",
+    "testing": "testing",
+    "package": """
+        architecture common determinism examples killed_jobs machines
+        numerical_safety pipelines properties reliability warnings workers
+    """,
+}
+SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}
+
+
+def paths(room):
+    """Return the test files of a room, and its part of the package."""
+    names = [f"tests/test_{name}.py" for name in ROOMS[room].split()]
+    source = SOURCES.get(room, room)
+    return [*names, f"skdeepmir/{source}"] if source else names
+
+
+if __name__ == "__main__":
+    asked = sys.argv[1:]
+    if not asked:
+        print(*ROOMS, sep="\n")
+    elif unknown := [room for room in asked if room not in ROOMS]:
+        raise SystemExit(
+            f"There is no room {unknown[0]}; there are {', '.join(ROOMS)}."
+        )
+    else:
+        print(*(path for room in asked for path in paths(room)))

@@ -6,6 +6,7 @@ scikit-learn says what is wrong with an input; these say in which clip or row.
 from __future__ import annotations
 
 import multiprocessing
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,42 @@ def read_labels(y: Any, n_clips: int, owner: Any, name: str = "y") -> np.ndarray
     return y
 
 
+def read_some_labels(
+    y: Any, n_clips: int, name: str = "y"
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the labels or tags that there are, and which clips have them.
+
+    -1 (a row of -1, of tags), None, NaN and blank text are no label. None is returned
+    if no clip has one. Raises a ``ValueError`` as :func:`read_labels`.
+    """
+    check_clip_labels(y, n_clips, name=name)
+    if y is None:
+        return None
+    y = dense_labels(y)
+    refuse_label_lists(y, name)
+    if isinstance(y, list | tuple) and not any(map(_is_row, y)):
+        rows: Any = list(y)
+    else:
+        rows = np.asarray(y)
+        if rows.ndim == 2 and rows.shape[1] == 1:
+            rows = rows[:, 0]
+    known = np.array([not _is_missing(row) for row in rows])
+    if not known.any():
+        return None
+    places = np.flatnonzero(known)
+    chosen = [rows[i] for i in places] if isinstance(rows, list) else rows[known]
+    labels = _checked_targets(chosen, False, name, places)
+    check_classification_targets(labels)
+    return labels, known
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell whether a label, or each tag of a row, stands for none."""
+    if _is_row(label):
+        return all(map(_is_missing, label))
+    return is_missing_label(label) or (isinstance(label, Real) and label == -1)
+
+
 def classes_of(y: np.ndarray, known: Any = None) -> np.ndarray:
     """Return the sorted classes of labels, of which there must be at least two.
 
@@ -265,11 +302,14 @@ def dense_labels(y: Any) -> Any:
     return y.toarray() if issparse(y) else y
 
 
-def _checked_targets(y: Any, needs_numbers: bool, name: str) -> np.ndarray:
+def _checked_targets(
+    y: Any, needs_numbers: bool, name: str, places: Any = None
+) -> np.ndarray:
     """Return labels, tags or numbers as an array, or name the first row that is none.
 
     Labels (n_clips,) are strings or whole numbers, tags (n_clips, n_tags) 0 or 1; with
-    ``needs_numbers`` both are any numbers, and only numbers.
+    ``needs_numbers`` both are any numbers, and only numbers. ``places`` are the rows
+    that these are of more.
     """
     y = dense_labels(y)
     refuse_label_lists(y, name)
@@ -277,16 +317,17 @@ def _checked_targets(y: Any, needs_numbers: bool, name: str) -> np.ndarray:
     if isinstance(y, list | tuple) and not any(map(_is_row, y)):
         y = object_array(y)  # NumPy would spell numbers and None out beside strings
     y = np.asarray(y)
+    places = range(len(y)) if places is None else places
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=not needs_numbers)
     if y.dtype == object and y.ndim == 1:
-        _check_each_object(y, needs_numbers, name)
+        _check_each_object(y, needs_numbers, name, places)
         if not isinstance(y[0], str) or isinstance(given, list | tuple):
             y = np.array(y.tolist())
     elif y.dtype.kind in "UST" and y.ndim == 1:
-        _check_each_object(y.astype(object), needs_numbers, name)
+        _check_each_object(y.astype(object), needs_numbers, name, places)
     elif y.dtype == object and y.ndim == 2:
-        _check_each_tag(y, needs_numbers, name)
+        _check_each_tag(y, needs_numbers, name, places)
         y = np.array(y.tolist())
     if needs_numbers and y.dtype.kind in "US":
         raise ValueError(f"{name}: row 0 is {y.flat[0].item()!r}; expected a number.")
@@ -295,16 +336,16 @@ def _checked_targets(y: Any, needs_numbers: bool, name: str) -> np.ndarray:
     rows = y.reshape(len(y), -1)
     nan = f"Input {name} contains NaN or infinity"
     if not np.isfinite(rows).all():
-        _refuse_values(rows, ~np.isfinite(rows), nan, "a number")
+        _refuse_values(rows, ~np.isfinite(rows), nan, "a number", places)
     if needs_numbers:
         return y
     if y.ndim == 2:
         strange = f"Unknown label type: {name} has several classes in several columns"
         wanted = "0 or 1 for each tag, or one label a clip"
-        _refuse_values(rows, (rows != 0) & (rows != 1), strange, wanted)
+        _refuse_values(rows, (rows != 0) & (rows != 1), strange, wanted, places)
     elif y.dtype.kind == "f":
         strange = f"Unknown label type: {name} is continuous"
-        _refuse_values(rows, rows != np.rint(rows), strange, "a class")
+        _refuse_values(rows, rows != np.rint(rows), strange, "a class", places)
     return y
 
 
@@ -364,10 +405,12 @@ def _tag_list(i: int, row: Any, name: str) -> ValueError:
     )
 
 
-def _check_each_object(y: np.ndarray, needs_numbers: bool, name: str) -> None:
+def _check_each_object(
+    y: np.ndarray, needs_numbers: bool, name: str, places: Any
+) -> None:
     import pandas as pd
 
-    for i, label in enumerate(y):
+    for i, label in zip(places, y, strict=True):
         is_scalar, shown = pd.api.types.is_scalar(label), f"{shown_label(label)!r}"
         if needs_numbers and (isinstance(label, str) or not is_scalar):
             raise ValueError(f"{name}: row {i} is {shown}; expected a number.")
@@ -383,16 +426,17 @@ def _check_each_object(y: np.ndarray, needs_numbers: bool, name: str) -> None:
             )
         if isinstance(label, str) != isinstance(y[0], str):
             raise ValueError(
-                f"Unknown label type: {name}: row {i} is {shown}, but row 0 is "
-                f"{shown_label(y[0])!r}; expected strings or numbers for all."
+                f"Unknown label type: {name}: row {i} is {shown}, but row "
+                f"{places[0]} is {shown_label(y[0])!r}; expected strings or numbers "
+                "for all."
             )
 
 
-def _check_each_tag(y: np.ndarray, needs_numbers: bool, name: str) -> None:
+def _check_each_tag(y: np.ndarray, needs_numbers: bool, name: str, places: Any) -> None:
     import pandas as pd
 
     wanted = "a number" if needs_numbers else "0 or 1 for each tag"
-    for i, row in enumerate(y):
+    for i, row in zip(places, y, strict=True):
         for tag in row:
             is_scalar = pd.api.types.is_scalar(tag)
             if isinstance(tag, str) or not is_scalar or pd.isna(tag):
@@ -401,10 +445,11 @@ def _check_each_tag(y: np.ndarray, needs_numbers: bool, name: str) -> None:
 
 
 def _refuse_values(
-    rows: np.ndarray, is_bad: np.ndarray, problem: str, wanted: str
+    rows: np.ndarray, is_bad: np.ndarray, problem: str, wanted: str, places: Any
 ) -> None:
     if is_bad.any():
         row, column = np.argwhere(is_bad)[0]
         raise ValueError(
-            f"{problem}: row {row} has {rows[row, column].item()!r}; expected {wanted}."
+            f"{problem}: row {places[row]} has {rows[row, column].item()!r}; expected "
+            f"{wanted}."
         )

@@ -93,12 +93,10 @@ def test_labels_of_regressors(regressor, labels, clips):
 def test_labels_of_feature_learners(learner, labels, clips):
     owed = {
         "y_short": "7 labels, but X has 8",
-        "y_mixed_types": "1 in row 0 and 'jazz' in row 1",
         "y_one_class": "1 class, 'rock'",
-        "y_continuous": r"such as 0\.142\d* in row 1",
-        "y_tags_not_binary": r"row 0 is \[3, 0, 0\]",
-        "y_tag_lists": OWED["y_tag_lists"],
     }
+    names = ("y_mixed_types", "y_continuous", "y_tags_not_binary", "y_tag_lists")
+    owed |= {name: OWED[name] for name in names}
     learner = set_all(learner, finetune_epochs=1, verbose=False, random_state=0)
     for name, y in labels.items():  # None and NaN stand for no label
         if name in owed:

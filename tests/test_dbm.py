@@ -1,12 +1,15 @@
 """Deep Boltzmann machines against sums over all of their states."""
 
 from itertools import pairwise, product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import logsumexp
 
 from skdeepmir import DBNFeatureLearner
+from skdeepmir._training._data import Batch
 from skdeepmir.feature_learning._dbm import (
     DeepBoltzmannMachine,
     JointTraining,
@@ -14,6 +17,7 @@ from skdeepmir.feature_learning._dbm import (
     copies_of,
 )
 from skdeepmir.feature_learning._rbm import RBM
+from skdeepmir.feature_learning._steps import Stage
 
 SIZES = (5, 4, 3, 2)
 
@@ -27,6 +31,19 @@ def random_machine(visible="binary", seed=0, scale=1.0):
     weights = [draw(a, b) for a, b in pairwise(SIZES)]
     biases = [draw(n) for n in SIZES[1:]]
     return DeepBoltzmannMachine(weights, biases, draw(SIZES[0]), visible, n_steps=50)
+
+
+def step_of(machine, **given):
+    stage = Stage(-1, [given.pop("rate")], 0.0, None, None, None)
+    generator = torch.Generator().manual_seed(0)
+    step = JointTraining(machine, stage, SimpleNamespace(**given), generator)
+    step.begin_epoch(0, 0)
+    return step
+
+
+def batch_of(frames):
+    frames = torch.from_numpy(frames)
+    return Batch((frames,), frames, None, len(frames))
 
 
 def states(n):
@@ -82,17 +99,14 @@ def log_likelihood(machine, rows):
 
 
 def test_joint_training_makes_data_more_probable():
-    rng = np.random.default_rng(0)
     rows = states(5)[[3, 12, 12, 31, 0]].astype(np.float32)
     machine = random_machine(scale=0.1)
     start = log_likelihood(machine, rows)
-    trainer = JointTraining(
-        machine, n_chains=200, gibbs_steps=2, weight_decay=0.0, device="cpu", rng=rng
-    )
+    step = step_of(machine, batch_size=200, cd_steps=2, weight_decay=0.0, rate=0.05)
+    step.momentum = 0.5
     for _ in range(800):
-        trainer.step(rows, 0.05, 0.5)
-    trainer.write_back()
-    end = log_likelihood(machine, rows)
+        step(batch_of(rows))
+    end = log_likelihood(step.model, rows)
     independent = np.clip(rows.mean(axis=0), 1e-9, 1 - 1e-9)
     of_independent = (
         rows * np.log(independent) + (1 - rows) * np.log(1 - independent)
@@ -107,23 +121,15 @@ def test_the_first_step_follows_mean_field_less_chains():
     rows = np.random.default_rng(3).random((40, SIZES[0]), dtype=np.float32)
     before = [weights.copy() for weights in machine.weights]
     layers = [rows, *machine.activations(rows)]
-    trainer = JointTraining(
-        machine,
-        n_chains=20_000,
-        gibbs_steps=30,
-        weight_decay=0.01,
-        device="cpu",
-        rng=np.random.default_rng(0),
-    )
-    trainer.step(rows, 1.0, 0.0)
-    trainer.write_back()
-    chains = [state.numpy() for state in trainer.chains]
+    step = step_of(machine, batch_size=20_000, cd_steps=30, weight_decay=0.01, rate=1.0)
+    step(batch_of(rows))
+    chains = [state.numpy() for state in step.chains]
     for k in range(3):
         data = layers[k].T @ layers[k + 1] / len(rows)
         model = chains[k].T @ chains[k + 1] / len(chains[k])
-        step = machine.weights[k] - before[k]
+        change = step.model.weights[k] - before[k]
         expected = data - model - 0.01 * before[k]
-        np.testing.assert_allclose(step, expected, atol=1e-4)
+        np.testing.assert_allclose(change, expected, atol=1e-4)
 
 
 def test_chains_reach_the_model():
@@ -131,16 +137,9 @@ def test_chains_reach_the_model():
     rows = states(SIZES[0])
     weights = [logsumexp(joint_log_weights(machine, v)) for v in rows]
     probabilities = np.exp(weights - logsumexp(weights))
-    trainer = JointTraining(
-        machine,
-        n_chains=20_000,
-        gibbs_steps=50,
-        weight_decay=0.0,
-        device="cpu",
-        rng=np.random.default_rng(0),
-    )
-    trainer.step(np.zeros((1, SIZES[0]), dtype=np.float32), 0.0, 0.0)
-    means = trainer.chains[0].numpy().mean(axis=0)
+    step = step_of(machine, batch_size=20_000, cd_steps=50, weight_decay=0.0, rate=0.0)
+    step(batch_of(np.zeros((1, SIZES[0]), dtype=np.float32)))
+    means = step.chains[0].numpy().mean(axis=0)
     np.testing.assert_allclose(means, probabilities @ rows, atol=0.01)
 
 

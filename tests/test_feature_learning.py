@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,10 +19,12 @@ from skdeepmir import (
     save_clips,
 )
 from skdeepmir._sklearn import CallbackSupportMixin
-from skdeepmir.feature_learning import DivergenceError, _batches
-from skdeepmir.feature_learning._autoencoder import Denoising
-from skdeepmir.feature_learning._batches import FrameBatches
+from skdeepmir._training._data import Batch
+from skdeepmir.feature_learning import DivergenceError, _frame_batches
+from skdeepmir.feature_learning._frame_batches import FrameBatches
 from skdeepmir.feature_learning._rbm import RBM, ContrastiveDivergence
+from skdeepmir.feature_learning._steps import Stage
+from skdeepmir.nets import DenoisingAutoencoder
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +46,25 @@ def make_clips(n_clips=12, n_features=6, seed=0):
     return clips, y
 
 
-def trainer(machine, rng, **changes):
-    options = {
+def step_of(machine, rng, **changes):
+    given = {
         "batch_size": 20,
         "cd_steps": 1,
         "persistent": False,
         "weight_decay": 0.0,
         "sparsity_target": None,
-        "sparsity_cost": 0.0,
         "precision": "float32",
-        "device": "cpu",
-        "rng": rng,
     }
-    return ContrastiveDivergence(machine, **{**options, **changes})
+    stage = Stage(0, [1.0], 0.0, None, None, rng)
+    given = SimpleNamespace(**{**given, **changes})
+    step = ContrastiveDivergence(machine, stage, given, torch.Generator())
+    step.begin_epoch(0, 0)
+    return step
+
+
+def batch_of(frames):
+    frames = torch.from_numpy(frames)
+    return Batch((frames,), frames, None, len(frames))
 
 
 def free_energy(v, weights, visible_bias, hidden_bias, visible):
@@ -74,19 +84,19 @@ def test_a_step_follows_the_difference_of_free_energies(visible, cd_steps):
         for array in (machine.weights, machine.visible_bias, machine.hidden_bias)
     ]
     v0 = rng.random((20, 7), dtype=np.float32)
-    training = trainer(machine, rng, cd_steps=cd_steps)
-    training.step(v0, 1.0, 0.0)
-    vk = training.seen[20:].double()  # what the Gibbs steps made of it, held fixed
-    training.write_back()
+    step = step_of(machine, rng, cd_steps=cd_steps)
+    step(batch_of(v0))
+    vk = step.seen[20:].double()  # what the Gibbs steps made of it, held fixed
     energies = [
         free_energy(v, *before, visible).mean()
         for v in (torch.tensor(v0, dtype=torch.float64), vk)
     ]
     (energies[0] - energies[1]).backward()
-    after = machine.weights, machine.visible_bias, machine.hidden_bias
+    learned = step.model
+    after = learned.weights, learned.visible_bias, learned.hidden_bias
     for array, parameter in zip(after, before, strict=True):
-        step = array - parameter.detach().numpy()
-        np.testing.assert_allclose(step, -parameter.grad.numpy(), atol=1e-6)
+        change = array - parameter.detach().numpy()
+        np.testing.assert_allclose(change, -parameter.grad.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("visible", ["binary", "gaussian"])
@@ -139,27 +149,27 @@ def test_errors_fall_and_reconstructions_beat_the_mean(
 
 @pytest.mark.parametrize("corruption", ["masking", "salt_and_pepper", "gaussian"])
 def test_corruption_does_what_it_is_called(corruption):
-    rng = np.random.default_rng(0)
-    layer = RBM.initial(50, 3, "binary", 0.1, rng)
-    denoising = Denoising(
-        layer,
-        corruption=corruption,
-        corruption_level=0.3,
-        weight_decay=0,
-        device="cpu",
-        rng=rng,
+    generator = torch.Generator().manual_seed(0)
+    coder = DenoisingAutoencoder(
+        50, 50, corruption=0.3, corruption_kind=corruption, generator=generator
     )
-    batch = rng.uniform(0.2, 0.8, (200, 50)).astype(np.float32)
-    corrupted = denoising._corrupt(batch)
-    changed = corrupted != batch
-    if corruption == "gaussian":
-        assert abs((corrupted - batch).std() - 0.3) < 0.01
+    with torch.no_grad():  # puts out what it sees
+        for layer in (coder.encoder, coder.decoder):
+            layer.weight.copy_(torch.eye(50))
+        batch = torch.empty(200, 50).uniform_(0.2, 0.8, generator=generator)
+        corrupted = coder(batch)
+        assert torch.equal(coder.eval()(batch), batch)
+    batch, difference = batch.numpy(), (corrupted - batch).numpy()
+    if corruption == "gaussian":  # as the rectifier leaves it where it is positive
+        change = difference[batch > 0.7]
+        assert abs(np.median(np.abs(change)) - 0.3 * 0.6745) < 0.02
         return
+    changed = np.abs(difference) > 1e-6
     assert abs(changed.mean() - 0.3) < 0.02
     extremes = {np.float32(0)}
     if corruption == "salt_and_pepper":
         extremes = {batch.min(), batch.max()}
-    assert set(np.unique(corrupted[changed])) == extremes
+    assert set(np.unique(corrupted.numpy()[changed])) == extremes
 
 
 def test_bfloat16_learns_as_well(digits):
@@ -238,8 +248,8 @@ def test_several_tags_at_once():
         ([1] * 12, "y has 1 class"),
         ([0.5] * 11 + [0.7], "Unknown label type"),
         ([0, 1], "y has 2 labels, but X has 12"),
-        (np.full((12, 2), 3), "rows of 0 and 1"),
-        (np.array(["a", 1] * 6, dtype=object), "strings and numbers"),
+        (np.full((12, 2), 3), "row 0 has 3; expected 0 or 1"),
+        (np.array(["a", 1] * 6, dtype=object), "row 1 is 1, but row 0 is 'a'"),
     ],
 )
 def test_bad_labels_are_refused(y, message):
@@ -423,13 +433,14 @@ def test_a_gpu_that_is_not_there_is_named():
 
 @pytest.mark.parametrize("n_values", [50, 1 << 24])
 def test_every_frame_comes_once_a_pass_with_its_label(n_values, monkeypatch):
-    monkeypatch.setattr(_batches, "VALUES_AT_ONCE", n_values)
+    monkeypatch.setattr(_frame_batches, "VALUES_AT_ONCE", n_values)
     clips = [np.full((n, 1), 10 * n) + np.arange(n)[:, None] for n in (3, 30, 7, 12)]
     labels = [clip[:, 0] // 10 for clip in clips]
     rng = np.random.default_rng(0)
-    batches = FrameBatches(clips, np.float32, 4, rng, labels)
+    batches = FrameBatches(clips, np.float32, 4, rng, targets=labels)
     for _ in range(2):
-        frames, of_frames = zip(*batches, strict=True)
+        taken = [(batch.inputs[0].numpy(), batch.targets.numpy()) for batch in batches]
+        frames, of_frames = zip(*taken, strict=True)
         expected = np.sort(np.concatenate(clips), axis=0)
         np.testing.assert_array_equal(np.sort(np.concatenate(frames), axis=0), expected)
         for part, numbers in zip(frames, of_frames, strict=True):
@@ -443,7 +454,7 @@ def test_clips_on_disk_give_the_same_features(tmp_path, monkeypatch):
     expected = learner.fit_transform(clips)
     on_disk = learner.fit_transform(load_clips(tmp_path / "clips.npy"))
     np.testing.assert_array_equal(np.concatenate(on_disk), np.concatenate(expected))
-    monkeypatch.setattr(_batches, "VALUES_AT_ONCE", 1000)
+    monkeypatch.setattr(_frame_batches, "VALUES_AT_ONCE", 1000)
     in_groups = learner.fit(load_clips(tmp_path / "clips.npy"))
     assert in_groups.reconstruction_errors_[0][-1] < 1.5
 

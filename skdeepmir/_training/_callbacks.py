@@ -60,17 +60,19 @@ class Listeners:
         step: Callable[[Batch], tuple[torch.Tensor, Any]],
         batches: Iterable[Batch],
     ) -> float:
-        """Go through all batches once; return the mean loss, which is recorded."""
+        """Go through all batches once; return the mean loss."""
         from skdeepmir._training._engine import weighted_mean
 
         prefix = "train" if step is self.step else "valid"
         one_pass = self._loud_pass if self.hears_batches else self._quiet_pass
-        loss = weighted_mean(one_pass(step, batches, prefix))
+        return weighted_mean(one_pass(step, batches, prefix))
+
+    def record(self, prefix: str, loss: float) -> None:
+        """Record the loss of an epoch, of training or validation, in ``history``."""
         history, best = self.net.history, self.lowest.get(prefix, math.inf)
         history.record(f"{prefix}_loss", loss)
         history.record(f"{prefix}_loss_best", loss < best)
         self.lowest[prefix] = min(loss, best)
-        return loss
 
     def end_epoch(self) -> bool:
         """Tell of the end of an epoch; return whether a callback wants to stop."""

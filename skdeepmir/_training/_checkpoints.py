@@ -31,7 +31,7 @@ FORMAT = 3
 CHECKSUM = 32
 # What may differ between the fit that was killed and the one that goes on.
 IMMATERIAL = ("callbacks", "checkpoint_dir", "verbose")
-FINISHED_KEYS = {"module", "n_epochs", "loss_curve", "validation_scores"}
+FINISHED_KEYS = {"result"}
 STATE_KEYS = {"kept", "stage", "progress", "best", "step"}
 UNFINISHED_FILE = re.compile(
     rf"\w+-[0-9a-f]{{32}}(-finished)?\.pt\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}"
@@ -98,7 +98,8 @@ class Checkpoint:
             self._remove_strays()
         self.finished = self.state = None
         if self._is_repeatable:
-            self.finished = self._load(self._finished_path, FINISHED_KEYS)
+            finished = self._load(self._finished_path, FINISHED_KEYS)
+            self.finished = finished and finished["result"]
         if not self.finished:
             self.state = self._load(self._path, STATE_KEYS)
         self._kept = {} if self.state is None else self.state["kept"]
@@ -126,8 +127,9 @@ class Checkpoint:
 
     def complete(self, result: dict[str, Any]) -> None:
         """Keep what the fit ended with, if it would be the same; delete the state."""
-        if self._is_repeatable and "stopped_by_callback" not in self._kept:
-            self._write(self._finished_path, result)
+        may_differ = not self._is_repeatable or "stopped_by_callback" in self._kept
+        if self.finished is None and not may_differ:
+            self._write(self._finished_path, {"result": result})
         self.remove()
 
     def remove(self) -> None:

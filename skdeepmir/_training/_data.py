@@ -114,10 +114,13 @@ class LabelledClips:
     ) -> tuple[LabelledClips, LabelledClips]:
         """Return the clips to train on, and those held out, which have no weights."""
         is_held_out = held_out(len(self), fraction, seed, self.targets)
-        kept = self._where(~is_held_out, self.weight)
-        return kept, self._where(is_held_out, None)
+        kept = self.where(~is_held_out, self.weight)
+        return kept, self.where(is_held_out)
 
-    def _where(self, kept: np.ndarray, weight: np.ndarray | None) -> LabelledClips:
+    def where(
+        self, kept: np.ndarray, weight: np.ndarray | None = None
+    ) -> LabelledClips:
+        """Return some of the clips, with their share of the weights of all."""
         if isinstance(self.clips, list):
             clips = [self.clips[i] for i in np.flatnonzero(kept)]
         else:

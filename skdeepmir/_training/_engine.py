@@ -32,7 +32,10 @@ class Step(Protocol):
         """Prepare the epoch after so many, and reductions of the learning rate."""
 
     def __call__(self, batch: Batch) -> tuple[torch.Tensor, Any]:
-        """Learn from a batch; return its loss, and what callbacks may see."""
+        """Learn from a batch; return its loss, and what callbacks may see.
+
+        The loss is NaN where it takes more than the step to measure it.
+        """
 
     def evaluate(self, batch: Batch) -> tuple[torch.Tensor, Any]:
         """Return the same of a batch that is not learned from."""
@@ -157,11 +160,15 @@ def train(
         loss = _mean_loss(step, batches, listeners)
         loss = step.end_epoch(loss, progress.n_epochs)
         progress.loss_curve.append(loss)
+        if listeners:
+            listeners.record("train", loss)
         if validation is not None:
             step.module.eval()
             watched = _mean_loss(step.evaluate, validation, listeners)
             step.check("the validation loss", watched, math.inf, progress.n_epochs)
             progress.validation_scores.append(-watched)
+            if listeners:
+                listeners.record("valid", watched)
         score = progress.validation_scores[-1] if stops_early else -loss
         if stops_early and score > progress.best_score:
             best = copy.deepcopy(step.module.state_dict())

@@ -346,6 +346,15 @@ class SquaredLoss(_Weighted):
         return losses.mean() if reduction == "mean" else losses
 
 
+class SummedLogisticLoss(LogisticLoss):
+    """Cross-entropy of values from 0 to 1, summed over those of a row."""
+
+    def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
+        """Return it per row, or its mean."""
+        losses = super().loss(outputs, y, "none").sum(1)
+        return losses.mean() if reduction == "mean" else losses
+
+
 class FrameSoftmaxLoss(nn.Module):
     """Cross-entropy of one class among several for each frame that has a label.
 

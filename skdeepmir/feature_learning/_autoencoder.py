@@ -1,93 +1,92 @@
-"""Training of one layer as a denoising auto-encoder with tied weights."""
+"""How a layer learns as a denoising auto-encoder with tied weights."""
 
 from __future__ import annotations
 
-import numpy as np
+from types import SimpleNamespace
+from typing import Any
 
+import torch
+
+from skdeepmir._training._gradient import (
+    GradientStep,
+    SquaredLoss,
+    SummedLogisticLoss,
+)
 from skdeepmir.feature_learning._rbm import RBM
+from skdeepmir.feature_learning._steps import PretrainingStep, Stage
+from skdeepmir.nets import DenoisingAutoencoder
 
 
-class Denoising:
-    """What trains a layer to restore frames from corrupted ones, batch by batch.
+class Restoring(PretrainingStep, GradientStep):
+    """The step of a layer that restores corrupted frames, with tied weights.
 
-    The decoder has the transposed weights of the encoder, so that the arrays of an
-    :class:`RBM` describe the layer. The loss is that against the *clean* frames:
-    squared error for Gaussian input, cross-entropy for input from 0 to 1.
+    The loss is that against the clean frames: squared error for Gaussian input,
+    cross-entropy for input from 0 to 1.
 
     Parameters
     ----------
     machine : RBM
-        The layer; its arrays are updated by :meth:`write_back`.
-    corruption : {"masking", "salt_and_pepper", "gaussian"}
-        What is done to frames: a share of the values becomes 0, or the smallest or
-        largest of the batch at random, or all get normal noise.
-    corruption_level : float
-        The share, or the deviation of the noise.
-    weight_decay : float
-        Cost of half the squared weights.
-    device : str
-        Where to compute.
-    rng : numpy.random.Generator
-        Draws the corruption.
+        What it begins with; its arrays describe such a layer as well.
+    stage : Stage
+        What it goes by.
+    given : SimpleNamespace
+        Parameters of the learner: ``corruption``, ``corruption_level`` and
+        ``weight_decay``.
+    generator : torch.Generator
+        Draws what torch draws; says on which device to compute.
     """
 
     def __init__(
-        self,
-        machine: RBM,
-        *,
-        corruption: str,
-        corruption_level: float,
-        weight_decay: float,
-        device: str,
-        rng: np.random.Generator,
+        self, machine: RBM, stage: Stage, given: Any, generator: torch.Generator
     ) -> None:
-        import torch
-
-        self.machine, self.device, self.rng = machine, torch.device(device), rng
-        self.corruption, self.corruption_level = corruption, corruption_level
-        self.weight_decay = weight_decay
-        self.arrays = [machine.weights, machine.visible_bias, machine.hidden_bias]
-        self.parameters = [
-            torch.tensor(array, device=self.device, requires_grad=True)
-            for array in self.arrays
+        PretrainingStep.__init__(self, stage, generator)
+        coder = DenoisingAutoencoder(
+            *machine.weights.shape,
+            activation="logistic",
+            corruption=given.corruption_level,
+            corruption_kind=given.corruption,
+            tied=True,
+            initialization=None,
+            generator=generator,
+        )
+        with torch.no_grad():
+            coder.encoder.weight.copy_(torch.from_numpy(machine.weights.T))
+            coder.encoder.bias.copy_(torch.from_numpy(machine.hidden_bias))
+            coder.restored_bias.copy_(torch.from_numpy(machine.visible_bias))
+        groups: list[dict[str, Any]] = [
+            {"params": [coder.encoder.weight], "weight_decay": given.weight_decay},
+            {"params": [coder.encoder.bias, coder.restored_bias]},
         ]
-        self.optimizer = torch.optim.SGD(self.parameters, lr=1.0)
+        self.visible = machine.visible
+        GradientStep.__init__(
+            self,
+            coder,
+            SummedLogisticLoss() if machine.visible == "binary" else SquaredLoss(),
+            SimpleNamespace(precision="float32", gradient_clipping=None),
+            generator,
+            optimizer=torch.optim.SGD(groups, lr=1.0),
+            advice="Lower its learning_rate.",
+        )
 
-    def step(self, batch: np.ndarray, learning_rate: float, momentum: float) -> None:
-        """Learn from a batch (n, n_visible)."""
-        import torch
-        from torch.nn import functional
+    @property
+    def model(self) -> RBM:
+        """The layer as a machine."""
+        coder = self.module
+        tensors = coder.encoder.weight.T, coder.restored_bias, coder.encoder.bias
+        return RBM(*[t.detach().cpu().numpy() for t in tensors], self.visible)
 
-        weights, visible_bias, hidden_bias = self.parameters
-        clean = torch.from_numpy(batch).to(self.device)
-        corrupted = torch.from_numpy(self._corrupt(batch)).to(self.device)
-        hidden = torch.sigmoid(torch.addmm(hidden_bias, corrupted, weights))
-        restored = torch.addmm(visible_bias, hidden, weights.T)
-        if self.machine.visible == "binary":
-            loss = functional.binary_cross_entropy_with_logits(
-                restored, clean, reduction="sum"
-            )
-        else:
-            loss = 0.5 * functional.mse_loss(restored, clean, reduction="sum")
-        loss = loss / len(batch) + 0.5 * self.weight_decay * weights.square().sum()
-        self.optimizer.param_groups[0].update(lr=learning_rate, momentum=momentum)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+    def begin_epoch(self, n_epochs: int, n_reductions: int) -> None:
+        """Set learning rate and momentum."""
+        super().begin_epoch(n_epochs, n_reductions)
+        self.module.train()
+        for group in self.optimizer.param_groups:
+            group.update(lr=self.rate, momentum=self.momentum)
 
-    def write_back(self) -> None:
-        """Write what was learned to the layer's arrays."""
-        for array, parameter in zip(self.arrays, self.parameters, strict=True):
-            array[...] = parameter.detach().cpu().numpy()
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next step depends on."""
+        return GradientStep.state_dict(self) | PretrainingStep.state_dict(self)
 
-    def _corrupt(self, batch: np.ndarray) -> np.ndarray:
-        if self.corruption == "gaussian":
-            noise = self.rng.standard_normal(batch.shape, dtype=np.float32)
-            return batch + np.float32(self.corruption_level) * noise
-        uniform = self.rng.random(batch.shape, dtype=np.float32)
-        replaced = uniform < self.corruption_level
-        if self.corruption == "masking":
-            return np.where(replaced, np.float32(0), batch)
-        is_low = uniform < self.corruption_level / 2
-        extremes = np.where(is_low, batch.min(), batch.max())
-        return np.where(replaced, extremes, batch)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        GradientStep.load_state_dict(self, state)
+        PretrainingStep.load_state_dict(self, state)

@@ -1,4 +1,4 @@
-"""Deep Boltzmann machines: the model in NumPy, its joint training in torch."""
+"""Deep Boltzmann machines, how they learn, and nets unrolled from them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.special import entr, expit
 
+from skdeepmir._training._data import Batch
 from skdeepmir.feature_learning._rbm import RBM, visible_energy
+from skdeepmir.feature_learning._steps import NOT_MEASURED, BoltzmannStep, Stage
 
 
 def copies_of(layer: int, n_layers: int) -> tuple[int, int]:
@@ -66,6 +69,11 @@ class DeepBoltzmannMachine:
     def biases_below(self) -> list[np.ndarray]:
         """Biases of what is below each layer."""
         return [self.visible_bias, *self.biases[:-1]]
+
+    @property
+    def feedback(self) -> list[np.ndarray]:
+        """Weights from layers above that are not those to them: none."""
+        return []
 
     def activations(self, v: np.ndarray) -> list[np.ndarray]:
         """Return the mean-field activations of every layer, in the precision of ``v``.
@@ -196,8 +204,8 @@ class UnrolledMachine:
         return self.machine.free_energy(v)
 
 
-class JointTraining:
-    """What trains all layers of a :class:`DeepBoltzmannMachine` together.
+class JointTraining(BoltzmannStep):
+    """The step of all layers of a :class:`DeepBoltzmannMachine` together.
 
     The gradient is that of a bound on the likelihood: mean-field statistics of a batch
     less those of Gibbs chains that go on from batch to batch.
@@ -205,97 +213,80 @@ class JointTraining:
     Parameters
     ----------
     machine : DeepBoltzmannMachine
-        The machine; its arrays are updated in place by :meth:`write_back`.
-    n_chains : int
-        Gibbs chains, which begin at the first batch.
-    gibbs_steps : int
-        Steps of the chains for each batch.
-    weight_decay : float
-        Cost of half the squared weights.
-    device : str
-        Where to compute.
-    rng : numpy.random.Generator
-        Seeds the generator that draws the samples.
+        What it begins with.
+    stage : Stage
+        What it goes by.
+    given : SimpleNamespace
+        Parameters of the learner: ``batch_size``, which is the number of chains,
+        ``cd_steps``, their steps for each batch, and ``weight_decay``.
+    generator : torch.Generator
+        Draws what torch draws; says on which device to compute.
     """
 
     def __init__(
         self,
         machine: DeepBoltzmannMachine,
-        *,
-        n_chains: int,
-        gibbs_steps: int,
-        weight_decay: float,
-        device: str,
-        rng: np.random.Generator,
+        stage: Stage,
+        given: Any,
+        generator: torch.Generator,
     ) -> None:
-        import torch
+        n_layers = len(machine.weights)
+        arrays = {f"weights_{k}": array for k, array in enumerate(machine.weights)}
+        arrays["visible_bias"] = machine.visible_bias
+        arrays |= {f"bias_{k}": array for k, array in enumerate(machine.biases)}
+        super().__init__(stage, arrays, generator)
+        self.visible, self.n_steps, self.given = machine.visible, machine.n_steps, given
+        self.weights = self.parameters[:n_layers]
+        self.biases = self.parameters[n_layers:]  # of what is seen first
 
-        self.machine, self.n_chains, self.gibbs_steps = machine, n_chains, gibbs_steps
-        self.weight_decay = weight_decay
-        self.device = torch.device(device)
-        self.generator = torch.Generator(self.device)
-        self.generator.manual_seed(int(rng.integers(2**31)))
-        self.arrays = [*machine.weights, machine.visible_bias, *machine.biases]
-        self.parameters = [self._tensor(array) for array in self.arrays]
-        self.weights = self.parameters[: len(machine.weights)]
-        self.biases = self.parameters[len(machine.weights) :]  # of what is seen first
-        self.velocities = [torch.zeros_like(p) for p in self.parameters]
-        self.chains: list[Any] = []  # states of all layers, the seen one first
-
-    def step(self, batch: np.ndarray, learning_rate: float, momentum: float) -> None:
-        """Learn from a batch (n, n_visible)."""
-        import torch
-
-        with torch.inference_mode():
-            seen = self._tensor(batch)
-            data = [seen, *self._mean_field(seen)]
-            if not self.chains:
-                rows = torch.arange(self.n_chains, device=self.device) % len(batch)
-                self.chains = [layer[rows] for layer in data]
-                self.chains[1:] = [self._draw(h) for h in self.chains[1:]]
-            for _ in range(self.gibbs_steps):
-                self._sample_layers(range(1, len(self.chains), 2))
-                self._sample_layers(range(0, len(self.chains), 2))
-            gradients = self._statistics(data)
-            for own, of_chains in zip(
-                gradients, self._statistics(self.chains), strict=True
-            ):
-                own.sub_(of_chains)
-            for gradient, weights in zip(gradients, self.weights, strict=False):
-                gradient.sub_(weights, alpha=self.weight_decay)
-            for parameter, velocity, gradient in zip(
-                self.parameters, self.velocities, gradients, strict=True
-            ):
-                velocity.mul_(momentum).add_(gradient, alpha=learning_rate)
-                parameter.add_(velocity)
-
-    def write_back(self) -> None:
-        """Write what was learned to the machine's arrays."""
-        for array, parameter in zip(self.arrays, self.parameters, strict=True):
-            array[...] = parameter.cpu().numpy()
-
-    def _tensor(self, array: np.ndarray) -> Any:
-        import torch
-
-        return torch.tensor(array, device=self.device)
-
-    def _mean_field(self, seen: Any) -> list[Any]:
+    @property
+    def model(self) -> DeepBoltzmannMachine:
+        """The machine."""
+        arrays = [parameter.cpu().numpy() for parameter in self.parameters]
         n_layers = len(self.weights)
-        layers: list[Any] = []
+        weights, (seen, *biases) = arrays[:n_layers], arrays[n_layers:]
+        return DeepBoltzmannMachine(weights, biases, seen, self.visible, self.n_steps)
+
+    @torch.inference_mode()
+    def __call__(self, batch: Batch) -> tuple[torch.Tensor, Any]:
+        """Learn from a batch."""
+        seen = batch.inputs[0].to(self.device)  # (n, n_visible)
+        data = [seen, *self._mean_field(seen)]
+        if not self.chains:  # states of all layers, the seen one first
+            rows = torch.arange(self.given.batch_size, device=self.device) % batch.n
+            self.chains = [layer[rows] for layer in data]
+            self.chains[1:] = [self._draw(h) for h in self.chains[1:]]
+        for _ in range(self.given.cd_steps):
+            self._sample_layers(range(1, len(self.chains), 2))
+            self._sample_layers(range(0, len(self.chains), 2))
+        gradients = _statistics(data)
+        of_chains = _statistics(self.chains)
+        for gradient, opposite in zip(gradients, of_chains, strict=True):
+            gradient.sub_(opposite)
+        for gradient, weights in zip(gradients, self.weights, strict=False):
+            gradient.sub_(weights, alpha=self.given.weight_decay)
+        for parameter, velocity, gradient in zip(
+            self.parameters, self.velocities, gradients, strict=True
+        ):
+            velocity.mul_(self.momentum).add_(gradient, alpha=self.rate)
+            parameter.add_(velocity)
+        return NOT_MEASURED, None
+
+    def _mean_field(self, seen: torch.Tensor) -> list[torch.Tensor]:
+        n_layers = len(self.weights)
+        layers: list[torch.Tensor] = []
         for k, weights in enumerate(self.weights):
-            total = (layers[-1] if layers else seen) @ weights
+            total = (layers[-1] if layers else seen) @ weights  # (n, n_units)
             total.mul_(copies_of(k, n_layers)[0]).add_(self.biases[k + 1])
             layers.append(total.sigmoid_())
         states = [seen, *layers]
-        for _ in range(self.machine.n_steps):
+        for _ in range(self.n_steps):
             for k in range(1, len(states)):
                 states[k] = self._input(states, k).sigmoid_()
         return states[1:]
 
-    def _input(self, states: list[Any], k: int) -> Any:
+    def _input(self, states: list[torch.Tensor], k: int) -> torch.Tensor:
         """Return the input of layer ``k`` (0 is what is seen) from its neighbours."""
-        import torch
-
         total = self.biases[k].expand(len(states[0]), -1)
         if k:
             total = torch.addmm(total, states[k - 1], self.weights[k - 1])
@@ -308,17 +299,16 @@ class JointTraining:
             total = self._input(self.chains, k)
             if k:
                 self.chains[k] = self._draw(total.sigmoid_())
-            elif self.machine.visible == "binary":
+            elif self.visible == "binary":
                 self.chains[0] = total.sigmoid_()  # means are seen, as in the layers
             else:
                 self.chains[0] = total
 
-    def _draw(self, probabilities: Any) -> Any:
-        import torch
-
+    def _draw(self, probabilities: torch.Tensor) -> torch.Tensor:
         return torch.bernoulli(probabilities, generator=self.generator)
 
-    def _statistics(self, states: list[Any]) -> list[Any]:
-        n = len(states[0])
-        pairs = pairwise(states)
-        return [*(below.T @ h / n for below, h in pairs), *(s.mean(0) for s in states)]
+
+def _statistics(states: list[torch.Tensor]) -> list[torch.Tensor]:
+    n = len(states[0])
+    pairs = pairwise(states)
+    return [*(below.T @ h / n for below, h in pairs), *(s.mean(0) for s in states)]

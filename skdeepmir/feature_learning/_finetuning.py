@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from skdeepmir._training._data import Batch, tensor_of
-from skdeepmir._training._engine import train
+from skdeepmir._training._data import LabelledClips, tensor_of
 from skdeepmir._training._gradient import GradientStep, LogisticLoss, SoftmaxLoss
-from skdeepmir.feature_learning._batches import FrameBatches
+from skdeepmir._validation import read_some_labels
 from skdeepmir.feature_learning._dbm import UnrolledMachine
 from skdeepmir.feature_learning._rbm import BeliefNet
+from skdeepmir.feature_learning._steps import set_state, state_of
 from skdeepmir.nets import MLP
 
 ALLOWED_LOSS = 10  # times that of guessing, before training is called divergent
@@ -22,101 +22,129 @@ ALLOWED_LOSS = 10  # times that of guessing, before training is called divergent
 Net = TypeVar("Net", BeliefNet, UnrolledMachine)
 
 
-def fine_tune(
-    net: Net,
-    batches: FrameBatches,
-    n_outputs: int,
-    *,
-    multilabel: bool,
-    learning_rate: float,
-    momentum: float,
-    max_epochs: int,
-    device: str,
-    rng: np.random.Generator,
-    watch: Any,
-    state: Callable[[Net, list[float]], dict[str, Any]],
-) -> tuple[Net, list[float]]:
-    """Train a net below a softmax (or logistic) output by gradient descent.
+def number_labels(
+    y: Any, n_clips: int, name: str = "y", classes: np.ndarray | None = None
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return classes (None if no clip has a label), and a target for each clip.
+
+    Targets are numbers of classes, or 0 and 1 for each tag; -1 where there is no label.
+    With ``classes``, labels are those of clips to validate on.
+    """
+    read = read_some_labels(y, n_clips, name)
+    if read is None:
+        return None, np.full(n_clips, -1)
+    labels, known = read
+    if labels.ndim == 2:
+        found, numbers = np.arange(labels.shape[1]), labels.astype(np.float32)
+    elif classes is None:
+        found, numbers = np.unique(labels, return_inverse=True)
+        if len(found) < 2:
+            raise ValueError(
+                f"{name} has 1 class, {found.tolist()[0]!r}; fine-tuning needs at "
+                "least 2 (-1 stands for no label). Leave y out, or set "
+                "finetune_epochs=0."
+            )
+    else:
+        unknown = np.setdiff1d(labels, classes)
+        if len(unknown):
+            raise ValueError(
+                f"{name} has labels that are not among the classes {classes.tolist()}: "
+                f"{unknown.tolist()}."
+            )
+        found, numbers = classes, np.searchsorted(classes, labels)
+    targets = np.full((n_clips, *numbers.shape[1:]), -1, dtype=numbers.dtype)
+    targets[known] = numbers
+    return found, targets
+
+
+def with_labels(data: LabelledClips, purpose: str) -> LabelledClips:
+    """Return the clips that have a label."""
+    known = (data.targets >= 0).reshape(len(data), -1).all(axis=1)
+    if not known.any():
+        raise ValueError(
+            f"None of the {len(data)} clips {purpose} has a label. Label some, or pass "
+            "X_val and y_val, or another random_state."
+        )
+    return data.where(known)
+
+
+class LabelStep(GradientStep):
+    """The step of a net below a softmax (or logistic) output.
 
     Parameters
     ----------
     net : BeliefNet or UnrolledMachine
-        What to start from.
-    batches : FrameBatches
-        What ``net.inputs`` returns for frames, side by side, and their class numbers or
-        rows of 0 and 1; one pass an epoch.
+        What it begins with.
     n_outputs : int
         Classes or tags.
-    multilabel : bool
-        Whether labels are rows of 0 and 1.
-    learning_rate, momentum : float
-        Of the descent.
-    max_epochs : int
-        Passes.
+    are_tags : bool
+        Whether targets are rows of 0 and 1.
+    given : SimpleNamespace
+        Parameters of the learner.
+    rng : numpy.random.Generator
+        Draws the first weights of the output, and shuffles elsewhere.
     device : str
         Where to compute.
-    rng : numpy.random.Generator
-        Draws the first weights of the output.
-    watch : EpochWatch
-        Is told of epochs.
-    state : callable
-        Returns the fitted attributes for the net after an epoch and the losses so far.
-
-    Returns
-    -------
-    net : BeliefNet or UnrolledMachine
-        The trained net, without the output.
-    losses : list of float
-        Mean loss of each epoch.
-
-    Raises
-    ------
-    DivergenceError
-        If the loss grows out of bounds.
     """
-    module = MLP(
-        len(net.weights[0]),
-        n_outputs,
-        [len(bias) for bias in net.biases],
-        activation="logistic",
-        context_sizes=[len(weights) for weights in net.feedback],
-        initialization=None,
-    )
-    load_layers(module, net)
-    top = 0.01 * rng.standard_normal((len(net.biases[-1]), n_outputs), dtype=np.float32)
-    with torch.no_grad():
-        module.output.weight.copy_(torch.from_numpy(top.T))
-        module.output.bias.zero_()
-    module.to(device)
-    chance = np.log(2 if multilabel else n_outputs)
-    given = SimpleNamespace(
-        max_epochs=max_epochs,
-        learning_rate_schedule="constant",
-        early_stopping=False,
-        n_iter_no_change=max_epochs,
-        tol=0.0,
-        precision="float32",
-        gradient_clipping=None,
-        callbacks=None,
-    )
-    step = GradientStep(
-        module,
-        LogisticLoss() if multilabel else SoftmaxLoss(),
-        given,
-        torch.Generator(device),  # nothing is drawn
-        optimizer=torch.optim.SGD(module.parameters(), learning_rate, momentum),
-        largest_loss=ALLOWED_LOSS * chance,
-        advice=f"It is fine-tuning with labels, and guessing has a loss of "
-        f"{chance:.3g}: lower finetune_learning_rate={learning_rate:g}.",
-    )
-    progress = train(
-        step,
-        _Frames(batches, device),
-        given,
-        watch=watch,
-        state=lambda done: state(_layers_of(module, net), done.loss_curve),
-    )
-    return _layers_of(module, net), progress.loss_curve
+
+    def __init__(
+        self,
+        net: BeliefNet | UnrolledMachine,
+        n_outputs: int,
+        are_tags: bool,
+        given: Any,
+        rng: np.random.Generator,
+        device: str,
+    ) -> None:
+        module = MLP(
+            len(net.weights[0]),
+            n_outputs,
+            [len(bias) for bias in net.biases],
+            activation="logistic",
+            context_sizes=[len(weights) for weights in net.feedback],
+            initialization=None,
+        )
+        load_layers(module, net)
+        shape = len(net.biases[-1]), n_outputs
+        top = 0.01 * rng.standard_normal(shape, dtype=np.float32)
+        with torch.no_grad():
+            module.output.weight.copy_(torch.from_numpy(top.T))
+            module.output.bias.zero_()
+        module.to(device)
+        rate, guessing = (
+            given.finetune_learning_rate,
+            np.log(2 if are_tags else n_outputs),
+        )
+        super().__init__(
+            module,
+            LogisticLoss() if are_tags else SoftmaxLoss(),
+            SimpleNamespace(**{**vars(given), "precision": "float32"}),
+            torch.Generator(device),  # nothing is drawn
+            optimizer=torch.optim.SGD(module.parameters(), rate, given.momentum),
+            largest_loss=ALLOWED_LOSS * guessing,
+            advice=f"It is fine-tuning with labels, and guessing has a loss of "
+            f"{guessing:.3g}: lower finetune_learning_rate={rate:g}.",
+        )
+        self.net, self.rng = net, rng
+        self.gaps: list[float] = []  # of free energy, in stages without labels
+
+    def learned_after(self, learned: Any, progress: Any) -> Any:
+        """Return what is learned (``Learned``) after so many epochs of this stage."""
+        return replace(
+            learned,
+            net=layers_of(self.module, self.net),
+            loss_curve=progress.loss_curve,
+            validation_scores=progress.validation_scores,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next step depends on."""
+        return super().state_dict() | {"rng": state_of(self.rng)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        super().load_state_dict(state)
+        set_state(self.rng, state["rng"])
 
 
 def load_layers(module: Any, net: BeliefNet | UnrolledMachine) -> None:
@@ -128,7 +156,7 @@ def load_layers(module: Any, net: BeliefNet | UnrolledMachine) -> None:
             layer.bias.copy_(tensor_of(net.biases[k]))
 
 
-def _layers_of(module: Any, net: Net) -> Net:
+def layers_of(module: Any, net: Net) -> Net:
     """Return the hidden layers of a module as a net."""
     weights, feedback, biases = [], [], []
     for below, layer in zip(net.weights, module.hidden, strict=True):
@@ -138,20 +166,3 @@ def _layers_of(module: Any, net: Net) -> Net:
             feedback.append(both[len(below) :].copy())
         biases.append(layer.bias.detach().cpu().numpy().copy())
     return net.replaced(weights, feedback, biases)
-
-
-class _Frames:
-    """Batches of frames as the training loop takes them."""
-
-    def __init__(self, batches: FrameBatches, device: str) -> None:
-        self.frames, self.device = batches, device
-
-    def __len__(self) -> int:
-        return sum(map(len, self.frames.clips))
-
-    def __iter__(self) -> Iterator[Batch]:
-        for frames, labels in self.frames:
-            inputs, targets = (
-                torch.from_numpy(part).to(self.device) for part in (frames, labels)
-            )
-            yield Batch((inputs,), targets, None, len(inputs))

@@ -3,116 +3,57 @@
 from __future__ import annotations
 
 import copy
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from sklearn.base import TransformerMixin
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils import check_random_state
 
+from skdeepmir._parameters import (
+    Count,
+    NotNegative,
+    Positive,
+    RandomState,
+    Share,
+    Size,
+    Sizes,
+    parameter,
+    parameters,
+)
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     EpochWatch,
     Interval,
-    StrOptions,
     _fit_context,
     parameters_of,
 )
 from skdeepmir._threads import limit_threads, one_blas_thread
-from skdeepmir._training._data import choose_device
+from skdeepmir._training._checkpoints import Checkpoint
+from skdeepmir._training._data import LabelledClips, scale_of
+from skdeepmir._training._parameters import TrainingParameters
 from skdeepmir._validation import check_clip_labels
-from skdeepmir.feature_learning._batches import FrameBatches
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
-from skdeepmir.feature_learning._finetuning import fine_tune
-from skdeepmir.feature_learning._fitted_net import FittedNet
-from skdeepmir.feature_learning._labels import encode_labels
-from skdeepmir.feature_learning._plan import make_plan
-from skdeepmir.feature_learning._pretraining import Pretraining
-from skdeepmir.frames import list_clips, pack_clips
+from skdeepmir.feature_learning._features import LearnedFeatures
+from skdeepmir.feature_learning._finetuning import number_labels, with_labels
+from skdeepmir.feature_learning._rbm import BeliefNet
+from skdeepmir.feature_learning._schedule import make_schedule
+from skdeepmir.feature_learning._stages import Learned, Stages
+
+LARGEST = 2**31 - 1  # seed
+SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
 
-class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
+@parameters
+class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeatures):
     """Learn features of frames with a deep belief network.
 
     Restricted Boltzmann machines are trained one upon the other, each on the hidden
     probabilities of the one below, and may be joined to a deep Boltzmann machine. Where
     labels are given, the stack is then trained to tell the labels from single frames.
     The hidden activations are the features.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : int or tuple of int, default=(50, 50, 50)
-        Hidden units of each layer, from the bottom up; the net of [1]_.
-    visible : {"gaussian", "binary"}, default="gaussian"
-        What a frame holds.
-
-        - "gaussian": any real values. Each feature is standardised inside (constant
-          ones become 0), variance is fixed, reconstructions are free of noise.
-        - "binary": values from 0 to 1.
-    pretraining : {"rbm", "dbm", "denoising_autoencoder"} or None, default="rbm"
-        How layers learn before labels are used.
-
-        - "rbm": by contrastive divergence.
-        - "dbm": likewise, with twice the input from the one neighbour that is there;
-          then all layers together, as a deep Boltzmann machine [4]_. Features are its
-          mean-field activations. Fine-tuning unrolls one mean-field step: each layer
-          sees the one below and what was inferred of the one above.
-        - "denoising_autoencoder": by restoring corrupted frames with tied weights
-          [3]_; what is passed up is not corrupted.
-        - None: not at all; weights are random, of deviation ``1 / sqrt(n_inputs)``.
-    cd_steps : int, default=1
-        Gibbs steps of contrastive divergence, and of the chains of a deep Boltzmann
-        machine for each batch. One is enough for features.
-    persistent : bool, default=False
-        Whether the steps go on from where the batch before ended.
-    learning_rate : float, "auto" or tuple of these, default="auto"
-        Step size of pre-training, for all layers or one for each. "auto" is 0.05, and
-        0.005 for a Gaussian first layer, which diverges sooner; a fifth of that for
-        persistent chains. All layers together begin with a fifth of the lowest, which
-        falls to 0.
-    momentum : float, default=0.9
-        Share of the last step that is made again; it rises from 0.5 over five epochs.
-    weight_decay : float, default=2e-4
-        Cost of half the squared weights in pre-training.
-    sparsity_target : float, default=None
-        Mean activation that hidden units are drawn to, such as 0.05; None: to nothing.
-    sparsity_cost : float, default=0.1
-        How strongly they are drawn.
-    corruption : {"masking", "salt_and_pepper", "gaussian"}, default="masking"
-        What a denoising auto-encoder has to undo: values that became 0 (the mean, where
-        input is Gaussian), or the smallest or largest at random, or normal noise.
-    corruption_level : float, default=0.25
-        Share of the values, or deviation of the noise.
-    max_epochs : int or tuple of int, default=10
-        Passes over all frames, for all layers or one number for each.
-    joint_epochs : int, default=10
-        Passes in which all layers of a deep Boltzmann machine learn together.
-    mean_field_steps : int, default=10
-        Sweeps by which a deep Boltzmann machine infers its layers.
-    batch_size : int, default=100
-        Frames of a batch.
-    finetune_epochs : int, default=50
-        Passes with labels, where ``y`` is given. 0 learns without labels.
-    finetune_learning_rate : float, default=0.1
-        Step size of these, as in [1]_.
-    layers : {"last", "all"} or tuple of int, default="last"
-        Whose activations are the features: the last layer's, those of all layers side
-        by side, or of some, counted from 0. [1]_ found all to be best.
-    validation_fraction : float, default=0.1
-        Share of the clips that pre-training holds out, to watch the gap of free energy.
-        They are used by fine-tuning.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the factors in the products of contrastive divergence. "bfloat16" is two to
-        three times as fast on processors that have it, and as good.
-    device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to train; "auto" takes a GPU if there is one.
-    random_state : int, RandomState instance or None, default=None
-        Starts the weights, shuffles frames and draws samples.
-    verbose : bool, default=True
-        Whether to show a progress bar where it takes longer than two seconds.
 
     Attributes
     ----------
@@ -137,6 +78,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
         where it grows, the layer overfits. NaN if nothing was held out.
     loss_curve_ : ndarray of shape (n_epochs,)
         Mean loss of fine-tuning in each epoch; empty without labels.
+    validation_scores_ : ndarray of shape (n_epochs,)
+        Minus the mean loss of labelled validation clips in each of these epochs; empty
+        if there are none.
+    n_iter_ : int
+        Epochs of all layers, of all together and of fine-tuning.
     classes_ : ndarray of shape (n_classes,)
         Labels of fine-tuning; only where it took place.
     layers_ : tuple of int
@@ -158,8 +104,16 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
     Notes
     -----
     Clips that do not fit in memory can be memory maps (:func:`~skdeepmir.load_clips`):
-    they are read in groups of 64 MB. Training uses one thread, so that results are the
-    same wherever it runs on one machine.
+    they are read in groups of 64 MB.
+
+    Each layer, all layers together and fine-tuning are trained one after the other, and
+    each may be stopped early. Without labels the validation score is minus the
+    reconstruction error of up to 500 frames of validation clips; with labels, minus the
+    mean loss of those that have one.
+
+    What the notes of :class:`~skdeepmir.DropoutMLPClassifier` say of ``checkpoint_dir``
+    holds, but a finished fit takes eight bytes a weight, and layers that were trained
+    are kept while the next ones are.
 
     References
     ----------
@@ -180,95 +134,159 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
     [(60, 4), (40, 4)]
     """
 
-    _parameter_constraints = {
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "visible": [StrOptions({"gaussian", "binary"})],
-        "pretraining": [StrOptions({"rbm", "dbm", "denoising_autoencoder"}), None],
-        "cd_steps": [Interval(Integral, 1, None, closed="left")],
-        "persistent": ["boolean"],
-        "learning_rate": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-            "array-like",
-        ],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither"), None],
-        "sparsity_cost": [Interval(Real, 0, None, closed="left")],
-        "corruption": [StrOptions({"masking", "salt_and_pepper", "gaussian"})],
-        "corruption_level": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [Interval(Integral, 0, None, closed="left"), "array-like"],
-        "joint_epochs": [Interval(Integral, 0, None, closed="left")],
-        "mean_field_steps": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "finetune_epochs": [Interval(Integral, 0, None, closed="left")],
-        "finetune_learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "layers": [StrOptions({"last", "all"}), "array-like"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "precision": [StrOptions({"float32", "bfloat16"})],
-        "device": [StrOptions({"cpu", "cuda", "auto"})],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    hidden_layer_sizes: Size | Sizes = parameter(
+        "Hidden units of each layer, from the bottom up; the net of [1]_.",
+        default=(50, 50, 50),
+        kw_only=False,
+        kind="int or tuple of int",
+    )
+    visible: Literal["gaussian", "binary"] = parameter(
+        """
+        What a frame holds.
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(50, 50, 50),
-        *,
-        visible="gaussian",
-        pretraining="rbm",
-        cd_steps=1,
-        persistent=False,
-        learning_rate="auto",
-        momentum=0.9,
-        weight_decay=2e-4,
-        sparsity_target=None,
-        sparsity_cost=0.1,
-        corruption="masking",
-        corruption_level=0.25,
-        max_epochs=10,
-        joint_epochs=10,
-        mean_field_steps=10,
-        batch_size=100,
-        finetune_epochs=50,
-        finetune_learning_rate=0.1,
-        layers="last",
-        validation_fraction=0.1,
-        precision="float32",
-        device="cpu",
-        random_state=None,
-        verbose=True,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.visible = visible
-        self.pretraining = pretraining
-        self.cd_steps = cd_steps
-        self.persistent = persistent
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.sparsity_target = sparsity_target
-        self.sparsity_cost = sparsity_cost
-        self.corruption = corruption
-        self.corruption_level = corruption_level
-        self.max_epochs = max_epochs
-        self.joint_epochs = joint_epochs
-        self.mean_field_steps = mean_field_steps
-        self.batch_size = batch_size
-        self.finetune_epochs = finetune_epochs
-        self.finetune_learning_rate = finetune_learning_rate
-        self.layers = layers
-        self.validation_fraction = validation_fraction
-        self.precision = precision
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+        - "gaussian": any real values. Each feature is standardised inside (constant
+          ones become 0), variance is fixed, reconstructions are free of noise.
+        - "binary": values from 0 to 1.
+        """,
+        default="gaussian",
+    )
+    pretraining: Literal["rbm", "dbm", "denoising_autoencoder"] | None = parameter(
+        """
+        How layers learn before labels are used.
+
+        - "rbm": by contrastive divergence.
+        - "dbm": likewise, with twice the input from the one neighbour that is there;
+          then all layers together, as a deep Boltzmann machine [4]_. Features are its
+          mean-field activations. Fine-tuning unrolls one mean-field step: each layer
+          sees the one below and what was inferred of the one above.
+        - "denoising_autoencoder": by restoring corrupted frames with tied weights
+          [3]_; what is passed up is not corrupted.
+        - None: not at all; weights are random, of deviation ``1 / sqrt(n_inputs)``.
+        """,
+        default="rbm",
+    )
+    cd_steps: Size = parameter(
+        """
+        Gibbs steps of contrastive divergence, and of the chains of a deep Boltzmann
+        machine for each batch. One is enough for features.
+        """,
+        default=1,
+    )
+    persistent: bool = parameter(
+        "Whether the steps go on from where the batch before ended.", default=False
+    )
+    learning_rate: Literal["auto"] | Positive | Annotated[Any, "array-like"] = (
+        parameter(
+            """
+            Step size of pre-training, for all layers or one for each. "auto" is 0.05,
+            and 0.005 for a Gaussian first layer, which diverges sooner; a fifth of that
+            for persistent chains. All layers together begin with a fifth of the lowest,
+            which falls to 0.
+            """,
+            default="auto",
+            kind='float, "auto" or tuple of these',
+        )
+    )
+    momentum: Share = parameter(
+        """
+        Share of the last step that is made again; it rises from 0.5 over five epochs.
+        """,
+        default=0.9,
+    )
+    weight_decay: NotNegative = parameter(
+        "Cost of half the squared weights in pre-training.", default=2e-4
+    )
+    sparsity_target: Annotated[float, Interval(Real, 0, 1, closed="neither")] | None = (
+        parameter(
+            """
+            Mean activation that hidden units are drawn to, such as 0.05; None: to
+            nothing.
+            """,
+            default=None,
+        )
+    )
+    sparsity_cost: NotNegative = parameter("How strongly they are drawn.", default=0.1)
+    corruption: Literal["masking", "salt_and_pepper", "gaussian"] = parameter(
+        """
+        What a denoising auto-encoder has to undo: values that became 0 (the mean, where
+        input is Gaussian), or the smallest or largest at random, or normal noise.
+        """,
+        default="masking",
+    )
+    corruption_level: NotNegative = parameter(
+        "Share of the values, or deviation of the noise.", default=0.25
+    )
+    max_epochs: Count | Sizes = parameter(
+        "Passes over all frames, for all layers or one number for each.",
+        default=10,
+        kind="int or tuple of int",
+    )
+    joint_epochs: Count = parameter(
+        "Passes in which all layers of a deep Boltzmann machine learn together.",
+        default=10,
+    )
+    mean_field_steps: Size = parameter(
+        "Sweeps by which a deep Boltzmann machine infers its layers.", default=10
+    )
+    batch_size: Size = parameter("Frames of a batch.", default=100)
+    finetune_epochs: Count = parameter(
+        "Passes with labels, where ``y`` is given. 0 learns without labels.", default=50
+    )
+    finetune_learning_rate: Positive = parameter(
+        "Step size of these, as in [1]_.", default=0.1
+    )
+    layers: Literal["last", "all"] | Sizes = parameter(
+        """
+        Whose activations are the features: the last layer's, those of all layers side
+        by side, or of some, counted from 0. [1]_ found all to be best.
+        """,
+        default="last",
+        kind='{"last", "all"} or tuple of int',
+    )
+    validation_fraction: Share = parameter(
+        """
+        Share of the clips, in proportion to their classes, that is held out where
+        ``fit`` gets no ``X_val``: to watch the gap of free energy and to stop early.
+        Fine-tuning uses them, unless it may stop early. Nothing is held out of one
+        clip, or where this is 0. Clips of one artist can be on both sides: pass
+        ``X_val`` to validate by artist.
+        """,
+        default=0.1,
+    )
+    precision: Literal["float32", "bfloat16"] = parameter(
+        """
+        Of the factors in the products of contrastive divergence. "bfloat16" is two to
+        three times as fast on processors that have it, and as good.
+        """,
+        default="float32",
+    )
+    n_threads: Size | None = parameter(
+        """
+        Threads of torch. One holds for NumPy's matrix products as well, and gives the
+        same bits wherever it runs on one machine; more help large layers. None leaves
+        the number to torch.
+        """,
+        default=1,
+    )
+    callbacks: list[Any] | tuple[Any, ...] | None = parameter(
+        """
+        Called during the training of each layer, of all together and with labels, with
+        a ``skorch.NeuralNet`` as ``net`` whose ``module_`` is what learns; its
+        ``history`` ends with it. One whose ``on_epoch_end`` returns True goes on to the
+        next, as does skorch's ``EarlyStopping``. Without labels the losses are
+        reconstruction errors, which batches have none of. Set None before
+        :func:`~skdeepmir.save`. (Callbacks of scikit-learn: ``set_callbacks``.)
+        """,
+        default=None,
+        kind="list of skorch.callbacks.Callback or None",
+    )
+    random_state: RandomState = parameter(
+        "Starts the weights, shuffles frames, draws samples and validation clips.",
+        default=None,
+    )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None, y_val=None):
         """Train the layers.
 
         Parameters
@@ -281,6 +299,11 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
             Labels, or rows of 0 and 1, which all frames of a clip carry. Clips labelled
             -1 (rows of -1), None or NaN have no label: they take part in pre-training
             only. None learns without labels.
+        X_val : array-like, default=None
+            Clips to validate on, such as those of other artists; they are not trained
+            on.
+        y_val : array-like, default=None
+            Their labels, needed where ``y`` is given.
 
         Returns
         -------
@@ -290,25 +313,53 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
         Raises
         ------
         ValueError
-            If X is no set of clips, y does not fit it, or parameters contradict each
+            If X is not a set of clips, y does not fit it, or parameters contradict each
             other.
         DivergenceError
             A ``ValueError``, if training diverges.
         """
-        plan = make_plan(parameters_of(self))
+        given = parameters_of(self)
+        schedule = make_schedule(given)
         clips, layout = self._read(X, reset=True)
-        check_clip_labels(y, layout.n_clips)
-        targets = self._targets(y)
-        self._begin(plan, n_passes=0)
-        self._standardise(clips)
-        n_epochs = plan.n_epochs + (self.finetune_epochs if targets else 0)
-        epoch = EpochWatch(self, n_epochs, X, y)
-        rng = self._generator()
-        with one_blas_thread(), limit_threads(1):
-            self._pretrain(None, clips, layout, plan, rng, epoch)
-            if targets:
-                self._fine_tune(clips, *targets, rng, epoch)
-        epoch.finish()
+        n_clips = layout.n_clips
+        classes, targets = _read_labels(given, y, n_clips)
+        data = LabelledClips(clips, layout, targets, None)
+        held_out = self._read_validation(given, X_val, y_val, classes, data)
+        checkpoint, seed = None, check_random_state(self.random_state).randint(LARGEST)
+        if given.checkpoint_dir is not None:
+            checkpoint = Checkpoint(given.checkpoint_dir, self, classes, data, held_out)
+            seed = checkpoint.keep("seed", seed)
+        kept, judged, n_epochs = data, held_out, schedule.n_epochs
+        if held_out is None:
+            kept, held_out = _hold_out(given, data, seed)
+        if classes is not None:
+            if given.early_stopping:
+                data, judged = kept, held_out
+            data = with_labels(data, "to learn from")
+            judged = judged and with_labels(judged, "to validate on")
+            n_epochs += given.finetune_epochs
+        learned = _begin(given, schedule, StandardScaler(), kept, 0, classes)
+        watch = EpochWatch(self, n_epochs, X, y)
+        stages = Stages(
+            given,
+            schedule,
+            learned,
+            seed,
+            layout.n_clips,
+            watch,
+            self._as_after,
+            checkpoint,
+        )
+        with _threads(given.n_threads):
+            stages.learn_layers(kept, held_out)
+            if given.pretraining == "dbm":
+                stages.learn_together(kept, held_out)
+            if classes is not None:
+                stages.learn_labels(data, judged)
+        self._keep(given, stages.learned)
+        watch.finish()
+        if checkpoint is not None:
+            checkpoint.complete({"stages": stages.ended})
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -332,251 +383,159 @@ class DBNFeatureLearner(CallbackSupportMixin, TransformerMixin, FittedNet):
         self : DBNFeatureLearner
             The learner.
         """
-        plan = make_plan(parameters_of(self), n_epochs=1)
+        given = parameters_of(self)
+        given.early_stopping = False
+        schedule = make_schedule(given, n_epochs=1)
         is_first = not hasattr(self, "weights_")
         clips, layout = self._read(X, reset=is_first)
-        if is_first:
-            self._forget_labels()
-            self._begin(plan, n_passes=1)
-        elif plan.sizes != [weights.shape[1] for weights in self.weights_]:
+        data = LabelledClips(clips, layout, np.full(layout.n_clips, -1), None)
+        seed = check_random_state(self.random_state).randint(LARGEST)
+        kept, held_out = _hold_out(given, data, seed)
+        earlier, scaler, n_passes = None, StandardScaler(), 1
+        if not is_first:
+            self._check_goes_on(given, schedule)
+            earlier, scaler = self._model(), copy.deepcopy(self._scaler)
+            n_passes = self.n_passes_ + 1
+        learned = _begin(given, schedule, scaler, data, n_passes)
+        if not is_first:
+            learned = replace(
+                learned, errors=self.reconstruction_errors_, gaps=self.free_energy_gaps_
+            )
+        if isinstance(earlier, UnrolledMachine):
+            earlier = earlier.machine
+        goes_on_together = isinstance(earlier, DeepBoltzmannMachine)
+        n_epochs = 1 if goes_on_together else schedule.n_epochs
+        watch = EpochWatch(self, n_epochs, X, y)
+        stages = Stages(
+            given, schedule, learned, seed, layout.n_clips, watch, self._as_after
+        )
+        with _threads(given.n_threads):
+            if not goes_on_together:
+                stages.learn_layers(kept, held_out, earlier)
+            if given.pretraining == "dbm":
+                stages.learn_together(kept, held_out, earlier)
+        self._keep(given, stages.learned)
+        watch.finish()
+        return self
+
+    def _check_goes_on(self, given, schedule):
+        """Raise a ``ValueError`` if a stream cannot go on with these parameters."""
+        if schedule.sizes != [weights.shape[1] for weights in self.weights_]:
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} is not what the first "
                 "pass began with; set it back, or begin with fit."
             )
-        elif self._is_dbm != (self.pretraining == "dbm"):
+        if self._is_dbm != (given.pretraining == "dbm"):
             raise ValueError(
-                f"pretraining={self.pretraining!r} cannot go on with what the first "
+                f"pretraining={given.pretraining!r} cannot go on with what the first "
                 "pass began; set it back, or begin with fit."
             )
-        else:
-            vars(self).update(self._fitted_state())  # copies, which the pass changes
-            self.n_passes_ += 1
-            self._forget_labels()
-        self._standardise(clips)
-        earlier = None if is_first else self._model()
-        if isinstance(earlier, UnrolledMachine):
-            earlier = earlier.machine
-            self._forget_unrolling()
-        if isinstance(earlier, DeepBoltzmannMachine):
-            plan = replace(plan, rates=[[] for _ in plan.sizes])
-        epoch = EpochWatch(self, plan.n_epochs, X, y)
-        with one_blas_thread(), limit_threads(1):
-            self._pretrain(earlier, clips, layout, plan, self._generator(), epoch)
-        epoch.finish()
-        return self
 
-    def transform(self, X):
-        """Return the hidden activations of frames.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-
-        Returns
-        -------
-        features : list of ndarray, ndarray of 3 dimensions, or ndarray of 2 dimensions
-            Activations from 0 to 1, ``n_features_out`` for each frame, in the container
-            and the dtype of X.
-        """
-        check_is_fitted(self)
-        clips, layout = self._read(X, reset=False)
-        with one_blas_thread():
-            features = [self._activations(clip) for clip in clips]
-        return pack_clips(features, layout) if layout.has_clips else features[0]
-
-    def inverse_transform(self, X):
-        """Reconstruct frames from activations, top-down.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            Features from :meth:`transform`. Of several layers, the topmost is used.
-
-        Returns
-        -------
-        frames : list of ndarray, ndarray of 3 dimensions, or ndarray of 2 dimensions
-            Mean-field reconstructions in the units of what was learned from, in the
-            container of X.
-
-        Notes
-        -----
-        Fine-tuning on labels changes the way up but not back: what it leaves is no good
-        reconstruction any more.
-        """
-        check_is_fitted(self)
-        clips, layout = list_clips(X)
-        if not layout.has_clips:
-            clips = [check_array(X, dtype=(np.float64, np.float32))]
-        if clips[0].shape[1] != len(self.feature_names_):
-            raise ValueError(
-                f"X has {clips[0].shape[1]} features, expected the "
-                f"{len(self.feature_names_)} that transform returns."
-            )
-        with one_blas_thread():
-            frames = [self._reconstruct(clip) for clip in clips]
-        return pack_clips(frames, layout) if layout.has_clips else frames[0]
-
-    def score_samples(self, X):
-        """Return how probable clips are.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_clips,), float64
-            Minus the free energy under the first layer, or minus the variational free
-            energy of a deep Boltzmann machine before fine-tuning; the mean over the
-            frames of a clip. These are log-probabilities up to a constant of the model,
-            so they compare clips, not models. They are deterministic.
-
-        Notes
-        -----
-        A layer that was trained as an auto-encoder, or fine-tuned on labels, has a free
-        energy by the same formula, but was not trained to make it a probability.
-        """
-        check_is_fitted(self)
-        clips, layout = self._read(X, reset=False)
-        model = self._model()
-        with one_blas_thread():
-            energies = [model.free_energy(self._inputs(clip)) for clip in clips]
-        if not layout.has_clips:
-            return -energies[0]
-        return -np.array([energy.mean() for energy in energies])
-
-    @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
-    def get_feature_names_out(self, input_features=None):
-        """Name the columns of the output.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Only checked: features are named by layer and unit.
-
-        Returns
-        -------
-        names : ndarray of shape (n_features_out,), dtype=object
-            Names such as "dbn0_17".
-        """
-        check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        return self.feature_names_.copy()
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    def _fitted_state(self):
-        """Return a copy of all that fitting sets."""
-        return copy.deepcopy(
-            {
-                name: value
-                for name, value in vars(self).items()
-                if name.endswith("_")
-                or name in ("_scaler", "_is_dbm", "_fitted_on_clips")
-            }
-        )
-
-    def _targets(self, y):
-        """Return a label for each clip and which have one, None if none has."""
-        self._forget_labels()
-        encoded = None if self.finetune_epochs == 0 else encode_labels(y)
-        if encoded is None:
+    def _read_validation(self, given, X_val, y_val, classes, data):
+        if X_val is None:
+            if y_val is not None:
+                raise ValueError("y_val is passed without X_val; expected both.")
             return None
-        self.classes_, labels, known = encoded
-        return labels, known
+        clips, layout = self._read(X_val, reset=False)
+        if classes is not None and y_val is None:
+            raise ValueError(
+                "X_val is passed without y_val, but y has labels; expected both."
+            )
+        _, targets = _read_labels(given, y_val, layout.n_clips, "y_val", classes)
+        if classes is not None and targets.shape[1:] != data.targets.shape[1:]:
+            raise ValueError(
+                f"y_val has shape {np.shape(y_val)}, but y has "
+                f"{data.targets.shape}; expected the same kind of labels."
+            )
+        return LabelledClips(clips, layout, targets, None)
 
-    def _generator(self):
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return np.random.Generator(np.random.SFC64([seed, self.n_passes_]))
+    def _keep(self, given, learned):
+        """Keep what was learned."""
+        net = learned.net
+        sizes = [weights.shape[1] for weights in net.weights]
+        top = len(sizes) - 1
+        chosen = given.layers
+        if isinstance(chosen, str):
+            chosen = range(len(sizes)) if chosen == "all" else (top,)
+        machine = net.machine if isinstance(net, UnrolledMachine) else None
+        self.weights_ = [weights.copy() for weights in net.weights]
+        self.hidden_biases_ = [bias.copy() for bias in net.biases]
+        self.visible_biases_ = [bias.copy() for bias in net.biases_below]
+        self.feedback_weights_ = [weights.copy() for weights in net.feedback]
+        self.inference_weights_ = [w.copy() for w in machine.weights] if machine else []
+        self.inference_biases_ = [b.copy() for b in machine.biases] if machine else []
+        n_features = len(self.weights_[0])
+        mean, scale = learned.scaling or (np.zeros(n_features), np.ones(n_features))
+        self.mean_ = mean.astype(np.float32)
+        self.scale_ = scale.astype(np.float32)
+        self.reconstruction_errors_ = [np.array(c, float) for c in learned.errors]
+        self.free_energy_gaps_ = [np.array(c, float) for c in learned.gaps]
+        self.loss_curve_ = np.array(learned.loss_curve)
+        self.validation_scores_ = np.array(learned.validation_scores)
+        self.n_iter_ = sum(map(len, learned.errors)) + len(learned.loss_curve)
+        self.n_passes_ = learned.n_passes
+        # Of a layer that is not there yet, the topmost stands for it.
+        self.layers_ = tuple(int(k) for k in chosen if k <= top) or (top,)
+        names = [f"dbn{k}_{i}" for k in self.layers_ for i in range(sizes[k])]
+        self.feature_names_ = np.array(names, dtype=object)
+        self._scaler = learned.scaler
+        self._is_dbm = isinstance(net, DeepBoltzmannMachine | UnrolledMachine)
+        vars(self).pop("classes_", None)
+        if learned.classes is not None:
+            self.classes_ = learned.classes
 
-    def _begin(self, plan, n_passes):
-        """Forget what was fitted before, but what was just read of the input."""
-        self.n_passes_ = n_passes
-        self._scaler = StandardScaler()
-        self._is_dbm = self.pretraining == "dbm"
-        n_curves = len(plan.sizes) + self._is_dbm
-        self.reconstruction_errors_ = [np.empty(0) for _ in range(n_curves)]
-        self.free_energy_gaps_ = [np.empty(0) for _ in range(n_curves)]
-        self._forget_unrolling()
+    def _as_after(self, given, learned):
+        """Return the fitted attributes as they are after an epoch."""
+        seen = object.__new__(type(self))
+        vars(seen).update({n: vars(self)[n] for n in SEEN if n in vars(self)})
+        seen._keep(given, learned)
+        return vars(seen)
 
-    def _forget_labels(self):
-        self.loss_curve_ = np.empty(0)
-        if hasattr(self, "classes_"):
-            del self.classes_
 
-    def _forget_unrolling(self):
-        self.feedback_weights_ = []
-        self.inference_weights_, self.inference_biases_ = [], []
+@contextmanager
+def _threads(n_threads):
+    """Return the context in which a learner computes."""
+    blas = one_blas_thread() if n_threads == 1 else nullcontext()
+    with blas, limit_threads(n_threads):
+        yield
 
-    def _pretrain(self, earlier, clips, layout, plan, rng, epoch):
-        """Train layers without labels, from those of an earlier pass if there was one.
 
-        Curves go on where those of the earlier pass end.
-        """
-        training = Pretraining(
-            parameters_of(self), plan, clips, layout, self._training_inputs, rng
+def _read_labels(given, y, n_clips, name="y", classes=None):
+    """Return classes (None without labels), and the target of each clip or -1."""
+    if y is not None and given.finetune_epochs:
+        return number_labels(y, n_clips, name, classes)
+    if y is not None:
+        check_clip_labels(y, n_clips, name=name)
+    return None, np.full(n_clips, -1)
+
+
+def _hold_out(given, data, seed):
+    """Return the clips to learn from, and those held out, or None."""
+    if given.validation_fraction == 0 and given.early_stopping:
+        raise ValueError(
+            "early_stopping=True, but validation_fraction=0 leaves nothing to validate "
+            "on. Pass X_val, or a fraction above 0."
         )
+    if given.validation_fraction == 0 or (len(data) == 1 and not given.early_stopping):
+        return data, None
+    return data.hold_out(given.validation_fraction, seed)
 
-        def after_epoch(net, place, error, gap):
-            self._store(net)
-            for curves, value in (
-                (self.reconstruction_errors_, error),
-                (self.free_energy_gaps_, gap),
-            ):
-                curves[place] = np.append(curves[place], value)
-            return epoch.end(self._fitted_state)
 
-        self._store(training.run(earlier, epoch.begin, after_epoch))
-
-    def _fine_tune(self, clips, labels, known, rng, epoch):
-        """Train the stack to tell labels from frames."""
-        parameters = parameters_of(self)
-        if len(clips) == len(labels):  # clips of frames
-            labels = [
-                np.broadcast_to(label, (len(clip), *np.shape(label)))
-                for clip, label in zip(clips, labels, strict=True)
-            ]
-            clips = [clips[i] for i in np.flatnonzero(known)]
-            labels = [labels[i] for i in np.flatnonzero(known)]
-        else:
-            clips, labels = [clips[0][known]], [labels[known]]
-        net = self._network()
-        if self._is_dbm:
-            machine = net.machine
-            self.inference_weights_ = [weights.copy() for weights in machine.weights]
-            self.inference_biases_ = [bias.copy() for bias in machine.biases]
-            self.feedback_weights_ = net.feedback
-        batches = FrameBatches(
-            clips,
-            lambda rows, net=net: np.hstack(net.inputs(self._training_inputs(rows))),
-            parameters.batch_size,
-            rng,
-            labels,
-        )
-
-        def store(net, losses):
-            self._store(net)
-            self.feedback_weights_ = net.feedback
-            self.loss_curve_ = np.array(losses)
-            return self._fitted_state()
-
-        tuned = fine_tune(
-            net,
-            batches,
-            len(self.classes_),
-            multilabel=labels[0].ndim == 2,
-            learning_rate=parameters.finetune_learning_rate,
-            momentum=parameters.momentum,
-            max_epochs=parameters.finetune_epochs,
-            device=choose_device(parameters.device),
-            rng=rng,
-            watch=epoch,
-            state=store,
-        )
-        store(*tuned)
+def _begin(given, schedule, scaler, data, n_passes, classes=None):
+    """Return what there is before the first stage: what standardises the input."""
+    scaling = None
+    if given.visible == "gaussian":
+        with np.errstate(over="ignore", invalid="ignore"):  # noticed below
+            for frames in data.clips if isinstance(data.clips, list) else [data.clips]:
+                scaler.partial_fit(frames)
+        largest = np.maximum(np.abs(scaler.mean_), np.sqrt(scaler.var_)).max()
+        if not largest < np.finfo(np.float32).max:
+            raise ValueError(
+                f"X has features of size {largest:.3g}; training is in float32 and "
+                "ends at 3.4e38. Scale them."
+            )
+        scale = scale_of(scaler.mean_, scaler.var_)
+        scaling = scaler.mean_.astype(np.float32), scale.astype(np.float32)
+    n_curves = len(schedule.sizes) + (given.pretraining == "dbm")
+    errors, gaps = [[]] * n_curves, [[]] * n_curves
+    return Learned(scaler, scaling, classes, n_passes, errors, gaps, BeliefNet([]))

@@ -1,12 +1,18 @@
-"""Restricted Boltzmann machines: the model in NumPy, its training in torch."""
+"""Restricted Boltzmann machines, and stacks of them, and how one learns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.special import expit
+
+from skdeepmir._training._data import Batch
+from skdeepmir.feature_learning._steps import NOT_MEASURED, BoltzmannStep, Stage
 
 
 @dataclass
@@ -85,17 +91,17 @@ def visible_energy(v: np.ndarray, bias: np.ndarray, visible: str) -> np.ndarray:
     return 0.5 * np.square(v - bias, dtype=np.float64).sum(axis=1)
 
 
-@dataclass
+@dataclass(frozen=True)
 class BeliefNet:
     """Machines upon each other, each on the hidden probabilities of the one below.
 
     Parameters
     ----------
-    machines : list of RBM
+    machines : sequence of RBM
         From the bottom up.
     """
 
-    machines: list[RBM]
+    machines: Sequence[RBM]
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -133,11 +139,13 @@ class BeliefNet:
         """Return what the layers see from outside."""
         return [v]
 
+    def topped(self, machine: RBM) -> BeliefNet:
+        """Return the net with one more machine."""
+        return BeliefNet([*self.machines, machine])
+
     def top(self, v: np.ndarray) -> np.ndarray:
         """Return the activations of the last layer, or ``v`` if there is none yet."""
-        for machine in self.machines:
-            v = machine.hidden(v)
-        return v
+        return self.activations(v)[-1] if self.machines else v
 
     def activations(self, v: np.ndarray) -> list[np.ndarray]:
         """Return the activations of every layer, in the precision of ``v``."""
@@ -158,8 +166,8 @@ class BeliefNet:
         return self.machines[0].free_energy(v)
 
 
-class ContrastiveDivergence:
-    """What trains an :class:`RBM`, batch by batch.
+class ContrastiveDivergence(BoltzmannStep):
+    """The step of an :class:`RBM`.
 
     The gradient is that of the difference of free energies between a batch and what
     ``cd_steps`` Gibbs steps make of it: hidden probabilities in both, hidden samples in
@@ -167,179 +175,128 @@ class ContrastiveDivergence:
 
     Parameters
     ----------
-    rbm : RBM
-        The machine; its arrays are updated in place by :meth:`write_back`.
-    batch_size : int
-        Largest batch.
-    cd_steps : int
-        Gibbs steps.
-    persistent : bool
-        Whether the steps go on from where they ended in the batch before.
-    weight_decay : float
-        Cost of half the squared weights.
-    sparsity_target : float or None
-        Mean activation that hidden units are drawn to.
-    sparsity_cost : float
-        How strongly.
-    precision : {"float32", "bfloat16"}
-        Of the factors of matrix products. Weights are kept in float32.
-    device : str
-        Where to compute.
-    rng : numpy.random.Generator
-        Draws the samples (seeds torch's generator elsewhere than on the CPU).
+    machine : RBM
+        What it begins with.
+    stage : Stage
+        What it goes by.
+    given : SimpleNamespace
+        Parameters of the learner: ``batch_size``, ``cd_steps``, ``persistent``,
+        ``weight_decay``, ``sparsity_target``, ``sparsity_cost`` and ``precision``,
+        that of the factors of matrix products. Weights are kept in float32.
+    generator : torch.Generator
+        Draws what torch draws; says on which device to compute.
     """
 
     def __init__(
-        self,
-        rbm: RBM,
-        *,
-        batch_size: int,
-        cd_steps: int,
-        persistent: bool,
-        weight_decay: float,
-        sparsity_target: float | None,
-        sparsity_cost: float,
-        precision: str,
-        device: str,
-        rng: np.random.Generator,
+        self, machine: RBM, stage: Stage, given: Any, generator: torch.Generator
     ) -> None:
-        import torch
-
-        self.rbm, self.cd_steps, self.persistent = rbm, cd_steps, persistent
-        self.weight_decay = weight_decay
-        self.sparsity_target, self.sparsity_cost = sparsity_target, sparsity_cost
-        self.rng, self.device = rng, torch.device(device)
-        self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        n_visible, n_hidden = rbm.weights.shape
-        self.arrays = [rbm.weights, rbm.visible_bias, rbm.hidden_bias]
-
-        def master(array: np.ndarray) -> Any:
-            return torch.tensor(array, device=self.device)
-
-        def factor(*shape: int) -> Any:
-            return torch.zeros(shape, device=self.device, dtype=self.dtype)
-
-        self.parameters = [master(array) for array in self.arrays]
-        self.velocities = [torch.zeros_like(p) for p in self.parameters]
+        arrays = {
+            "weights": machine.weights,
+            "visible_bias": machine.visible_bias,
+            "hidden_bias": machine.hidden_bias,
+        }
+        super().__init__(stage, arrays, generator)
+        self.visible, self.copies, self.given = machine.visible, machine.copies, given
+        self.is_half = given.precision == "bfloat16"
+        dtype = torch.bfloat16 if self.is_half else torch.float32
+        zeros = partial(torch.zeros, device=self.device, dtype=dtype)
+        (n_visible, n_hidden), n = machine.weights.shape, given.batch_size
         # What is multiplied: the batch above its reconstruction, and hidden likewise.
-        is_half = self.dtype != torch.float32
-        self.weights = factor(n_visible, n_hidden) if is_half else self.parameters[0]
-        self.seen = factor(2 * batch_size, n_visible)
-        self.hidden = factor(2 * batch_size, n_hidden)
-        self.gradient = factor(n_visible, n_hidden)
-        self.sample = factor(batch_size, n_hidden)
-        self.chain = self.sample.new_empty(0, n_hidden)
-        self.mean_hidden = torch.full((n_hidden,), np.nan, device=self.device)
-        self.generator = torch.Generator(self.device)
-        self.generator.manual_seed(int(rng.integers(2**31)))
-        self.uniform = np.empty(batch_size * n_hidden, dtype=np.float32)
-        self._copy_weights()
+        self.seen, self.hidden = zeros(2 * n, n_visible), zeros(2 * n, n_hidden)
+        self.weights = (
+            zeros(n_visible, n_hidden) if self.is_half else self.parameters[0]
+        )
+        self.gradient = zeros(n_visible, n_hidden)
+        self.sample = zeros(n, n_hidden)
+        self.uniform = np.empty(n * n_hidden, dtype=np.float32)
+        self.multiply, self.factor = torch.mm, torch.Tensor.detach
+        if self.device.type == "cpu" and not self.is_half:
+            # NumPy's matrix product is a sixth faster than torch's at these sizes.
+            self.multiply, self.factor = np.matmul, torch.Tensor.numpy
 
-    def step(self, batch: np.ndarray, learning_rate: float, momentum: float) -> None:
-        """Learn from a batch (n, n_visible)."""
-        import torch
+    @property
+    def model(self) -> RBM:
+        """The machine."""
+        arrays = [parameter.cpu().numpy() for parameter in self.parameters]
+        return RBM(*arrays, self.visible, self.copies)
 
-        with torch.inference_mode():
-            n = len(batch)
-            data, model = self.seen[:n], self.seen[n : 2 * n]
-            positive, negative = self.hidden[:n], self.hidden[n : 2 * n]
-            data.copy_(torch.from_numpy(batch))
-            self._up(data, positive)
-            start = positive
-            if self.persistent:
-                if len(self.chain) < n:
-                    self._draw(positive)
-                    self.chain = self.sample[:n].clone()
-                self.sample[:n].copy_(self.chain[:n])
-            for k in range(self.cd_steps):
-                if k or not self.persistent:
-                    self._draw(start)
-                self._down(self.sample[:n], model)
-                self._up(model, negative)
-                start = negative
-            if self.persistent:
-                self._draw(negative)
-                self.chain[:n].copy_(self.sample[:n])
-            rate = learning_rate / n
-            totals = [
-                data.sum(0, dtype=torch.float32) - model.sum(0, dtype=torch.float32),
-                positive.sum(0, dtype=torch.float32)
-                - negative.sum(0, dtype=torch.float32),
-            ]
-            activity = positive.mean(0, dtype=torch.float32)
-            negative.neg_()
-            self._multiply(self.seen[: 2 * n].T, self.hidden[: 2 * n], self.gradient)
-            v_weights, v_visible, v_hidden = self.velocities
-            v_weights.mul_(momentum).add_(self.gradient, alpha=rate)
-            v_weights.add_(self.parameters[0], alpha=-learning_rate * self.weight_decay)
-            v_visible.mul_(momentum).add_(totals[0], alpha=rate)
-            v_hidden.mul_(momentum).add_(totals[1], alpha=rate)
-            if self.sparsity_target is not None:
-                self._push_to_sparsity(activity, data, learning_rate)
-            for parameter, velocity in zip(
-                self.parameters, self.velocities, strict=True
-            ):
-                parameter.add_(velocity)
-            self._copy_weights()
+    @torch.inference_mode()
+    @np.errstate(over="ignore", invalid="ignore")  # noticed by the error afterwards
+    def __call__(self, batch: Batch) -> tuple[torch.Tensor, Any]:
+        """Learn from a batch."""
+        given, factor, n = self.given, self.factor, batch.n
+        if self.is_half:
+            self.weights.copy_(self.parameters[0])
+        data, model = self.seen[:n], self.seen[n : 2 * n]  # (n, n_visible)
+        positive, negative = self.hidden[:n], self.hidden[n : 2 * n]  # (n, n_hidden)
+        sample = self.sample[:n]
+        data.copy_(batch.inputs[0])
+        self._up(data, positive)
+        start = positive
+        if given.persistent:
+            if not self.chains or len(self.chains[0]) < n:
+                self._draw(positive)
+                self.chains = [sample.clone()]
+            sample.copy_(self.chains[0][:n])
+        for k in range(given.cd_steps):
+            if k or not given.persistent:
+                self._draw(start)
+            self.multiply(factor(sample), factor(self.weights.T), out=factor(model))
+            if self.copies[1] > 1:
+                model.mul_(self.copies[1])
+            model.add_(self.parameters[1])
+            if self.visible == "binary":
+                model.sigmoid_()
+            self._up(model, negative)
+            start = negative
+        if given.persistent:
+            self._draw(negative)
+            self.chains[0][:n].copy_(sample)
+        total = partial(torch.sum, dim=0, dtype=torch.float32)
+        of_visible = total(data) - total(model)
+        of_hidden = total(positive) - total(negative)
+        negative.neg_()
+        seen, hidden = self.seen[: 2 * n].T, self.hidden[: 2 * n]
+        self.multiply(factor(seen), factor(hidden), out=factor(self.gradient))
+        gradients = self.gradient, of_visible, of_hidden
+        for velocity, gradient in zip(self.velocities, gradients, strict=True):
+            velocity.mul_(self.momentum).add_(gradient, alpha=self.rate / n)
+        decay = self.rate * given.weight_decay
+        self.velocities[0].add_(self.parameters[0], alpha=-decay)
+        if given.sparsity_target is not None:
+            self._push_to_sparsity(positive, data)
+        for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
+            parameter.add_(velocity)
+        return NOT_MEASURED, None
 
-    def write_back(self) -> None:
-        """Write what was learned to the machine's arrays."""
-        for array, parameter in zip(self.arrays, self.parameters, strict=True):
-            array[...] = parameter.cpu().numpy()
-
-    def _up(self, seen: Any, out: Any) -> None:
-        self._multiply(seen, self.weights, out)
-        if self.rbm.copies[0] > 1:
-            out.mul_(self.rbm.copies[0])
+    def _up(self, seen: torch.Tensor, out: torch.Tensor) -> None:
+        factor = self.factor
+        self.multiply(factor(seen), factor(self.weights), out=factor(out))
+        if self.copies[0] > 1:
+            out.mul_(self.copies[0])
         out.add_(self.parameters[2]).sigmoid_()
 
-    def _down(self, hidden: Any, out: Any) -> None:
-        self._multiply(hidden, self.weights.T, out)
-        if self.rbm.copies[1] > 1:
-            out.mul_(self.rbm.copies[1])
-        out.add_(self.parameters[1])
-        if self.rbm.visible == "binary":
-            out.sigmoid_()
-
-    def _multiply(self, a: Any, b: Any, out: Any) -> None:
-        import torch
-
-        if self.device.type == "cpu" and self.dtype == torch.float32:
-            # NumPy's matrix product is a sixth faster than torch's at these sizes.
-            with np.errstate(over="ignore", invalid="ignore"):  # noticed by its error
-                np.matmul(a.numpy(), b.numpy(), out=out.numpy())
-        else:
-            torch.mm(a, b, out=out)
-
-    def _draw(self, probabilities: Any) -> None:
-        """Draw binary hidden units."""
-        import torch
-
+    def _draw(self, probabilities: torch.Tensor) -> None:
+        """Draw binary hidden units into ``sample``."""
         n, n_hidden = probabilities.shape
         if self.device.type == "cpu":
             uniform = self.uniform[: n * n_hidden]
             # Three times as fast as torch's generator.
-            self.rng.random(out=uniform, dtype=np.float32)
+            self.stage.rng.random(out=uniform, dtype=np.float32)
             drawn = torch.from_numpy(uniform).view(n, n_hidden)
         else:
-            drawn = torch.rand(
-                n, n_hidden, device=self.device, generator=self.generator
-            )
+            drawn = torch.empty(n, n_hidden, device=self.device)
+            drawn.uniform_(generator=self.generator)
         torch.lt(drawn, probabilities, out=self.sample[:n])
 
-    def _push_to_sparsity(self, activity: Any, data: Any, learning_rate: float) -> None:
+    def _push_to_sparsity(self, positive: torch.Tensor, data: torch.Tensor) -> None:
         """Push biases and incoming weights towards the target (Hinton 2010)."""
-        import torch
-
-        if torch.isnan(self.mean_hidden).any():  # the first batch
-            self.mean_hidden.copy_(activity)
+        activity = positive.mean(0, dtype=torch.float32)
+        if self.mean_hidden is None:  # the first batch
+            self.mean_hidden = activity.clone()
         self.mean_hidden.mul_(0.9).add_(activity, alpha=0.1)
-        push = learning_rate * self.sparsity_cost
-        missing = (self.sparsity_target - self.mean_hidden) * push
+        push = self.rate * self.given.sparsity_cost
+        missing = (self.given.sparsity_target - self.mean_hidden) * push
         self.parameters[2].add_(missing)
         mean = data.mean(0, dtype=torch.float32)
         self.parameters[0].add_(torch.outer(mean, missing))
-
-    def _copy_weights(self) -> None:
-        if self.weights is not self.parameters[0]:
-            self.weights.copy_(self.parameters[0])

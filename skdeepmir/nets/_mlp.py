@@ -137,7 +137,7 @@ class MLP(nn.Module):
 
 
 class DenoisingAutoencoder(nn.Module):
-    """One hidden layer that restores its input from a part of it.
+    """One hidden layer that restores its input from a corrupted version.
 
     Parameters
     ----------
@@ -151,17 +151,23 @@ class DenoisingAutoencoder(nn.Module):
         What gives the restored values. "softplus" where they cannot be negative: a
         rectifier there dies [1]_.
     corruption : float, default=0.25
-        Probability that an input value is set to zero in training. Others stay as they
-        are.
-    initialization : {"glorot", "he", "sparse"}, default="glorot"
-        See :func:`initialize`.
+        Probability that an input value is replaced in training, or the deviation of
+        noise.
+    corruption_kind : {"masking", "salt_and_pepper", "gaussian"}, default="masking"
+        What is done in training: values become zero, or the smallest or largest of the
+        batch at random; or normal noise is added to all. Other values stay as they are.
+    tied : bool, default=False
+        Whether the output has the transposed weights of the hidden layer [2]_.
+    initialization : {"glorot", "he", "sparse"} or None, default="glorot"
+        See :func:`initialize`; None leaves weights unset, for those that are loaded.
     generator : torch.Generator, optional
-        Draws first weights and what is set to zero.
+        Draws first weights and the corruption.
 
     References
     ----------
     .. [1] X. Glorot, A. Bordes and Y. Bengio. Deep sparse rectifier neural networks.
        AISTATS 2011.
+    .. [2] P. Vincent et al. Stacked denoising autoencoders. JMLR 11, 2010.
     """
 
     def __init__(
@@ -172,28 +178,52 @@ class DenoisingAutoencoder(nn.Module):
         activation: str = "relu",
         output: str = "linear",
         corruption: float = 0.25,
-        initialization: str = "glorot",
+        corruption_kind: str = "masking",
+        tied: bool = False,
+        initialization: str | None = "glorot",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.activation, self.output = activation, output
+        self.activation, self.output, self.tied = activation, output, tied
+        self.corruption, self.corruption_kind = corruption, corruption_kind
+        self.generator = generator
         device = None if generator is None else generator.device
-        self.corrupt = Dropout(corruption, generator)
+        if corruption_kind == "masking":
+            self.mask = Dropout(corruption, generator)
         self.encoder = linear(n_features, n_units, device)
-        self.decoder = linear(n_units, n_features, device)
-        initialize(self.encoder, initialization, activation, generator)
-        initialize(self.decoder, initialization, output, generator)
+        if tied:
+            self.restored_bias = nn.Parameter(torch.zeros(n_features, device=device))
+        else:
+            self.decoder = linear(n_units, n_features, device)
+        if initialization is not None:
+            initialize(self.encoder, initialization, activation, generator)
+            if not tied:
+                initialize(self.decoder, initialization, output, generator)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Return the hidden activations (n, n_units) of clean rows (n, n_features)."""
         return ACTIVATIONS[self.activation](self.encoder(x))
 
+    def _corrupt(self, x: torch.Tensor) -> torch.Tensor:
+        if self.corruption_kind == "masking":  # undo dropout's scaling, in its steps
+            return self.mask(x) * (1 - round(65536 * self.corruption) / 65536)
+        if self.corruption_kind == "gaussian":
+            return x + self.corruption * torch.empty_like(x).normal_(
+                generator=self.generator
+            )
+        uniform = torch.empty_like(x).uniform_(generator=self.generator)
+        extremes = torch.where(uniform < self.corruption / 2, x.min(), x.max())
+        return torch.where(uniform < self.corruption, extremes, x)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return restored rows (n, n_features)."""
-        corrupted = self.corrupt(x)
-        if self.training:  # undo the scaling: what is not set to zero stays
-            corrupted = corrupted * (1 - self.corrupt.p)
-        restored = self.decoder(self.encode(corrupted))
+        hidden = self.encode(self._corrupt(x) if self.training else x)  # (n, n_units)
+        if self.tied:
+            restored = nn.functional.linear(
+                hidden, self.encoder.weight.T, self.restored_bias
+            )
+        else:
+            restored = self.decoder(hidden)
         return (
             restored if self.output == "linear" else ACTIVATIONS[self.output](restored)
         )

@@ -24,7 +24,7 @@ from torch import nn
 from skdeepmir import BLSTMChordRecognizer, SpectrogramExtractor, audio
 from skdeepmir._training._excerpts import Augmentation
 from skdeepmir._training._gradient import FrameSoftmaxLoss
-from skdeepmir._training._sequences import SequenceClips
+from skdeepmir._training._sequences import SequenceClips, SequenceFeed
 from skdeepmir.chords import frame_intervals, write_lab
 from skdeepmir.datasets import make_chord_clips
 from skdeepmir.decoding import scale_self_transition, viterbi
@@ -148,19 +148,19 @@ def measure_lstm():
 
 def _songs(lengths, batch_size):
     rng = np.random.default_rng(0)
-    return SequenceClips(
-        [rng.normal(size=(n, 84)).astype(np.float32) for n in lengths],
-        [rng.integers(25, size=n) for n in lengths],
+    feed = SequenceFeed(
+        np.float32,
+        None,
+        Augmentation(),
+        sees_previous=False,
+        n_classes=25,
         mean=np.zeros(84, dtype=np.float32),
         scale=np.ones(84, dtype=np.float32),
-        n_classes=25,
-        excerpt_length=None,
-        batch_size=batch_size,
-        transposition=None,
-        augmentation=Augmentation(),
-        sees_previous=False,
-        generator=torch.Generator(),
-        training=True,
+    )
+    clips = [rng.normal(size=(n, 84)).astype(np.float32) for n in lengths]
+    labels = [rng.integers(25, size=n) for n in lengths]
+    return SequenceClips(
+        feed, clips, labels, batch_size, torch.Generator(), training=True
     )
 
 

@@ -1,10 +1,25 @@
-"""A small net, what it learns from, and what breaks its fit."""
+"""Small nets and clips, what nets learn from, and what breaks a fit."""
 
 import numpy as np
 import skorch.callbacks
+import torch
 from sklearn.datasets import make_classification
 
 from skdeepmir import DropoutMLPClassifier
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def clips_and_labels(n=12, n_features=8, seed=0):
+    rng = np.random.RandomState(seed)
+    y = np.arange(n) % 2
+    clips = [
+        rng.rand(30 + 3 * i, n_features).astype(np.float32) + label
+        for i, label in enumerate(y)
+    ]
+    return clips, y
 
 
 def problem(n=120, n_classes=3, seed=0):

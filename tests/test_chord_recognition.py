@@ -251,6 +251,15 @@ def test_clips_to_validate_on_must_have_labels():
         blstm(early_stopping=True).fit(clips, y, X_val=clips[:1], y_val=unknown)
 
 
+def test_clips_that_are_held_out_or_not_must_have_labels():
+    clips, y = make_songs(4)
+    y[1:] = [np.full(len(clip), "X") for clip in clips[1:]]
+    for fraction in (0.25, 0.75):  # one side has no label, whichever clip is drawn
+        recognizer = blstm(early_stopping=True, validation_fraction=fraction)
+        with pytest.raises(ValueError, match="to (train|validate) on have no label"):
+            recognizer.fit(clips, y)
+
+
 @LEARNERS
 @pytest.mark.parametrize(
     "transition, message",

@@ -3,25 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from small_nets import clips_and_labels, seeded
 
 from skdeepmir import ConvRegressor, ConvTagger, DropoutMLPClassifier
-from skdeepmir._training._excerpts import Augmentation, Excerpts, excerpt
+from skdeepmir._training._excerpts import (
+    Augmentation,
+    ExcerptFeed,
+    Excerpts,
+    excerpt,
+)
 from skdeepmir.nets import BatchNorm, ConvNet, LocalContrastNorm, Pool
 from skdeepmir.neural_network._thresholds import f1_thresholds
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def clips_and_labels(n=12, n_features=8, seed=0):
-    rng = np.random.RandomState(seed)
-    y = np.arange(n) % 2
-    clips = [
-        rng.rand(30 + 3 * i, n_features).astype(np.float32) + label
-        for i, label in enumerate(y)
-    ]
-    return clips, y
 
 
 def tagger(**parameters):
@@ -297,21 +289,17 @@ def test_masks_are_neighbouring_bands_and_frames():
         assert runs.max() == 1
 
 
+def mixing_feed(precision, n_outputs):
+    zeros = np.zeros(2, precision)
+    mixup = Augmentation(mixup=0.5)
+    return ExcerptFeed(4, precision, mixup, n_outputs, mean=zeros, scale=zeros + 1)
+
+
 def test_mixup_mixes_excerpts_and_targets_alike():
     n = 40
     clips = [np.full((5, 2), float(i), dtype=np.float32) for i in range(n)]
-    data = Excerpts(
-        clips,
-        torch.arange(n),
-        None,
-        length=4,
-        mean=np.zeros(2, np.float32),
-        scale=np.ones(2, np.float32),
-        n_classes=n,
-        augmentation=Augmentation(mixup=0.5),
-        generator=seeded(),
-        training=True,
-    )
+    feed = mixing_feed("float32", n)
+    data = Excerpts(feed, clips, torch.arange(n), None, seeded(), training=True)
     (x, _), y, *_ = data.batch(torch.arange(n))
     torch.testing.assert_close(y.sum(1), torch.ones(n))
     torch.testing.assert_close(y @ torch.arange(n, dtype=torch.float32), x[:, 0, 0])
@@ -328,18 +316,8 @@ def test_mixed_excerpts_have_the_mean_of_both_losses():
     y = torch.randint(0, 2, (n, 3), generator=seeded()).double()
     weight = torch.rand(n, 3, generator=seeded(1), dtype=torch.float64)
     weight[2] = 0
-    data = Excerpts(
-        clips,
-        y,
-        weight,
-        length=4,
-        mean=np.zeros(2),
-        scale=np.ones(2),
-        n_classes=0,
-        augmentation=Augmentation(mixup=0.5),
-        generator=seeded(),
-        training=True,
-    )
+    feed = mixing_feed("float64", 3)
+    data = Excerpts(feed, clips, y, weight, seeded(), training=True)
     (x, _), *target, _ = data.batch(torch.arange(n))
     logits = maps(n, 3)
     found = LogisticLoss()(logits, *target)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
+from small_nets import clips_and_labels, seeded
 
 from skdeepmir import (
     DropoutMLPClassifier,
@@ -16,20 +17,6 @@ from skdeepmir._training._windows import WindowedClips, stack_windows
 from skdeepmir.nets import MLP, MultiTimescaleNet, WindowBatch
 
 FUNCTIONS = ("mean", "var", "max", "min")
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def clips_and_labels(n=12, n_features=8, seed=0):
-    rng = np.random.RandomState(seed)
-    y = np.arange(n) % 2
-    clips = [
-        rng.rand(30 + 3 * i, n_features).astype(np.float32) + label
-        for i, label in enumerate(y)
-    ]
-    return clips, y
 
 
 def tagger(**parameters):

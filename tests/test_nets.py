@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 import torch
 from skorch import NeuralNetClassifier, NeuralNetRegressor
+from small_nets import seeded
 
 from skdeepmir.nets import MLP, DenoisingAutoencoder, Dropout, initialize
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def data(n=200, n_features=6, seed=0):

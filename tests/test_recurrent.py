@@ -1,23 +1,26 @@
 """RecurrentNet by hand, padding, the batches that it is trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from small_nets import seeded
 from torch import nn
 
 from skdeepmir._training._excerpts import Augmentation
 from skdeepmir._training._gradient import FrameSoftmaxLoss
-from skdeepmir._training._sequences import SequenceClips, stack_sequences
+from skdeepmir._training._sequences import (
+    SequenceClips,
+    SequenceFeed,
+    stack_sequences,
+)
 from skdeepmir.chord_recognition._coding import Transposition
 from skdeepmir.chords import VOCABULARIES
 from skdeepmir.frames import length_buckets
 from skdeepmir.nets import RecurrentNet, SequenceBatch, _front_end
 
 LENGTHS = torch.tensor([23, 40, 1, 17])
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def net(**parameters):
@@ -195,7 +198,7 @@ def test_frames_without_a_label_have_no_loss():
     assert nothing == 0
 
 
-def dataset(**parameters):
+def dataset(batch_size=4, training=True, **parameters):
     rng = np.random.RandomState(0)
     lengths = [50, 8, 31]
     clips = [
@@ -203,19 +206,18 @@ def dataset(**parameters):
         for i, n in enumerate(lengths)
     ]
     labels = [rng.randint(-1, 25, n) for n in lengths]
-    options = {
-        "mean": np.zeros(24),
-        "scale": np.ones(24),
-        "n_classes": 25,
-        "excerpt_length": 10,
-        "batch_size": 4,
-        "transposition": None,
-        "augmentation": Augmentation(),
-        "sees_previous": True,
-        "generator": seeded(),
-        "training": True,
-    }
-    return SequenceClips(clips, labels, **{**options, **parameters}), labels
+    feed = SequenceFeed(
+        np.float64,
+        10,
+        Augmentation(),
+        sees_previous=True,
+        n_classes=25,
+        mean=np.zeros(24),
+        scale=np.ones(24),
+    )
+    feed = replace(feed, **parameters)
+    data = SequenceClips(feed, clips, labels, batch_size, seeded(), training=training)
+    return data, labels
 
 
 def sequences(data):

@@ -1,28 +1,16 @@
-"""Clips with their targets, batches of them, and the feed of nets that see rows.
-
-A feed says how clips become the batches that a net is trained on, and how they become
-its logits. It has
-
-- ``read(estimator, X, *, reset, dtype)``: X checked, as the other methods take clips;
-- ``learn(data, coding, seed)``: the feed with what it learns of the clips to train on,
-  such as what standardises them;
-- ``batches(data, generator, batch_size, *, training)``: what gives one :class:`Batch`
-  after the other, a pass over the clips each time that it is looped over;
-- ``logits(net, clips, layout)``: the net's outputs for each clip, float64;
-- ``for_prediction(clips)``: what was read for training, as ``logits`` takes it;
-- ``predict_dtype``: in which precision the net predicts.
-"""
+"""Clips with their targets, batches of them, and feeds, such as that of rows."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
 
-from skdeepmir._validation import validate_clips
+from skdeepmir._validation import validate_clips, validate_frames
 from skdeepmir.frames import ClipLayout, mean_of_clips
 
 LARGEST_INPUT = 1e30  # deviations; products with weights stay finite in float32
@@ -270,32 +258,27 @@ class Rows:
         return Batch((inputs,), targets, weight, len(which))
 
 
-@dataclass(frozen=True)
-class RowFeed:
-    """The feed of nets that see a row at a time, with the target of its clip.
+class Feed(ABC):
+    """What clips become on their way into a net, and its outputs on their way out.
 
     Attributes
     ----------
-    dtype : dtype
-        Of training.
+    dtype, predict_dtype : dtype
+        Of training and of prediction.
     """
 
     dtype: Any
-    predict_dtype = np.float64
-
-    def inputs(self, rows: np.ndarray) -> np.ndarray:
-        """Return what the net sees of rows (n, n_features), in their dtype."""
-        return rows
-
-    def learn(self, data: LabelledClips, coding: Any, seed: int) -> RowFeed:
-        """Return the feed, which has nothing to learn."""
-        return self
+    predict_dtype: Any
 
     def read(
         self, estimator: Any, X: Any, *, reset: bool, dtype: Any
-    ) -> tuple[np.ndarray, ClipLayout]:
-        """Return the rows of all clips below each other."""
-        return validate_clips(estimator, X, reset=reset, dtype=dtype)
+    ) -> tuple[Any, ClipLayout]:
+        """Return clips as the other methods take them, checked, and their layout."""
+        return validate_frames(estimator, X, reset=reset, dtype=dtype)
+
+    def learn(self, data: LabelledClips, coding: Any, seed: int) -> Self:
+        """Return the feed with what it learns of the clips to train on."""
+        return self
 
     def batches(
         self,
@@ -304,24 +287,60 @@ class RowFeed:
         batch_size: int | None,
         *,
         training: bool,
-    ) -> Batches:
-        """Return batches of rows."""
+    ) -> Any:
+        """Return batches; each loop over them is a pass over the clips."""
+        source = self.source(data, generator, training=training)
+        return Batches(source, batch_size, generator, training=training)
+
+    def source(
+        self, data: LabelledClips, generator: torch.Generator, *, training: bool
+    ) -> Source:
+        """Return what batches are taken from, unless a feed makes these itself."""
+        raise NotImplementedError
+
+    def for_prediction(self, clips: Any) -> Any:
+        """Return clips that were read for training as :meth:`logits` takes them."""
+        return clips
+
+    @abstractmethod
+    def logits(self, net: Any, clips: Any, layout: ClipLayout) -> Any:
+        """Return the outputs of a net for each clip, float64."""
+
+
+@dataclass(frozen=True)
+class RowFeed(Feed):
+    """The feed of nets that see a row at a time, with the target of its clip."""
+
+    dtype: Any
+    predict_dtype = np.float64
+
+    def inputs(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the net sees of rows (n, n_features), in their dtype."""
+        return rows
+
+    def read(
+        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
+    ) -> tuple[np.ndarray, ClipLayout]:
+        """Return the rows of all clips below each other."""
+        return validate_clips(estimator, X, reset=reset, dtype=dtype)
+
+    def source(
+        self, data: LabelledClips, generator: torch.Generator, *, training: bool
+    ) -> Rows:
+        """Return the rows."""
         inputs = tensor_of(self.inputs(data.clips)).to(generator.device)
-        targets, weight = data.tensors(self.dtype, generator.device)
-        return Batches(
-            Rows(inputs, targets, weight), batch_size, generator, training=training
-        )
+        return Rows(inputs, *data.tensors(self.dtype, generator.device))
 
     def for_prediction(self, clips: np.ndarray) -> np.ndarray:
-        """Return clips that were read for training as ``logits`` takes them."""
+        """Return rows in the precision of prediction."""
         return clips.astype(self.predict_dtype, copy=False)
 
     def logits(self, net: Any, clips: np.ndarray, layout: ClipLayout) -> np.ndarray:
         """Return the mean logits of the rows of each clip."""
-        parts = [
-            net(tensor_of(self.inputs(clips[start : start + ROWS_AT_ONCE]))).numpy()
-            for start in range(0, len(clips), ROWS_AT_ONCE)
-        ]
+        parts = []
+        for start in range(0, len(clips), ROWS_AT_ONCE):
+            inputs = self.inputs(clips[start : start + ROWS_AT_ONCE])
+            parts.append(net(tensor_of(inputs)).numpy())
         return mean_of_clips(np.concatenate(parts), layout)
 
 

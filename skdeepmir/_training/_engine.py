@@ -68,7 +68,7 @@ class Watch(Protocol):
 
 @dataclass
 class Progress:
-    """How far a training is; plain values.
+    """The state of a training, in plain values.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained.
+    """The parts of a fit.
 
     Attributes
     ----------

@@ -11,13 +11,12 @@ from torch import nn
 
 from skdeepmir._training._data import (
     Batch,
-    Batches,
+    Feed,
     LabelledClips,
     dtype_of,
     scale_of,
     tensor_of,
 )
-from skdeepmir._validation import validate_frames
 from skdeepmir.frames import ClipLayout
 
 EXCERPTS_AT_ONCE = 4  # in predictions: fast, and little memory
@@ -70,20 +69,14 @@ class Excerpts:
 
     Parameters
     ----------
+    feed : ExcerptFeed
+        What standardises and augments them, and how long they are.
     clips : list of ndarray of shape (n_frames_i, n_features)
         Clips; shorter ones than an excerpt are repeated.
-    y : Tensor of shape (n_clips,) or (n_clips, n_outputs)
+    targets : Tensor of shape (n_clips,) or (n_clips, n_outputs)
         Targets.
     weight : Tensor or None
         What each loss counts.
-    length : int
-        Frames of an excerpt.
-    mean, scale : ndarray of shape (n_features,)
-        What standardises the features.
-    n_classes : int
-        Classes that are mixed, where ``y`` holds their numbers.
-    augmentation : Augmentation
-        What is done in training.
     generator : torch.Generator
         Draws, and says on which device excerpts are.
     training : bool
@@ -92,22 +85,17 @@ class Excerpts:
 
     def __init__(
         self,
+        feed: ExcerptFeed,
         clips: list[np.ndarray],
-        y: torch.Tensor,
+        targets: torch.Tensor,
         weight: torch.Tensor | None,
-        *,
-        length: int,
-        mean: np.ndarray,
-        scale: np.ndarray,
-        n_classes: int,
-        augmentation: Augmentation,
         generator: torch.Generator,
+        *,
         training: bool,
     ) -> None:
-        self.inputs, self.targets, self.weight = clips, y, weight
-        self.length, self.mean, self.scale = length, mean, scale
-        self.n_classes, self.augmentation = n_classes, augmentation
+        self.feed, self.inputs, self.targets, self.weight = feed, clips, targets, weight
         self.generator, self.training = generator, training
+        self.augmentation = feed.augmentation
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -120,11 +108,11 @@ class Excerpts:
             where = torch.rand(n, generator=self.generator, device=device).tolist()
         frames = np.stack(
             [
-                excerpt(self.inputs[i], self.length, share)
+                excerpt(self.inputs[i], self.feed.length, share)
                 for i, share in zip(which.tolist(), where, strict=True)
             ]
         )
-        x = tensor_of((frames - self.mean) / self.scale).to(device)
+        x = tensor_of((frames - self.feed.mean) / self.feed.scale).to(device)
         y = self.targets.index_select(0, which)
         weight = None if self.weight is None else self.weight.index_select(0, which)
         if self.training:
@@ -146,7 +134,7 @@ class Excerpts:
         share *= self.augmentation.mixup
         other = torch.randperm(n, generator=self.generator, device=x.device)
         if y.ndim == 1:
-            y = nn.functional.one_hot(y, self.n_classes).to(x.dtype)
+            y = nn.functional.one_hot(y, self.feed.n_outputs).to(x.dtype)
         x = x + share[:, :, None] * (x[other] - x)
         if weight is None:
             return x, y + share * (y[other] - y), None
@@ -166,7 +154,7 @@ def excerpt(clip: np.ndarray, length: int, share: float) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ExcerptFeed:
+class ExcerptFeed(Feed):
     """The feed of nets that are trained on random excerpts of clips.
 
     They predict from the mean over all excerpts of a clip.
@@ -202,12 +190,6 @@ class ExcerptFeed:
         """Dtype of prediction."""
         return dtype_of(self.precision)
 
-    def read(
-        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
-    ) -> tuple[list[np.ndarray], ClipLayout]:
-        """Return the frames of each clip."""
-        return validate_frames(estimator, X, reset=reset, dtype=dtype)
-
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> ExcerptFeed:
         """Return the feed with the scale of the frames of these clips."""
         mean, variance = data.mean_and_variance()
@@ -220,33 +202,13 @@ class ExcerptFeed:
             scale=scale_of(mean, variance).astype(dtype),
         )
 
-    def batches(
-        self,
-        data: LabelledClips,
-        generator: torch.Generator,
-        batch_size: int | None,
-        *,
-        training: bool,
-    ) -> Batches:
-        """Return batches of one excerpt of each clip."""
+    def source(
+        self, data: LabelledClips, generator: torch.Generator, *, training: bool
+    ) -> Excerpts:
+        """Return an excerpt of each clip at a time."""
         targets, weight = data.tensors(self.dtype, generator.device)
-        excerpts = Excerpts(
-            data.clips,
-            targets,
-            weight,
-            length=self.length,
-            mean=self.mean,
-            scale=self.scale,
-            n_classes=self.n_outputs,
-            augmentation=self.augmentation,
-            generator=generator,
-            training=training,
-        )
-        return Batches(excerpts, batch_size, generator, training=training)
-
-    def for_prediction(self, clips: list[np.ndarray]) -> list[np.ndarray]:
-        """Return clips as they are: training and prediction are in one precision."""
-        return clips
+        clips = data.clips
+        return Excerpts(self, clips, targets, weight, generator, training=training)
 
     def logits(
         self, net: Any, clips: list[np.ndarray], layout: ClipLayout

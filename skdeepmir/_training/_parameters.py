@@ -21,7 +21,7 @@ from skdeepmir._sklearn import Interval
 
 @parameters
 class TrainingParameters:
-    """What every learner can be told about its training."""
+    """The parameters of training that every learner has."""
 
     batch_size: Size | None = parameter(
         """
@@ -117,7 +117,7 @@ class TrainingParameters:
 
 @parameters
 class DescentParameters:
-    """How a net follows its gradient."""
+    """The parameters of gradient descent."""
 
     optimizer: Literal["adam", "sgd", "adagrad"] = parameter(
         """

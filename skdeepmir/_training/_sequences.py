@@ -13,13 +13,13 @@ from scipy.special import log_softmax
 from skdeepmir import decoding
 from skdeepmir._training._data import (
     Batch,
+    Feed,
     LabelledClips,
     scale_of,
     standardized,
     tensor_of,
 )
 from skdeepmir._training._excerpts import Augmentation
-from skdeepmir._validation import validate_frames
 from skdeepmir.frames import ClipLayout, length_buckets
 from skdeepmir.nets import SequenceBatch
 
@@ -37,25 +37,14 @@ class SequenceClips:
 
     Parameters
     ----------
+    feed : SequenceFeed
+        How excerpts are made, standardised, moved and masked.
     clips : list of ndarray of shape (n_frames_i, n_features)
         Clips.
     labels : sequence of ndarray of shape (n_frames_i,), int64
         Numbers of classes; -1 where there is none.
-    mean, scale : ndarray of shape (n_features,)
-        What standardises the features.
-    n_classes : int
-        Classes.
-    excerpt_length : int or None
-        Frames of an excerpt; None takes whole clips.
     batch_size : int or None
         Excerpts of a batch; None puts all into one.
-    transposition : object or None
-        How excerpts are moved: it has ``shift(frames, semitones)`` and
-        ``relabel(numbers, semitones)``.
-    augmentation : Augmentation
-        What else is done to excerpts in training.
-    sees_previous : bool
-        Whether the net sees the label before each frame.
     generator : torch.Generator
         Draws, and says on which device batches are.
     training : bool
@@ -64,28 +53,20 @@ class SequenceClips:
 
     def __init__(
         self,
+        feed: SequenceFeed,
         clips: Sequence[np.ndarray],
         labels: Any,
-        *,
-        mean: np.ndarray,
-        scale: np.ndarray,
-        n_classes: int,
-        excerpt_length: int | None,
         batch_size: int | None,
-        transposition: Any,
-        augmentation: Augmentation,
-        sees_previous: bool,
         generator: torch.Generator,
+        *,
         training: bool,
     ) -> None:
-        self.inputs, self.targets = clips, labels
-        self.mean, self.scale, self.n_classes = mean, scale, n_classes
-        self.batch_size, self.transposition = batch_size, transposition
-        self.augmentation, self.sees_previous = augmentation, sees_previous
-        self.generator, self.training = generator, training
-        self.n_frames = np.array([len(clip) for clip in clips])
+        self.feed, self.inputs, self.targets = feed, clips, labels
+        self.batch_size, self.generator = batch_size, generator
+        self.training = training
+        self.n_frames = np.array(list(map(len, clips)))
         longest = int(self.n_frames.max())
-        self.excerpt_length = min(excerpt_length or longest, longest)
+        self.excerpt_length = min(feed.excerpt_length or longest, longest)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -102,7 +83,7 @@ class SequenceClips:
         starts = self._draw(self.n_frames[clips] + 1) - lengths // 2
         starts = np.clip(starts, 0, self.n_frames[clips] - lengths)
         semitones = 0 * starts
-        if self.transposition is not None:
+        if self.feed.transposition is not None:
             semitones = self._draw(np.full(len(clips), 12)) + SEMITONES[0]
         order = np.argsort(self._draw(np.full(len(clips), 2**24)), kind="stable")
         order = order[np.argsort(lengths[order], kind="stable")]
@@ -129,27 +110,27 @@ class SequenceClips:
         lengths: np.ndarray,
         semitones: np.ndarray,
     ) -> Batch:
-        frames, labels, previous = [], [], []
+        feed, frames, labels, previous = self.feed, [], [], []
         for i, start, n, k in zip(clips, starts, lengths, semitones, strict=True):
-            part = (self.inputs[i][start : start + n] - self.mean) / self.scale
+            part = (self.inputs[i][start : start + n] - feed.mean) / feed.scale
             # One label more in front: that before the first frame.
             own = self.targets[i][max(start - 1, 0) : start + n]
             if start == 0:
                 own = np.concatenate([[NO_LABEL], own])
             if k:
-                part = self.transposition.shift(part, k)
-                own = self.transposition.relabel(own, k)
+                part = feed.transposition.shift(part, k)
+                own = feed.transposition.relabel(own, k)
             frames.append(part)
             labels.append(own[1:])
-            previous.append(np.where(own[:-1] < 0, self.n_classes, own[:-1]))
+            previous.append(np.where(own[:-1] < 0, feed.n_classes, own[:-1]))
         labelled = np.concatenate(labels) >= 0
         device = self.generator.device
         stacked = stack_sequences(frames, device)
         x, before = stacked.frames, None
         if self.training:
-            x = self.augmentation.apply(x, self.generator)
-        if self.sees_previous:
-            before = _padded(previous, self.n_classes).to(device)
+            x = feed.augmentation.apply(x, self.generator)
+        if feed.sees_previous:
+            before = _padded(previous, feed.n_classes).to(device)
         inputs = SequenceBatch(x, stacked.lengths, before)
         targets = _padded(labels, NO_LABEL).to(device)
         return Batch((inputs,), targets, None, int(np.count_nonzero(labelled)))
@@ -159,13 +140,12 @@ def stack_sequences(
     frames: Sequence[np.ndarray], device: torch.device | str = "cpu"
 ) -> SequenceBatch:
     """Return sequences of frames (n_frames_i, n_features) side by side."""
-    lengths = torch.tensor([len(part) for part in frames])
+    lengths = torch.tensor(list(map(len, frames)))
     return SequenceBatch(_padded(frames, 0).to(device), lengths.to(device))
 
 
 def _padded(parts: Sequence[np.ndarray], value: int) -> torch.Tensor:
-    longest = max(len(part) for part in parts)
-    shape = (len(parts), longest, *parts[0].shape[1:])
+    shape = (len(parts), max(map(len, parts)), *parts[0].shape[1:])
     padded = np.full(shape, value, dtype=parts[0].dtype)
     for row, part in zip(padded, parts, strict=True):
         row[: len(part)] = part
@@ -173,7 +153,7 @@ def _padded(parts: Sequence[np.ndarray], value: int) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class SequenceFeed:
+class SequenceFeed(Feed):
     """The feed of nets that see sequences of frames and put out logits for each.
 
     Attributes
@@ -205,12 +185,6 @@ class SequenceFeed:
     transposition: Any = None
     mean: Any = None
     scale: Any = None
-
-    def read(
-        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
-    ) -> tuple[list[np.ndarray], ClipLayout]:
-        """Return the frames of each clip."""
-        return validate_frames(estimator, X, reset=reset, dtype=dtype)
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
         """Return the feed with the scale of the frames of these clips, in all keys."""
@@ -245,22 +219,11 @@ class SequenceFeed:
                 "Pass clips that have (X_val and y_val), or choose a larger vocabulary."
             )
         return SequenceClips(
-            data.clips,
-            data.targets,
-            mean=self.mean,
-            scale=self.scale,
-            n_classes=self.n_classes,
-            excerpt_length=self.excerpt_length,
-            batch_size=batch_size,
-            transposition=self.transposition,
-            augmentation=self.augmentation,
-            sees_previous=self.sees_previous,
-            generator=generator,
-            training=training,
+            self, data.clips, data.targets, batch_size, generator, training=training
         )
 
     def for_prediction(self, clips: list[np.ndarray]) -> list[np.ndarray]:
-        """Return clips that were read for training as ``logits`` takes them."""
+        """Return clips in the precision of prediction."""
         return [clip.astype(self.predict_dtype, copy=False) for clip in clips]
 
     def logits(

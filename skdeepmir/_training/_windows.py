@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdeepmir._training._data import (
     Batch,
-    Batches,
+    Feed,
     LabelledClips,
     tensor_of,
     torch_dtype,
@@ -27,7 +27,7 @@ Windows = Sequence[np.ndarray]  # of a clip: (n_windows, n_features) for each sc
 
 
 @dataclass(frozen=True)
-class WindowFeed:
+class WindowFeed(Feed):
     """The feed of nets that see clips as statistics over windows of several lengths.
 
     Attributes
@@ -68,23 +68,12 @@ class WindowFeed:
             scale=np.stack([scaler.scale_ for scaler in scalers]),
         )
 
-    def batches(
-        self,
-        data: LabelledClips,
-        generator: torch.Generator,
-        batch_size: int | None,
-        *,
-        training: bool,
-    ) -> Batches:
-        """Return batches of all windows of some clips."""
-        targets, weight = data.tensors(self.dtype, generator.device)
+    def source(
+        self, data: LabelledClips, generator: torch.Generator, *, training: bool
+    ) -> WindowedClips:
+        """Return all windows of a clip at a time."""
         windows = self._stacked(data.clips, self.dtype, generator.device)
-        clips = WindowedClips(windows, targets, weight)
-        return Batches(clips, batch_size, generator, training=training)
-
-    def for_prediction(self, clips: list[Windows]) -> list[Windows]:
-        """Return windows as they are: they are cast where they are stacked."""
-        return clips
+        return WindowedClips(windows, *data.tensors(self.dtype, generator.device))
 
     def logits(self, net: Any, clips: list[Windows], layout: ClipLayout) -> np.ndarray:
         """Return the logits of each clip."""

@@ -185,7 +185,7 @@ class FrameCoding:
                 f"{name}: {found.sum()} of {in_seconds.sum()} annotations {problem}, "
                 f"such as clip {i}: {ends[i]:.1f} s, where its {n_frames[i]} frames "
                 f"last {durations[i]:.1f} s. Is frame_rate={self.frame_rate:g} that of "
-                "the clips, and are the times seconds?"
+                "the clips, and are the times in seconds?"
             )
 
     def _encode_labels(self, labels: np.ndarray, name: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from skdeepmir.neural_network._thresholds import f1_thresholds
 
 @parameters
 class TagParameters:
-    """What classifiers and taggers by nets can be told about their targets."""
+    """The parameters of classes and tags."""
 
     class_weight: dict[Any, float] | Literal["balanced"] | None = parameter(
         """
@@ -80,10 +80,10 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         Raises
         ------
         ValueError
-            If X is no set of clips, y does not fit it, or parameters contradict each
-            other.
+            If X is not a set of clips, y does not fit it, or parameters contradict
+            each other.
         DivergenceError
-            A ``ValueError``, if the loss is no number any more.
+            A ``ValueError``, if the loss is not a number any more.
 
         Warns
         -----

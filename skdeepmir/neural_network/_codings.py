@@ -17,7 +17,7 @@ from skdeepmir.frames import ClipLayout
 
 @dataclass(frozen=True)
 class ClassCoding:
-    """How labels are coded.
+    """The coding of labels and tags.
 
     Attributes
     ----------
@@ -207,7 +207,7 @@ class ClassCoding:
 
 @dataclass(frozen=True)
 class ValueCoding:
-    """How numbers are coded: with a mean of 0 each, and a mean variance of 1.
+    """The coding of numbers: a mean of 0 each, and a mean variance of 1.
 
     Attributes
     ----------

@@ -87,10 +87,10 @@ class ConvRegressor(RegressorMixin, ConvEstimator):
         Raises
         ------
         ValueError
-            If X is no set of clips, y does not fit it, or parameters contradict each
-            other.
+            If X is not a set of clips, y does not fit it, or parameters contradict
+            each other.
         DivergenceError
-            A ``ValueError``, if the loss is no number any more.
+            A ``ValueError``, if the loss is not a number any more.
 
         Warns
         -----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,12 +15,12 @@ from skdeepmir import nets
 from skdeepmir._parameters import Count, Positive, Share, Size, parameter, parameters
 from skdeepmir._sklearn import HasMethods
 from skdeepmir._training._data import dtype_of
+from skdeepmir._training._estimator import check_sizes
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.neural_network._classifier import NetClassifier
 from skdeepmir.neural_network._pretrained import (
     PretrainedFeed,
     denoise_layers,
-    layer_sizes,
 )
 
 Learner = Annotated[Any, HasMethods(["fit", "transform", "score_samples"])]
@@ -214,7 +215,10 @@ class DropoutMLPClassifier(NetClassifier):
         return [b.copy() for n, b in self.weights_.items() if n.endswith("bias")]
 
     def _make_feed(self, given):
-        return PretrainedFeed(dtype_of(given.precision), given)
+        sizes = given.hidden_layer_sizes
+        sizes = [sizes] if isinstance(sizes, int) else sizes
+        sizes = check_sizes("hidden_layer_sizes", sizes, "units")
+        return PretrainedFeed(dtype_of(given.precision), given, sizes)
 
     def _keep_feed(self, feed):
         vars(self).pop("learner_", None)
@@ -223,13 +227,13 @@ class DropoutMLPClassifier(NetClassifier):
 
     def _feed(self, given):
         learner = getattr(self, "learner_", None)
-        return PretrainedFeed(dtype_of(given.precision), learner=learner)
+        return replace(self._make_feed(given), learner=learner)
 
     def _make_net(self, given, feed, n_outputs, generator, is_new):
         return nets.MLP(
             self.n_features_in_,
             n_outputs,
-            layer_sizes(given),
+            feed.sizes,
             activation=given.activation,
             maxout_pieces=given.maxout_pieces,
             dropout=given.dropout,

@@ -23,7 +23,6 @@ from skdeepmir._training._data import (
     tensor_of,
 )
 from skdeepmir._training._engine import train
-from skdeepmir._training._estimator import check_sizes
 from skdeepmir._training._gradient import GradientStep, SquaredLoss
 from skdeepmir.feature_learning import DBNFeatureLearner
 from skdeepmir.frames import split_clips
@@ -45,11 +44,14 @@ class PretrainedFeed(RowFeed):
     ----------
     given : SimpleNamespace or None
         Parameters of the estimator, to find or fit the learner by.
+    sizes : list of int
+        Units of the hidden layers.
     learner : DBNFeatureLearner or None
         The learner, fitted.
     """
 
     given: Any = None
+    sizes: Any = ()
     learner: Any = None
 
     @property
@@ -65,21 +67,13 @@ class PretrainedFeed(RowFeed):
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> PretrainedFeed:
         """Return the feed with its learner, which may be fitted to these clips."""
-        sizes = layer_sizes(self.given)
-        learner = find_learner(self.given, data.clips.shape[1], sizes)
+        learner = find_learner(self.given, data.clips.shape[1], self.sizes)
         if learner is None:
             return self
         if not hasattr(learner, "weights_"):
             clips = split_clips(data.clips, data.layout)
             learner.set_params(random_state=seed).fit(clips)
         return replace(self, learner=copy.deepcopy(learner))
-
-
-def layer_sizes(given: Any) -> list[int]:
-    """Return the units of the hidden layers."""
-    sizes = given.hidden_layer_sizes
-    sizes = [sizes] if isinstance(sizes, int) else sizes
-    return check_sizes("hidden_layer_sizes", sizes, "units")
 
 
 def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
@@ -92,8 +86,8 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
     if given is None and (kind is None or kind == "denoising_autoencoder"):
         if kind and estimator.activation == "maxout":
             raise ValueError(
-                "pretraining='denoising_autoencoder' knows no activation='maxout'; "
-                "use another activation, or pretraining=None."
+                "pretraining='denoising_autoencoder' does not work with "
+                "activation='maxout'; use another activation, or pretraining=None."
             )
         return None
     if estimator.activation != "logistic":
@@ -107,7 +101,7 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
     learner = given.estimator if isinstance(given, FrozenEstimator) else given
     if not isinstance(learner, DBNFeatureLearner):
         raise ValueError(
-            f"pretrained={type(learner).__name__} is no DBNFeatureLearner (or "
+            f"pretrained={type(learner).__name__} is not a DBNFeatureLearner (or "
             "FrozenEstimator of one)."
         )
     if not hasattr(learner, "weights_"):
@@ -141,7 +135,7 @@ def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
         )
     if not isinstance(estimator.pretraining, DBNFeatureLearner):
         raise ValueError(
-            f"pretraining={type(estimator.pretraining).__name__} is no "
+            f"pretraining={type(estimator.pretraining).__name__} is not a "
             "DBNFeatureLearner."
         )
     return clone(estimator.pretraining).set_params(hidden_layer_sizes=sizes)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from skdeepmir._training._data import tensor_of
 from skdeepmir._training._gradient import (
     GradientStep,
     SquaredLoss,
@@ -44,9 +45,9 @@ class Restoring(PretrainingStep, GradientStep):
             generator=generator,
         )
         with torch.no_grad():
-            coder.encoder.weight.copy_(torch.from_numpy(machine.weights.T))
-            coder.encoder.bias.copy_(torch.from_numpy(machine.hidden_bias))
-            coder.restored_bias.copy_(torch.from_numpy(machine.visible_bias))
+            coder.encoder.weight.copy_(tensor_of(machine.weights.T))
+            coder.encoder.bias.copy_(tensor_of(machine.hidden_bias))
+            coder.restored_bias.copy_(tensor_of(machine.visible_bias))
         groups: list[dict[str, Any]] = [
             {"params": [coder.encoder.weight], "weight_decay": given.weight_decay},
             {"params": [coder.encoder.bias, coder.restored_bias]},

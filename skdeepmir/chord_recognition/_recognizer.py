@@ -292,7 +292,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
             vocabulary,
             self.frame_rate,
             self._transposition(vocabulary),
-            getattr(self, "transition_", None),  # nets that see labels do without
+            self.transition_,
         )
 
     def _transposition(self, vocabulary):

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -125,7 +125,7 @@ def _unfitted(estimator: Any, sizes: list[int]) -> DBNFeatureLearner:
     if isinstance(estimator.pretraining, str):
         return DBNFeatureLearner(
             sizes,
-            pretraining=estimator.pretraining,
+            pretraining=cast(Any, estimator.pretraining),
             max_epochs=estimator.pretraining_epochs,
             joint_epochs=estimator.pretraining_epochs,
             validation_fraction=0,

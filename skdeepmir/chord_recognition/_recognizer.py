@@ -292,7 +292,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
             vocabulary,
             self.frame_rate,
             self._transposition(vocabulary),
-            self.transition_,
+            getattr(self, "transition_", None),  # nets that see labels do without
         )
 
     def _transposition(self, vocabulary):

@@ -12,7 +12,7 @@ PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist
 # Those of one room of the package: `make test ROOM=decoding`; `python -m tests.rooms`
 # prints the rooms.
 test: .venv/installed $(if $(ROOM),,lint)  ## everything but the slow tests
-	$(PYTEST) $(if $(ROOM),$$($(BIN)/python -m tests.rooms $(ROOM)))
+	$(if $(ROOM),paths=$$($(BIN)/python -m tests.rooms $(ROOM)) &&) $(PYTEST) $(if $(ROOM),$$paths)
 
 test-slow: .venv/installed  ## all tests
 	$(PYTEST) -m ""

@@ -18,6 +18,7 @@ from skdeepmir._errors import refuse_masked
 from skdeepmir._sklearn import check_consistent_length, validate_data
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.frames import (
+    UNORDERED,
     ClipLayout,
     list_clips,
     object_array,
@@ -77,7 +78,6 @@ def validate_clips(
             f"X is one array of shape {np.shape(X)}, but {name} was fitted on clips. "
             "For a single clip pass [X]."
         )
-    options = {"reset": reset, "dtype": dtype, **check_params}
     options = {"reset": reset, "dtype": dtype, **check_params}
     if layout.has_clips:
         rows = _validate_matrices(estimator, rows, layout, options)
@@ -146,13 +146,15 @@ def validate_frames(
     return clips if layout.has_clips else list(clips[:, None]), layout
 
 
-def check_weights(sample_weight: Any, n_clips: int) -> np.ndarray | None:
-    """Return the weights of clips, float64 from 0 up; None stays None."""
+def check_weights(
+    sample_weight: Any, n_clips: int, *, from_zero: bool = True
+) -> np.ndarray | None:
+    """Return the weights of clips, float64 and from 0 up; None stays None."""
     if sample_weight is None:
         return None
     refuse_masked("sample_weight", sample_weight)
     return _check_sample_weight(
-        sample_weight, np.empty((n_clips, 1)), ensure_non_negative=True
+        sample_weight, np.empty((n_clips, 1)), ensure_non_negative=from_zero
     )
 
 
@@ -170,8 +172,13 @@ def check_clip_labels(
         )
     if type(y) is not np.ndarray or y.dtype == object:
         refuse_masked(name, y)
-    if y is None or not hasattr(y, "__len__"):
+    if y is None:
         return
+    is_one = isinstance(y, str | bytes) or getattr(y, "shape", None) == ()
+    if is_one or not hasattr(y, "__len__") or isinstance(y, UNORDERED):
+        raise ValueError(
+            f"{name} is {ascii(y)[:40]}; expected a label for each of {n_clips} clips."
+        )
     n_labels = y.shape[0] if hasattr(y, "shape") and y.shape else len(y)
     if n_labels == n_clips:
         return
@@ -192,6 +199,11 @@ def read_labels(y: Any, n_clips: int, owner: Any, name: str = "y") -> np.ndarray
     """
     check_clip_labels(y, n_clips, needed_by=owner, name=name)
     y = _checked_targets(y, needs_numbers=False, name=name)
+    if y.ndim not in (1, 2):
+        raise ValueError(
+            f"Unknown label type: {name} has shape {y.shape}; expected (n_clips,) or "
+            "(n_clips, n_tags)."
+        )
     check_classification_targets(y)
     return y
 
@@ -262,7 +274,10 @@ def number_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.nda
 def read_numbers(y: Any, n_clips: int, owner: Any, name: str = "y") -> np.ndarray:
     """Return numbers (n_clips,) or (n_clips, n_targets), float64, for a regressor."""
     check_clip_labels(y, n_clips, needed_by=owner, name=name)
-    y = np.asarray(_checked_targets(y, needs_numbers=True, name=name), np.float64)
+    y = _checked_targets(y, needs_numbers=True, name=name)
+    if np.iscomplexobj(y):
+        raise ValueError(f"{name} has dtype {y.dtype}; expected real numbers.")
+    y = np.asarray(y, np.float64)
     if y.ndim not in (1, 2):
         raise ValueError(
             f"{name} has shape {y.shape}, expected (n_clips,) or (n_clips, n_outputs)."
@@ -331,8 +346,8 @@ def _checked_targets(
         y = object_array(y)  # NumPy would spell numbers and None out beside strings
     y = np.asarray(y)
     places = range(len(y)) if places is None else places
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=not needs_numbers)
+    if y.ndim == 2 and y.shape[1] == 1 and not needs_numbers:
+        y = column_or_1d(y, warn=True)
     if y.dtype == object and y.ndim == 1:
         _check_each_object(y, needs_numbers, name, places)
         if not isinstance(y[0], str) or isinstance(given, list | tuple):

@@ -227,6 +227,35 @@ def test_dicts_are_no_labels(estimator, clips):
         estimator.fit(clips, [{"genre": "jazz"}] * 8)
 
 
+@pytest.mark.parametrize(
+    "y",
+    [3, np.array(3.0), "abcdefgh", dict.fromkeys(range(8), 1), {*range(8)}],
+    ids=str,
+)
+def test_what_holds_no_labels_in_order_is_shown(estimator, y, clips):
+    with pytest.raises(ValueError, match=r"y is .*(3|abc|0).*each of 8 clips"):
+        estimator.fit(clips, y)
+
+
+def test_targets_of_too_many_dimensions_are_refused(clips):
+    for kind in (ConvTagger, ConvRegressor):
+        with pytest.raises(ValueError, match=r"y has shape \(8, 2, 2\)"):
+            kind(max_epochs=1, verbose=False).fit(clips, np.zeros((8, 2, 2)))
+
+
+def test_complex_targets_are_refused(clips):
+    for y in (np.arange(8) + 1j, list(np.arange(8) + 1j)):
+        with pytest.raises(ValueError, match="y has dtype complex128"):
+            ConvRegressor(max_epochs=1, verbose=False).fit(clips, y)
+
+
+def test_a_column_of_targets_is_predicted_as_a_column(clips):
+    net = ConvRegressor(max_epochs=1, verbose=False, random_state=0)
+    y = np.arange(8.0)
+    column = net.fit(clips, y[:, None]).predict(clips)
+    np.testing.assert_array_equal(column, net.fit(clips, y).predict(clips)[:, None])
+
+
 OF_CLIPS = [
     ClipVotingClassifier(LogisticRegression()),
     AugmentedClassifier(ClipVotingClassifier(LogisticRegression()), []),

@@ -147,6 +147,8 @@ def test_compare_passes_groups_on():
 
 def test_bad_input_is_named():
     X, y, groups = problem()
+    with pytest.raises(ValueError, match="y has 1 class, 1, in all 60 rows"):
+        GroupBaggingClassifier(LogisticRegression()).fit(X, 0 * y + 1)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         GroupBaggingClassifier(LogisticRegression()).fit(X, y, groups=groups[:-1])
     with pytest.raises(ValueError, match="groups: 60 clips have no group"):

@@ -1,5 +1,6 @@
 """Fits that are killed, and go on; fits that are finished, and taken."""
 
+import copy
 import os
 
 import numpy as np
@@ -114,6 +115,27 @@ def test_warm_starts_take_their_own_finished_fit(tmp_path, trained):
             np.testing.assert_array_equal(weights, second[name])
     before, after = chains[0]
     assert any((before[name] != after[name]).any() for name in before)
+
+
+class Unpicklable(skorch.callbacks.Callback):
+    def __init__(self):
+        self.function = lambda: None
+
+
+def test_a_warm_start_is_the_same_fit_with_other_callbacks(tmp_path):
+    X, y = problem()
+    first = net(warm_start=True, checkpoint_dir=tmp_path).fit(X, y)
+    begun = copy.deepcopy(first)
+    first.fit(X, y)
+    n_files = len(list(tmp_path.iterdir()))
+    begun.set_params(
+        verbose=True, callbacks=[Unpicklable(), Stop(2, KeyboardInterrupt)]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        begun.fit(X, y)
+    begun.set_params(callbacks=None)
+    assert_same_weights(begun.fit(X, y), first)
+    assert len(list(tmp_path.iterdir())) == n_files
 
 
 @pytest.mark.parametrize(

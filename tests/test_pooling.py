@@ -5,7 +5,7 @@ from scipy import stats
 from sklearn.base import clone
 
 from skdeepmir import MultiTimescalePooler
-from skdeepmir._sklearn import validate_clips
+from skdeepmir._validation import validate_clips
 from skdeepmir.preprocessing._pooling import FUNCTIONS
 
 

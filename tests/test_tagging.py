@@ -3,8 +3,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
-from skdeepmir import ClipVotingClassifier
+from skdeepmir import AugmentedClassifier, ClipVotingClassifier
 
 
 def labelled_clips():
@@ -47,6 +48,17 @@ def test_weights_are_given_per_clip():
     np.testing.assert_allclose(weighted.estimator_.coef_, expected.coef_)
     with pytest.raises(ValueError, match="takes no sample_weight"):
         ClipVotingClassifier(KNeighborsClassifier()).fit(clips, y, weights)
+
+
+def test_the_classifier_decides_on_negative_weights():
+    clips, y = labelled_clips()
+    weights = np.where(np.arange(12) == 3, -0.5, 1.0)
+    for vote in (
+        ClipVotingClassifier(DecisionTreeClassifier(random_state=0)),
+        AugmentedClassifier(ClipVotingClassifier(LogisticRegression()), []),
+    ):
+        weighted = vote.fit(clips, y, weights).predict_proba(clips)
+        assert (weighted != vote.fit(clips, y).predict_proba(clips)).any()
 
 
 def test_labels_of_the_wrong_length_are_refused():

@@ -1,5 +1,4 @@
-"""The one place that trains a net: a lean loop composed from skorch.
+"""How nets learn: one loop for every learner, its steps, feeds and checkpoints.
 
-Estimators hand :func:`~skdeepmir._training._loop.train` a module, a loss and rows; they
-share one vocabulary of parameters, which is read from the estimator.
+``docs/ARCHITECTURE.md`` says what belongs to what.
 """

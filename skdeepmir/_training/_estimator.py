@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any
 
@@ -195,7 +195,9 @@ class NetEstimator(
     def _open_checkpoint(self, coding, feed, earlier, *data):
         from skdeepmir._training._checkpoints import Checkpoint
 
-        learned = None if earlier is None else vars(feed)
+        learned = earlier and {
+            f.name: getattr(feed, f.name) for f in fields(feed) if f.compare
+        }
         return Checkpoint(self.checkpoint_dir, self, coding, earlier, learned, *data)
 
     def _begin(self, given, coding, feed, data, seed, earlier, *, is_new=True):

@@ -114,7 +114,7 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
     sees_previous: bool = parameter(
         """
         Whether the last layer, which then has one direction, sees the chord before each
-        frame. Such a net has no ``transition_``: "beam" keeps ``beam_width``
+        frame. Such a net does without ``transition_``: "beam" keeps ``beam_width``
         hypotheses, "viterbi" the best one for each chord (the pruning of [2]_),
         "argmax" a single one.
         """,

@@ -152,6 +152,8 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
             )
         clips, layout = validate_clips(self, X, reset=True, stack=False)
         y = read_labels(y, layout.n_clips, self)
+        self._tag_dtype = y.dtype.str if y.ndim == 2 else None
+        self.classes_ = classes_of(y) if y.ndim == 1 else np.arange(y.shape[1])
         if groups is None:
             groups = np.arange(layout.n_clips)
         groups = check_groups(groups, layout.n_clips)
@@ -162,8 +164,6 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
             delayed(_fit_member)(member, _safe_indexing(clips, drawn), y[drawn])
             for member, drawn in zip(members, draws, strict=True)
         )
-        self._tag_dtype = y.dtype.str if y.ndim == 2 else None
-        self.classes_ = classes_of(y) if y.ndim == 1 else np.arange(y.shape[1])
         self.estimators_ = list(
             progress(
                 fits,

@@ -61,7 +61,8 @@ class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"{type(self.estimator).__name__} takes no sample_weight. Leave it out "
                 "or use a classifier that does."
             )
-        return check_weights(sample_weight, layout.n_clips)
+        # Whether weights may be negative is up to the classifier.
+        return check_weights(sample_weight, layout.n_clips, from_zero=False)
 
 
 class ClipVotingClassifier(_ClipClassifier):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -50,7 +50,7 @@ class PretrainedFeed(RowFeed):
         The learner, fitted.
     """
 
-    given: Any = None
+    given: Any = field(default=None, compare=False)  # not learned
     sizes: Any = ()
     learner: Any = None
 

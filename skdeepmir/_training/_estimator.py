@@ -152,10 +152,8 @@ class NetEstimator(
             self._use_validation(given, watched)
         self._warn_of_bad_loss()
         self._training_state = None
-        if checkpoint is not None and finished is None:
+        if checkpoint is not None:
             checkpoint.complete(self._result(training.net))
-        elif checkpoint is not None:
-            checkpoint.remove()
         return self
 
     @property

@@ -174,6 +174,8 @@ def check_clip_labels(
         refuse_masked(name, y)
     if y is None:
         return
+    if not hasattr(y, "__len__") and hasattr(y, "__array__"):
+        y = np.asarray(y)
     is_one = isinstance(y, str | bytes) or getattr(y, "shape", None) == ()
     if is_one or not hasattr(y, "__len__") or isinstance(y, UNORDERED):
         raise ValueError(

@@ -1,6 +1,7 @@
 """Errors of the package, and checks that several rooms make."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,16 @@ class DivergenceError(ValueError):
 
 class ModelFileError(ValueError):
     """Raised for a file that ``save`` did not write, or that is damaged or forged."""
+
+
+@contextmanager
+def telling_of(name: str) -> Iterator[None]:
+    """Return a context in which errors of input say that it is that of `name`."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:

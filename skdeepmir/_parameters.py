@@ -31,7 +31,13 @@ RandomState = Annotated[int | np.random.RandomState | None, "random_state"]
 Verbose = Annotated[bool | int, "verbose"]
 
 SECTIONS = ("Attributes", "See Also", "Notes", "References", "Examples")
-KINDS = {type(None): "None", Sequence: "tuple", list: "list", tuple: "tuple"}
+KINDS: dict[Any, str] = {
+    type(None): "None",
+    Any: "object",
+    Sequence: "tuple",
+    list: "list",
+    tuple: "tuple",
+}
 
 
 def parameter(
@@ -58,10 +64,17 @@ def parameter(
 @typing.dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))
 def parameters(cls: type[T]) -> type[T]:
     """Give a class its constructor, constraints and documentation."""
-    hints = typing.get_type_hints(cls, include_extras=True)
+    doc, hints = cls.__doc__, typing.get_type_hints(cls, include_extras=True)
     made: Any = dataclasses.dataclass(repr=False, eq=False, kw_only=True)(cls)
     told = {}
-    for field in _in_order(made):
+    ordered = _in_order(made)
+    silent = {f.name for f in dataclasses.fields(made)} - {f.name for f in ordered}
+    if silent:
+        raise TypeError(
+            f"{cls.__name__} has parameters without a text: "
+            f"{', '.join(sorted(silent))}. Write parameter(text, default=...) for each."
+        )
+    for field in ordered:
         texts = [f.metadata for f in _versions(made, field.name) if f.metadata["text"]]
         kind = texts[0]["kind"] or _kind(hints[field.name])
         told[field.name] = f"{kind}, default={_shown(field.default)}", texts[0]["text"]
@@ -73,7 +86,7 @@ def parameters(cls: type[T]) -> type[T]:
     made.__init__.__signature__ = signature.replace(
         parameters=[signature.parameters["self"], *shown]
     )
-    made.__doc__ = _documented(inspect.cleandoc(cls.__doc__ or ""), told)
+    made.__doc__ = _documented(inspect.cleandoc(doc or ""), told)
     return made
 
 
@@ -144,8 +157,10 @@ def _kind(hint: Any) -> str:
     return f"{listed} or {parts[-1]}" if listed else parts[-1]
 
 
-def _constraints(hint: Any) -> list[Any]:
+def _constraints(hint: Any) -> list[Any] | str:
     """Return what scikit-learn checks of a parameter."""
+    if Any in _alternatives(hint):
+        return "no_validation"
     found: list[Any] = []
     for part in _alternatives(hint):
         if get_origin(part) is Annotated:

@@ -102,7 +102,7 @@ def plain(value: Any) -> Any:
 
     torch and threadpoolctl know no other, and float32 would go on through sums.
     """
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0:
         return value.item()
     if isinstance(value, list | tuple):
         return (list if isinstance(value, list) else tuple)(map(plain, value))
@@ -113,7 +113,10 @@ def plain(value: Any) -> Any:
 
 def parameters_of(estimator: Any) -> SimpleNamespace:
     """Return the parameters of an estimator, each :func:`plain`, to compute with."""
-    given = estimator.get_params(deep=False)
+    # A constructor of a subclass need not take all of them.
+    fields = getattr(estimator, "__dataclass_fields__", ())
+    given = {name: getattr(estimator, name) for name in fields}
+    given.update(estimator.get_params(deep=False))
     # Most are Python's, and asking for each takes longer than looking at its type.
     strange = {
         n: plain(value) for n, value in given.items() if type(value) not in PLAIN

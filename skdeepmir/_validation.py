@@ -188,8 +188,9 @@ def check_clip_labels(
         check_consistent_length(np.empty(n_clips), y)
     except ValueError as error:
         raise ValueError(
-            f"{name} has {n_labels} labels, but X has {n_clips} clips; expected one "
-            f"label for each clip, in the same order. ({error})"
+            f"{name} has {n_labels} labels, but {name.replace('y', 'X')} has {n_clips} "
+            "clips; expected one label for each clip, in the same order. "
+            f"({error})"
         ) from error
 
 

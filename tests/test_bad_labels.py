@@ -347,3 +347,27 @@ def test_a_mask_that_hides_nothing_does_not_matter(clips):
 def test_tags_may_be_objects(kind, clips):
     net = kind(max_epochs=1, verbose=False).fit(clips, np.array(ROWS, dtype=object))
     assert net.predict(clips).shape == (8, 2)
+
+
+WATCHED = [
+    DropoutMLPClassifier((4,), max_epochs=1),
+    ConvTagger((4,), excerpt_length=8, max_epochs=1),
+    DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=1),
+]
+
+
+@pytest.mark.parametrize("learner", WATCHED, ids=lambda learner: type(learner).__name__)
+def test_errors_of_validation_clips_say_so(learner):
+    rng, y = np.random.RandomState(0), [0, 1] * 4
+    clips = [rng.rand(10, 6) for _ in y]
+    bad = {
+        "X_val: clip 1 .* nan in frame 2": [clips[0], clips[1].copy()],
+        "X_val: clip 0 has 5 features": [clips[0][:, :5], clips[1][:, :5]],
+        "X_val: .* empty": [],
+        "X_val: X is one array of shape": np.concatenate(clips[:2]),
+        "y_val has 2 labels, but X_val has 3 clips": clips[:3],
+    }
+    bad["X_val: clip 1 .* nan in frame 2"][1][2] = np.nan
+    for owed, val in bad.items():
+        with pytest.raises(ValueError, match=owed):
+            clone(learner).fit(clips, y, X_val=val, y_val=[0, 1])

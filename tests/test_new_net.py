@@ -55,3 +55,25 @@ def test_it_takes_under_80_lines_beside_its_module():
     lines, start = inspect.getsourcelines(attention_tagger.AttentionNet)
     n_lines = len(inspect.getsource(attention_tagger).splitlines())
     assert n_lines - len(lines) < 80 and start > 1
+
+
+class NarrowTagger(AttentionTagger):
+    """A subclass with a constructor of its own, which takes few parameters."""
+
+    def __init__(self, n_units=8, *, gain=2.0, checkpoint_dir=None, random_state=None):
+        super().__init__(n_units, **{**FEW, "max_epochs": 2})
+        self.gain = gain
+        self.checkpoint_dir = checkpoint_dir
+        self.random_state = random_state
+
+
+def test_a_subclass_with_its_own_constructor_is_searched_and_resumed(tmp_path):
+    clips, y = clips_and_labels()
+    narrow = NarrowTagger(checkpoint_dir=tmp_path, random_state=0)
+    search = GridSearchCV(narrow, {"gain": [1.0, 2.0]}, cv=2).fit(clips, y)
+    assert len([*tmp_path.iterdir()]) == 5  # finished fits
+    again = GridSearchCV(narrow, {"gain": [1.0, 2.0]}, cv=2).fit(clips, y)
+    assert len([*tmp_path.iterdir()]) == 5
+    np.testing.assert_array_equal(
+        search.predict_proba(clips), again.predict_proba(clips)
+    )

@@ -3,7 +3,7 @@
 import copy
 import inspect
 import pickle
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from test_common import ESTIMATORS
 
 from skdeepmir._parameters import Count, RandomState, Sizes, parameter, parameters
-from skdeepmir._sklearn import HasMethods
+from skdeepmir._sklearn import HasMethods, parameters_of
 
 TYPES = sorted({type(e) for e in ESTIMATORS}, key=lambda kind: kind.__name__)
 SHARED = [kind for kind in TYPES if hasattr(kind, "__dataclass_fields__")]
@@ -94,6 +94,52 @@ def test_constraints_follow_from_the_types(name, bad, good):
             Derived(**{"inner": Base, name: bad})._validate_params()
     finally:
         del Base.fit
+
+
+def test_a_class_without_a_docstring_documents_its_parameters_alone():
+    @parameters
+    class Silent(Base):
+        own: bool = parameter("Its own.", default=True)
+
+    assert Silent.__doc__.split("\n")[:3] == ["", "Parameters", "----------"]
+    assert "own : bool, default=True\n    Its own." in Silent.__doc__
+
+
+@pytest.mark.parametrize("default", [3, parameter(default=3)], ids=["plain", "field"])
+def test_a_new_parameter_needs_a_text(default):
+    with pytest.raises(TypeError, match="Untold has parameters without a text: own"):
+
+        @parameters
+        class Untold(Base):
+            """Do more."""
+
+            own: int = default
+
+
+@pytest.mark.parametrize("value", [None, 3, "a", [1]], ids=str)
+def test_a_parameter_of_any_type_takes_all(value):
+    @parameters
+    class Open(Base):
+        """Do more."""
+
+        own: Any = parameter("Whatever.", default=None)
+
+    Open(own=value)._validate_params()
+    assert "own : object, default=None" in Open.__doc__
+
+
+def test_a_subclass_may_take_fewer_parameters():
+    class Narrow(Derived):
+        def __init__(self, n=5, *, gain=2.0):
+            super().__init__(n=n, own=False)
+            self.gain = gain
+
+    narrow = clone(Narrow(gain=np.float32(0.5)))
+    assert narrow.get_params() == {"n": 5, "gain": 0.5}
+    assert vars(parameters_of(narrow)) == {
+        **{"n": 5, "gain": 0.5, "own": False},
+        **{"inner": None, "sizes": (3, 2), "kind": "a", "random_state": None},
+    }
 
 
 def test_estimators_are_copied_and_compared_as_others():

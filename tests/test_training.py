@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_nets import Stop, assert_same_weights, net, problem
 
+from skdeepmir import DBNFeatureLearner
 from skdeepmir._errors import DivergenceError
 from skdeepmir._training._gradient import NesterovSGD, nesterov_momentum
 
@@ -316,6 +317,16 @@ def test_callbacks_that_cannot_work_are_refused():
     with pytest.raises(ValueError, match="'valid_loss'.*X_val"):
         net(callbacks=[skorch.callbacks.EarlyStopping()]).fit(X, y)
     net(callbacks=[skorch.callbacks.EarlyStopping("train_loss")]).fit(X, y)
+
+
+def test_schedulers_have_nothing_to_set_without_an_optimizer():
+    X, y = problem()
+    rates = skorch.callbacks.LRScheduler("StepLR", step_size=1)
+    learner = DBNFeatureLearner((4,), max_epochs=1, callbacks=[rates], verbose=False)
+    with pytest.raises(ValueError, match="callbacks holds an LRScheduler.*optimizer"):
+        learner.fit(X, y)
+    learner.set_params(pretraining=None, finetune_epochs=3).fit(X, y)
+    assert learner.n_iter_ == 3
 
 
 def test_batch_callbacks_change_nothing():

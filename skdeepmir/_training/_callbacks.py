@@ -37,7 +37,7 @@ class Listeners:
         validation: Iterable[Batch] | None,
         given: Any,
     ) -> None:
-        _check(given, validation)
+        _check(step, given, validation)
         self.step = step
         self.net = _Net(step, batches, given)
         self.callbacks = [callback for _, callback in self.net.callbacks_]
@@ -199,7 +199,7 @@ def _as_pair(batch: Batch) -> tuple[Any, tuple[torch.Tensor, torch.Tensor | None
     return batch.inputs[0], (batch.targets, batch.weight)
 
 
-def _check(given: Any, validation: Any) -> None:
+def _check(step: Any, given: Any, validation: Any) -> None:
     """Raise an error for callbacks that cannot work."""
     for callback in given.callbacks:
         callback = callback[1] if isinstance(callback, tuple) else callback
@@ -208,6 +208,11 @@ def _check(given: Any, validation: Any) -> None:
                 f"callbacks holds {callback!r}; expected callbacks of skorch "
                 "(skorch.callbacks.Callback). Those of scikit-learn are set by "
                 "set_callbacks."
+            )
+        if isinstance(callback, LRScheduler) and not hasattr(step, "optimizer"):
+            raise ValueError(
+                "callbacks holds an LRScheduler, but layers are pre-trained without an "
+                "optimizer of torch, whose learning rate it sets. Leave it out."
             )
         if isinstance(callback, LRScheduler) and (
             given.learning_rate_schedule != "constant"

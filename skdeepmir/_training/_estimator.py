@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._errors import telling_of
 from skdeepmir._sklearn import CallbackSupportMixin, EpochWatch, parameters_of
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._data import (
@@ -182,7 +183,8 @@ class NetEstimator(
     def _read_validation(self, coding, feed, X_val, y_val):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be passed together.")
-        clips, layout = feed.read(self, X_val, reset=False, dtype=feed.dtype)
+        with telling_of("X_val"):
+            clips, layout = feed.read(self, X_val, reset=False, dtype=feed.dtype)
         y_val = self._read_targets(y_val, layout, "y_val")
         targets = coding.encode(y_val, layout, "y_val")
         return LabelledClips(clips, layout, targets, None)

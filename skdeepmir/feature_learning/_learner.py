@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
+from skdeepmir._errors import telling_of
 from skdeepmir._parameters import (
     Count,
     NotNegative,
@@ -417,7 +418,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             if y_val is not None:
                 raise ValueError("y_val is passed without X_val; expected both.")
             return None
-        clips, layout = self._read(X_val, reset=False)
+        with telling_of("X_val"):
+            clips, layout = self._read(X_val, reset=False)
         if classes is not None and y_val is None:
             raise ValueError(
                 "X_val is passed without y_val, but y has labels; expected both."

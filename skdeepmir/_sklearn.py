@@ -60,6 +60,7 @@ __all__ = [
     "_safe_indexing",
     "check_consistent_length",
     "fit_inside",
+    "fitted_attributes",
     "parameters_of",
     "plain",
     "validate_data",
@@ -138,6 +139,15 @@ def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) ->
         fit()
         sub.call_on_fit_task_end(estimator=meta, X=X, y=y)
     context.call_on_fit_task_end(estimator=meta, X=X, y=y)
+
+
+def fitted_attributes(estimator: Any, keep: Callable[[Any], None]) -> dict[str, Any]:
+    """Return the fitted attributes that ``keep`` gives to a twin of an estimator."""
+    twin = object.__new__(type(estimator))
+    seen = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
+    vars(twin).update({n: v for n, v in vars(estimator).items() if n in seen})
+    keep(twin)
+    return vars(twin)
 
 
 class EpochWatch:

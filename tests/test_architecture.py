@@ -90,6 +90,8 @@ def test_imports_point_downward():
             "torch librosa matplotlib sklearn scipy numba pandas skorch",
         ),
         ("from skdeepmir import SpectrogramExtractor", "torch librosa matplotlib"),
+        ("from skdeepmir import GaussianChordRecognizer, compare", "torch librosa"),
+        ("from skdeepmir import ClipVotingClassifier, FrameTransformer", "torch"),
     ],
 )
 def test_imports_load_no_heavy_package(statement, heavy):

@@ -699,3 +699,27 @@ def test_threads_change_rounding_alone():
     )
     for a, b in zip(one.fit(clips).weights_, more.fit(clips).weights_, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_labels_of_validation_clips_need_labels_to_learn_from():
+    clips, labels = make_clips(12)
+    learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=1)
+    with pytest.raises(ValueError, match="y_val .*y "):
+        learner.fit(clips[:8], X_val=clips[8:], y_val=labels[8:])
+
+
+def test_callbacks_that_cannot_work_are_refused_before_training():
+    clips, labels = make_clips(12)
+    begun = []
+
+    class Note(skorch.callbacks.Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            begun.append(net)
+
+    learner = DBNFeatureLearner(
+        (4,), max_epochs=1, callbacks=[Note(), skorch.callbacks.EarlyStopping()]
+    )
+    with pytest.raises(ValueError, match="'valid_loss'.*X_val"):
+        learner.fit(clips, labels)  # fine-tuning would have nothing to watch
+    assert not begun
+    assert learner.fit(clips).n_iter_ == len(begun) == 1

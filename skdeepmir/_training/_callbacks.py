@@ -37,7 +37,7 @@ class Listeners:
         validation: Iterable[Batch] | None,
         given: Any,
     ) -> None:
-        _check(step, given, validation)
+        check_callbacks(given, validation, step)
         self.step = step
         self.net = _Net(step, batches, given)
         self.callbacks = [callback for _, callback in self.net.callbacks_]
@@ -199,7 +199,7 @@ def _as_pair(batch: Batch) -> tuple[Any, tuple[torch.Tensor, torch.Tensor | None
     return batch.inputs[0], (batch.targets, batch.weight)
 
 
-def _check(step: Any, given: Any, validation: Any) -> None:
+def check_callbacks(given: Any, validation: Any, step: Any = None) -> None:
     """Raise an error for callbacks that cannot work."""
     for callback in given.callbacks:
         callback = callback[1] if isinstance(callback, tuple) else callback

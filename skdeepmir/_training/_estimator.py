@@ -14,7 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._errors import telling_of
-from skdeepmir._sklearn import CallbackSupportMixin, EpochWatch, parameters_of
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    EpochWatch,
+    fitted_attributes,
+    parameters_of,
+)
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._data import (
     LabelledClips,
@@ -29,7 +34,6 @@ from skdeepmir._validation import check_weights
 from skdeepmir._warnings import warn_user
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
-SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
 
 @dataclass(frozen=True)
@@ -280,10 +284,7 @@ class NetEstimator(
 
     def _as_after(self, training, progress):
         """Return the fitted attributes as they are after an epoch."""
-        seen = object.__new__(type(self))
-        vars(seen).update({n: vars(self)[n] for n in SEEN if n in vars(self)})
-        seen._keep(training, progress)
-        return vars(seen)
+        return fitted_attributes(self, lambda twin: twin._keep(training, progress))
 
     def _result(self, net):
         """Return what a fit ended with as plain values and tensors."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from os import PathLike
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,9 @@ from skdeepmir._parameters import (
     parameters,
 )
 from skdeepmir._sklearn import Interval
+
+# More than any machine has: far more end in errors of the operating system.
+Threads = Annotated[int, Interval(Integral, 1, 1024, closed="both")]
 
 
 @parameters
@@ -72,7 +75,7 @@ class TrainingParameters:
         """,
         default="cpu",
     )
-    n_threads: Size | None = parameter(
+    n_threads: Threads | None = parameter(
         """
         Threads of torch. One is fastest for small nets, and gives the same bits
         wherever it runs on one machine; more help large nets. None leaves the number

@@ -20,11 +20,9 @@ from skdeepmir._training._data import (
     tensor_of,
 )
 from skdeepmir._training._excerpts import Augmentation
+from skdeepmir.chords._vocabularies import NO_LABEL, SEMITONES
 from skdeepmir.frames import ClipLayout, length_buckets
 from skdeepmir.nets import SequenceBatch
-
-NO_LABEL = -1  # of frames that are neither learned from nor scored
-SEMITONES = range(-5, 7)  # of the transpositions, the nearest of each key
 
 
 class SequenceClips:

@@ -12,10 +12,8 @@ import numpy as np
 from skdeepmir import chords, decoding
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import raise_together, refuse_masked
-from skdeepmir._training._data import LabelledClips
-from skdeepmir._training._gradient import FrameSoftmaxLoss
-from skdeepmir._training._sequences import NO_LABEL, SEMITONES
 from skdeepmir._warnings import warn_user
+from skdeepmir.chords._vocabularies import NO_LABEL, SEMITONES
 from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
 
 ANNOTATIONS = (
@@ -72,11 +70,15 @@ class FrameCoding:
         ]
         return cls(np.unique(np.concatenate(parts)), None, frame_rate)
 
-    def learn(self, data: LabelledClips) -> FrameCoding:
-        """Return the coding with the transitions of the clips, in all keys."""
+    def learn(self, data: Any) -> FrameCoding:
+        """Return the coding with the transitions of labelled clips."""
+        return self.with_transitions(data.targets)
+
+    def with_transitions(self, targets: np.ndarray) -> FrameCoding:
+        """Return the coding with the transitions of encoded frames, in all keys."""
         moves = None if self.transposition is None else self.transposition.classes
         transition = decoding.estimate_transitions(
-            list(data.targets), self.n_outputs, transpositions=moves
+            list(targets), self.n_outputs, transpositions=moves
         )
         return replace(self, transition=transition)
 
@@ -88,8 +90,10 @@ class FrameCoding:
                 f"the fit before had {len(earlier.classes)}; expected the same."
             )
 
-    def make_loss(self) -> FrameSoftmaxLoss:
-        """Return the loss of a net."""
+    def make_loss(self) -> Any:
+        """Return the loss of a net, which brings torch along."""
+        from skdeepmir._training._gradient import FrameSoftmaxLoss
+
         return FrameSoftmaxLoss()
 
     def encode(self, y: Any, layout: ClipLayout, name: str = "y") -> np.ndarray:

@@ -11,10 +11,9 @@ from scipy.linalg import solve_triangular
 from skdeepmir._parameters import Positive, parameter, parameters
 from skdeepmir._sklearn import Interval, _fit_context, plain
 from skdeepmir._threads import one_blas_thread
-from skdeepmir._training._data import LabelledClips
-from skdeepmir._training._sequences import NO_LABEL, SEMITONES
 from skdeepmir._validation import validate_frames
 from skdeepmir.chord_recognition._recognizer import TransposingRecognizer
+from skdeepmir.chords._vocabularies import NO_LABEL, SEMITONES
 
 LARGEST_VALUE = 1e100
 AtMostOne = Annotated[float, Interval(Real, 0, 1, closed="right")]
@@ -116,11 +115,11 @@ class GaussianChordRecognizer(TransposingRecognizer):
                 f"features and bins_per_octave={self.bins_per_octave}; expected as "
                 "many of both. Fold spectra into chroma, or set transpose=False."
             )
-        data = LabelledClips(clips, layout, coding.encode(y, layout), None)
-        frames, numbers = np.concatenate(clips), np.concatenate(data.targets)
+        targets = coding.encode(y, layout)
+        frames, numbers = np.concatenate(clips), np.concatenate(targets)
         frames, numbers = frames[numbers != NO_LABEL], numbers[numbers != NO_LABEL]
         _check_size(frames)
-        coding = coding.learn(data)
+        coding = coding.with_transitions(targets)
         with one_blas_thread():
             counts, means, squares = _moments(
                 frames, numbers, coding.n_outputs, transposition

@@ -18,6 +18,9 @@ from skdeepmir.chords._labels import (
     parse,
 )
 
+NO_LABEL = -1  # number of frames that are neither learned from nor scored
+SEMITONES = range(-5, 7)  # transpositions, the nearest of each key
+
 # The degrees above the root of each quality: where the bass may lie.
 _DEGREES = {
     "maj": ("3", "5"),

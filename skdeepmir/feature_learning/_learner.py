@@ -27,8 +27,10 @@ from skdeepmir._sklearn import (
     EpochWatch,
     Interval,
     _fit_context,
+    fitted_attributes,
     parameters_of,
 )
+from skdeepmir._training._callbacks import check_callbacks
 from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import LabelledClips
 from skdeepmir._training._parameters import TrainingParameters
@@ -44,8 +46,6 @@ from skdeepmir.feature_learning._stages import (
     hold_out,
     make_generator,
 )
-
-SEEN = ("n_features_in_", "feature_names_in_", "_fitted_on_clips")
 
 
 @parameters
@@ -328,6 +328,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             data = with_labels(data, "to learn from")
             judged = judged and with_labels(judged, "to validate on")
             n_epochs += given.finetune_epochs
+        if given.callbacks:
+            check_callbacks(given, held_out if classes is None else judged)
         learned = before_stages(given, schedule, StandardScaler(), kept, 0, classes)
         rng = make_generator(seed, 0, len(targets))
         watch = EpochWatch(self, n_epochs, X, y)
@@ -424,6 +426,11 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             raise ValueError(
                 "X_val is passed without y_val, but y has labels; expected both."
             )
+        if classes is None and y_val is not None and given.finetune_epochs:
+            raise ValueError(
+                "y_val is passed, but y has no labels to learn from. Pass y, or leave "
+                "y_val out."
+            )
         _, targets = _read_targets(given, y_val, layout.n_clips, "y_val", classes)
         if classes is not None and targets.shape[1:] != data.targets.shape[1:]:
             raise ValueError(
@@ -469,10 +476,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
 
     def _as_after(self, given, learned):
         """Return the fitted attributes as they are after an epoch."""
-        seen = object.__new__(type(self))
-        vars(seen).update({n: vars(self)[n] for n in SEEN if n in vars(self)})
-        seen._keep(given, learned)
-        return vars(seen)
+        return fitted_attributes(self, lambda twin: twin._keep(given, learned))
 
 
 def _read_targets(given, y, n_clips, name="y", classes=None):

@@ -42,6 +42,8 @@ from skdeepmir._validation import (
     shown_label,
 )
 from skdeepmir._warnings import warn_user
+from skdeepmir.chord_recognition._coding import check_annotations
+from skdeepmir.chord_recognition._recognizer import ChordRecognizer
 from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
 from skdeepmir.metrics._checks import collected
 from skdeepmir.metrics._chord_scorers import ChordScorer
@@ -379,11 +381,8 @@ def _check_targets(y, X, pipelines, scoring):
     are_rows = all(isinstance(item, str) for item in y) and np.ndim(X) == 2
     if not are_rows and (
         isinstance(scoring, ChordScorer)
-        or any(hasattr(step, "predict_intervals") for step in last)
+        or any(isinstance(step, ChordRecognizer) for step in last)
     ):
-        # Recognisers bring torch along, which other pipelines do without.
-        from skdeepmir.chord_recognition._coding import check_annotations
-
         check_annotations(y)
     return y
 

@@ -36,6 +36,8 @@ class MultiTimescaleTagger(NetClassifier):
         Parameters of the net by their name in ``module_``.
     module_ : skdeepmir.nets.MultiTimescaleNet
         The net, built anew whenever it is asked for.
+    pooler_ : MultiTimescalePooler
+        Makes the windows.
     window_frames_ : tuple of int or None
         Lengths of the windows in frames, as rounded; None is the whole clip.
     mean_, scale_ : ndarray of shape (n_windows, n_functions * n_features_in_)

@@ -177,7 +177,8 @@ def check_clip_labels(
     if not hasattr(y, "__len__") and hasattr(y, "__array__"):
         y = np.asarray(y)
     is_one = isinstance(y, str | bytes) or getattr(y, "shape", None) == ()
-    if is_one or not hasattr(y, "__len__") or isinstance(y, UNORDERED):
+    is_unordered = isinstance(y, UNORDERED) and not hasattr(y, "shape")  # DOK is a dict
+    if is_one or not hasattr(y, "__len__") or is_unordered:
         raise ValueError(
             f"{name} is {ascii(y)[:40]}; expected a label for each of {n_clips} clips."
         )

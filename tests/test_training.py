@@ -323,8 +323,10 @@ def test_schedulers_have_nothing_to_set_without_an_optimizer():
     X, y = problem()
     rates = skorch.callbacks.LRScheduler("StepLR", step_size=1)
     learner = DBNFeatureLearner((4,), max_epochs=1, callbacks=[rates], verbose=False)
-    with pytest.raises(ValueError, match="callbacks holds an LRScheduler.*optimizer"):
+    with pytest.raises(ValueError, match="LRScheduler.*learning rate itself"):
         learner.fit(X, y)
+    with pytest.raises(ValueError, match="LRScheduler.*learning rate itself"):
+        learner.set_params(pretraining="denoising_autoencoder").fit(X)
     learner.set_params(pretraining=None, finetune_epochs=3).fit(X, y)
     assert learner.n_iter_ == 3
 

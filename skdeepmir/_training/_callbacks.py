@@ -37,7 +37,9 @@ class Listeners:
         validation: Iterable[Batch] | None,
         given: Any,
     ) -> None:
-        check_callbacks(given, validation, step)
+        # Auto-encoders set the rate of their optimizer in each epoch.
+        sets_rate = not hasattr(step, "optimizer") or hasattr(step, "stage")
+        check_callbacks(given, validation, sets_rate=sets_rate)
         self.step = step
         self.net = _Net(step, batches, given)
         self.callbacks = [callback for _, callback in self.net.callbacks_]
@@ -199,7 +201,7 @@ def _as_pair(batch: Batch) -> tuple[Any, tuple[torch.Tensor, torch.Tensor | None
     return batch.inputs[0], (batch.targets, batch.weight)
 
 
-def check_callbacks(given: Any, validation: Any, step: Any = None) -> None:
+def check_callbacks(given: Any, validation: Any, *, sets_rate: bool) -> None:
     """Raise an error for callbacks that cannot work."""
     for callback in given.callbacks:
         callback = callback[1] if isinstance(callback, tuple) else callback
@@ -209,13 +211,13 @@ def check_callbacks(given: Any, validation: Any, step: Any = None) -> None:
                 "(skorch.callbacks.Callback). Those of scikit-learn are set by "
                 "set_callbacks."
             )
-        if isinstance(callback, LRScheduler) and not hasattr(step, "optimizer"):
+        if isinstance(callback, LRScheduler) and sets_rate:
             raise ValueError(
-                "callbacks holds an LRScheduler, but layers are pre-trained without an "
-                "optimizer of torch, whose learning rate it sets. Leave it out."
+                "callbacks holds an LRScheduler, but pre-training sets its learning "
+                "rate itself. Leave it out."
             )
         if isinstance(callback, LRScheduler) and (
-            given.learning_rate_schedule != "constant"
+            getattr(given, "learning_rate_schedule", "constant") != "constant"
         ):
             raise ValueError(
                 "callbacks holds an LRScheduler, which learning_rate_schedule="

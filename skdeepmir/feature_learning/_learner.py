@@ -329,7 +329,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             judged = judged and with_labels(judged, "to validate on")
             n_epochs += given.finetune_epochs
         if given.callbacks:
-            check_callbacks(given, held_out if classes is None else judged)
+            watched = held_out if classes is None else judged
+            check_callbacks(given, watched, sets_rate=given.pretraining is not None)
         learned = before_stages(given, schedule, StandardScaler(), kept, 0, classes)
         rng = make_generator(seed, 0, len(targets))
         watch = EpochWatch(self, n_epochs, X, y)

@@ -222,19 +222,19 @@ class Batches:
         *,
         training: bool,
     ) -> None:
-        n = len(source)
-        self.source, self.batch_size = source, min(batch_size or n, n)
+        self.source, self.n = source, len(source)
+        self.batch_size = min(batch_size or self.n, self.n)
         self.generator, self.training = generator, training
 
     def __len__(self) -> int:
-        return len(self.source)
+        return self.n
 
     def __iter__(self) -> Iterator[Batch]:
-        n, device = len(self.source), self.generator.device
-        if self.training and self.batch_size < n:
-            order = torch.randperm(n, generator=self.generator, device=device)
+        device = self.generator.device
+        if self.training and self.batch_size < self.n:
+            order = torch.randperm(self.n, generator=self.generator, device=device)
         else:  # of a single batch the order does not matter
-            order = torch.arange(n, device=device)
+            order = torch.arange(self.n, device=device)
         for which in order.split(self.batch_size):
             yield self.source.batch(which)
 

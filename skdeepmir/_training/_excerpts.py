@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ class Excerpts:
                 for i, share in zip(which.tolist(), where, strict=True)
             ]
         )
-        x = tensor_of((frames - self.feed.mean) / self.feed.scale).to(device)
+        x = torch.from_numpy((frames - self.feed.mean) / self.feed.scale).to(device)
         y = self.targets.index_select(0, which)
         weight = None if self.weight is None else self.weight.index_select(0, which)
         if self.training:
@@ -180,7 +181,7 @@ class ExcerptFeed(Feed):
     mean: Any = None
     scale: Any = None
 
-    @property
+    @cached_property
     def dtype(self) -> Any:
         """Dtype of training and prediction."""
         return dtype_of(self.precision)
@@ -188,7 +189,7 @@ class ExcerptFeed(Feed):
     @property
     def predict_dtype(self) -> Any:
         """Dtype of prediction."""
-        return dtype_of(self.precision)
+        return self.dtype
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> ExcerptFeed:
         """Return the feed with the scale of the frames of these clips."""

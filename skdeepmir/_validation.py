@@ -349,6 +349,7 @@ def _checked_targets(
     if isinstance(y, list | tuple) and not any(map(_is_row, y)):
         y = object_array(y)  # NumPy would spell numbers and None out beside strings
     y = np.asarray(y)
+    may_lack = places is not None
     places = range(len(y)) if places is None else places
     if y.ndim == 2 and y.shape[1] == 1 and not needs_numbers:
         y = column_or_1d(y, warn=True)
@@ -373,7 +374,12 @@ def _checked_targets(
         return y
     if y.ndim == 2:
         strange = f"Unknown label type: {name} has several classes in several columns"
-        wanted = "0 or 1 for each tag, or one label a clip"
+        other = (
+            "-1 for all tags of a clip without labels"
+            if may_lack
+            else "one label a clip"
+        )
+        wanted = f"0 or 1 for each tag, or {other}"
         _refuse_values(rows, (rows != 0) & (rows != 1), strange, wanted, places)
     elif y.dtype.kind == "f":
         strange = f"Unknown label type: {name} is continuous"

@@ -701,6 +701,14 @@ def test_threads_change_rounding_alone():
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+def test_tags_are_missing_for_all_or_none():
+    clips, _ = make_clips(6)
+    tags = np.ones((6, 3), dtype=int)
+    tags[4, 1] = -1
+    with pytest.raises(ValueError, match="row 4 has -1.* -1 for all tags"):
+        DBNFeatureLearner((4,), max_epochs=1).fit(clips, tags)
+
+
 def test_labels_of_validation_clips_need_labels_to_learn_from():
     clips, labels = make_clips(12)
     learner = DBNFeatureLearner((4,), max_epochs=1, finetune_epochs=1)

@@ -38,9 +38,9 @@ _HOMES = {
     "drop_bad_audio": "skdeepmir.spectrogram._screening",
     "MultilabelStratifiedGroupKFold": "skdeepmir.model_selection",
     "load": "skdeepmir.persistence",
-    "load_clips": "skdeepmir.frames",
+    "load_clips": "skdeepmir._clip_files",
     "save": "skdeepmir.persistence",
-    "save_clips": "skdeepmir.frames",
+    "save_clips": "skdeepmir._clip_files",
 }
 _MODULES = {
     "audio",

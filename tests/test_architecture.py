@@ -18,6 +18,7 @@ ORDER = [
     "_workers",
     "_disk",
     "frames",
+    "_clip_files",
     "chords",
     "decoding",
     "_progress",

@@ -93,6 +93,7 @@ def test_imports_point_downward():
         ("from skdeepmir import SpectrogramExtractor", "torch librosa matplotlib"),
         ("from skdeepmir import GaussianChordRecognizer, compare", "torch librosa"),
         ("from skdeepmir import ClipVotingClassifier, FrameTransformer", "torch"),
+        ("from skdeepmir import ConvTagger, DBNFeatureLearner", "skorch librosa"),
     ],
 )
 def test_imports_load_no_heavy_package(statement, heavy):

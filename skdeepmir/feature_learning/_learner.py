@@ -30,7 +30,6 @@ from skdeepmir._sklearn import (
     fitted_attributes,
     parameters_of,
 )
-from skdeepmir._training._callbacks import check_callbacks
 from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import LabelledClips
 from skdeepmir._training._parameters import TrainingParameters
@@ -329,6 +328,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             judged = judged and with_labels(judged, "to validate on")
             n_epochs += given.finetune_epochs
         if given.callbacks:
+            from skdeepmir._training._callbacks import check_callbacks
+
             watched = held_out if classes is None else judged
             check_callbacks(given, watched, sets_rate=given.pretraining is not None)
         learned = before_stages(given, schedule, StandardScaler(), kept, 0, classes)

@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 4096  # in predictions, to bound memory
 
 
 class Batch(NamedTuple):
-    """What a net learns from in one step."""
+    """Inputs, targets and weights of one step."""
 
     inputs: tuple[Any, ...]  # what the net is called with
     targets: torch.Tensor

@@ -24,7 +24,7 @@ SMALLEST_RATE = 1e-6  # of the schedule "adaptive", as in scikit-learn
 
 
 class Step(Protocol):
-    """What learns from a batch."""
+    """The interface of a step: how a learner learns from a batch."""
 
     module: nn.Module
 

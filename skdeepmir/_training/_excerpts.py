@@ -25,7 +25,7 @@ EXCERPTS_AT_ONCE = 4  # in predictions: fast, and little memory
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to excerpts in training.
+    """Random changes of excerpts in training.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ METRICS = {**{name: name for name in get_args(Vocabulary)}, "full": "tetrads_inv
 
 @parameters
 class RecognizerParameters:
-    """What every recogniser of chords can be told."""
+    """The parameters of every recogniser of chords."""
 
     vocabulary: Vocabulary | Annotated[Sequence[str], tuple, list] = parameter(
         """

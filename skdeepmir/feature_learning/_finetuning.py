@@ -43,7 +43,7 @@ def read_targets(
         classes, numbers = np.arange(labels.shape[1]), labels.astype(np.float32)
     else:
         if classes is None:
-            needed_by = "fine-tuning (finetune_epochs above 0; -1 is no label)"
+            needed_by = "fine-tuning (finetune_epochs above 0; -1 means no label)"
             classes = classes_of(labels, needed_by=needed_by)
         numbers = number_labels(labels, classes, name)
     targets = np.full((n_clips, *numbers.shape[1:]), -1, dtype=numbers.dtype)

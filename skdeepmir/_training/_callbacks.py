@@ -66,8 +66,9 @@ class Listeners:
         from skdeepmir._training._engine import weighted_mean
 
         prefix = "train" if step is self.step else "valid"
-        one_pass = self._loud_pass if self.hears_batches else self._quiet_pass
-        return weighted_mean(one_pass(step, batches, prefix))
+        if self.hears_batches:
+            return weighted_mean(self._loud_pass(step, batches, prefix))
+        return weighted_mean(self._quiet_pass(step, batches))
 
     def record(self, prefix: str, loss: float) -> None:
         """Record the loss of an epoch, of training or validation, in ``history``."""
@@ -95,9 +96,7 @@ class Listeners:
         """Tell of the end of the training."""
         self.net.notify("on_train_end", X=self.data["dataset_train"], y=None)
 
-    def _quiet_pass(
-        self, step: Any, batches: Iterable[Batch], prefix: str
-    ) -> list[Any]:
+    def _quiet_pass(self, step: Any, batches: Iterable[Batch]) -> list[Any]:
         steps = [(step(batch)[0], batch.n) for batch in batches]
         self.net.history.new_batch()  # an empty one, which some callbacks look for
         return steps

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._errors import telling_of
@@ -175,9 +174,6 @@ class NetEstimator(
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-    def _draw_seed(self):
-        return check_random_state(self.random_state).randint(2**31 - 1)
 
     def _label(self, given, coding, clips, layout, y, sample_weight, name="y"):
         targets = coding.encode(y, layout, name)

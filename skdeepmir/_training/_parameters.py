@@ -6,6 +6,8 @@ from numbers import Integral, Real
 from os import PathLike
 from typing import Annotated, Any, Literal
 
+from sklearn.utils import check_random_state
+
 from skdeepmir._parameters import (
     NotNegative,
     Positive,
@@ -116,6 +118,10 @@ class TrainingParameters:
         default=True,
         kind="bool",
     )
+
+    def _draw_seed(self) -> int:
+        """Draw the seed of all randomness of a fit."""
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
 
 @parameters

@@ -14,6 +14,7 @@ from skdeepmir._training._data import (
     Batch,
     Feed,
     LabelledClips,
+    scale_of,
     tensor_of,
     torch_dtype,
 )
@@ -65,7 +66,7 @@ class WindowFeed(Feed):
         return replace(
             self,
             mean=np.stack([scaler.mean_ for scaler in scalers]),
-            scale=np.stack([scaler.scale_ for scaler in scalers]),
+            scale=np.stack([scale_of(s.mean_, s.var_) for s in scalers]),
         )
 
     def source(

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
 
 from skdeepmir._errors import telling_of
 from skdeepmir._parameters import (
@@ -400,9 +399,6 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         self._keep(given, stages.learned)
         watch.finish()
         return self
-
-    def _draw_seed(self):
-        return check_random_state(self.random_state).randint(2**31 - 1)
 
     def _check_goes_on(self, given, schedule):
         """Raise a ``ValueError`` if a stream cannot go on with these parameters."""

@@ -32,7 +32,7 @@ PROBES = 500  # frames on which training is watched
 
 @dataclass(frozen=True)
 class Learned:
-    """What a fit has learned so far.
+    """The state of a fit between its stages.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the steps of learning without labels have in common."""
+"""The common part of steps that learn without labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_MEASURED = torch.tensor(math.nan)
 
 @dataclass(frozen=True)
 class Stage:
-    """What a step without labels goes by.
+    """The settings of a step that learns without labels.
 
     Attributes
     ----------

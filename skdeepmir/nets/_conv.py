@@ -230,7 +230,7 @@ class ConvNet(nn.Module):
 
 
 class _NoNorm(nn.Module):
-    """What takes the place of a norm that is part of its convolution."""
+    """An identity in place of a norm that was folded into its convolution."""
 
     def forward(self, x: torch.Tensor, row_weight: None = None) -> torch.Tensor:
         return x

@@ -393,3 +393,12 @@ def test_windows_and_functions_may_be_arrays():
         tagger.fit(clips, y).predict_proba(clips),
         expected.fit(clips, y).predict_proba(clips),
     )
+
+
+def test_features_that_are_constant_but_for_rounding_are_not_blown_up():
+    clips, y = clips_and_labels()
+    rng = np.random.RandomState(0)
+    for clip in clips:
+        clip[:, 3] = 1000 + 1e-4 * rng.randn(len(clip))
+    fitted = tagger(functions=("mean",)).fit(clips, y)
+    assert (fitted.scale_[:, 3] == 1).all() and (fitted.scale_[:, :3] != 1).all()

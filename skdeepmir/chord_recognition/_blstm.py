@@ -114,6 +114,11 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
     ([[0.0, 2.95], [2.95, 5.95]], ['C:maj', 'G:maj'])
     """
 
+    _parameters_of_predictions = (
+        *("decoder", "beam_width", "self_transition"),
+        *("average_transpositions", "prior_correction"),
+    )
+
     n_units: Size = parameter("Cells of each direction of each layer.", default=128)
     n_layers: Size = parameter("Recurrent layers.", default=2)
     cell: Literal["lstm", "rnn", "dense"] = parameter(

@@ -216,13 +216,15 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
     )
     prior_correction: Strength = parameter(
         """
-        Strength with which rare classes are helped: probabilities are divided by
-        ``class_prior_`` to this power before they are decoded. A net that saw few
-        sevenths finds even fewer; where they may be as frequent as triads, 1 makes
-        likelihoods of the probabilities, as a hidden Markov model has them [3]_, and
-        less is mostly better. Classes without training frames gain nothing. May be
-        changed after fitting. ``predict_proba`` returns what is decoded, corrected,
-        with a sum of 1. The default trusts that chords are as frequent as in training.
+        How far the frequencies of chords in training are taken out: probabilities are
+        divided by ``class_prior_`` to this power before they are decoded, and those of
+        ``predict_proba`` again sum to 1. A net that saw few sevenths finds even fewer.
+        Where these may be as frequent as triads, 1 makes likelihoods of probabilities,
+        as a hidden Markov model has them [3]_; more makes up for ``transition_``, which
+        knows those frequencies as well. Choose it by songs like those to come: in
+        ``benchmarks/rare_chords.py`` that is 1 to 2. Classes without training frames
+        gain nothing. May be changed after fitting; fits that differ in it alone share
+        their checkpoint. By default chords are as frequent as in training.
         """,
         default=0.0,
     )

@@ -30,6 +30,7 @@ ORDER = [
     "audio",
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
+    "_bases",
     "_sklearn",
     "_parameters",
     "_validation",

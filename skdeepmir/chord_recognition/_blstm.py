@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from skdeepmir.chord_recognition._priors import (
     weigh_classes,
 )
 from skdeepmir.chord_recognition._recognizer import TransposingRecognizer
+from skdeepmir.frames import ClipsLike, LabelsLike
 
 Strength = Annotated[float, Interval(Real, 0, 10, closed="both")]
 
@@ -253,7 +254,14 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
     )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike,
+        *,
+        X_val: ClipsLike | None = None,
+        y_val: LabelsLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters

@@ -245,6 +245,7 @@ def test_heavy_classes_are_found_and_light_ones_are_not():
             {"7": np.int64(3)},
         ],
         [{"7": 9.0, "C:7": 3.0}, {"7": 3.0}],  # the most specific counts
+        [{"maj": 5e307, "7": 1.5e308}, {"7": 3.0}],
     ],
 )
 def test_weights_are_named_by_label_or_quality_on_any_scale(weights):

@@ -30,7 +30,8 @@ def weigh_classes(class_weight: Any, coding: FrameCoding) -> np.ndarray | None:
     Returns
     -------
     weights : ndarray of shape (n_classes,) or None
-        Weights; those of a chord are the same on all roots with transpositions.
+        Weights, 0 for classes without frames; those of a chord are the same on all
+        roots with transpositions.
     """
     if class_weight is None:
         return None
@@ -38,13 +39,14 @@ def weigh_classes(class_weight: Any, coding: FrameCoding) -> np.ndarray | None:
         weights = 1 / np.maximum(coding.counts, 1)
     else:
         weights = _given(class_weight, coding)
-    total = weights @ coding.counts
-    if total == 0:
+    weights = np.where(coding.counts > 0, weights, 0)
+    if not weights.any():
         raise ValueError(
             f"class_weight={class_weight!r} leaves no frame to train on with a weight "
             "above 0."
         )
-    return weights * (coding.counts.sum() / total)
+    weights = weights / weights.max()  # sums of the largest floats are not finite
+    return weights * (coding.counts.sum() / (weights @ coding.counts))
 
 
 def _given(class_weight: dict[Any, float], coding: FrameCoding) -> np.ndarray:

@@ -38,7 +38,7 @@ if MYPY:
         def _get_params_html(self, *args: Any, **options: Any) -> Any: ...
         def _get_fitted_attr_html(self, *args: Any, **options: Any) -> Any: ...
 
-    class ClassifierMixin:
+    class _ClassifierMixin:
         def score(self, X: Any, y: Any, sample_weight: Any = None) -> float: ...
 
     class RegressorMixin:
@@ -54,7 +54,8 @@ if MYPY:
 
 else:
     from sklearn.base import BaseEstimator as _BaseEstimator
-    from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
+    from sklearn.base import ClassifierMixin as _ClassifierMixin
+    from sklearn.base import RegressorMixin, TransformerMixin
 
     try:
         from sklearn.callback import CallbackSupportMixin
@@ -100,6 +101,12 @@ class BaseEstimator(_BaseEstimator):
 
     def _get_fitted_attr_html(self, *args: Any, **options: Any) -> Any:
         return _with_tooltips(super()._get_fitted_attr_html(*args, **options))
+
+
+class ClassifierMixin(_ClassifierMixin):
+    """scikit-learn's mixin, with what every classifier has after a fit."""
+
+    classes_: NDArray[Any]
 
 
 def _with_tooltips(table: Any) -> Any:

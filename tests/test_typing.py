@@ -72,9 +72,8 @@ def test_every_public_function_has_types():
     untyped = set()
     for function in public_functions():
         signature = inspect.signature(function)
-        given = [
-            p.annotation for p in signature.parameters.values() if p.name != "self"
-        ]
+        given = {name: p.annotation for name, p in signature.parameters.items()}
+        given = [given[name] for name in given.keys() - {"self", "cls"}]
         if inspect.Signature.empty in [*given, signature.return_annotation]:
             untyped.add(f"{function.__module__}.{function.__qualname__}")
     assert not untyped

@@ -67,7 +67,8 @@ fitted = ConvTagger().fit(clips, tags)
 shape: tuple[int, ...] = fitted.predict_proba(clips).shape
 score: float = fitted.score(clips, tags)
 n_features: int = fitted.n_features_in_
-print(fitted.classes_, fitted.weights_, fitted.loss_curve_[-1], fitted.module_.training)
+first: float = fitted.loss_curve_[0] + fitted.weights_["output.weight"].max()
+print(fitted.classes_.tolist(), fitted.n_iter_ + 1, fitted.module_.training)
 print(fitted.get_params()["max_epochs"], fitted.feature_names_in_.tolist())
 rate: float = SpectrogramExtractor().frame_rate
 for intervals, labels in GaussianChordRecognizer(frame_rate=10.0).predict_intervals([]):
@@ -92,6 +93,8 @@ ConvTagger().fit(clips, tags).predct(clips)  # wrong
 ConvTagger().predict(None)  # wrong
 ConvTagger().scores_  # wrong
 fitted.predict_proba(clips).shap  # wrong
+fitted.classes_.tolst()  # wrong
+fitted.weights_.max()  # wrong
 BLSTMChordRecognizer(n_unit=3)  # wrong
 SpectrogramExtractor("mell")  # wrong
 SpectrogramExtractor(hop=512)  # wrong

@@ -80,6 +80,7 @@ print(collection.target_names, metrics.auc_tag(tags, fitted.predict_proba(clips)
 print(skdeepmir.__version__, skdeepmir.chords.VOCABULARIES, codes, best)
 result = compare({"svm": pipeline, "net": tagger}, paths, [0, 1], cv=2)
 print(result.to_markdown(), result.summary().loc["svm"])
+result.plot().figure_.savefig("comparison.png")
 
 # What must be flagged
 

@@ -9,7 +9,6 @@ from skdeepmir._printable import printable
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 class ComparisonDisplay:
@@ -29,9 +28,6 @@ class ComparisonDisplay:
     figure_ : matplotlib Figure
         Its figure.
     """
-
-    ax_: Axes
-    figure_: Figure
 
     def __init__(self, folds: pd.DataFrame, metric: str) -> None:
         self.folds = folds

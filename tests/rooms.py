@@ -33,8 +33,9 @@ ROOMS = {
     "model_selection": "compare model_selection",
     "testing": "testing",
     "package": """
-        architecture common determinism examples killed_jobs machines
-        numerical_safety pipelines properties public_names reliability warnings workers
+        architecture common determinism examples html killed_jobs machines
+        numerical_safety pipelines properties public_names reliability typing
+        versions warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

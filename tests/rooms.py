@@ -16,7 +16,8 @@ ROOMS = {
     "decoding": "decoding",
     "metrics": "chord_metrics metrics",
     "datasets": """
-        archives chord_datasets collections generators groups loaders tables walks
+        archives chord_datasets collections generators groups loaders manifests tables
+        walks
     """,
     "spectrogram": "bad_input feature_store screening spectrogram",
     "nets": "nets recurrent",

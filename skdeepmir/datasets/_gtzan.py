@@ -21,11 +21,8 @@ from skdeepmir.datasets._collections import (
     split_indices,
 )
 from skdeepmir.datasets._file_groups import group_files
-from skdeepmir.datasets._loaders import (
-    _paths,
-    encode_classes,
-    list_recordings,
-)
+from skdeepmir.datasets._labels import encode_classes
+from skdeepmir.datasets._loaders import class_of, list_paths, list_recordings
 from skdeepmir.datasets._tables import read_text
 from skdeepmir.datasets._walk import check_folder
 
@@ -142,11 +139,11 @@ def load_gtzan(
         )
     names = [name for name, good in zip(names, keep, strict=True) if good]
     parts = parts[keep]
-    paths = _paths(root, names, source="The lists of GTZAN")
+    paths = list_paths(root, names, source="The lists of GTZAN")
     found = find_missing(paths, missing, f"Check that {str(root)!a} has all of GTZAN.")
     names = [name for name, there in zip(names, found, strict=True) if there]
     parts = parts[found]
-    genres, target = encode_classes(names)
+    genres, target, _ = encode_classes([class_of(name) for name in names])
     kind = f"fault-filtered: {describe_parts(parts)}" if filtered else "unfiltered"
     return Bunch(
         data=paths[found],

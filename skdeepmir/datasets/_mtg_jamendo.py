@@ -17,7 +17,8 @@ from skdeepmir.datasets._collections import (
     find_missing,
     split_indices,
 )
-from skdeepmir.datasets._loaders import _encode_tags, _paths
+from skdeepmir.datasets._labels import encode_tags
+from skdeepmir.datasets._loaders import list_paths
 from skdeepmir.datasets._tables import read_table
 
 SUBSETS = {
@@ -125,7 +126,7 @@ def load_mtg_jamendo(
     _check_once([row[0] for row in rows], tables)
     root = folder / "audio" if audio is None else Path(user_path(audio))
     names = [row[3].removesuffix(".mp3") + SUFFIXES[quality] for row in rows]
-    paths = _paths(root, names, source="The tables of MTG-Jamendo")
+    paths = list_paths(root, names, source="The tables of MTG-Jamendo")
     other = "low" if quality == "full" else "full"
     found = find_missing(
         paths,
@@ -134,7 +135,7 @@ def load_mtg_jamendo(
         "the files that you have.",
     )
     rows = [row for row, there in zip(rows, found, strict=True) if there]
-    target_names, target = _encode_tags([row[5:] for row in rows])
+    target_names, target = encode_tags([row[5:] for row in rows])[:2]
     part_of = np.array(parts)[found]
     return Bunch(
         data=paths[found],

@@ -1,0 +1,317 @@
+"""Clips by number, for what takes a table of numbers only."""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from skdeepmir._sklearn import _fit_context, _safe_indexing, validate_data
+from skdeepmir._validation import validate_clips
+from skdeepmir.frames import (
+    PATH_TYPES,
+    as_sequence,
+    holds_clips,
+    pack_clips,
+    what_is_no_set,
+)
+
+FIX = "To give clips themselves, set clips=None."
+
+
+class ClipLookup(TransformerMixin, BaseEstimator):
+    """Take clips by their numbers, as the first step of a pipeline.
+
+    Some of scikit-learn checks that X is a table of numbers before anything of ours
+    sees it: ``BaggingClassifier``, ``OneVsOneClassifier``, ``OutputCodeClassifier``,
+    ``SelfTrainingClassifier``, and imbalanced-learn. These work on audio and on clips
+    of unequal lengths if X is the column of their numbers, and each pipeline looks the
+    clips up.
+
+    Parameters
+    ----------
+    clips : list of path, list of ndarray, or array-like of shape (n_clips, ...)
+        All clips, to train on and to predict, of any kind that the next step takes:
+        paths, waveforms, matrices of frames, or rows of features. Clones share them.
+        None, the default, passes X on, for clips themselves.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_clips, 1)
+        The numbers of all clips, 0 to ``n_clips - 1``, there from the start: the X that
+        corresponds to all of ``y``.
+    n_features_in_ : int
+        1, the column of numbers; with ``clips=None`` the features per frame, where X is
+        not audio.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X or its clips are DataFrames.
+
+    See Also
+    --------
+    replace_clips : New clips for a fitted model.
+
+    Notes
+    -----
+    Clips are data, not part of a model: :func:`~skdeepmir.save` leaves them out, as a
+    recording or its features should not travel with a model by accident, and
+    ``load(path)`` has ``clips=None`` inside, so that a pipeline takes clips themselves.
+    ``pickle`` and ``joblib`` keep them, because worker processes need them. Clips from
+    :func:`~skdeepmir.load_clips` go to workers as names of a file, others by value.
+
+    What adds columns to X, such as ``ClassifierChain`` or ``StackingClassifier`` with
+    ``passthrough=True``, needs a ``ColumnTransformer`` that gives the lookup its column
+    and leaves the rest. What computes with X, such as scalers or SMOTE, makes no sense
+    on numbers of clips; a number between two is an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import BaggingClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdeepmir import ClipLookup, MultiTimescalePooler
+    >>> rng = np.random.RandomState(0)
+    >>> clips = [rng.rand(n, 4) + n % 2 for n in range(5, 25)]
+    >>> y = [n % 2 for n in range(5, 25)]
+    >>> lookup = ClipLookup(clips)
+    >>> model = make_pipeline(lookup, MultiTimescalePooler(), LogisticRegression())
+    >>> bag = BaggingClassifier(model, 3, random_state=0).fit(lookup.rows, y)
+    >>> bag.predict([[0], [1], [7]])
+    array([1, 0, 0])
+    """
+
+    _parameter_constraints = {"clips": "no_validation"}  # looked at in fit
+
+    def __init__(self, clips=None):
+        self.clips = clips
+
+    @property
+    def rows(self):
+        """The numbers of all clips, a column (n_clips, 1)."""
+        if self.clips is None:
+            raise AttributeError(
+                "ClipLookup has clips=None, and so no numbers of clips"
+            )
+        return np.arange(_number_of(self.clips))[:, np.newaxis]
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the numbers, or with ``clips=None`` the clips.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, 1)
+            Numbers of clips, from 0: some of ``rows``, any number of times. With
+            ``clips=None`` a set of clips.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The lookup.
+        """
+        if self.clips is not None:
+            self._numbers(X, reset=True)
+        elif not _is_audio(X):
+            validate_clips(self, X, reset=True, stack=False)
+        else:
+            self._fitted_on_clips = True
+        self._by_number = self.clips is not None
+        return self
+
+    def transform(self, X):
+        """Look clips up, or with ``clips=None`` pass them on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, 1)
+            See :meth:`fit`.
+
+        Returns
+        -------
+        clips : list of ndarray, list of path, or array-like of shape (n_clips, ...)
+            The clips with these numbers, in the container of ``clips``, not copied
+            where that is a list. With ``clips=None`` X.
+        """
+        check_is_fitted(self, "_by_number")
+        if self.clips is not None:
+            return _safe_indexing(self.clips, self._numbers(X, reset=False))
+        if self._by_number and np.shape(X)[1:] == (1,) and not holds_clips(X):
+            raise ValueError(
+                "X is a column of numbers, but ClipLookup has no clips any more "
+                "(clips=None, as in models from skdeepmir.load). Pass clips "
+                "themselves, or give it clips: skdeepmir.preprocessing.replace_clips("
+                "model, clips)."
+            )
+        if self._by_number or _is_audio(X):
+            return X  # the next step knows what it was fitted to
+        clips, layout = validate_clips(self, X, reset=False, stack=False)
+        return pack_clips(clips if layout.has_clips else [clips], layout)
+
+    @available_if(
+        lambda self: self.clips is None and not getattr(self, "_fitted_on_clips", False)
+    )
+    def get_feature_names_out(self, input_features=None):
+        """Name the columns of plain rows that are passed on.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features; None takes ``feature_names_in_`` or x0, x1, ...
+
+        Returns
+        -------
+        names : ndarray of shape (n_features_in_,), dtype=object
+            Names of the columns.
+        """
+        check_is_fitted(self)
+        return _check_feature_names_in(self, input_features)
+
+    def _numbers(self, X, reset):
+        """Return a column of numbers as one of indices."""
+        n_clips = _number_of(self.clips)
+        if holds_clips(X) or _is_audio(X):
+            raise ValueError(
+                "X holds clips, but ClipLookup has clips: expected their numbers, an "
+                f"array of shape (n, 1) such as lookup.rows. {FIX}"
+            )
+        if reset or self._by_number:
+            X = validate_data(self, X, reset=reset, ensure_all_finite=False)
+        else:  # the features are those of clips
+            X = check_array(X, ensure_all_finite=False)
+        if X.shape[1] != 1:
+            raise ValueError(
+                f"X has shape {X.shape}; expected one column, the numbers of clips, "
+                f"(n, 1). {FIX} Pick it out from others with ColumnTransformer("
+                "[('clips', pipeline, [0])], remainder='passthrough')."
+            )
+        numbers = X[:, 0]
+        are_bad = ~(
+            (numbers >= 0) & (numbers < n_clips) & (numbers == np.rint(numbers))
+        )
+        if are_bad.any():
+            row = int(np.argmax(are_bad))
+            raise ValueError(
+                f"row {row} of X is {numbers[row].item()!r}; expected the number of a "
+                f"clip, a whole one from 0 to {n_clips - 1}."
+            )
+        return numbers.astype(np.intp)
+
+    def __repr__(self, N_CHAR_MAX=700):
+        if self.clips is None:  # else it would print them all
+            return super().__repr__(N_CHAR_MAX)
+        return f"{type(self).__name__}(clips=<{len(self.clips)} clips>)"
+
+    def __sklearn_clone__(self):
+        shell = copy.copy(self)  # without clips, which clone would copy
+        shell.clips = None
+        twin = super(ClipLookup, shell).__sklearn_clone__()
+        twin.clips = self.clips
+        return twin
+
+    def __reduce__(self):
+        return copyreg.__newobj__, (type(self),), vars(self)
+
+    def __getstate__(self):
+        # Of a model that is saved; pickle asks __reduce__.
+        return {**vars(self), "clips": None}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def replace_clips(model, clips):
+    """Give a model other clips to look up, wherever a :class:`ClipLookup` is in it.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted or not: a pipeline, a search, a bag of pipelines. It is changed, in
+        itself and in the estimators that it was made of.
+    clips : list of path, list of ndarray, array-like of shape (n_clips, ...) or None
+        The clips that numbers mean from now on; None, that there are no numbers, and
+        clips themselves come in.
+
+    Returns
+    -------
+    model : estimator
+        The same model.
+
+    Raises
+    ------
+    ValueError
+        If there is no ``ClipLookup`` in it, or ``clips`` are not a set of clips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.ensemble import BaggingClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdeepmir import ClipLookup, MultiTimescalePooler
+    >>> from skdeepmir.preprocessing import replace_clips
+    >>> lookup = ClipLookup([np.ones((3, 2)), np.ones((5, 2))])
+    >>> model = make_pipeline(lookup, MultiTimescalePooler(), DummyClassifier())
+    >>> bag = BaggingClassifier(model, 3, random_state=0).fit(lookup.rows, ["a", "a"])
+    >>> new = [np.zeros((9, 2))]
+    >>> replace_clips(bag, new).predict([[0]])
+    array(['a'], dtype='<U1')
+    """
+    if clips is not None:
+        _number_of(clips)
+    lookups = list(_lookups(model, set()))
+    if not lookups:
+        raise ValueError(
+            f"There is no ClipLookup in this {type(model).__name__}. Make it the first "
+            "step of a pipeline."
+        )
+    for lookup in lookups:
+        lookup.clips = clips
+    return model
+
+
+def _lookups(value, seen):
+    """Yield each ClipLookup in an estimator, or in lists, dicts and arrays of them."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, ClipLookup):
+        yield value
+    elif isinstance(value, BaseEstimator | dict):
+        for part in (value if isinstance(value, dict) else vars(value)).values():
+            yield from _lookups(part, seen)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _lookups(part, seen)
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        yield from _lookups(value.ravel().tolist(), seen)
+
+
+def _number_of(clips):
+    """Return the number of clips, or raise a ``ValueError`` if they are no set."""
+    found = what_is_no_set(clips)
+    if not found and not len(clips):
+        found = "empty"
+    if found:
+        raise ValueError(
+            f"clips is {found}; expected a list of paths, waveforms or matrices, or "
+            "another set of clips."
+        )
+    return len(clips)
+
+
+def _is_audio(X):
+    """Tell whether X is a set of paths or waveforms, which later steps look at."""
+    clips = as_sequence(X)
+    return isinstance(clips, list) and any(
+        isinstance(clip, PATH_TYPES) or getattr(clip, "ndim", 0) == 1 for clip in clips
+    )

@@ -21,7 +21,7 @@ ROOMS = {
     """,
     "spectrogram": "bad_input feature_store screening spectrogram",
     "nets": "nets recurrent",
-    "preprocessing": "framewise pooling preparation",
+    "preprocessing": "framewise lookup pooling preparation",
     "training": "checkpoints failed_fits numpy_scalars parameters training",
     "feature_learning": "dbm feature_learning",
     "neural_network": """

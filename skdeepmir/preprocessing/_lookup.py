@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import copyreg
 
 import numpy as np
@@ -24,6 +23,29 @@ from skdeepmir.frames import (
 FIX = "To give clips themselves, set clips=None."
 
 
+class SharedClips:
+    """Clips that clones and deep copies share, and whose text is short."""
+
+    # scikit-learn would copy them with each clone, and print them all with an error.
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        return _safe_indexing(self.items, i)
+
+    def __repr__(self):
+        return f"<{len(self)} clips>"
+
+    def __sklearn_clone__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class ClipLookup(TransformerMixin, BaseEstimator):
     """Take clips by their numbers, as the first step of a pipeline.
 
@@ -37,8 +59,8 @@ class ClipLookup(TransformerMixin, BaseEstimator):
     ----------
     clips : list of path, list of ndarray, or array-like of shape (n_clips, ...)
         All clips, to train on and to predict, of any kind that the next step takes:
-        paths, waveforms, matrices of frames, or rows of features. Clones share them.
-        None, the default, passes X on, for clips themselves.
+        paths, waveforms, matrices of frames, or rows of features. Clones share them, so
+        do not change them. None, the default, passes X on, for clips themselves.
 
     Attributes
     ----------
@@ -97,7 +119,7 @@ class ClipLookup(TransformerMixin, BaseEstimator):
             raise AttributeError(
                 "ClipLookup has clips=None, and so no numbers of clips"
             )
-        return np.arange(_number_of(self.clips))[:, np.newaxis]
+        return np.arange(len(self._all_clips()))[:, np.newaxis]
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -141,8 +163,8 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "_by_number")
         if self.clips is not None:
-            return _safe_indexing(self.clips, self._numbers(X, reset=False))
-        if self._by_number and np.shape(X)[1:] == (1,) and not holds_clips(X):
+            return _safe_indexing(self._all_clips(), self._numbers(X, reset=False))
+        if self._by_number and _is_column(X):
             raise ValueError(
                 "X is a column of numbers, but ClipLookup has no clips any more "
                 "(clips=None, as in models from skdeepmir.load). Pass clips "
@@ -173,9 +195,20 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return _check_feature_names_in(self, input_features)
 
+    def _all_clips(self):
+        """Return the clips, or raise a ``ValueError`` if they are not a set of some."""
+        clips = self.clips.items if isinstance(self.clips, SharedClips) else self.clips
+        found = what_is_no_set(clips) or ("" if len(clips) else "empty")
+        if found:
+            raise ValueError(
+                f"clips is {found}; expected a list of paths, waveforms or matrices, "
+                "or another set of clips."
+            )
+        return clips
+
     def _numbers(self, X, reset):
         """Return a column of numbers as one of indices."""
-        n_clips = _number_of(self.clips)
+        n_clips = len(self._all_clips())
         if holds_clips(X) or _is_audio(X):
             raise ValueError(
                 "X holds clips, but ClipLookup has clips: expected their numbers, an "
@@ -203,17 +236,10 @@ class ClipLookup(TransformerMixin, BaseEstimator):
             )
         return numbers.astype(np.intp)
 
-    def __repr__(self, N_CHAR_MAX=700):
-        if self.clips is None:  # else it would print them all
-            return super().__repr__(N_CHAR_MAX)
-        return f"{type(self).__name__}(clips=<{len(self.clips)} clips>)"
-
-    def __sklearn_clone__(self):
-        shell = copy.copy(self)  # without clips, which clone would copy
-        shell.clips = None
-        twin = super(ClipLookup, shell).__sklearn_clone__()
-        twin.clips = self.clips
-        return twin
+    def __setattr__(self, name, value):
+        if name == "clips" and _holds_arrays(value):
+            value = SharedClips(value)
+        super().__setattr__(name, value)
 
     def __reduce__(self):
         return copyreg.__newobj__, (type(self),), vars(self)
@@ -267,7 +293,7 @@ def replace_clips(model, clips):
     array(['a'], dtype='<U1')
     """
     if clips is not None:
-        _number_of(clips)
+        ClipLookup(clips)._all_clips()
     lookups = list(_lookups(model, set()))
     if not lookups:
         raise ValueError(
@@ -296,17 +322,14 @@ def _lookups(value, seen):
         yield from _lookups(value.ravel().tolist(), seen)
 
 
-def _number_of(clips):
-    """Return the number of clips, or raise a ``ValueError`` if they are no set."""
-    found = what_is_no_set(clips)
-    if not found and not len(clips):
-        found = "empty"
-    if found:
-        raise ValueError(
-            f"clips is {found}; expected a list of paths, waveforms or matrices, or "
-            "another set of clips."
-        )
-    return len(clips)
+def _holds_arrays(clips):
+    """Tell whether clips are more than paths: large, and long when printed."""
+    are_items = isinstance(clips, list | tuple)
+    return any(map(_is_array, clips)) if are_items else _is_array(clips)
+
+
+def _is_array(value):
+    return hasattr(value, "__array__") and not isinstance(value, str | SharedClips)
 
 
 def _is_audio(X):
@@ -315,3 +338,11 @@ def _is_audio(X):
     return isinstance(clips, list) and any(
         isinstance(clip, PATH_TYPES) or getattr(clip, "ndim", 0) == 1 for clip in clips
     )
+
+
+def _is_column(X):
+    """Tell whether X is a column of numbers."""
+    if holds_clips(X) or _is_audio(X):
+        return False
+    shape = getattr(X, "shape", None)
+    return all(len(row) == 1 for row in X) if shape is None else shape[1:] == (1,)

@@ -34,7 +34,7 @@ ROOMS = {
     "model_selection": "compare model_selection",
     "testing": "testing",
     "package": """
-        architecture common determinism examples killed_jobs machines
+        architecture common determinism examples killed_jobs machines meta_estimators
         numerical_safety pipelines properties reliability warnings workers
     """,
 }

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skdeepmir._sklearn import _fit_context, _safe_indexing, validate_data
 from skdeepmir._validation import validate_clips
+from skdeepmir._warnings import warn_user
 from skdeepmir.frames import (
     PATH_TYPES,
     as_sequence,
@@ -85,10 +86,12 @@ class ClipLookup(TransformerMixin, BaseEstimator):
     ``pickle`` and ``joblib`` keep them, because worker processes need them. Clips from
     :func:`~skdeepmir.load_clips` go to workers as names of a file, others by value.
 
-    What adds columns to X, such as ``ClassifierChain`` or ``StackingClassifier`` with
-    ``passthrough=True``, needs a ``ColumnTransformer`` that gives the lookup its column
-    and leaves the rest. What computes with X, such as scalers or SMOTE, makes no sense
-    on numbers of clips; a number between two is an error.
+    ``ClassifierChain`` and ``RegressorChain`` add their predictions to X. To learn from
+    these, too, a ``ColumnTransformer`` gives the lookup its column and lets others by:
+    ``ColumnTransformer([("clips", make_pipeline(ClipLookup(clips), ...,
+    MultiTimescalePooler()), [0])], remainder="passthrough")``. What computes with X,
+    such as scalers or SMOTE, makes no sense on numbers of clips: one between two is an
+    error.
 
     Examples
     --------
@@ -128,8 +131,8 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_clips, 1)
-            Numbers of clips, from 0: some of ``rows``, any number of times. With
-            ``clips=None`` a set of clips.
+            Numbers of clips, from 0: some of ``rows``, any number of times. Further
+            columns are left out, with a warning. With ``clips=None`` a set of clips.
         y : None
             Ignored.
 
@@ -218,11 +221,13 @@ class ClipLookup(TransformerMixin, BaseEstimator):
             X = validate_data(self, X, reset=reset, ensure_all_finite=False)
         else:  # the features are those of clips
             X = check_array(X, ensure_all_finite=False)
-        if X.shape[1] != 1:
-            raise ValueError(
-                f"X has shape {X.shape}; expected one column, the numbers of clips, "
-                f"(n, 1). {FIX} Pick it out from others with ColumnTransformer("
-                "[('clips', pipeline, [0])], remainder='passthrough')."
+        if X.shape[1] > 1:
+            warn_user(
+                f"X has {X.shape[1]} columns; ClipLookup reads the first, the numbers "
+                "of clips, and leaves the others out, such as those that a chain adds. "
+                "To learn from them as well: ColumnTransformer([('clips', make_pipeline"
+                "(ClipLookup(clips), ..., MultiTimescalePooler()), [0])], "
+                "remainder='passthrough')."
             )
         numbers = X[:, 0]
         are_bad = ~(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 from sklearn.utils import Bunch
 
@@ -23,7 +25,13 @@ from skdeepmir.datasets._walk import (
 from skdeepmir.frames import object_array
 
 
-def load_audio_folder(folder, *, groups=None, target_names=None, unknown="raise"):
+def load_audio_folder(
+    folder: str | os.PathLike[str],
+    *,
+    groups: str | Mapping[Any, Any] | Any = None,
+    target_names: Iterable[str] | None = None,
+    unknown: Literal["raise", "drop"] = "raise",
+) -> Bunch:
     r"""List a folder of recordings that has a sub-folder for each class.
 
     This is the layout of GTZAN: ``FOLDER/blues/blues.00000.wav``.

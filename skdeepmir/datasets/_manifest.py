@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -48,15 +48,15 @@ COLLECTIONS = ("collection", "dataset", "source")  # columns that say where clip
 
 
 def load_manifest(
-    manifest,
+    manifest: Any,
     *,
-    root=None,
-    where=None,
-    annotations=None,
-    target_names=None,
-    unknown="raise",
-    multilabel=None,
-):
+    root: str | os.PathLike[str] | None = None,
+    where: Mapping[str, Any] | None = None,
+    annotations: str | None = None,
+    target_names: Iterable[Any] | None = None,
+    unknown: Literal["raise", "drop"] = "raise",
+    multilabel: bool | None = None,
+) -> Bunch:
     r"""Read a table of recordings: a CSV file or a data frame.
 
     Parameters
@@ -155,10 +155,10 @@ def load_manifest(
     >>> train.target, test.target
     (array([1, 0]), array([1, 1]))
     """
-    names = check_target_names(target_names, unknown)
+    pinned = check_target_names(target_names, unknown)
     if multilabel not in (None, True, False):
         raise ValueError(f"multilabel={multilabel!r} must be None, True or False.")
-    if annotations is not None and (names is not None or multilabel is not None):
+    if annotations is not None and (pinned is not None or multilabel is not None):
         raise ValueError(
             "target_names and multilabel are for labels, but with annotations="
             f"{annotations!r} the target is files. Leave them out."
@@ -177,11 +177,13 @@ def load_manifest(
     rules = {"source": table.name, "is_confined": root is not None}
     _check_once(table, list_paths(folder, table.raw_column("path"), **rules))
     if annotations is None:
-        targets = _targets(table, names, unknown, multilabel)
-        table = table.keep(targets.kept)
-        names, target = targets.names, targets.numbers
+        names, target, kept = _targets(table, pinned, unknown, multilabel)
+        table = table.keep(kept)
     else:
-        target = list_paths(folder, table.raw_column(target_column), **rules)
+        names, target = (
+            None,
+            list_paths(folder, table.raw_column(target_column), **rules),
+        )
         missing = [i for i, path in enumerate(target) if not os.path.isfile(path)]
         if missing:
             nouns = "annotation file that does", "annotation files that do"

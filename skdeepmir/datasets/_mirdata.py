@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -38,7 +38,7 @@ def load_mirdata(
     version: str = "default",
     missing: str = "raise",
     target_names: Sequence[str] | Sequence[int] | None = None,
-    unknown: str = "raise",
+    unknown: Literal["raise", "drop"] = "raise",
 ) -> Bunch:
     """List the tracks of a data set of mirdata [1]_, for example its GTZAN or IRMAS.
 

@@ -3,6 +3,7 @@
 Also clips by number, for what takes a table of numbers only.
 """
 
+from skdeepmir._public import suggest_names
 from skdeepmir.preprocessing._framewise import FrameTransformer
 from skdeepmir.preprocessing._lookup import ClipLookup, replace_clips
 from skdeepmir.preprocessing._pooling import FUNCTIONS, MultiTimescalePooler
@@ -22,3 +23,5 @@ __all__ = [
     "MultiTimescalePooler",
     "replace_clips",
 ]
+
+suggest_names(__name__)

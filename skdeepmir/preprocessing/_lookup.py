@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import copyreg
+from typing import Any, Self, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+import sklearn.base
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._sklearn import _fit_context, _safe_indexing, validate_data
 from skdeepmir._validation import validate_clips
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import (
     PATH_TYPES,
+    ClipsLike,
+    LabelsLike,
     as_sequence,
     holds_clips,
     pack_clips,
     what_is_no_set,
 )
 
+Model = TypeVar("Model")
 FIX = "To give clips themselves, set clips=None."
 
 
@@ -112,11 +118,11 @@ class ClipLookup(TransformerMixin, BaseEstimator):
 
     _parameter_constraints = {"clips": "no_validation"}  # looked at in fit
 
-    def __init__(self, clips=None):
+    def __init__(self, clips: Any = None) -> None:
         self.clips = clips
 
     @property
-    def rows(self):
+    def rows(self) -> NDArray[np.intp]:
         """The numbers of all clips, a column (n_clips, 1)."""
         if self.clips is None:
             raise AttributeError(
@@ -125,7 +131,7 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         return np.arange(len(self._all_clips()))[:, np.newaxis]
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Check the numbers, or with ``clips=None`` the clips.
 
         Parameters
@@ -150,7 +156,7 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         self._by_number = self.clips is not None
         return self
 
-    def transform(self, X):
+    def transform(self, X: ClipsLike) -> Any:
         """Look clips up, or with ``clips=None`` pass them on.
 
         Parameters
@@ -182,7 +188,9 @@ class ClipLookup(TransformerMixin, BaseEstimator):
     @available_if(
         lambda self: self.clips is None and not getattr(self, "_fitted_on_clips", False)
     )
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Name the columns of plain rows that are passed on.
 
         Parameters
@@ -260,7 +268,7 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         return tags
 
 
-def replace_clips(model, clips):
+def replace_clips(model: Model, clips: Any) -> Model:
     """Give a model other clips to look up, wherever a :class:`ClipLookup` is in it.
 
     Parameters
@@ -317,7 +325,7 @@ def _lookups(value, seen):
     seen.add(id(value))
     if isinstance(value, ClipLookup):
         yield value
-    elif isinstance(value, BaseEstimator | dict):
+    elif isinstance(value, sklearn.base.BaseEstimator | dict):
         for part in (value if isinstance(value, dict) else vars(value)).values():
             yield from _lookups(part, seen)
     elif isinstance(value, list | tuple):

@@ -9,7 +9,13 @@ import polars as pl
 import pytest
 from collection_files import manifest, mirdata_set, write
 
-from skdeepmir.datasets import load_audio_folder, load_manifest, load_mirdata
+from skdeepmir.datasets import (
+    load_audio_folder,
+    load_gtzan,
+    load_manifest,
+    load_mirdata,
+    load_mtg_jamendo,
+)
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "labels.csv"
 recordings = pytest.mark.skipif(not DATA.exists(), reason=f"no recordings at {DATA}")
@@ -117,7 +123,8 @@ def test_rows_are_chosen_by_one_of_several_values(tmp_path):
     path = table(tmp_path, ROWS)
     chosen = load_manifest(path, where={"group": ["z", "x"], "label": "flute"})
     assert chosen.groups.tolist() == ["x", "z"]
-    for values in (("z", "x"), {"z", "x"}, np.array(["z", "x"]), pd.Series(["z", "x"])):
+    several = [("z", "x"), {"z", "x"}, np.array(["z", "x"]), pd.Series(["z", "x"])]
+    for values in (*several, lambda group: group != "y"):
         found = load_manifest(path, where={"group": values})
         assert found.groups.tolist() == ["x", "z"]
 
@@ -129,7 +136,8 @@ def test_rows_are_chosen_by_one_of_several_values(tmp_path):
         ({"label": ["cello", "flite"]}, "not 'flite'.*mean 'flute'"),
         ({"lable": "flute"}, "no column 'lable'.*mean 'label'"),
         ({"label": []}, "no values for 'label'"),
-        ({"label": "cello", "fold": 1}, "each value occurs.*'label' and 'fold'"),
+        ({"label": "cello", "fold": 1}, "no row meets all.*'label' and 'fold'"),
+        ({"label": str.isupper}, "no row meets all.*'label'"),
         ([("label", "flute")], "where=.* is a list"),
     ],
 )
@@ -224,6 +232,35 @@ def test_classes_of_folders_are_pinned(tmp_path):
     assert bunch.target.tolist() == [0] and bunch.groups.tolist() == ["x"]
 
 
+def test_genres_of_gtzan_and_tags_of_jamendo_are_pinned(tmp_path):
+    for part, name in (("train", "blues"), ("valid", "rock"), ("test", "blues")):
+        file = f"{name}/{name}.{part}.wav"
+        write(tmp_path, f"genres/{file}")
+        write(tmp_path, f"{part}_filtered.txt", text=file)
+    names = ["rock", "pop", "blues"]
+    assert load_gtzan(tmp_path, target_names=names).target.tolist() == [2, 2, 0]
+    with pytest.warns(UserWarning, match="'rock' .*: left out, of 1 clip"):
+        bunch = load_gtzan(tmp_path, target_names=["blues"], unknown="drop")
+    assert {part: len(rows) for part, rows in bunch.splits.items()} == {
+        "train": 1,
+        "valid": 0,
+        "test": 1,
+    }
+    header = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
+    for n, part in enumerate(["train", "validation", "test"]):
+        write(tmp_path, f"audio/14/{n}.mp3")
+        row = f"track_{n}\tartist_{n}\talbum\t14/{n}.mp3\t9.5\trock\ttag {n}"
+        stem = f"data/splits/split-0/autotagging_top50tags-{part}.tsv"
+        write(tmp_path, stem, text=f"{header}\n{row}\n")
+    with pytest.raises(ValueError, match=r"not 'tag 1' \('track_1'\), 'tag 2'"):
+        load_mtg_jamendo(tmp_path, target_names=["tag 0", "rock"])
+    with pytest.warns(UserWarning, match="left out, of 2 clips"):
+        bunch = load_mtg_jamendo(
+            tmp_path, target_names=["tag 0", "rock"], unknown="drop"
+        )
+    np.testing.assert_array_equal(bunch.target, [[1, 1], [0, 1], [0, 1]])
+
+
 def test_labels_of_mirdata_are_pinned(tmp_path):
     dataset = mirdata_set(tmp_path, {"test": ["b"]}, genre=["jazz", "rock"], n=[4, 2])
     bunch = load_mirdata(dataset, target="genre", target_names=["rock", "pop", "jazz"])
@@ -308,8 +345,13 @@ def test_recordings_line_up():
     banks = ["splendid", "growlybass", "wartuba"]
     train = load_manifest(DATA, where={**notes, "source": banks}, target_names=names)
     assert set(names[train.target]) == {"bass", "brass", "piano"}
+    others = {**notes, "source": lambda source: source not in banks}
+    test = load_manifest(DATA, where=others, target_names=names)
     known = dict(zip(everything.data, everything.target, strict=True))
-    assert [known[path] for path in train.data] == train.target.tolist()
+    both = np.concatenate([train.data, test.data])
+    assert {*both} == {*known} and len(both) == len(known)
+    found = np.concatenate([train.target, test.target])
+    assert [known[path] for path in both] == found.tolist()
 
 
 @recordings

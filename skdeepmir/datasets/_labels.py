@@ -97,6 +97,8 @@ def encode_tags(
     target = np.zeros((len(tags), len(names)), dtype=int)
     for row, clip in zip(target, tags, strict=True):
         row[[column[tag] for tag in clip if tag in column]] = 1
+    if target_names is not None:
+        _warn_of_absent_tags(names, target)
     return Targets(names, target, np.arange(len(tags)))
 
 
@@ -127,7 +129,7 @@ def _check_known(
     warn_user(f"{found}: left out, of {counted(n_clips, 'clip', 'clips')}.")
 
 
-def warn_of_absent_tags(names: np.ndarray, target: np.ndarray) -> None:
+def _warn_of_absent_tags(names: np.ndarray, target: np.ndarray) -> None:
     """Warn of tags that were asked for and that no clip has."""
     absent = names[~target.any(axis=0)].tolist()
     if absent:

@@ -21,7 +21,6 @@ from skdeepmir.datasets._labels import (
     check_target_names,
     encode_classes,
     encode_tags,
-    warn_of_absent_tags,
     warn_of_unannotated_tags,
 )
 from skdeepmir.datasets._loaders import list_paths
@@ -74,9 +73,11 @@ def load_manifest(
         Where relative paths start. Paths that lead out of it are refused: pass it for a
         manifest from elsewhere. None is the folder of the file, or the current folder
         for a data frame, and lets paths lead anywhere, as a table of your own may.
-    where : mapping of str to str or list of str, default=None
+    where : mapping of str to str, list of str or callable, default=None
         Keep only the rows whose columns have these values, or one of several:
-        ``{"task": "notes", "source": ["splendid", "wartuba"]}``.
+        ``{"task": "notes", "source": ["splendid", "wartuba"]}``. A function says of
+        each cell's text whether to keep it, such as ``{"source": lambda source: source
+        not in trained_on}``.
     annotations : str, default=None
         Name of the column with the file that annotates each recording, such as a
         ``.lab`` file of chords. These files are then the target, instead of labels.
@@ -236,8 +237,8 @@ def _manifest_path(manifest: str | bytes | os.PathLike[Any]) -> Path:
     return path
 
 
-def _wanted(where: Any, to_text: Any) -> dict[str, list[str]]:
-    """Return the values that are wanted of each column, as text."""
+def _wanted(where: Any, to_text: Any) -> dict[str, Any]:
+    """Return the values that are wanted of each column, as text, or a function."""
     if where is None:
         return {}
     if not isinstance(where, Mapping):
@@ -245,8 +246,11 @@ def _wanted(where: Any, to_text: Any) -> dict[str, list[str]]:
             f"where={where!r} is a {type(where).__name__}; expected a dict from "
             "columns to values, such as {'task': 'tagging'}."
         )
-    wanted = {}
+    wanted: dict[str, Any] = {}
     for column, values in where.items():
+        if callable(values):
+            wanted[clean_name(str(column))] = values
+            continue
         is_one = isinstance(values, str) or not isinstance(values, Iterable)
         found = [clean_name(to_text(v)) for v in ([values] if is_one else values)]
         if not found:
@@ -258,10 +262,13 @@ def _wanted(where: Any, to_text: Any) -> dict[str, list[str]]:
     return wanted
 
 
-def _chosen(table: Table, wanted: dict[str, list[str]], where: Any) -> Table:
+def _chosen(table: Table, wanted: dict[str, Any], where: Any) -> Table:
     """Return the rows with the values that are wanted."""
     columns = {name: table.column(name) for name in wanted}
     for name, values in wanted.items():
+        if callable(values):
+            wanted = {**wanted, name: {*filter(values, {*columns[name]})}}
+            continue
         there = set(columns[name])
         if absent := [value for value in values if value not in there]:
             raise ValueError(
@@ -277,8 +284,8 @@ def _chosen(table: Table, wanted: dict[str, list[str]], where: Any) -> Table:
     if not chosen.rows:
         names = " and ".join(f"{name!a}" for name in wanted)
         raise ValueError(
-            f"{table.name} has no rows with where={where!r}: each value occurs, but "
-            f"never together. Choose other values of {names}."
+            f"{table.name} has no rows with where={where!r}: no row meets all of it. "
+            f"Choose other values of {names}."
         )
     return chosen
 
@@ -337,8 +344,6 @@ def _targets(
             )
         tags.append(clip)
     targets = encode_tags(tags, names, unknown, table.places)
-    if names is not None:
-        warn_of_absent_tags(targets.names, targets.numbers)
     for column in COLLECTIONS:
         if column in table.header:
             sources = table.column(column)

@@ -24,7 +24,6 @@ from skdeepmir.datasets._labels import (
     check_target_names,
     encode_classes,
     encode_tags,
-    warn_of_absent_tags,
 )
 from skdeepmir.frames import object_array
 
@@ -255,10 +254,7 @@ def _encode(
                 )
         tags.append([_clean(tag) for tag in value])
     _check_one_kind(ids, tags)
-    targets = encode_tags(tags, names, unknown, at)
-    if names is not None:
-        warn_of_absent_tags(targets.names, targets.numbers)
-    return targets
+    return encode_tags(tags, names, unknown, at)
 
 
 def _clean(label: Any) -> Any:

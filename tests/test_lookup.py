@@ -74,6 +74,7 @@ def test_numbers_of_clips_become_clips(hold, clips):
         [[3], [0], [3]],
         np.array([[3.0], [0], [3]]),
         pd.DataFrame({"n": [3, 0, 3]}),
+        list(np.array([[3], [0], [3]])),
     ):
         assert_same(
             np.asarray(lookup.fit_transform(X), dtype=object),

@@ -7,14 +7,11 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import sklearn.base
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_array
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._sklearn import _fit_context, _safe_indexing, validate_data
-from skdeepmir._validation import validate_clips
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import (
     PATH_TYPES,
@@ -22,9 +19,9 @@ from skdeepmir.frames import (
     LabelsLike,
     as_sequence,
     holds_clips,
-    pack_clips,
     what_is_no_set,
 )
+from skdeepmir.preprocessing._preparation import _Preparation
 
 Model = TypeVar("Model")
 FIX = "To give clips themselves, set clips=None."
@@ -53,14 +50,14 @@ class SharedClips:
         return self
 
 
-class ClipLookup(TransformerMixin, BaseEstimator):
+class ClipLookup(_Preparation):
     """Take clips by their numbers, as the first step of a pipeline.
 
-    Some of scikit-learn checks that X is a table of numbers before anything of ours
-    sees it: ``BaggingClassifier``, ``OneVsOneClassifier``, ``OutputCodeClassifier``,
-    ``SelfTrainingClassifier``, and imbalanced-learn. These work on audio and on clips
-    of unequal lengths if X is the column of their numbers, and each pipeline looks the
-    clips up.
+    Parts of scikit-learn check that X is a table of numbers before a pipeline sees it:
+    ``BaggingClassifier``, ``ClassifierChain``, ``OneVsOneClassifier``,
+    ``OutputCodeClassifier``, ``SelfTrainingClassifier``; so does imbalanced-learn. They
+    work on audio and on clips of unequal lengths if X is the column of their numbers,
+    and each pipeline looks the clips up.
 
     Parameters
     ----------
@@ -79,6 +76,8 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         not audio.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns, where X or its clips are DataFrames.
+    feature_names_ : ndarray of shape (n_features_in_,), dtype=object
+        Names of the features that are passed on, with ``clips=None``.
 
     See Also
     --------
@@ -146,14 +145,20 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         -------
         self : object
             The lookup.
+
+        Raises
+        ------
+        ValueError
+            If X is not a column of numbers of clips, or ``clips`` not a set of clips.
+            The message names the first row whose number is negative, not whole or
+            beyond the last clip. With ``clips=None`` if frames are not clips.
         """
-        if self.clips is not None:
+        self._by_number = self.clips is not None
+        if self._by_number:
             self._numbers(X, reset=True)
         elif not _is_audio(X):
-            validate_clips(self, X, reset=True, stack=False)
-        else:
-            self._fitted_on_clips = True
-        self._by_number = self.clips is not None
+            return super().fit(X)
+        self._fitted_on_clips = True
         return self
 
     def transform(self, X: ClipsLike) -> Any:
@@ -169,6 +174,11 @@ class ClipLookup(TransformerMixin, BaseEstimator):
         clips : list of ndarray, list of path, or array-like of shape (n_clips, ...)
             The clips with these numbers, in the container of ``clips``, not copied
             where that is a list. With ``clips=None`` X.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`; or if X are numbers and there are no clips any more.
         """
         check_is_fitted(self, "_by_number")
         if self.clips is not None:
@@ -182,29 +192,10 @@ class ClipLookup(TransformerMixin, BaseEstimator):
             )
         if self._by_number or _is_audio(X):
             return X  # the next step knows what it was fitted to
-        clips, layout = validate_clips(self, X, reset=False, stack=False)
-        return pack_clips(clips if layout.has_clips else [clips], layout)
+        return super().transform(X)
 
-    @available_if(
-        lambda self: self.clips is None and not getattr(self, "_fitted_on_clips", False)
-    )
-    def get_feature_names_out(
-        self, input_features: ArrayLike | None = None
-    ) -> NDArray[np.object_]:
-        """Name the columns of plain rows that are passed on.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the features; None takes ``feature_names_in_`` or x0, x1, ...
-
-        Returns
-        -------
-        names : ndarray of shape (n_features_in_,), dtype=object
-            Names of the columns.
-        """
-        check_is_fitted(self)
-        return _check_feature_names_in(self, input_features)
+    def _apply(self, clips):
+        return clips
 
     def _all_clips(self):
         """Return the clips, or raise a ``ValueError`` if they are not a set of some."""
@@ -260,12 +251,6 @@ class ClipLookup(TransformerMixin, BaseEstimator):
     def __getstate__(self):
         # Of a model that is saved; pickle asks __reduce__.
         return {**vars(self), "clips": None}
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def replace_clips(model: Model, clips: Any) -> Model:
@@ -349,7 +334,9 @@ def _is_audio(X):
     """Tell whether X is a set of paths or waveforms, which later steps look at."""
     clips = as_sequence(X)
     return isinstance(clips, list) and any(
-        isinstance(clip, PATH_TYPES) or getattr(clip, "ndim", 0) == 1 for clip in clips
+        isinstance(clip, PATH_TYPES)
+        or (getattr(clip, "ndim", 0) == 1 and len(clip) > 1)  # not a row of a column
+        for clip in clips
     )
 
 

@@ -15,6 +15,7 @@ from skdeepmir.datasets._collections import counted
 from skdeepmir.datasets._tables import did_you_mean
 
 MOST_SHOWN = 5  # labels that a message names
+FEW = 30  # clips of which chance tells nothing: every tag that a source lacks is told
 CHANCE = 0.05  # how likely a source may lack some tag though it was annotated for all
 
 
@@ -144,7 +145,7 @@ def _warn_of_absent_tags(names: np.ndarray, target: np.ndarray) -> None:
 def warn_of_unannotated_tags(
     names: np.ndarray, target: np.ndarray, column: str, sources: Sequence[str]
 ) -> None:
-    """Warn of tags that no clip of a source has, too many for chance."""
+    """Warn of tags that no clip of a source has, but those of others do."""
     # An absent tag is a 0, whether the annotators heard nothing or never listened.
     found, code = np.unique(np.array(sources), return_inverse=True)
     if len(found) < 2 or len(code) < 2 * len(found):
@@ -155,9 +156,10 @@ def warn_of_unannotated_tags(
     elsewhere = has.sum(axis=0) - has
     rate = elsewhere / (len(code) - n_clips)[:, None]
     chance = (1 - rate) ** n_clips[:, None]  # that none of so many clips has the tag
-    lacks = has == 0
+    lacks = (has == 0) & (elsewhere > 0)
     doubtful = (lacks & (chance < CHANCE / len(names))).any(axis=1)
     doubtful |= ~((has > 0) & (elsewhere > 0)).any(axis=1) & has.any(axis=1)
+    doubtful |= len(code) < FEW
     doubtful &= lacks.any(axis=1)
     if not doubtful.any():
         return
@@ -168,7 +170,8 @@ def warn_of_unannotated_tags(
     if more := int(doubtful.sum()) - len(parts):
         parts.append(f"and {counted(more, 'other', 'others')}")
     shared = names[~lacks.any(axis=0)].tolist()
-    keep = f", or keep what all have with target_names={shared!r} and unknown='drop'"
+    few = f"{shared}" if len(shared) <= MOST_SHOWN else f"[...] ({len(shared)} tags)"
+    keep = f", or keep what all have with target_names={few} and unknown='drop'"
     warn_user(
         f"Of the {column}s, {'; '.join(parts)}: these tags count as absent (0) there. "
         f"If they were not annotated, load a {column} at a time with "

@@ -130,7 +130,7 @@ def load_manifest(
         If there is no column "group", "fold" or "split", but one with a similar name,
         or one such as "artist" or "album". If ``unknown="drop"`` leaves labels out. If
         a tag of ``target_names`` has no clip; or if all clips of one source lack a tag
-        that others have, too often for chance, so that it seems not to have been
+        that others have, beyond what chance explains, so that it seems not to have been
         annotated there: tags that are not given count as absent. Sources are told apart
         by the first of the columns "collection", "dataset" and "source".
 

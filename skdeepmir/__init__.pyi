@@ -44,6 +44,7 @@ from .persistence import ModelFileError as ModelFileError
 from .persistence import load as load
 from .persistence import save as save
 from .preprocessing import BandShifter as BandShifter
+from .preprocessing import ClipLookup as ClipLookup
 from .preprocessing import ClipNormalizer as ClipNormalizer
 from .preprocessing import FrameStacker as FrameStacker
 from .preprocessing import FrameTransformer as FrameTransformer

@@ -28,7 +28,7 @@ ROOMS = {
         bad_labels conv_tagger dropout_mlp multi_timescale new_net sparse_labels
     """,
     "ensemble": "bagging tagging",
-    "chord_recognition": "chord_nets chord_recognition",
+    "chord_recognition": "chord_nets chord_recognition rare_chords",
     "persistence": "forged_models persistence security",
     "plotting": "plotting",
     "model_selection": "compare model_selection",

@@ -25,6 +25,7 @@ ORDER = [
     "_threads",
     "_groups",
     "_printable",
+    "_tag_names",
     "metrics",
     "audio",
     "model_selection._splitters",  # the split by artist of a collection takes it

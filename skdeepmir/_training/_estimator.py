@@ -86,6 +86,12 @@ class NetEstimator(
         """Return the coding that was fitted."""
         raise NotImplementedError
 
+    def _continued(self, coding):
+        """Return the fitted coding, with which a warm start goes on."""
+        earlier = self._coding()
+        coding.check_same(earlier)
+        return earlier
+
     def _weigh(self, given, coding, targets, sample_weight):
         """Return weights of clips, or of each output of each clip, or None."""
         return sample_weight
@@ -128,8 +134,7 @@ class NetEstimator(
         y_read = self._read_targets(y, layout)
         coding = self._make_coding(y_read, sample_weight)
         if goes_on:
-            coding.check_same(self._coding())
-            coding = self._coding()
+            coding = self._continued(coding)
         data = self._label(given, coding, clips, layout, y_read, sample_weight)
         watched = None
         if X_val is not None or y_val is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import make_scorer
 
 from skdeepmir._printable import printable
+from skdeepmir._tag_names import aligned, fitted_names
 from skdeepmir.metrics._areas import auc_clip, auc_tag, roc_areas
 from skdeepmir.metrics._checks import (
     check_scores,
@@ -234,6 +235,7 @@ class _TagScorer(type(make_scorer(auc_tag))):  # type: ignore[misc]
                 return positive_columns(found, classes)
             return found
 
+        y_true = aligned(y_true, fitted_names(estimator), "y_true")
         return super()._score(call, estimator, X, y_true, **kwargs)
 
 

@@ -48,6 +48,8 @@ class DropoutMLPClassifier(NetClassifier):
         Biases of each layer.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or ``tag_names`` had some.
     thresholds_ : ndarray of shape (n_tags,)
         Of tags: the probabilities above which they are predicted.
     loss_curve_ : ndarray of shape (n_epochs,)

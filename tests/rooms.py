@@ -25,7 +25,7 @@ ROOMS = {
     "feature_learning": "dbm feature_learning",
     "neural_network": """
         bad_labels conv_tagger dropout_mlp multi_timescale new_net sparse_labels
-        tag_names
+        standardize tag_names
     """,
     "ensemble": "bagging tagging",
     "chord_recognition": "chord_nets chord_recognition",

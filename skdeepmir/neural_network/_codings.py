@@ -229,6 +229,8 @@ class ClassCoding:
         eps = np.finfo(np.float64).eps
         return expit(logits).clip(eps, 1 - eps)
 
+    activations = probabilities
+
     def log_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return their logarithms, also where they are too small for a float."""
         if self.kind == "multiclass":
@@ -309,3 +311,5 @@ class ValueCoding:
         """Return values for outputs of a net."""
         values = outputs * self.scale + self.mean
         return values[:, 0] if self.ndim == 1 else values
+
+    activations = decode

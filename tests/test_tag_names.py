@@ -25,7 +25,7 @@ from skdeepmir import (
     load,
     save,
 )
-from skdeepmir.metrics import TAG_SCORERS
+from skdeepmir.metrics import TAG_SCORERS, tag_report
 
 NAMES = ["piano", "drums", "voice"]
 MOVED = ["voice", "piano", "drums"]
@@ -240,3 +240,16 @@ def test_an_average_of_classifiers_has_the_names_of_its_tags(tmp_path):
     rows = np.array([clip.mean(axis=0) for clip in CLIPS])
     others = bag.set_params(estimator=OneVsRestClassifier(LogisticRegression()))
     assert others.fit(rows, TABLE).predict_tags(rows) == told(others.predict(rows))
+
+
+def test_a_report_takes_names_from_what_predicted():
+    fitted = tagger().fit(CLIPS, TABLE)
+    pipeline = make_pipeline(FrameStacker(1), fitted).fit(CLIPS, TABLE)
+    predicted = fitted.predict(CLIPS)
+    expected = tag_report(TAGS, predicted, tag_names=NAMES)
+    for estimator in (fitted, pipeline):
+        report = tag_report(TABLE[MOVED], predicted, tag_names=estimator)
+        pd.testing.assert_frame_equal(report, expected)
+    fitted.fit(CLIPS, TAGS)
+    assert tag_report(TAGS, predicted, tag_names=fitted).index.tolist() == [0, 1, 2]
+    assert tag_report(TABLE, predicted, tag_names=fitted).index.tolist() == NAMES

@@ -32,7 +32,7 @@ ROOMS = {
     "persistence": "forged_models persistence security",
     "plotting": "plotting",
     "model_selection": "compare model_selection",
-    "testing": "testing",
+    "testing": "clip_checks testing",
     "package": """
         architecture common determinism examples killed_jobs machines
         numerical_safety pipelines properties reliability warnings workers

@@ -24,8 +24,8 @@ ROOMS = {
     "training": "checkpoints failed_fits numpy_scalars parameters training",
     "feature_learning": "dbm feature_learning",
     "neural_network": """
-        bad_labels conv_tagger dropout_mlp multi_timescale new_net sparse_labels
-        standardize tag_names
+        activations bad_labels conv_tagger dropout_mlp multi_timescale new_net
+        sparse_labels standardize tag_names
     """,
     "ensemble": "bagging tagging",
     "chord_recognition": "chord_nets chord_recognition",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
-from skdeepmir.frames import UNORDERED
+from skdeepmir._bases import ClassifierMixin
+from skdeepmir.frames import UNORDERED, ClipsLike, LabelsLike
 
 NOT_NAMES = ("None", "nan", "<NA>", "NaT")  # of what is not a string
 MOST_SHOWN = 12
@@ -144,7 +145,9 @@ def _has_tags(estimator: Any) -> bool:
 class TagMixin(ClassifierMixin):
     """A classifier of clips whose targets may be tags that have names."""
 
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: ClipsLike, y: LabelsLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the accuracy of the predicted labels, or of whole rows of tags.
 
         Parameters
@@ -165,7 +168,7 @@ class TagMixin(ClassifierMixin):
         return super().score(X, aligned(y, fitted_names(self)), sample_weight)
 
     @available_if(_has_tags)
-    def predict_tags(self, X):
+    def predict_tags(self, X: ClipsLike) -> list[list[str]]:
         """Predict the tags of each clip by name.
 
         Parameters

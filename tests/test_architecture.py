@@ -13,6 +13,7 @@ import skdeepmir
 PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
+    "_public",
     "_warnings",
     "_errors",
     "_workers",
@@ -25,6 +26,7 @@ ORDER = [
     "_threads",
     "_groups",
     "_printable",
+    "_bases",
     "_tag_names",
     "metrics",
     "audio",

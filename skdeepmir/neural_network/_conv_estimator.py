@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, overload
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir import nets
@@ -22,7 +24,7 @@ from skdeepmir._sklearn import Interval, parameters_of
 from skdeepmir._training._data import Batches, torch_dtype
 from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation, ExcerptFeed
-from skdeepmir.frames import object_array
+from skdeepmir.frames import ClipsLike, object_array
 from skdeepmir.neural_network._scaling import ScalingParameters
 
 Order = Annotated[float, Interval(Real, 1, None, closed="left")]
@@ -69,7 +71,15 @@ class ExcerptEstimator(ScalingParameters, NetEstimator):
         default=None,
     )
 
-    def predict_activations(self, X, *, return_times=False):
+    @overload
+    def predict_activations(
+        self, X: ClipsLike, *, return_times: Literal[False] = False
+    ) -> NDArray[np.object_]: ...
+    @overload
+    def predict_activations(
+        self, X: ClipsLike, *, return_times: Literal[True]
+    ) -> tuple[NDArray[np.object_], NDArray[np.object_]]: ...
+    def predict_activations(self, X: ClipsLike, *, return_times: bool = False) -> Any:
         """Predict what each excerpt of a clip holds: when classes or tags are there.
 
         Parameters

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import pickle
 from functools import wraps
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -28,7 +29,9 @@ RAISED = (
 )
 
 
-def check_clip_estimator(estimator, *, labels="clips"):
+def check_clip_estimator(
+    estimator: Any, *, labels: Literal["clips", "frames"] = "clips"
+) -> list[str]:
     """Check that an estimator treats a clip as a sample, whatever the container.
 
     Parameters

@@ -81,9 +81,11 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
     -----
     A net that begins with a ``DBNFeatureLearner`` ("rbm", "dbm") scales its input as
     the learner does, whatever ``standardize`` says. Callbacks of skorch see rows as
-    ``module_`` does, and what they predict has to be standardised as well. Kept values are divided by the
-    probability of keeping them in training, so that the net predicts as it is, and
-    weights that were learned without dropout see inputs of the mean they know
+    ``module_`` does, and what they predict has to be standardised as well.
+
+    Kept values are divided by the probability of keeping them in training, so that the
+    net predicts as it is, and weights that were learned without dropout see inputs of
+    the mean they know
     (elsewhere: "multiply them by 1/p").
 
     Clips of several rows (frames, windows) train with each row, and their rows' logits

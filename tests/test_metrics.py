@@ -262,6 +262,8 @@ def test_report_takes_names_from_a_frame_or_a_list():
         tag_report(y, y, tag_names=["a"])
     with pytest.raises(ValueError, match="tag_names has 'a' twice"):
         tag_report(y, y, tag_names=["a", "a"])
+    with pytest.raises(ValueError, match="tag_names is a set, which has no order"):
+        tag_report(y, y, tag_names={"a", "b"})
 
 
 def test_report_takes_columns_by_name_and_arrays_by_place():

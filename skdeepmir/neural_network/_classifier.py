@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, Self
@@ -44,15 +43,15 @@ class TagParameters:
         default=None,
         kind="float, array-like of shape (n_tags,) or None",
     )
-    tag_names: Annotated[Sequence[str], "array-like"] | None = parameter(
+    tag_names: list[str] | tuple[str, ...] | NDArray[Any] | None = parameter(
         """
         Names of the tags, in the order of the columns of y, for ``predict_tags`` and
         reports: ``clips.target_names``, or ``classes_`` of a ``MultiLabelBinarizer``.
-        None takes the names of the columns if y is a data frame, with which these may
-        not be at odds. Names are not for classes, which have their labels.
+        None takes the names of the columns if y is a data frame, which must be the
+        same if both are given. Classes have no names but their labels.
         """,
         default=None,
-        kind="list of str or None",
+        kind="list, tuple or ndarray of str, or None",
     )
     tune_thresholds: bool = parameter(
         """

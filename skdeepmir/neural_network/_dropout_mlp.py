@@ -85,8 +85,7 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
 
     Kept values are divided by the probability of keeping them in training, so that the
     net predicts as it is, and weights that were learned without dropout see inputs of
-    the mean they know
-    (elsewhere: "multiply them by 1/p").
+    the mean they know (elsewhere: "multiply them by 1/p").
 
     Clips of several rows (frames, windows) train with each row, and their rows' logits
     are averaged: probabilities are a geometric mean. Only whole clips are held out.

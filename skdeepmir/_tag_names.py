@@ -74,7 +74,7 @@ def check_same_names(
     _refuse_others(found, expected, name, whose)
     i = next(i for i, tag in enumerate(found) if tag != expected[i])
     raise ValueError(
-        f"{name} has the tag {found[i]!r} in column {i}, where {whose} has "
+        f"{name} has {found[i]!r} in column {i}, where {whose} has "
         f"{expected[i]!r}; expected the same order. Reorder its columns: "
         f"{_shown(expected)}."
     )
@@ -99,7 +99,7 @@ def _refuse_others(
             *([f"has {_shown(unknown)} besides"] if unknown else []),
         ]
         raise ValueError(
-            f"{name} has other tags than {whose}: it {', and it '.join(problems)}; "
+            f"{name} has other columns than {whose}: it {', and it '.join(problems)}; "
             f"expected {_shown(expected)}. Select these columns, and add 0 for those "
             "that it lacks if they are on none of its clips."
         )

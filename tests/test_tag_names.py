@@ -17,7 +17,9 @@ from sklearn.preprocessing import MultiLabelBinarizer
 from small_nets import assert_same_weights
 
 from skdeepmir import (
+    ConvRegressor,
     ConvTagger,
+    DBNFeatureLearner,
     DropoutMLPClassifier,
     FrameStacker,
     GroupBaggingClassifier,
@@ -145,7 +147,7 @@ def test_classes_have_no_tags():
     ("names", "y", "match"),
     [
         (NAMES[:2], TAGS, "tag_names has 2 names, but y has 3 tags"),
-        (MOVED, TABLE, "y has the tag 'piano' in column 0, .*tag_names has 'voice'"),
+        (MOVED, TABLE, "y has 'piano' in column 0, .*tag_names has 'voice'"),
         (["gong", *NAMES[1:]], TABLE, "y .* lacks 'gong', and it has 'piano'"),
         (set(NAMES), TAGS, "'tag_names' .* 'list'"),
         (TABLE.columns, TAGS, "'tag_names' .* 'list'"),  # which could not be saved
@@ -177,11 +179,26 @@ def test_messages_do_not_grow_with_the_number_of_tags():
 def test_validation_clips_have_the_same_tags():
     fitted = tagger().fit(CLIPS, TABLE, X_val=CLIPS, y_val=TABLE)
     assert_same_weights(fitted, tagger().fit(CLIPS, TABLE, X_val=CLIPS, y_val=TAGS))
-    with pytest.raises(ValueError, match="y_val has the tag 'voice' in column 0"):
+    with pytest.raises(ValueError, match="y_val has 'voice' in column 0"):
         tagger().fit(CLIPS, TABLE, X_val=CLIPS, y_val=TABLE[MOVED])
     with pytest.raises(ValueError, match="y_val .* lacks 'drums', and it has 'gong'"):
         other = TABLE.rename(columns={"drums": "gong"})
         tagger(tag_names=NAMES).fit(CLIPS, TAGS, X_val=CLIPS, y_val=other)
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [
+        ConvRegressor((4,), excerpt_length=8, **SHORT),
+        DBNFeatureLearner((4,), finetune_epochs=1, **SHORT),
+    ],
+    ids=lambda learner: type(learner).__name__,
+)
+def test_targets_of_others_are_in_one_order_as_well(learner):
+    y = TABLE.astype(float) if isinstance(learner, ConvRegressor) else TABLE
+    learner.fit(CLIPS, y, X_val=CLIPS, y_val=y).fit(CLIPS, y, X_val=CLIPS, y_val=TAGS)
+    with pytest.raises(ValueError, match="y_val has 'voice' in column 0"):
+        learner.fit(CLIPS, y, X_val=CLIPS, y_val=y[MOVED])
 
 
 def test_passes_and_warm_starts_keep_names_and_refuse_others():
@@ -235,7 +252,7 @@ def test_an_average_of_classifiers_has_the_names_of_its_tags(tmp_path):
     np.testing.assert_array_equal(bag.predict_proba(CLIPS), named.predict_proba(CLIPS))
     save(bag, tmp_path / "bag")
     assert load(tmp_path / "bag").tag_names_.tolist() == NAMES
-    with pytest.raises(ValueError, match="y has the tag 'voice'.*tag_names"):
+    with pytest.raises(ValueError, match="y has 'voice'.*tag_names"):
         named.fit(CLIPS, TABLE[MOVED])
     assert not hasattr(bag.fit(CLIPS, TAGS[:, 0]), "tag_names_")
     rows = np.array([clip.mean(axis=0) for clip in CLIPS])

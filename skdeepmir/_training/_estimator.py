@@ -19,6 +19,7 @@ from skdeepmir._sklearn import (
     fitted_attributes,
     parameters_of,
 )
+from skdeepmir._tag_names import check_same_names, names_of
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._data import (
     LabelledClips,
@@ -138,6 +139,7 @@ class NetEstimator(
         data = self._label(given, coding, clips, layout, y_read, sample_weight)
         watched = None
         if X_val is not None or y_val is not None:
+            check_same_names(names_of(y_val, "y_val"), names_of(y), "y_val", "y")
             watched = self._read_validation(coding, feed, X_val, y_val)
         earlier = self.weights_ if goes_on else None
         seed, checkpoint, finished = self._draw_seed(), None, None

@@ -19,6 +19,7 @@ from skdeepmir._sklearn import (
     fitted_attributes,
     parameters_of,
 )
+from skdeepmir._tag_names import check_same_names, names_of
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._data import (
     LabelledClips,
@@ -91,6 +92,12 @@ class NetEstimator(
         """Return the coding that was fitted."""
         raise NotImplementedError
 
+    def _continued(self, coding):
+        """Return the fitted coding, with which a warm start goes on."""
+        earlier = self._coding()
+        coding.check_same(earlier)
+        return earlier
+
     def _weigh(self, given, coding, targets, sample_weight):
         """Return weights of clips, or of each output of each clip, or None."""
         return sample_weight
@@ -133,11 +140,11 @@ class NetEstimator(
         y_read = self._read_targets(y, layout)
         coding = self._make_coding(y_read, sample_weight)
         if goes_on:
-            coding.check_same(self._coding())
-            coding = self._coding()
+            coding = self._continued(coding)
         data = self._label(given, coding, clips, layout, y_read, sample_weight)
         watched = None
         if X_val is not None or y_val is not None:
+            check_same_names(names_of(y_val, "y_val"), names_of(y), "y_val", "y")
             watched = self._read_validation(coding, feed, X_val, y_val)
         earlier = self.weights_ if goes_on else None
         seed, checkpoint, finished = self._draw_seed(), None, None

@@ -24,6 +24,7 @@ from skdeepmir._disk import (
     written_whole,
 )
 from skdeepmir._sklearn import parameters_of
+from skdeepmir._training._devices import choose_device
 from skdeepmir._warnings import warn_user
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
@@ -80,6 +81,10 @@ class Checkpoint:
         )
         for name in IMMATERIAL:
             parameters.pop(name)
+        device, precision = parameters["device"], parameters["precision"]
+        parameters["device"] = choose_device(
+            device, precision
+        )  # what "auto" means here
         # Workers may see arrays as memory maps.
         key = joblib.hash(
             (

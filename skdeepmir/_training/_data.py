@@ -34,20 +34,6 @@ def tensor_of(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W", "E"]))
 
 
-def choose_device(name: str) -> str:
-    """Return the torch device that a ``device`` parameter means."""
-    if name == "cpu":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "auto":
-        return "cpu"
-    raise ValueError(
-        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
-        "install torch for your GPU."
-    )
-
-
 def dtype_of(precision: str) -> Any:
     """Return the dtype of arrays for a ``precision``."""
     return np.float64 if precision == "float64" else np.float32

@@ -211,7 +211,7 @@ def _mean_loss(
 def weighted_mean(steps: list[tuple[torch.Tensor, int]]) -> float:
     """Return the mean of losses of batches of so many."""
     losses, sizes = zip(*steps, strict=True)
-    stacked = torch.stack(losses).double()
+    stacked = torch.stack(losses).cpu().double()
     counts = stacked.new_tensor(sizes)
     return float((stacked * counts).sum() / counts.sum())
 

@@ -20,12 +20,8 @@ from skdeepmir._sklearn import (
     parameters_of,
 )
 from skdeepmir._threads import limit_threads
-from skdeepmir._training._data import (
-    LabelledClips,
-    choose_device,
-    tensor_of,
-    torch_dtype,
-)
+from skdeepmir._training._data import LabelledClips, tensor_of, torch_dtype
+from skdeepmir._training._devices import Placed, choose_device, predicting_device
 from skdeepmir._training._engine import Progress, train
 from skdeepmir._training._gradient import GradientStep
 from skdeepmir._training._parameters import DescentParameters, TrainingParameters
@@ -205,9 +201,10 @@ class NetEstimator(
 
         Unless ``is_new``, a checkpoint will set its weights.
         """
-        generator = torch.Generator(choose_device(given.device)).manual_seed(seed)
+        device = choose_device(given.device, given.precision)
+        generator = torch.Generator(device).manual_seed(seed)
         net = self._make_net(given, feed, coding.n_outputs, generator, is_new)
-        net = net.to(torch_dtype(feed.dtype))
+        net = net.to(device, torch_dtype(feed.dtype))
         if earlier is not None:
             self._load_weights(net, earlier)
         elif is_new:
@@ -291,17 +288,20 @@ class NetEstimator(
             "validation_scores": self.validation_scores_.tolist(),
         }
 
-    def _fitted_net(self, given, feed, generator=None):
-        """Return the net with its fitted weights, in float64."""
+    def _fitted_net(self, given, feed):
+        """Return the net with its fitted weights, in float64, on the processor."""
         n_outputs = self._coding().n_outputs
-        net = self._make_net(given, feed, n_outputs, generator, False).double()
+        net = self._make_net(given, feed, n_outputs, None, False).double()
         net.load_state_dict({n: tensor_of(w) for n, w in self.weights_.items()})
         return net.eval()
 
     def _predictor(self, given, feed, generator):
-        """Return what gives logits of tensors: the net that predicts."""
-        dtype = torch_dtype(feed.predict_dtype)
-        return self._fitted_net(given, feed, generator).to(dtype)
+        """Return what gives logits of tensors: the net that predicts.
+
+        It is on the device of the generator.
+        """
+        net = self._fitted_net(given, feed)
+        return net.to(generator.device, torch_dtype(feed.predict_dtype))
 
     def _logits(self, X, method="logits"):
         """Return what the net gives for clips (n_clips, n_outputs), in float64."""
@@ -312,9 +312,11 @@ class NetEstimator(
         return self._logits_of(given, feed, clips, layout, method)
 
     def _logits_of(self, given, feed, clips, layout, method="logits"):
-        generator = torch.Generator()
+        device = predicting_device(given.device, torch_dtype(feed.predict_dtype))
         with torch.inference_mode(), limit_threads(given.n_threads):
-            net = self._predictor(given, feed, generator)
+            net = self._predictor(given, feed, torch.Generator(device))
+            if device.type != "cpu":
+                net = Placed(net, device)
             return getattr(feed, method)(net, clips, layout)
 
     def _warn_of_bad_loss(self):

@@ -138,7 +138,7 @@ def _largest(module: nn.Module) -> float:
     sizes = []
     for tensor in module.state_dict().values():
         if tensor.is_floating_point() and tensor.numel():
-            sizes.append(tensor.abs().max().double())
+            sizes.append(tensor.abs().max().cpu().double())
     return float(torch.stack(sizes).max())
 
 

@@ -70,18 +70,22 @@ class TrainingParameters:
         """,
         default="float32",
     )
-    device: Literal["cpu", "cuda", "auto"] = parameter(
+    device: Literal["cpu", "cuda", "mps", "auto"] = parameter(
         """
-        Where to train; "auto" takes a GPU if there is one. Predictions are made on the
-        processor.
+        Where to train and predict: the processor, which is fast enough for small nets
+        and gives the same bits every time; a GPU of NVIDIA or AMD ("cuda") or of Apple
+        ("mps"); or the first of "cuda", "mps" and "cpu" that there is ("auto"). On a
+        machine without that GPU a fitted estimator predicts on the processor, with
+        other rounding errors. What is predicted in float64 is computed there as well
+        where it was trained with "mps", which has no float64.
         """,
         default="cpu",
     )
     n_threads: Threads | None = parameter(
         """
-        Threads of torch. One is fastest for small nets, and gives the same bits
-        wherever it runs on one machine; more help large nets. None leaves the number
-        to torch.
+        Threads of torch. One is fastest for small nets, leaves the other cores to
+        ``n_jobs`` of a search, and gives the same bits wherever it runs on one machine.
+        More help large nets; None leaves the number to torch, which takes all cores.
         """,
         default=1,
     )

@@ -96,10 +96,9 @@ class SequenceClips:
     def _draw(self, n: np.ndarray) -> np.ndarray:
         """Return a random integer from 0 up to each of ``n``."""
         device = self.generator.device
-        draws = torch.rand(
-            len(n), generator=self.generator, device=device, dtype=torch.float64
-        )
-        return (draws.cpu().numpy() * n).astype(np.int64)
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        draws = torch.rand(len(n), generator=self.generator, device=device, dtype=dtype)
+        return (draws.cpu().double().numpy() * n).astype(np.int64)
 
     def _stack(
         self,

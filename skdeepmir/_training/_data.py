@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -214,6 +215,14 @@ class Batches:
 
     def __len__(self) -> int:
         return self.n
+
+    def at_rest(self) -> Batches:
+        """Return batches of the same in order, as they are to validate on."""
+        source: Any = self.source
+        if hasattr(source, "training"):
+            source = copy.copy(source)
+            source.training = False
+        return Batches(source, self.batch_size, self.generator, training=False)
 
     def __iter__(self) -> Iterator[Batch]:
         device = self.generator.device

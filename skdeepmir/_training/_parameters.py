@@ -94,7 +94,10 @@ class TrainingParameters:
         Called during training, with a ``skorch.NeuralNet`` as ``net`` that knows
         classes by number; its ``history`` ends with the fit. One whose
         ``on_epoch_end`` returns True stops the fit, as does skorch's
-        ``EarlyStopping``. Scores are of rows, not of clips. ``LRScheduler`` needs
+        ``EarlyStopping``. ``EpochScoring`` and ``BatchScoring`` score what the net
+        sees, not clips: rows, an excerpt of each clip, or frames that have a label.
+        With ``on_train=True`` that is under dropout and augmentation, unless they have
+        ``use_caching=False``. ``LRScheduler`` needs
         ``learning_rate_schedule="constant"``. Set None before
         :func:`~skdeepmir.save`. (Callbacks of scikit-learn: ``set_callbacks``.)
         """,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,6 +69,12 @@ class SequenceClips:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def at_rest(self) -> SequenceClips:
+        """Return batches of the whole clips, as they are to validate on."""
+        same = copy.copy(self)
+        same.training = False
+        return same
 
     def __iter__(self) -> Iterator[Batch]:
         if not self.training:

@@ -21,7 +21,9 @@ ROOMS = {
     "spectrogram": "bad_input feature_store screening spectrogram",
     "nets": "nets recurrent",
     "preprocessing": "framewise pooling preparation",
-    "training": "callbacks checkpoints devices failed_fits numpy_scalars parameters training",
+    "training": """
+        callbacks checkpoints devices failed_fits numpy_scalars parameters training
+    """,
     "feature_learning": "dbm feature_learning",
     "neural_network": """
         bad_labels conv_tagger dropout_mlp multi_timescale new_net sparse_labels

@@ -61,10 +61,12 @@ class Listeners:
             told = [c for c in self.net.callbacks_ if not _scores_labels(c[1])]
             self.net.callbacks_ = told
         self.callbacks = [callback for _, callback in self.net.callbacks_]
-        self.data = {
+        self.data: dict[str, Any] = {
             "dataset_train": _Dataset(_at_rest(batches), loss),
-            "dataset_valid": validation and _Dataset(validation, loss),
+            "dataset_valid": None,
         }
+        if validation is not None:
+            self.data["dataset_valid"] = _Dataset(validation, loss)
         self.lowest: dict[str, float] = {}
         self.hears_batches = any(map(_hears_batches, self.callbacks))
         if self.hears_batches:

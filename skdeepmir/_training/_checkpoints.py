@@ -109,6 +109,13 @@ class Checkpoint:
             self.state = self._load(self._path, STATE_KEYS)
         self._kept = {} if self.state is None else self.state["kept"]
 
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that were made, in all stages."""
+        ended = (self.kept("stages") or {}).get("stages", [])
+        stages = ended if self.state is None else [*ended, self.state]
+        return sum(stage["progress"]["n_epochs"] for stage in stages)
+
     def keep(self, name: str, value: Any) -> Any:
         """Return a value as the fit that is gone on from had it.
 

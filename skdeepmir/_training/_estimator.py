@@ -231,7 +231,8 @@ class NetEstimator(
             )
             for part in (data, watched)
         )
-        epochs = EpochWatch(self, given.max_epochs, X, y)
+        n_done = 0 if checkpoint is None else checkpoint.n_epochs
+        epochs = EpochWatch(self, given.max_epochs, X, y, n_done)
         progress = train(
             self._step(training, given),
             batches,

@@ -13,7 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._groups import check_groups
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import HasMethods, Interval, StrOptions, _fit_context
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _fit_context,
+    fit_as_task,
+)
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import classes_of, read_labels, validate_clips
 from skdeepmir.metrics._checks import positive_columns
@@ -22,7 +29,7 @@ SMALLEST = 1e-12  # probability in a geometric mean
 MOST_DRAWS = 1000  # until there are two classes
 
 
-class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
+class GroupBaggingClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Average the probabilities of classifiers that saw other groups of clips.
 
     Each classifier is fitted to as many groups (artists, albums, speakers) as there
@@ -160,9 +167,15 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         draws = [self._draw(groups, y, rng) for _ in range(self.n_estimators)]
         members = [_seeded(clone(self.estimator), rng) for _ in draws]
+        context = self._init_callback_context(
+            max_subtasks=len(draws), sequential_subtasks=False
+        )
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        what = f"fit-{type(self.estimator).__name__}"
+        tasks = [context.subcontext(what, i) for i in range(len(draws))]
         fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(
-            delayed(_fit_member)(member, _safe_indexing(clips, drawn), y[drawn])
-            for member, drawn in zip(members, draws, strict=True)
+            delayed(_fit_member)(task, member, _safe_indexing(clips, drawn), y[drawn])
+            for task, member, drawn in zip(tasks, members, draws, strict=True)
         )
         self.estimators_ = list(
             progress(
@@ -174,6 +187,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
             )
         )
         self._score_left_out(clips, y, draws)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def predict(self, X):
@@ -295,6 +309,7 @@ def _seeded(estimator, rng):
     return estimator.set_params(**seeds)
 
 
-def _fit_member(member, clips, y):
+def _fit_member(task, member, clips, y):
     with one_blas_thread():
-        return member.fit(clips, y)
+        fit_as_task(task, member, member, lambda: member.fit(clips, y), clips, y)
+    return member

@@ -348,7 +348,8 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             )
         learned = before_stages(given, schedule, StandardScaler(), kept, 0, classes)
         rng = make_generator(seed, 0, len(targets))
-        watch = EpochWatch(self, n_epochs, X, y)
+        n_done = 0 if checkpoint is None else checkpoint.n_epochs
+        watch = EpochWatch(self, n_epochs, X, y, n_done)
         stages = Stages(
             given, schedule, learned, rng, watch, self._as_after, checkpoint
         )

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._errors import telling_of
@@ -20,15 +19,13 @@ from skdeepmir._sklearn import (
     parameters_of,
 )
 from skdeepmir._threads import limit_threads
+from skdeepmir._training._convergence import warn_of_loss
 from skdeepmir._training._data import LabelledClips, tensor_of, torch_dtype
 from skdeepmir._training._devices import Placed, choose_device, predicting_device
 from skdeepmir._training._engine import Progress, train
 from skdeepmir._training._gradient import GradientStep
 from skdeepmir._training._parameters import DescentParameters, TrainingParameters
 from skdeepmir._validation import check_weights
-from skdeepmir._warnings import warn_user
-
-ALLOWED_LOSS = 10  # times that of guessing, without a warning
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,8 @@ class NetEstimator(
             else:
                 self._take(training, given, X, y, finished)
             self._use_validation(given, watched)
-        self._warn_of_bad_loss()
+        guessing, scores = self._coding().guessing_loss, self.validation_scores_
+        warn_of_loss(given, self.loss_curve_, -scores, guessing)
         self._training_state = None
         if checkpoint is not None:
             checkpoint.complete(self._result(training.net))
@@ -319,17 +317,6 @@ class NetEstimator(
             if device.type != "cpu":
                 net = Placed(net, device)
             return getattr(feed, method)(net, clips, layout)
-
-    def _warn_of_bad_loss(self):
-        loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
-        if loss > ALLOWED_LOSS * guessing:
-            warn_user(
-                f"Training ended with a loss of {loss:.3g}, where guessing has "
-                f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
-                f"(optimizer={self.optimizer!r}), or scale the input, as with "
-                "StandardScaler.",
-                ConvergenceWarning,
-            )
 
 
 def check_sizes(name: str, sizes: Any, what: str) -> list[int]:

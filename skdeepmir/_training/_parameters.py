@@ -35,7 +35,13 @@ class TrainingParameters:
         """,
         default=32,
     )
-    max_epochs: Size = parameter("Passes over all clips.", default=100)
+    max_epochs: Size = parameter(
+        """
+        Passes over all clips. Where the loss still falls after the last, there is a
+        ConvergenceWarning.
+        """,
+        default=100,
+    )
     early_stopping: bool = parameter(
         """
         Whether to stop when the validation score has not risen by ``tol`` for

@@ -22,7 +22,8 @@ ROOMS = {
     "nets": "nets recurrent",
     "preprocessing": "framewise pooling preparation",
     "training": """
-        callbacks checkpoints devices failed_fits numpy_scalars parameters training
+        callbacks checkpoints convergence devices failed_fits numpy_scalars
+        parameters training
     """,
     "feature_learning": "dbm feature_learning",
     "neural_network": """

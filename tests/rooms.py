@@ -37,7 +37,8 @@ ROOMS = {
     "testing": "testing",
     "package": """
         architecture common determinism examples killed_jobs machines
-        numerical_safety pipelines progress properties reliability warnings workers
+        numerical_safety pipelines progress properties public_names reliability
+        warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

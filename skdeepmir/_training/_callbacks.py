@@ -165,7 +165,7 @@ class _Net(skorch.NeuralNet):
             device=str(getattr(step, "device", next(step.module.parameters()).device)),
         )
         self.generator = getattr(step, "generator", None)
-        self.call = getattr(step, "outputs", step.module)  # as in training
+        self.step = step
         self.batch: Batch | None = None  # that callbacks are told of
         self.n_outputs = 0  # not known yet
         self.initialize()
@@ -204,14 +204,14 @@ class _Net(skorch.NeuralNet):
         try:
             for batch in dataset.batches:
                 with torch.no_grad():
-                    outputs = self.call(*batch.inputs)
+                    outputs = self.infer(*batch.inputs)
                 yield dataset.rows(outputs, batch).to(device)
         finally:
             self.module_.train(was_training)
 
-    def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Return the module's outputs."""
-        return self.call(x)
+    def infer(self, *inputs: Any, **fit_params: Any) -> Any:
+        """Return the module's outputs, called as in training."""
+        return getattr(self.step, "outputs", self.module_)(*inputs)
 
     def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the loss of outputs for targets."""

@@ -47,12 +47,14 @@ def warn_of_loss(
     half = _half(given)
     if not all(_still_falls(curve, half, guessing) for curve in curves):
         return
-    first, middle, last = losses[0], losses[half], losses[-1]
+    told = {
+        epoch: f"{losses[epoch]:.3g} after epoch {epoch + 1}" for epoch in (0, half)
+    }
     warn_user(
         f"Training ended after max_epochs={given.max_epochs} although the loss still "
-        f"fell: it was {first:.3g} after epoch 1, {middle:.3g} after epoch {half + 1} "
-        f"and {last:.3g} at the end, where guessing has {guessing:.3g}. Raise "
-        f"max_epochs (to {3 * given.max_epochs}, say) or learning_rate="
+        f"fell: it was {', '.join(told.values())} and {losses[-1]:.3g} at the end, "
+        f"where guessing has {guessing:.3g}. Raise max_epochs (to "
+        f"{3 * given.max_epochs}, say) or learning_rate="
         f"{given.learning_rate!r}, or set early_stopping=True and many epochs.",
         ConvergenceWarning,
     )

@@ -22,7 +22,10 @@ ROOMS = {
     "spectrogram": "bad_input feature_store screening spectrogram",
     "nets": "nets recurrent",
     "preprocessing": "framewise lookup pooling preparation",
-    "training": "checkpoints failed_fits numpy_scalars parameters training",
+    "training": """
+        callbacks checkpoints convergence devices failed_fits numpy_scalars
+        parameters training
+    """,
     "feature_learning": "dbm feature_learning",
     "neural_network": """
         activations bad_labels conv_tagger dropout_mlp multi_timescale new_net
@@ -36,8 +39,8 @@ ROOMS = {
     "testing": "clip_checks testing",
     "package": """
         architecture common determinism examples html killed_jobs machines
-        meta_estimators numerical_safety pipelines properties public_names reliability
-        typing versions warnings workers
+        meta_estimators numerical_safety pipelines progress properties public_names
+        reliability typing versions warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

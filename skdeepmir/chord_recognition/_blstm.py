@@ -406,5 +406,6 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
             "viterbi": {"beam_width": feed.n_classes, "per_symbol": 1},
         }
         with torch.inference_mode(), limit_threads(given.n_threads):
-            net = self._predictor(given, feed, None)
+            # On the processor: beam search makes one small step after the other.
+            net = self._predictor(given, feed, torch.Generator())
             return feed.search(net, clips, discount, **widths[given.decoder])

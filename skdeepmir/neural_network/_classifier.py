@@ -328,8 +328,11 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
         given = SimpleNamespace(**{**vars(given), **once})
         step = self._step(training, given)
         kind = (given.optimizer, given.weight_decay > 0)
+        device = training.generator.device.type
         if state is not None and state["kind"] == kind:
-            training.generator.set_state(torch.from_numpy(state["generator"].copy()))
+            if state["device"] == device:  # those of other devices have other states
+                drawn = torch.from_numpy(state["generator"].copy())
+                training.generator.set_state(drawn)
             copies = map_arrays(
                 state["optimizer"], lambda array: torch.from_numpy(array.copy())
             )
@@ -350,6 +353,7 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
         epochs.finish()
         return {
             "kind": kind,
+            "device": device,
             "generator": training.generator.get_state().numpy(),
             "optimizer": map_arrays(
                 step.optimizer.state_dict(), lambda t: t.cpu().numpy().copy()

@@ -241,5 +241,5 @@ class ConvEstimator(ExcerptEstimator):
             training.net.renew_statistics(batch.inputs for batch in again)
 
     def _predictor(self, given, feed, generator):
-        net = self._fitted_net(given, feed, generator).folded()
-        return net.to(torch_dtype(feed.predict_dtype))
+        net = self._fitted_net(given, feed).folded()
+        return net.to(generator.device, torch_dtype(feed.predict_dtype))

@@ -441,7 +441,11 @@ def pack_clips(clips: Sequence[np.ndarray], layout: ClipLayout) -> Any:
 
 
 def length_buckets(
-    lengths: np.ndarray, batch_size: int | None = None, n_frames: int = FRAMES_AT_ONCE
+    lengths: np.ndarray,
+    batch_size: int | None = None,
+    n_frames: int = FRAMES_AT_ONCE,
+    *,
+    pads: bool = True,
 ) -> list[np.ndarray]:
     """Group sequences of similar length into batches.
 
@@ -454,6 +458,8 @@ def length_buckets(
     n_frames : int, default=2**14
         Maximum number of frames in a batch, padding included; a longer sequence is
         alone in its batch.
+    pads : bool, default=True
+        Whether sequences of a batch may have unequal lengths.
 
     Returns
     -------
@@ -463,7 +469,9 @@ def length_buckets(
     buckets: list[list[int]] = []
     for i in np.argsort(lengths, kind="stable"):
         size = len(buckets[-1]) if buckets else 0
-        if not buckets or size == batch_size or (size + 1) * lengths[i] > n_frames:
+        is_full = size == batch_size or (size + 1) * lengths[i] > n_frames
+        if not buckets or is_full or not (pads or lengths[i] == lengths[last]):
             buckets.append([])
         buckets[-1].append(int(i))
+        last = i
     return [np.array(bucket) for bucket in buckets]

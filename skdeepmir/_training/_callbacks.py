@@ -140,6 +140,7 @@ class _Net(skorch.NeuralNet):
             device=str(getattr(step, "device", next(step.module.parameters()).device)),
         )
         self.generator = getattr(step, "generator", None)
+        self.outputs = getattr(step, "outputs", step.module)
         self.initialize()
 
     def get_default_callbacks(self) -> list[Any]:
@@ -168,7 +169,7 @@ class _Net(skorch.NeuralNet):
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
         """Return the module's outputs."""
-        return self.module_(x)
+        return self.outputs(x)
 
     def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the loss of outputs for ``(targets, weights)``."""

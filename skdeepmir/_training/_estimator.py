@@ -105,6 +105,10 @@ class NetEstimator(
         """Return the net; unless it is new, its weights need not be set."""
         raise NotImplementedError
 
+    def _caller(self, net, n_outputs, generator):
+        """Return what gives outputs for the inputs of a batch: a net, or around one."""
+        return net
+
     def _prepare(self, given, net, feed, data, generator):
         """Change the first weights of a net, in place."""
 
@@ -254,6 +258,9 @@ class NetEstimator(
             training.coding.make_loss(),
             given,
             training.generator,
+            outputs=self._caller(
+                training.net, training.coding.n_outputs, training.generator
+            ),
             after=self._after_step(given, training.net),
         )
 
@@ -301,7 +308,8 @@ class NetEstimator(
     def _predictor(self, given, feed, generator):
         """Return what gives logits of tensors: the net that predicts."""
         dtype = torch_dtype(feed.predict_dtype)
-        return self._fitted_net(given, feed, generator).to(dtype)
+        net = self._fitted_net(given, feed, generator).to(dtype)
+        return self._caller(net, self._coding().n_outputs, generator)
 
     def _logits(self, X, method="logits"):
         """Return what the net gives for clips (n_clips, n_outputs), in float64."""

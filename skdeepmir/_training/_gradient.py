@@ -23,13 +23,16 @@ class GradientStep:
     Parameters
     ----------
     module : nn.Module
-        What is trained, in place; it is called with the inputs of a batch.
+        What is trained, in place.
     loss : nn.Module
         The loss of outputs, targets and weights.
     given : SimpleNamespace
         Parameters of the estimator: how to descend.
     generator : torch.Generator
         All randomness of the fit.
+    outputs : callable, optional
+        Returns what the module puts out for the inputs of a batch; by default the
+        module itself.
     optimizer : torch.optim.Optimizer, optional
         Takes the place of the one that ``given`` asks for.
     after : callable, optional
@@ -47,12 +50,14 @@ class GradientStep:
         given: Any,
         generator: torch.Generator,
         *,
+        outputs: Callable[..., torch.Tensor] | None = None,
         optimizer: torch.optim.Optimizer | None = None,
         after: Callable[[], None] | None = None,
         largest_loss: float = math.inf,
         advice: str | None = None,
     ) -> None:
         self.module, self.loss, self.given = module, loss, given
+        self.outputs = module if outputs is None else outputs
         self.generator, self.after, self.largest_loss = generator, after, largest_loss
         self.optimizer = optimizer or _make_optimizer(given, module)
         self.advice = advice or (
@@ -80,10 +85,10 @@ class GradientStep:
         """Learn from a batch; return its loss, and what the net put out."""
         if self.given.precision == "bfloat16":
             with torch.autocast(self.device_type, torch.bfloat16):
-                outputs = self.module(*batch.inputs)
+                outputs = self.outputs(*batch.inputs)
             outputs = outputs.float()
         else:
-            outputs = self.module(*batch.inputs)
+            outputs = self.outputs(*batch.inputs)
         loss = self.loss(outputs, batch.targets, batch.weight)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -100,7 +105,7 @@ class GradientStep:
     def evaluate(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the loss of a batch that is not learned from, and the outputs."""
         with torch.no_grad():
-            outputs = self.module(*batch.inputs)
+            outputs = self.outputs(*batch.inputs)
             return self.loss(outputs, batch.targets, batch.weight), outputs
 
     def end_epoch(self, loss: float, n_epochs: int) -> float:
@@ -366,8 +371,13 @@ class FrameSoftmaxLoss(nn.Module):
     ) -> torch.Tensor:
         """Return the mean over the frames of a batch that have labels."""
         loss = functional.cross_entropy(
-            outputs.flatten(0, 1), y.flatten(), ignore_index=-1, reduction="sum"
+            outputs.flatten(0, 1),
+            y.flatten(),
+            ignore_index=-1,
+            reduction="sum" if weight is None else "none",
         )
+        if weight is not None:
+            loss = loss @ weight.flatten()
         return loss / (y >= 0).sum().clamp(min=1)
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ from unittest import SkipTest
 
 import numpy as np
 import pytest
+from own_nets import FrameNet, PlainNet
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
@@ -31,6 +32,9 @@ from skdeepmir import (
     GroupBaggingClassifier,
     MultiTimescalePooler,
     MultiTimescaleTagger,
+    NetFrameClassifier,
+    NetRegressor,
+    NetTagger,
     SpectrogramExtractor,
     TemplateChordRecognizer,
 )
@@ -78,6 +82,15 @@ FULL_BATCH = {
     "random_state": 0,
     "verbose": False,
 }
+OWN_NET = {
+    "excerpt_length": 16,
+    "max_epochs": 100,
+    "batch_size": None,
+    "precision": "float64",
+    "learning_rate": 0.01,
+    "random_state": 0,
+    "verbose": False,
+}
 REGRESSORS = [
     ConvRegressor(
         (8,),
@@ -88,6 +101,7 @@ REGRESSORS = [
         verbose=False,
     ),
     ConvRegressor(**{**FULL_BATCH, "max_epochs": 100}, filters="time"),
+    NetRegressor(PlainNet, **OWN_NET),
 ]
 CLASSIFIERS = [
     DropoutMLPClassifier(max_epochs=20, random_state=0, verbose=False),
@@ -129,6 +143,7 @@ CLASSIFIERS = [
         random_state=0,
         verbose=False,
     ),
+    NetTagger(PlainNet, **OWN_NET),
     # Of rows only, as what is inside.
     AugmentedClassifier(RidgeClassifier(), [BandShifter(), BandShifter(-1)]),
 ]
@@ -147,6 +162,7 @@ SEQUENCE_LABELLERS = [
         random_state=0,
         verbose=False,
     ),
+    NetFrameClassifier(FrameNet, max_epochs=5, random_state=0, verbose=False),
 ]
 PLAIN_ERRORS = {"DivergenceError", "ModelFileError"}  # of a message only
 ESTIMATORS = TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS

@@ -66,8 +66,9 @@ class OwnNetEstimator(NetEstimator):
                 for name, keyword in keywords.items()
                 if keyword.default is not keyword.empty
             }
-            given = {**defaults, **(self.module_params or {})}
-            found.update({PREFIX + str(name): value for name, value in given.items()})
+            given = self.module_params  # of any kind: they are checked by fit
+            own = {**defaults, **(given if isinstance(given, dict) else {})}
+            found.update({PREFIX + str(name): value for name, value in own.items()})
         return found
 
     def set_params(self, **params):

@@ -470,8 +470,7 @@ def length_buckets(
     for i in np.argsort(lengths, kind="stable"):
         size = len(buckets[-1]) if buckets else 0
         is_full = size == batch_size or (size + 1) * lengths[i] > n_frames
-        if not buckets or is_full or not (pads or lengths[i] == lengths[last]):
+        if size == 0 or is_full or not (pads or lengths[i] == lengths[buckets[-1][0]]):
             buckets.append([])
         buckets[-1].append(int(i))
-        last = i
     return [np.array(bucket) for bucket in buckets]

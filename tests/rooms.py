@@ -24,7 +24,8 @@ ROOMS = {
     "training": "checkpoints failed_fits numpy_scalars parameters training",
     "feature_learning": "dbm feature_learning",
     "neural_network": """
-        bad_labels conv_tagger dropout_mlp multi_timescale new_net sparse_labels
+        bad_labels conv_tagger dropout_mlp multi_timescale new_net own_net
+        sparse_labels
     """,
     "ensemble": "bagging tagging",
     "chord_recognition": "chord_nets chord_recognition",

@@ -159,6 +159,7 @@ def test_all_that_nets_have_works_together(tmp_path):
         tune_thresholds=True,
         early_stopping=True,
         n_iter_no_change=2,
+        tol=0.05,
         precision="bfloat16",
         optimizer="sgd",
         weight_decay=1e-4,
@@ -173,7 +174,7 @@ def test_all_that_nets_have_works_together(tmp_path):
 def test_learning_goes_on_from_call_to_call():
     clips, y = clips_and_labels(24)
     net = NetTagger(ClipNet, **FEW)
-    for k in range(3):
+    for _ in range(3):
         net.partial_fit(clips, y, classes=[0, 1])
     assert net.n_iter_ == 3 and net.weights_["norm.num_batches_tracked"] == 3
     net = NetTagger(ClipNet, warm_start=True, **FEW).fit(clips, y)
@@ -282,7 +283,7 @@ def needs_a_size(n_features, n_outputs, n_units):
             make_net(lambda self, x: self.output(self.hidden(x))),
             None,
             ValueError,
-            ["(2, 36, 1)", "(2, 36, 8)", "(2, 1)"],
+            ["(2, 39, 1)", "(2, 39, 8)", "(2, 1)"],
         ),
         (make_net(lambda self, x: [x]), None, TypeError, ["list", "(2, 1)"]),
         (
@@ -325,9 +326,10 @@ def test_lazy_tied_and_counting_modules_are_kept(tmp_path):
     assert lazy.weights_["1.weight"].shape == (4, 16 * 8)
     tied = NetTagger(TiedNet, batch_size=4, **FEW).fit(clips, y)
     weights = tied.weights_
-    np.testing.assert_array_equal(weights["inside.weight"], weights["again.weight"])
-    assert weights["n_calls"] == 3 * 3 and weights["n_calls"].dtype == np.int64
-    assert tied.module_.inside is tied.module_.again
+    np.testing.assert_array_equal(weights["first.weight"], weights["second.weight"])
+    assert weights["n_steps"] == 3 * 3 and weights["n_steps"].dtype == np.int64
+    module = tied.module_
+    assert module.first.weight is module.second.weight
     for net in lazy, tied, NetTagger(RandomFeatures, **FEW).fit(clips, y):
         save(net, tmp_path / "a")
         again = load(tmp_path / "a", trusted=[make_lazy, TiedNet, RandomFeatures])
@@ -422,8 +424,8 @@ def test_a_net_of_ones_own_trains_as_ours_do():
     parameters = {"channels": (4,)}
     net = NetTagger(nets.ConvNet, module_params=parameters, **WELL, excerpt_length=16)
     ours = ConvTagger((4,), output_dropout=0, **WELL, excerpt_length=16)
-    losses = [n.fit(clips, y).loss_curve_[-1] for n in (net, ours)]
-    assert max(losses) < 0.3
+    a, b = (n.fit(clips, y).loss_curve_[-1] for n in (net, ours))
+    assert a == pytest.approx(b, rel=0.3) and max(a, b) < 0.5
 
 
 # Padding.

@@ -113,7 +113,7 @@ class FrameLabelCoding(FrameCodes):
                     f"class_weight has the class {label!r}, which no frame has; the "
                     f"classes are {known}."
                 )
-            if not (isinstance(weight, Real) and 0 <= weight < np.inf):
+            if not (isinstance(weight, Real) and 0 <= float(weight) < np.inf):
                 raise ValueError(
                     f"class_weight has {weight!r} for {label!r}; expected a number "
                     "from 0 up."

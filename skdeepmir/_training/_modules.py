@@ -53,9 +53,7 @@ def keywords_of(factory: Any) -> tuple[dict[str, inspect.Parameter], bool]:
     except (TypeError, ValueError):  # not callable, or not written in Python
         return {}, True
     sizes = [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    named = [
-        p for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
+    named = [p for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     keywords = {p.name: p for p in named if p not in sizes[:2]}
     return keywords, any(p.kind is p.VAR_KEYWORD for p in found)
 
@@ -123,8 +121,8 @@ def make_module(
     if isinstance(factory, nn.Module):
         raise ValueError(
             f"module is an instance of {name}; expected the class, module={name}, or a "
-            f"function f({SIZES}) that returns a new module. What the constructor takes "
-            "beside these goes into module_params."
+            f"function f({SIZES}) that returns a new module. What the constructor "
+            "takes beside these goes into module_params."
         )
     _check_signature(factory, keywords)
     with drawing_from(generator):

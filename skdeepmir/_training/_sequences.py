@@ -135,7 +135,7 @@ class SequenceClips:
         targets = _padded(labels, NO_LABEL).to(device)
         weight = None
         if self.training and feed.class_weights is not None:
-            weight = tensor_of(feed.class_weights).to(device)[targets]
+            weight = tensor_of(feed.class_weights).to(x)[targets]
         return Batch((inputs,), targets, weight, int(np.count_nonzero(labelled)))
 
 
@@ -209,13 +209,13 @@ class SequenceFeed(Feed):
             moments = np.stack([mean, np.square(mean) + variance])
             mean, squares = coding.transposition.mean_over_keys(moments)
             variance = squares - np.square(mean)
-        weights, longest = coding.class_weights, max(map(len, data.clips))
+        longest = max(map(len, data.clips))
         return replace(
             self,
             excerpt_length=min(self.excerpt_length or longest, longest),
             n_classes=coding.n_outputs,
             transposition=coding.transposition,
-            class_weights=None if weights is None else weights.astype(self.dtype),
+            class_weights=coding.class_weights,
             mean=mean.astype(self.dtype),
             scale=scale_of(mean, variance).astype(self.dtype),
         )

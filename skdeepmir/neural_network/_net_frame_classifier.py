@@ -31,8 +31,8 @@ class NetFrameClassifier(OwnNetEstimator):
 
     Labels may be text or whole numbers of any kind, such as the parts of a song, the
     instrument that plays or the degree of a scale. (For chords in seconds see
-    :class:`BLSTMChordRecognizer`.) The module is trained on random excerpts and predicts
-    from whole clips.
+    :class:`BLSTMChordRecognizer`.) The module is trained on random excerpts and
+    predicts from whole clips.
 
     Attributes
     ----------

@@ -13,7 +13,6 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from pickle import whichmodule
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -60,9 +59,7 @@ BAD_HEADER = (SyntaxError, tokenize.TokenError)  # of an array: a Python literal
 BAD_FILE = (*BAD_CONTENT, *BAD_HEADER, MemoryError, zipfile.BadZipFile)
 
 
-def load(
-    path: str | os.PathLike[str], *, trusted: Sequence[Any] | None = None
-) -> Any:
+def load(path: str | os.PathLike[str], *, trusted: Sequence[Any] | None = None) -> Any:
     """Load an estimator from a file that :func:`save` wrote.
 
     Parameters
@@ -156,7 +153,8 @@ def trusted_names() -> frozenset[str]:
 def names_of(trusted: Sequence[Any] | None) -> frozenset[str]:
     """Return the names by which files know what a user trusts."""
     if isinstance(trusted, str) or not isinstance(
-        trusted, Iterable | None  # type: ignore[arg-type]
+        trusted,
+        Iterable | None,  # type: ignore[arg-type]
     ):
         raise TypeError(
             f"trusted={trusted!a} must be a list of classes, functions or their names, "
@@ -167,7 +165,8 @@ def names_of(trusted: Sequence[Any] | None) -> frozenset[str]:
         is_named = isinstance(part, type | FunctionType | BuiltinFunctionType)
         name = part
         if is_named:
-            name = f"{whichmodule(part, part.__name__)}.{part.__name__}"
+            # Some functions of torch do not know their module; files name the root.
+            name = f"{part.__module__ or 'torch'}.{part.__name__}"
         if not isinstance(name, str) or not DOTTED.fullmatch(name):
             raise TypeError(
                 f"trusted holds {part!a}; expected classes, functions or their names "
@@ -178,9 +177,7 @@ def names_of(trusted: Sequence[Any] | None) -> frozenset[str]:
     return frozenset(names)
 
 
-def unsealed(
-    sealed: bytes, trusted: frozenset[str] = frozenset()
-) -> tuple[Any, str]:
+def unsealed(sealed: bytes, trusted: frozenset[str] = frozenset()) -> tuple[Any, str]:
     """Check a file; return its estimator and the scikit-learn that saved it.
 
     ``trusted`` are names that may stand in it as well.

@@ -62,9 +62,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     takes its name.
 
     Classes and functions of your own, and of other packages, stand in the file by name
-    (as those of ``pickle`` do), not with their code: where it is loaded, the same module
-    must be importable. Define them at the top level of a file that is imported, not in a
-    script or notebook, whose module is called ``__main__``.
+    and not with their code: their module must be importable where it is loaded. Define
+    them at the top level of a file that is imported, not in a script or notebook, whose
+    module is called ``__main__``.
 
     Histogram gradient boosting and the search trees of nearest neighbours
     (``algorithm="brute"`` has none) cannot be saved: scikit-learn does not check the
@@ -201,9 +201,9 @@ def _own_names(data: bytes) -> frozenset[str]:
     ]
     if bad:
         raise TypeError(
-            f"Found {', '.join(bad)}; expected estimators of scikit-learn and skdeepmir, and "
-            "classes and functions of your own that a module defines at its top level, "
-            "which hold numbers, strings and NumPy arrays. Functions without a name, "
+            f"Found {', '.join(bad)}; expected estimators of scikit-learn and "
+            "skdeepmir, and classes and functions of your own that a module defines at "
+            "its top level, which hold numbers, strings and NumPy arrays. Lambdas, "
             "those of Python and NumPy, tensors, and search trees of scikit-learn are "
             "not safe to load. Leave it out or use another."
         )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sklearn.base import RegressorMixin
+from typing import Self
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skdeepmir._bases import RegressorMixin
 from skdeepmir._sklearn import _fit_context
 from skdeepmir._training._estimator import NetEstimator
 from skdeepmir._validation import read_numbers
+from skdeepmir.frames import ClipsLike, LabelsLike
 from skdeepmir.neural_network._codings import ValueCoding
 
 
@@ -14,7 +19,15 @@ class ClipRegressor(RegressorMixin, NetEstimator):
     """A regressor of clips by a net."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ClipsLike | None = None,
+        y_val: LabelsLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -50,7 +63,7 @@ class ClipRegressor(RegressorMixin, NetEstimator):
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[np.float64]:
         """Predict the numbers of each clip.
 
         Parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,7 +22,13 @@ from skdeepmir._training._frame_labels import (
 from skdeepmir._training._modules import FrameCaller, takes_mask
 from skdeepmir._training._sequences import SequenceFeed, stack_sequences
 from skdeepmir._validation import check_clip_labels
-from skdeepmir.frames import object_array, pack_clips
+from skdeepmir.frames import (
+    ClipsLike,
+    LabelsLike,
+    Mirrored,
+    object_array,
+    pack_clips,
+)
 from skdeepmir.neural_network._own_net import OwnNetEstimator
 
 
@@ -125,7 +132,14 @@ class NetFrameClassifier(OwnNetEstimator):
     )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike,
+        *,
+        X_val: ClipsLike | None = None,
+        y_val: LabelsLike | None = None,
+    ) -> Self:
         """Train the module.
 
         Parameters
@@ -162,7 +176,7 @@ class NetFrameClassifier(OwnNetEstimator):
         """
         return self._fit(X, y, None, X_val, y_val)
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Predict the label of each frame.
 
         Parameters
@@ -180,7 +194,7 @@ class NetFrameClassifier(OwnNetEstimator):
         labels = [self.classes_[logits.argmax(axis=1)] for logits in by_clip]
         return object_array(labels) if layout.has_clips else np.concatenate(labels)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ClipsLike) -> Mirrored:
         """Predict the probability of each class in each frame.
 
         Parameters
@@ -197,7 +211,7 @@ class NetFrameClassifier(OwnNetEstimator):
         by_clip, layout = self._frame_logits(X)
         return pack_clips([softmax(logits, axis=1) for logits in by_clip], layout)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ClipsLike) -> Mirrored:
         """Predict the logarithm of the probability of each class in each frame.
 
         Parameters
@@ -214,7 +228,7 @@ class NetFrameClassifier(OwnNetEstimator):
         by_clip, layout = self._frame_logits(X)
         return pack_clips([log_softmax(logits, axis=1) for logits in by_clip], layout)
 
-    def score(self, X, y):
+    def score(self, X: ClipsLike, y: LabelsLike) -> float:
         """Return the share of the labelled frames whose label is right.
 
         Parameters

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import torch
-from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._parameters import parameter, parameters
-from skdeepmir._sklearn import parameters_of
 from skdeepmir._training._estimator import NetEstimator
 from skdeepmir._training._modules import (
     ClipCaller,
@@ -45,7 +43,7 @@ class OwnNetEstimator(NetEstimator):
         default=None,
     )
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters.
 
         Parameters
@@ -71,7 +69,7 @@ class OwnNetEstimator(NetEstimator):
             found.update({PREFIX + str(name): value for name, value in own.items()})
         return found
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also those of ``module``.
 
         Parameters
@@ -98,13 +96,6 @@ class OwnNetEstimator(NetEstimator):
         if inner:
             self.module_params = {**(self.module_params or {}), **inner}
         return self
-
-    @property
-    def module_(self):
-        """The module with its fitted weights, in float64, on the processor."""
-        check_is_fitted(self)
-        given = parameters_of(self)
-        return self._fitted_net(given, self._feed(given))
 
     def _make_net(self, given, feed, n_outputs, generator, is_new):
         seed = self._mask_seed if generator is None else generator.initial_seed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Self
 
@@ -24,14 +24,11 @@ class FrameCodes:
     ----------
     classes : ndarray of shape (n_classes,)
         Labels.
-    class_weights : ndarray of shape (n_classes,) or None
-        What a frame of each class weighs in the loss, 1 on average.
     transposition : Transposition or None
         How clips are moved to other keys, where labels have keys.
     """
 
     classes: np.ndarray
-    class_weights: np.ndarray | None = None
     transposition: Any = None
 
     @property
@@ -67,47 +64,47 @@ class FrameLabelCoding(FrameCodes):
     ----------
     classes : ndarray of shape (n_classes,)
         Labels, in order.
-    class_weight : dict, "balanced" or None
-        What classes are to weigh in the loss.
-    class_weights : ndarray of shape (n_classes,) or None
-        What they weigh, once the frames to train on are known.
     """
 
     classes: np.ndarray
-    class_weight: Any = None
-    class_weights: np.ndarray | None = None
 
     @classmethod
-    def of(cls, y: np.ndarray, class_weight: Any = None) -> Self:
+    def of(cls, y: np.ndarray) -> Self:
         """Return the coding that labels from :func:`read_frame_labels` need."""
         known = [part[~is_unlabelled(part)].tolist() for part in y]
         classes = np.unique(np.array([label for part in known for label in part]))
         if not len(classes):
             raise ValueError("y has no label of any frame; expected some.")
-        return cls(classes, class_weight)
+        return cls(classes)
 
     def learn(self, data: Any) -> Self:
-        """Return the coding with the weights of classes in the frames to train on."""
-        if self.class_weight is None:
-            return self
-        numbers = np.concatenate(list(data.targets))
+        """Return the coding, which has nothing to learn of the clips to train on."""
+        return self
+
+    def weigh(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
+        """Return what frames of each class count (n_classes,), 1 on average.
+
+        ``targets`` are those to train on, ``class_weight`` a dict, "balanced" or None.
+        """
+        if class_weight is None:
+            return None
+        numbers = np.concatenate(list(targets))
         counts = np.bincount(numbers[numbers != NO_LABEL], minlength=self.n_outputs)
-        if self.class_weight == "balanced":
+        if class_weight == "balanced":
             weights = 1 / np.maximum(counts, 1)
         else:
-            weights = self._given_weights()
+            weights = self._given_weights(class_weight)
         mean = weights @ counts / max(counts.sum(), 1)
         if not mean > 0:
             raise ValueError(
-                f"class_weight={self.class_weight!r} gives no frame to train on a "
-                "weight above 0."
+                f"class_weight={class_weight!r} gives no frame to train on a weight "
+                "above 0."
             )
-        return replace(self, class_weights=weights / mean)
+        return weights / mean
 
-    def _given_weights(self) -> np.ndarray:
-        """Return the weights that ``class_weight`` names, 1 for other classes."""
+    def _given_weights(self, class_weight: dict[Any, Any]) -> np.ndarray:
         known = self.classes.tolist()
-        for label, weight in self.class_weight.items():
+        for label, weight in class_weight.items():
             if label not in known:
                 raise ValueError(
                     f"class_weight has the class {label!r}, which no frame has; the "
@@ -118,7 +115,7 @@ class FrameLabelCoding(FrameCodes):
                     f"class_weight has {weight!r} for {label!r}; expected a number "
                     "from 0 up."
                 )
-        return np.array([self.class_weight.get(label, 1.0) for label in known])
+        return np.array([class_weight.get(label, 1.0) for label in known])
 
     def encode(self, y: np.ndarray, layout: ClipLayout, name: str = "y") -> np.ndarray:
         """Return the numbers of the classes of the frames of each clip; -1 for none."""

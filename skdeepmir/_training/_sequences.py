@@ -134,8 +134,9 @@ class SequenceClips:
         inputs = SequenceBatch(x, stacked.lengths, before)
         targets = _padded(labels, NO_LABEL).to(device)
         weight = None
-        if self.training and feed.class_weights is not None:
-            weight = tensor_of(feed.class_weights).to(x)[targets]
+        if self.training and feed.class_weight is not None:
+            of_frames = [feed.class_weight[own].astype(feed.dtype) for own in labels]
+            weight = _padded(of_frames, 0).to(device)
         return Batch((inputs,), targets, weight, int(np.count_nonzero(labelled)))
 
 
@@ -182,8 +183,8 @@ class SequenceFeed(Feed):
         How excerpts are moved to other keys.
     mean, scale : ndarray of shape (n_features,)
         What standardises the features.
-    class_weights : ndarray of shape (n_classes,) or None
-        What a frame of each class weighs in training.
+    class_weight : ndarray of shape (n_classes,) or None
+        What frames of each class count in training; None if all count the same.
     pads : bool
         Whether sequences of unequal length may be in one batch.
     """
@@ -197,7 +198,7 @@ class SequenceFeed(Feed):
     transposition: Any = None
     mean: Any = None
     scale: Any = None
-    class_weights: Any = None
+    class_weight: Any = None
     pads: bool = True
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
@@ -215,7 +216,6 @@ class SequenceFeed(Feed):
             excerpt_length=min(self.excerpt_length or longest, longest),
             n_classes=coding.n_outputs,
             transposition=coding.transposition,
-            class_weights=coding.class_weights,
             mean=mean.astype(self.dtype),
             scale=scale_of(mean, variance).astype(self.dtype),
         )

@@ -264,14 +264,13 @@ class NetFrameClassifier(OwnNetEstimator):
         return read_frame_labels(y, layout, self, name)
 
     def _make_coding(self, y, sample_weight):
-        return FrameLabelCoding.of(y, self.class_weight)
+        return FrameLabelCoding.of(y)
 
     def _keep_coding(self, coding):
         self.classes_ = coding.classes
-        self.class_weight_ = coding.class_weights
 
     def _coding(self):
-        return FrameLabelCoding(self.classes_, None, self.class_weight_)
+        return FrameLabelCoding(self.classes_)
 
     def _make_feed(self, given):
         augmentation = Augmentation(
@@ -283,6 +282,7 @@ class NetFrameClassifier(OwnNetEstimator):
     def _keep_feed(self, feed):
         self.mean_ = feed.mean
         self.scale_ = feed.scale
+        self.class_weight_ = feed.class_weight
         self.excerpt_length_ = feed.excerpt_length
 
     def _feed(self, given):
@@ -293,17 +293,16 @@ class NetFrameClassifier(OwnNetEstimator):
             # Rows are predicted all at once, where float32 would depend on the others.
             predict_dtype=dtype if self._fitted_on_clips else np.float64,
             n_classes=len(self.classes_),
-            class_weights=self.class_weight_,
             mean=self.mean_,
             scale=self.scale_,
         )
 
-    def _begin(self, given, coding, feed, data, seed, earlier, *, is_new=True):
-        training = super()._begin(
-            given, coding, feed, data, seed, earlier, is_new=is_new
-        )
+    def _begin(self, given, coding, feed, data, *args, **options):
+        weights = coding.weigh(data.targets, given.class_weight)
+        feed = replace(feed, class_weight=weights)
+        training = super()._begin(given, coding, feed, data, *args, **options)
         pads = takes_mask(training.net)
-        return replace(training, feed=replace(feed, pads=pads))
+        return replace(training, feed=replace(training.feed, pads=pads))
 
     def _caller(self, net, n_outputs, generator):
         return FrameCaller(net, n_outputs, generator)

@@ -140,7 +140,7 @@ class _Net(skorch.NeuralNet):
             device=str(getattr(step, "device", next(step.module.parameters()).device)),
         )
         self.generator = getattr(step, "generator", None)
-        self.step = step
+        self.call = getattr(step, "outputs", None)  # as in training
         self.initialize()
 
     def get_default_callbacks(self) -> list[Any]:
@@ -169,7 +169,7 @@ class _Net(skorch.NeuralNet):
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
         """Return the module's outputs."""
-        return getattr(self.step, "outputs", self.module_)(x)
+        return (self.call or self.module_)(x)
 
     def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the loss of outputs for ``(targets, weights)``."""

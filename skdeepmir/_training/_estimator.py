@@ -258,7 +258,7 @@ class NetEstimator(
             training.coding.make_loss(),
             given,
             training.generator,
-            outputs=self._caller(
+            caller=self._caller(
                 training.net, training.coding.n_outputs, training.generator
             ),
             after=self._after_step(given, training.net),

@@ -30,7 +30,7 @@ class GradientStep:
         Parameters of the estimator: how to descend.
     generator : torch.Generator
         All randomness of the fit.
-    outputs : callable, optional
+    caller : callable, optional
         Returns what the module puts out for the inputs of a batch; by default the
         module itself.
     optimizer : torch.optim.Optimizer, optional
@@ -50,14 +50,14 @@ class GradientStep:
         given: Any,
         generator: torch.Generator,
         *,
-        outputs: Callable[..., torch.Tensor] | None = None,
+        caller: Callable[..., torch.Tensor] | None = None,
         optimizer: torch.optim.Optimizer | None = None,
         after: Callable[[], None] | None = None,
         largest_loss: float = math.inf,
         advice: str | None = None,
     ) -> None:
         self.module, self.loss, self.given = module, loss, given
-        self.outputs = module if outputs is None else outputs
+        self.caller = module if caller is None else caller
         self.generator, self.after, self.largest_loss = generator, after, largest_loss
         self.optimizer = optimizer or _make_optimizer(given, module)
         self.advice = advice or (
@@ -80,6 +80,10 @@ class GradientStep:
             rate = scheduled_rate(self.given, n_epochs, n_reductions)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
+
+    def outputs(self, *inputs: Any) -> torch.Tensor:
+        """Return what the module puts out for the inputs of a batch."""
+        return self.caller(*inputs)
 
     def __call__(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Learn from a batch; return its loss, and what the net put out."""

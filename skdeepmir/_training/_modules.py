@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator
@@ -75,6 +76,8 @@ def check_keywords(factory: Any, names: Any, prefix: str = "") -> None:
 
 def name_of(factory: Any) -> str:
     """Return how a class, a function or another callable is called."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
     return getattr(factory, "__qualname__", None) or type(factory).__qualname__
 
 

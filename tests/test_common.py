@@ -85,10 +85,10 @@ FULL_BATCH = {
 }
 OWN_NET = {
     "excerpt_length": 16,
-    "max_epochs": 100,
+    "max_epochs": 30,
     "batch_size": None,
     "precision": "float64",
-    "learning_rate": 0.01,
+    "learning_rate": 0.05,
     "random_state": 0,
     "verbose": False,
 }
@@ -163,7 +163,7 @@ SEQUENCE_LABELLERS = [
         random_state=0,
         verbose=False,
     ),
-    NetFrameClassifier(FrameNet, max_epochs=5, random_state=0, verbose=False),
+    NetFrameClassifier(FrameNet, max_epochs=2, random_state=0, verbose=False),
 ]
 PLAIN_ERRORS = {"DivergenceError", "ModelFileError"}  # of a message only
 ROOMS = {module.name for module in iter_modules(skdeepmir.__path__)}

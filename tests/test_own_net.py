@@ -62,7 +62,7 @@ def test_classes_tags_and_numbers_are_learned():
     tagger.fit(clips, tags)
     assert (tagger.predict(clips) == tags).mean() > 0.9
     assert tagger.module_.output.out_features == 3
-    numbers = NetRegressor(PlainNet, **{**WELL, "max_epochs": 200})
+    numbers = NetRegressor(PlainNet, **{**WELL, "learning_rate": 0.05})
     assert numbers.fit(clips, 100.0 + 5 * y).score(clips, 100.0 + 5 * y) > 0.8
 
 

@@ -264,16 +264,26 @@ class SequenceFeed(Feed):
         return means
 
     def search(
-        self, net: Any, clips: Sequence[np.ndarray], **beam: Any
+        self,
+        net: Any,
+        clips: Sequence[np.ndarray],
+        discount: np.ndarray | float,
+        **beam: Any,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return log-probabilities along the best labels of each clip, and these.
 
-        Of nets that see the label before each frame; ``beam`` says how wide to search.
+        Of nets that see the label before each frame. ``discount`` (n_classes,) is taken
+        off all log-probabilities; ``beam`` says how wide to search.
         """
-        return [self._search(net, clip, beam) for clip in self._standardized(clips)]
+        clips = self._standardized(clips)
+        return [self._search(net, clip, discount, beam) for clip in clips]
 
     def _search(
-        self, net: Any, clip: np.ndarray, beam: dict[str, Any]
+        self,
+        net: Any,
+        clip: np.ndarray,
+        discount: np.ndarray | float,
+        beam: dict[str, Any],
     ) -> tuple[np.ndarray, np.ndarray]:
         sequence = stack_sequences([clip])
         inputs = net.below_last(sequence)  # (n_frames, 1, n_inputs)
@@ -282,12 +292,12 @@ class SequenceFeed(Feed):
             before = tensor_of(np.where(previous < 0, self.n_classes, previous))
             frame = inputs[t].expand(len(before), -1)  # (n_hypotheses, n_inputs)
             logits, state = net.step(frame, before, state)
-            return log_softmax(logits.double().numpy(), axis=1), state
+            return log_softmax(logits.double().numpy(), axis=1) - discount, state
 
         path = decoding.beam_search(step, len(clip), **beam)
         before = tensor_of(np.concatenate([[self.n_classes], path[:-1]]))[None]
         logits = net(replace(sequence, previous=before))[0]  # (n_frames, n_classes)
-        return log_softmax(logits.double().numpy(), axis=1), path
+        return log_softmax(logits.double().numpy(), axis=1) - discount, path
 
     def _standardized(self, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
         dtype = self.predict_dtype

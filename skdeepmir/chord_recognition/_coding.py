@@ -39,6 +39,8 @@ class FrameCoding(FrameCodes):
         How clips are moved to other keys.
     transition : ndarray of shape (n_classes, n_classes) or None
         Probability of each class (column) after each (row), once it is learned.
+    counts : ndarray of shape (n_classes,), int, or None
+        Training frames of each class, in all keys, once they are counted.
     """
 
     classes: np.ndarray
@@ -46,6 +48,7 @@ class FrameCoding(FrameCodes):
     frame_rate: float | None
     transposition: Transposition | None = None
     transition: np.ndarray | None = None
+    counts: Any = None
 
     @classmethod
     def of(cls, y: Any, vocabulary: Any, frame_rate: float | None) -> FrameCoding:
@@ -62,8 +65,8 @@ class FrameCoding(FrameCodes):
         return cls(np.unique(np.concatenate(parts)), None, frame_rate)
 
     def learn(self, data: Any) -> FrameCoding:
-        """Return the coding with the transitions of labelled clips."""
-        return self.with_transitions(data.targets)
+        """Return the coding with the transitions and counts of labelled clips."""
+        return self.with_transitions(data.targets).with_counts(data.targets)
 
     def with_transitions(self, targets: np.ndarray) -> FrameCoding:
         """Return the coding with the transitions of encoded frames, in all keys."""
@@ -72,6 +75,15 @@ class FrameCoding(FrameCodes):
             list(targets), self.n_outputs, transpositions=moves
         )
         return replace(self, transition=transition)
+
+    def with_counts(self, targets: np.ndarray) -> FrameCoding:
+        """Return the coding with the number of frames of each class, in all keys."""
+        numbers = np.concatenate(list(targets))
+        known = numbers[numbers != NO_LABEL]
+        counts = np.bincount(known, minlength=self.n_outputs)
+        if self.transposition is not None:
+            counts = counts[self.transposition.classes].sum(axis=0)
+        return replace(self, counts=counts)
 
     def encode(self, y: Any, layout: ClipLayout, name: str = "y") -> np.ndarray:
         """Return the numbers of the classes of the frames of each clip.

@@ -40,6 +40,9 @@ from .neural_network import ConvRegressor as ConvRegressor
 from .neural_network import ConvTagger as ConvTagger
 from .neural_network import DropoutMLPClassifier as DropoutMLPClassifier
 from .neural_network import MultiTimescaleTagger as MultiTimescaleTagger
+from .neural_network import NetFrameClassifier as NetFrameClassifier
+from .neural_network import NetRegressor as NetRegressor
+from .neural_network import NetTagger as NetTagger
 from .persistence import ModelFileError as ModelFileError
 from .persistence import load as load
 from .persistence import save as save

@@ -28,7 +28,7 @@ ROOMS = {
     """,
     "feature_learning": "dbm feature_learning",
     "neural_network": """
-        activations bad_labels conv_tagger dropout_mlp multi_timescale new_net
+        activations bad_labels conv_tagger dropout_mlp multi_timescale new_net own_net
         sparse_labels standardize tag_names
     """,
     "ensemble": "bagging tagging",

@@ -121,6 +121,20 @@ def test_a_convolutional_net_is_compared(tmp_path):
     assert len(table) == 2 + 2
 
 
+def test_a_net_of_ones_own_is_compared_and_kept(tmp_path):
+    clips = make_instrument_clips(n_clips=12, duration=0.5, random_state=0)
+    rows = ["path,label,group"]
+    for i, y in enumerate(clips.data):
+        soundfile.write(tmp_path / f"{i}.wav", y, clips.sample_rate)
+        rows.append(f"{i}.wav,{clips.target[i] % 2},{i % 6}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    options = ["--cv", "2", "--max-epochs", "1", "--n-units", "4"]
+    done = run("your_own_net.py", tmp_path / "labels.csv", *options, out=tmp_path)
+    table = (tmp_path / "your_own_net.md").read_text().splitlines()
+    assert len(table) == 2 + 2 and "loaded: True" in done.stdout
+    assert (tmp_path / "your_own_net.skdeepmir").exists()
+
+
 def test_few_labelled_clips_are_drawn_from_the_training_side(tmp_path):
     options = ["--cv", "2", "--n-units", "20", "--shots", "1", "4", "--draws", "4"]
     run("few_labels_audio.py", *options, out=tmp_path)

@@ -110,6 +110,10 @@ class NetEstimator(
         """Return the net; unless it is new, its weights need not be set."""
         raise NotImplementedError
 
+    def _caller(self, net, n_outputs, generator):
+        """Return what gives outputs for the inputs of a batch: a net, or around one."""
+        return net
+
     def _prepare(self, given, net, feed, data, generator):
         """Change the first weights of a net, in place."""
 
@@ -262,6 +266,9 @@ class NetEstimator(
             training.coding.make_loss(),
             given,
             training.generator,
+            caller=self._caller(
+                training.net, training.coding.n_outputs, training.generator
+            ),
             after=self._after_step(given, training.net),
         )
 
@@ -307,12 +314,10 @@ class NetEstimator(
         return net.eval()
 
     def _predictor(self, given, feed, generator):
-        """Return what gives logits of tensors: the net that predicts.
-
-        It is on the device of the generator.
-        """
-        net = self._fitted_net(given, feed)
-        return net.to(generator.device, torch_dtype(feed.predict_dtype))
+        """Return what gives logits of tensors, on the device of the generator."""
+        dtype = torch_dtype(feed.predict_dtype)
+        net = self._fitted_net(given, feed).to(generator.device, dtype)
+        return self._caller(net, self._coding().n_outputs, generator)
 
     def _logits(self, X, method="logits"):
         """Return what the net gives for clips (n_clips, n_outputs), in float64."""

@@ -30,6 +30,7 @@ ORDER = [
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
     "_sklearn",
+    "_frame_rates",
     "_parameters",
     "_validation",
     "spectrogram",
@@ -40,6 +41,7 @@ ORDER = [
     "neural_network",
     "ensemble",
     "chord_recognition",
+    "pipeline",
     "persistence",
     "baselines",
     "plotting",

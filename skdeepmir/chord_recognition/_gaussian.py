@@ -40,6 +40,8 @@ class GaussianChordRecognizer(TransposingRecognizer):
         Training frames of each; 0 for chords with too few.
     transition_ : ndarray of shape (n_classes, n_classes)
         Probability of each class (column) after each (row).
+    frame_rate_ : float or None
+        Frames per second, if they are known.
     n_features_in_ : int
         Features per frame.
 

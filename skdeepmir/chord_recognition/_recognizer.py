@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
+from skdeepmir._frame_rates import fitted_rate
 from skdeepmir._parameters import Positive, Size, parameter, parameters
 from skdeepmir._sklearn import plain
 from skdeepmir._validation import check_clip_labels, validate_frames
@@ -45,8 +46,10 @@ class RecognizerParameters:
     )
     frame_rate: Positive | None = parameter(
         """
-        Frames per second (Hz) of the clips, such as ``extractor.frame_rate``. Needed if
-        annotations or results are in seconds.
+        Frames per second (Hz) of the clips, needed if annotations or results are in
+        seconds. None takes that of the extractor in a
+        :class:`skdeepmir.pipeline.Pipeline`, whatever its parameters are; outside of
+        one pass ``extractor.frame_rate``.
         """,
         default=None,
     )
@@ -141,11 +144,11 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``frame_rate`` is None, or the labels are numbers.
+            If the frame rate is not known, or the labels are numbers.
         """
         check_is_fitted(self)
         self._check_chords("predict_intervals")
-        rate = needed_rate(self.frame_rate)
+        rate = needed_rate(self._rate())
         labels = self.predict(X)
         if labels.dtype != object:
             raise ValueError(
@@ -186,7 +189,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         metric = "tetrads_inv"
         if isinstance(self.vocabulary, str):
             metric = METRICS[self.vocabulary]
-        return wcsr(y, labels, vocabulary=metric, frame_rate=self.frame_rate)
+        return wcsr(y, labels, vocabulary=metric, frame_rate=self._rate())
 
     def to_lab(self, X, paths):
         """Write the chords of each clip to a ``.lab`` file: start, end, label.
@@ -283,6 +286,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
     def _keep_coding(self, coding):
         self.classes_ = coding.classes
         self.transition_ = coding.transition
+        self.frame_rate_ = fitted_rate(coding.frame_rate)
         self._labels_are_chords = coding.vocabulary is not None
 
     def _coding(self):
@@ -290,10 +294,14 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         return FrameCoding(
             self.classes_,
             vocabulary,
-            self.frame_rate,
+            self._rate(),
             self._transposition(vocabulary),
             getattr(self, "transition_", None),  # nets that see labels do without
         )
+
+    def _rate(self):
+        """Return frames per second: as set since, or as known in the fit."""
+        return self.frame_rate_ if self.frame_rate is None else self.frame_rate
 
     def _transposition(self, vocabulary):
         """Return how clips are transposed, or None."""

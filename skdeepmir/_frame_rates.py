@@ -47,6 +47,11 @@ class Use:
         own = self.estimator.get_params(deep=False)["frame_rate"]
         return None if own is None or isinstance(own, HandedRate) else float(own)
 
+    @property
+    def fitted(self) -> float | None:
+        """Return the rate that it was fitted to."""
+        return getattr(self.estimator, "frame_rate_", None)
+
 
 def fitted_rate(given: float | None) -> float | None:
     """Return a frame rate as ``frame_rate_`` holds it."""
@@ -70,9 +75,7 @@ def parts_of(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
                 yield from parts_of(item, place if len(value) == 1 else f"{place}[{i}]")
 
 
-def inner_estimators(
-    estimator: Any, *, fitted: bool = False
-) -> list[tuple[str, Any]]:
+def inner_estimators(estimator: Any, *, fitted: bool = False) -> list[tuple[str, Any]]:
     """Return the estimators inside another: its parameters, or what it has fitted."""
     found: list[tuple[str, Any]] = []
     if fitted:
@@ -166,7 +169,9 @@ def handed_on(pipeline: Any) -> Iterator[bool]:
         uses = uses_of(pipeline)
         for use in uses:
             refuse_other_rate(use, "frame_rate", use.own)
-            if use.own is None and use.rate is not None and not use.is_frozen:
+            if use.is_frozen:
+                refuse_other_rate(use, "frame_rate_", use.fitted)
+            elif use.own is None and use.rate is not None:
                 use.estimator.set_params(frame_rate=HandedRate(use.rate))
         yield any(use.rate is not None for use in uses)
     finally:
@@ -192,8 +197,7 @@ def check_rates(pipeline: Any) -> None:
     """Raise a ``ValueError`` if frames come at another rate than in ``fit``."""
     for use in uses_of(pipeline, fitted=True):
         refuse_other_rate(use, "frame_rate", use.own)
-        fitted = getattr(use.estimator, "frame_rate_", None)
-        refuse_other_rate(use, "frame_rate_", fitted)
+        refuse_other_rate(use, "frame_rate_", use.fitted)
 
 
 def _take_back(value: Any, seen: set[int]) -> None:

@@ -32,10 +32,9 @@ from skdeepmir._sklearn import (
     BaseSearchCV,
     CallbackSupportMixin,
     _fit_context,
-    _safe_indexing,
     fit_inside,
 )
-from skdeepmir.frames import holds_clips
+from skdeepmir.frames import as_sequence, holds_clips
 
 __all__ = ["Pipeline", "make_pipeline"]
 
@@ -346,6 +345,7 @@ class Pipeline(_Pipeline):
             Names such as "mean_clip_log_mel_12". Where clips are frames after the last
             step, those of the columns of a frame.
         """
+        check_is_fitted(self)
         names, in_frames = input_features, False
         for place, step in self._named_transformers():
             if not _names_features(step):
@@ -393,6 +393,7 @@ class Pipeline(_Pipeline):
     @contextmanager
     def _fitting(self, X, X_val, y_val):
         """Hand on what steps need to know of each other, for the time of a fit."""
+        self._validate_params()
         steps = self.steps
         last = steps[-1] if steps else None
         try:
@@ -433,9 +434,10 @@ class Pipeline(_Pipeline):
     def _wants_rows(self, X):
         """Return what to do if frames reached a step that takes rows, else None."""
         # Called after an error: each step is asked again, of two clips.
-        if not hasattr(X, "__len__") and not hasattr(X, "shape"):
-            return None
-        clips = _safe_indexing(X, np.arange(min(2, _length(X))))
+        clips = as_sequence(X)
+        if not isinstance(clips, list | np.ndarray) and not hasattr(clips, "columns"):
+            return None  # not a set of clips at all
+        clips = clips[:2]
         steps = self._named_transformers()
         for i, (place, step) in enumerate(steps):
             is_last = i == len(steps) - 1
@@ -452,30 +454,30 @@ class Pipeline(_Pipeline):
 
     def _check_numbers_of_frames(self, X):
         """Raise a ``ValueError`` if a step has changed the frame rate unnoticed."""
-        rates, rate = [], None
-        for name, step in self.steps:
-            rates.append(rate)
-            rate = follow(step, rate, [], name)
-        needing = {use.place.split("__")[0] for use in uses_of(self)}
-        last = max(i for i, (name, _) in enumerate(self.steps) if name in needing)
-        doubtful = [
+        leaves = [(place, step) for place, step in _leaves(self) if is_estimator(step)]
+        needing = {use.place for use in uses_of(self)}
+        last = max(
             i
-            for i, (_, step) in enumerate(self.steps[:last])
-            if is_estimator(step) and rates[i] is not None and _may_change_rate(step)
-        ]
+            for i, (place, _) in enumerate(leaves)
+            if any(f"{use}__".startswith(f"{place}__") for use in needing)
+        )
+        rate, doubtful = None, []
+        for i, (_, step) in enumerate(leaves[:last]):
+            if rate is not None and _may_change_rate(step):
+                doubtful.append(i)
+            rate = follow(step, rate, [])
         if not doubtful:
             return
-        clips = _safe_indexing(X, np.arange(1))
-        for i, (name, step) in enumerate(self.steps[: doubtful[-1] + 1]):
-            before = clips
-            clips = step.transform(clips) if is_estimator(step) else clips
-            if i in doubtful and len(clips[0]) != len(before[0]):
+        after = as_sequence(X)[:1]
+        for i, (place, step) in enumerate(leaves[: doubtful[-1] + 1]):
+            before, after = after, step.transform(after)
+            if i in doubtful and len(before[0]) != len(after[0]):
                 raise ValueError(
-                    f"{name} ({type(step).__name__}) turned {len(before[0])} frames of "
-                    f"clip 0 into {len(clips[0])}, so that the frame rate after it is "
-                    "not known. Use FrameStacker(hop=...) or SpectrogramExtractor("
-                    "hop_length=...) for a lower rate, or set frame_rate of "
-                    f"{', '.join(sorted(needing))} in a pipeline of scikit-learn."
+                    f"{place} ({type(step).__name__}) turned {len(before[0])} frames "
+                    f"of clip 0 into {len(after[0])}, so that the frame rate after it "
+                    f"is not known, but {', '.join(sorted(needing))} needs it. Use "
+                    "FrameStacker(hop=...) or SpectrogramExtractor(hop_length=...) for "
+                    "a lower rate, or scikit-learn's Pipeline with frame_rate=..."
                 )
 
 
@@ -539,6 +541,15 @@ def make_pipeline(*steps, memory=None, transform_input=None, verbose=False):
     return Pipeline(
         named, transform_input=transform_input, memory=memory, verbose=verbose
     )
+
+
+def _leaves(pipeline, place=""):
+    """Yield the steps of a pipeline and of those inside it."""
+    for name, step in pipeline.steps:
+        if isinstance(step, _Pipeline):
+            yield from _leaves(step, f"{place}{name}__")
+        else:
+            yield f"{place}{name}", step
 
 
 def _takes_validation(estimator):
@@ -608,7 +619,3 @@ def _names_after(step, names, in_frames):
         own = step.get_feature_names_out()
         return np.array([longer.get(n, n) for n in own], dtype=object), True
     return step.get_feature_names_out(names), in_frames
-
-
-def _length(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)

@@ -93,6 +93,7 @@ def test_imports_point_downward():
             "torch librosa matplotlib sklearn scipy numba pandas skorch",
         ),
         ("from skdeepmir import SpectrogramExtractor", "torch librosa matplotlib"),
+        ("from skdeepmir import make_pipeline", "torch librosa matplotlib"),
         ("from skdeepmir import GaussianChordRecognizer, compare", "torch librosa"),
         ("from skdeepmir import ClipVotingClassifier, FrameTransformer", "torch"),
         ("from skdeepmir import ConvTagger, DBNFeatureLearner", "skorch librosa"),

@@ -31,8 +31,10 @@ from skdeepmir import (
     GroupBaggingClassifier,
     MultiTimescalePooler,
     MultiTimescaleTagger,
+    Pipeline,
     SpectrogramExtractor,
     TemplateChordRecognizer,
+    make_pipeline,
 )
 from skdeepmir.testing import check_clip_estimator
 
@@ -66,6 +68,7 @@ TRANSFORMERS = [
         finetune_epochs=2,
         random_state=0,
     ),
+    make_pipeline(FrameStacker(2), MultiTimescalePooler()),
 ]
 FULL_BATCH = {
     "channels": (8,),
@@ -129,6 +132,7 @@ CLASSIFIERS = [
         random_state=0,
         verbose=False,
     ),
+    make_pipeline(MultiTimescalePooler(), LogisticRegression()),
     # Of rows only, as what is inside.
     AugmentedClassifier(RidgeClassifier(), [BandShifter(), BandShifter(-1)]),
 ]
@@ -168,6 +172,12 @@ EXTRA_CHECKS = [
 
 
 def expected_failures(estimator):
+    if isinstance(estimator, Pipeline):
+        return {
+            "check_estimators_overwrite_params": (
+                "steps are fitted in place, as in scikit-learn's pipeline"
+            )
+        }
     is_net = isinstance(estimator, ConvRegressor | ConvTagger | DropoutMLPClassifier)
     if not is_net or estimator.batch_size is None:
         return {}

@@ -12,9 +12,9 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion
 from sklearn.pipeline import Pipeline as ScikitPipeline
 from sklearn.pipeline import make_pipeline as make_scikit_pipeline
@@ -52,7 +52,7 @@ RATE = 22050 / 512
 @pytest.fixture(scope="module")
 def clips():
     return make_instrument_clips(
-        n_clips=16, n_instruments=8, duration=(0.8, 1.0), random_state=0
+        n_clips=12, n_instruments=6, duration=(0.6, 0.7), random_state=0
     )
 
 
@@ -70,19 +70,16 @@ def chroma(**options):
     return SpectrogramExtractor("chroma", verbose=False, **options)
 
 
-def net(**options):
-    given = {"max_epochs": 2, "random_state": 0, "verbose": False, **options}
-    return DropoutMLPClassifier((5,), **given)
+def net():
+    return DropoutMLPClassifier((5,), max_epochs=2, random_state=0, verbose=False)
 
 
-def logistic():
-    return LogisticRegression(max_iter=2000)
+def bayes():
+    return GaussianNB(var_smoothing=1e-3)
 
 
 def pooled(windows=0.5, **options):
-    return make_pipeline(
-        mel(**options), MultiTimescalePooler(windows=windows), logistic()
-    )
+    return make_pipeline(mel(**options), MultiTimescalePooler(windows=windows), bayes())
 
 
 def seconds_of_windows(pipeline, X, y):
@@ -97,22 +94,18 @@ def handed_rates(estimator):
     return HandedRate.__name__.encode() in pickled
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize(
-    "name, values",
-    [("hop_length", [128, 256, 512]), ("sample_rate", [22050, 11025])],
+    "name, values, n_jobs",
+    [("hop_length", [128, 256, 512], 2), ("sample_rate", [22050, 11025], None)],
 )
 def test_windows_last_their_seconds_whatever_is_searched(clips, name, values, n_jobs):
-    X = clips.data
-    if name == "sample_rate":
-        X = [clip[::2] for clip in X] if 11025 in values else X
     search = GridSearchCV(
-        pooled(0.4, short="pad"),
+        pooled(0.4),
         {f"spectrogramextractor__{name}": values},
         scoring=seconds_of_windows,
         cv=2,
         n_jobs=n_jobs,
-    ).fit(X, clips.target)
+    ).fit(clips.data, clips.target)
     seconds = search.cv_results_["mean_test_score"]
     np.testing.assert_allclose(seconds, 0.4, atol=0.03)
     best = search.best_estimator_
@@ -133,7 +126,7 @@ def test_the_same_pipeline_is_fitted_to_another_rate(clips):
 def test_another_rate_than_in_fit_is_refused(clips):
     pipeline = pooled(0.5).fit(clips.data, clips.target)
     pipeline.set_params(spectrogramextractor__hop_length=1024)
-    for method in ("predict", "predict_proba", "decision_function"):
+    for method in ("predict", "predict_proba", "predict_log_proba"):
         with pytest.raises(ValueError, match=r"multitimescalepooler.*43.*21.5"):
             getattr(pipeline, method)(clips.data)
     with pytest.raises(ValueError, match=r"frame_rate_=43.*21.5"):
@@ -141,15 +134,17 @@ def test_another_rate_than_in_fit_is_refused(clips):
     with pytest.raises(ValueError, match=r"frame_rate_=43.*21.5"):
         pipeline[:-1].transform(clips.data)
     pipeline.set_params(spectrogramextractor__hop_length=512)
-    assert len(pipeline.predict(clips.data)) == 16
+    assert len(pipeline.predict(clips.data)) == 12
 
 
 @pytest.mark.parametrize("rate", [43.0, 20, 21.533203125])
 def test_a_wrong_frame_rate_is_refused_before_anything_is_extracted(rate):
     pipeline = make_pipeline(
-        mel(), MultiTimescalePooler(windows=0.5, frame_rate=rate), logistic()
+        mel(), MultiTimescalePooler(windows=0.5, frame_rate=rate), bayes()
     )
-    with pytest.raises(ValueError, match=r"multitimescalepooler.*frame_rate=.*43.07"):
+    with pytest.raises(
+        ValueError, match=r"multitimescalepooler.*frame_rate=.*43\.0664"
+    ):
         pipeline.fit(["no such file.wav"], [0])
     assert pipeline[1].frame_rate == rate
 
@@ -157,7 +152,7 @@ def test_a_wrong_frame_rate_is_refused_before_anything_is_extracted(rate):
 @pytest.mark.parametrize("rate", [RATE, 43.07, np.float32(RATE)])
 def test_a_right_frame_rate_is_kept(clips, rate):
     pooler = MultiTimescalePooler(windows=(0.5, 1), frame_rate=rate)
-    pipeline = make_pipeline(mel(), pooler, logistic())
+    pipeline = make_pipeline(mel(), pooler, bayes())
     pipeline.fit(clips.data, clips.target)
     assert pipeline[1].frame_rate is rate
     assert pipeline[1].window_frames_ == (22, 43)
@@ -230,29 +225,32 @@ def test_a_change_of_rate_that_nobody_tells_of_is_noticed(clips):
     with pytest.raises(ValueError, match=r"halved \(Halved\) turned \d+ frames"):
         pipeline.fit(clips.data)
     # Where no seconds are needed afterwards, it may do so.
-    make_pipeline(mel(), Halved(), ClipVotingClassifier(logistic())).fit(
+    make_pipeline(mel(), Halved(), ClipVotingClassifier(bayes())).fit(
         clips.data, clips.target
     )
 
 
 def inside_vote():
     windows = MultiTimescalePooler(windows=0.3, output="windows")
-    return [windows, ClipVotingClassifier(logistic())], "0"
+    return [windows, ClipVotingClassifier(bayes())], "0"
 
 
 def inside_augmented():
-    inner = make_pipeline(MultiTimescalePooler(windows=0.3), logistic())
+    inner = make_pipeline(MultiTimescalePooler(windows=0.3), bayes())
     return [AugmentedClassifier(inner, [BandShifter()])], "estimator_"
 
 
 def inside_augmented_scikit():
-    inner = make_scikit_pipeline(MultiTimescalePooler(windows=0.3), logistic())
+    inner = make_scikit_pipeline(MultiTimescalePooler(windows=0.3), bayes())
     return [AugmentedClassifier(inner, [BandShifter()])], "estimator_"
 
 
 def inside_search():
-    inner = make_pipeline(MultiTimescalePooler(), logistic())
-    grid = {"multitimescalepooler__windows": [0.3], "logisticregression__C": [1.0, 2.0]}
+    inner = make_pipeline(MultiTimescalePooler(), bayes())
+    grid = {
+        "multitimescalepooler__windows": [0.3],
+        "gaussiannb__var_smoothing": [0.1, 0.01],
+    }
     return [GridSearchCV(inner, grid, cv=2)], "best_estimator_"
 
 
@@ -261,7 +259,7 @@ def inside_union():
         ("short", MultiTimescalePooler("mean", windows=0.3)),
         ("long", MultiTimescalePooler("max", windows=0.3)),
     ]
-    return [FeatureUnion(poolers), logistic()], "0"
+    return [FeatureUnion(poolers), bayes()], "0"
 
 
 def inside_pipelines():
@@ -319,7 +317,7 @@ def test_an_extractor_inside_others_tells_its_rate(clips):
 
 def test_a_frozen_step_is_not_fed_at_another_rate(clips):
     pooler = pooled(0.5).fit(clips.data, clips.target)[1]
-    frozen = make_pipeline(mel(), FrozenEstimator(pooler), logistic())
+    frozen = make_pipeline(mel(), FrozenEstimator(pooler), bayes())
     frozen.fit(clips.data, clips.target).predict(clips.data)
     assert pooler.frame_rate is None
     with pytest.raises(ValueError, match="frame_rate_=43"):
@@ -329,12 +327,12 @@ def test_a_frozen_step_is_not_fed_at_another_rate(clips):
 
 
 def test_columns_of_a_table_have_pipelines_of_their_own(clips):
-    table = pd.DataFrame({"clip": clips.data, "year": np.arange(16)})
+    table = pd.DataFrame({"clip": clips.data, "year": np.arange(12)})
     audio = make_pipeline(mel(hop_length=256), MultiTimescalePooler(windows=0.5))
     columns = ColumnTransformer(
         [("audio", audio, ["clip"]), ("year", StandardScaler(), ["year"])]
     )
-    pipeline = make_pipeline(columns, logistic()).fit(table, clips.target)
+    pipeline = make_pipeline(columns, bayes()).fit(table, clips.target)
     assert pipeline[0].named_transformers_["audio"][1].window_frames_ == (43,)
 
 
@@ -349,7 +347,7 @@ def test_columns_of_a_table_have_pipelines_of_their_own(clips):
 )
 @pytest.mark.parametrize("make", [make_pipeline, make_scikit_pipeline])
 def test_a_search_inside_that_changes_rates_is_refused(grid, make):
-    inner = make(FrameStacker(3), MultiTimescalePooler(windows=0.5), logistic())
+    inner = make(FrameStacker(3), MultiTimescalePooler(windows=0.5), bayes())
     outer = make_pipeline(mel(), GridSearchCV(inner, grid, cv=2))
     with pytest.raises(ValueError, match="gridsearchcv.*changes the frame rate"):
         outer.fit(["no such file.wav"], [0])
@@ -369,16 +367,17 @@ def test_a_search_inside_with_its_own_extractor_is_right(clips):
 
 
 def test_fitted_copies_of_other_packages_give_the_rate_back(clips):
-    inner = make_pipeline(MultiTimescalePooler(windows=0.5), logistic())
-    pipeline = make_pipeline(mel(), FunctionTransformer(), OneVsRestClassifier(inner))
-    with pytest.raises(ValueError):  # it takes rows, and says so
-        pipeline.fit(clips.data, clips.target)
-    assert not handed_rates(pipeline[2:])
+    inner = make_scikit_pipeline(MultiTimescalePooler(windows=0.5), bayes())
+    pipeline = make_pipeline(mel(), OneVsRestClassifier(inner))
+    pipeline.fit(clips.data, clips.target)
+    for copied in pipeline[1].estimators_:
+        assert copied[0].window_frames_ == (22,) and copied[0].frame_rate is None
+    assert not handed_rates(pipeline)
 
 
 def test_memory_knows_the_rate(clips, tmp_path):
     pipeline = make_pipeline(
-        mel(), MultiTimescalePooler(windows=0.5), logistic(), memory=str(tmp_path)
+        mel(), MultiTimescalePooler(windows=0.5), bayes(), memory=str(tmp_path)
     )
     for hop_length in (512, 256, 512):
         pipeline.set_params(spectrogramextractor__hop_length=hop_length)
@@ -407,10 +406,10 @@ def test_copies_keep_what_the_fit_knew(clips, tmp_path):
 
 def test_a_fit_that_fails_gives_the_rate_back(clips):
     pipeline = make_pipeline(
-        mel(), MultiTimescalePooler(windows=0.5), logistic().set_params(C=-1)
+        mel(), MultiTimescalePooler(windows=0.5), bayes().set_params(var_smoothing=-1)
     )
     before = pipeline.steps
-    with pytest.raises(ValueError, match="'C'"):
+    with pytest.raises(ValueError, match="var_smoothing"):
         pipeline.fit(clips.data, clips.target)
     assert pipeline[1].frame_rate is None
     assert pipeline.steps is before
@@ -477,10 +476,8 @@ def test_a_search_over_the_rate_scores_chords_right(songs):
     assert len(search.best_estimator_.predict_intervals(songs.data)) == 4
 
 
-def net_pipeline(**options):
-    return make_pipeline(
-        mel(), MultiTimescalePooler(), StandardScaler(), net(**options)
-    )
+def net_pipeline():
+    return make_pipeline(mel(), MultiTimescalePooler(), StandardScaler(), net())
 
 
 def validation_curve(pipeline):
@@ -489,8 +486,8 @@ def validation_curve(pipeline):
 
 @pytest.mark.parametrize("routing", [False, True])
 def test_validation_clips_go_through_the_steps(clips, routing):
-    X, y = clips.data[:11], clips.target[:11]
-    X_val, y_val = clips.data[11:], clips.target[11:]
+    y = np.arange(12) % 2
+    X, y, X_val, y_val = clips.data[:8], y[:8], clips.data[8:], y[8:]
     by_hand = net_pipeline()
     features = by_hand[:-1].fit(X, y)
     by_hand[-1].fit(
@@ -502,14 +499,17 @@ def test_validation_clips_go_through_the_steps(clips, routing):
             validation_curve(pipeline), validation_curve(by_hand)
         )
         assert type(pipeline[-1]) is DropoutMLPClassifier
+        if routing:
+            last = net().set_fit_request(X_val=True, y_val=True)
+            pipeline = make_pipeline(*net_pipeline()[:-1].named_steps.values(), last)
         grid = {"dropoutmlpclassifier__learning_rate": [0.01, 0.1]}
-        search = GridSearchCV(net_pipeline(), grid, cv=2)
+        search = GridSearchCV(pipeline, grid, cv=2)
         search.fit(X, y, X_val=X_val, y_val=y_val)
         assert len(validation_curve(search.best_estimator_)) == 2
 
 
 def test_weights_go_with_validation_clips(clips):
-    X, y, weights = clips.data, clips.target, np.arange(1.0, 17)
+    X, y, weights = clips.data, clips.target, np.arange(1.0, 13)
     given = {"dropoutmlpclassifier__sample_weight": weights}
     curves = [
         net_pipeline().fit(X, y, X_val=X[:5], y_val=y[:5], **options)[-1].loss_curve_
@@ -538,10 +538,10 @@ def test_validation_clips_reach_what_is_inside(clips, tmp_path):
 def test_transformers_take_validation_clips(clips):
     learner = DBNFeatureLearner((4,), max_epochs=1, random_state=0, verbose=False)
     pipeline = make_pipeline(mel(), learner)
-    X, X_val = clips.data[:11], clips.data[11:]
+    X, X_val = clips.data[:9], clips.data[9:]
     transformed = pipeline.fit_transform(X, X_val=X_val)
     frames = [clip.shape[1] for clip in transformed]
-    assert frames == [4] * 11
+    assert frames == [4] * 9
     fitted = clone(pipeline).fit(X, X_val=X_val)
     np.testing.assert_array_equal(fitted.transform(X)[0], transformed[0])
 
@@ -624,7 +624,7 @@ def test_features_are_named_from_the_spectrum_on(clips):
         MultiTimescalePooler("mean"),
         StandardScaler(),
         SelectKBest(k=3),
-        logistic(),
+        bayes(),
     )
     pipeline.fit(clips.data, clips.target)
     names = pipeline[:3].get_feature_names_out()
@@ -632,7 +632,7 @@ def test_features_are_named_from_the_spectrum_on(clips):
     chosen = pipeline[4].get_support()
     np.testing.assert_array_equal(pipeline[:5].get_feature_names_out(), names[chosen])
     assert pipeline[:1].get_feature_names_out()[3] == "log_mel_3"
-    with pytest.raises(AttributeError, match="logisticregression"):
+    with pytest.raises(AttributeError, match="gaussiannb"):
         pipeline.get_feature_names_out()
 
 
@@ -670,13 +670,13 @@ def test_names_of_other_tables_are_those_of_scikit_learn():
         ([ClipNormalizer(), PCA(2)], "pca", "FrameTransformer"),
         ([GridSearchCV(SVC(), {"C": [1, 2]}, cv=2)], "gridsearchcv", "Multi"),
         ([make_scikit_pipeline(StandardScaler(), SVC())], "pipeline", "Multi"),
-        ([MultiTimescalePooler(output="windows"), logistic()], "log", "ClipVoting"),
+        ([MultiTimescalePooler(output="windows"), bayes()], "gaussiannb", "ClipVoting"),
     ],
 )
 def test_frames_before_rows_are_told_what_to_put_between(
     clips, equal, steps, culprit, advice
 ):
-    X = [clip[:16000] for clip in clips.data] if equal else clips.data
+    X = [clip[:13000] for clip in clips.data] if equal else clips.data
     for given in [X, np.stack(X)] if equal else [X]:
         with pytest.raises(ValueError, match=f"{culprit}.*MultiTimescalePooler") as e:
             make_pipeline(mel(), *steps).fit(given, clips.target)
@@ -700,7 +700,7 @@ def test_other_errors_stay_what_they_are(clips):
     with pytest.raises(ValueError, match="NaN"):
         pipeline.fit(clips.data, [np.nan, *clips.target[1:]])
     with pytest.raises(ValueError, match="1 class"):
-        make_pipeline(mel(), Mean(), SVC()).fit(clips.data, np.zeros(16))
+        make_pipeline(mel(), Mean(), SVC()).fit(clips.data, np.zeros(12))
     with pytest.raises(ValueError, match="no such file"):
         make_pipeline(mel(), SVC()).fit(["no such file.wav"], [0])
 
@@ -710,7 +710,7 @@ def test_it_is_a_pipeline_of_scikit_learn(clips):
     assert isinstance(pipeline, ScikitPipeline)
     assert type(pipeline[:2]) is Pipeline
     assert pipeline["multitimescalepooler"] is pipeline[1]
-    assert pipeline.named_steps.logisticregression is pipeline[-1]
+    assert pipeline.named_steps.gaussiannb is pipeline[-1]
     assert "SpectrogramExtractor" in pipeline._repr_html_()
     assert repr(pipeline).startswith("Pipeline(steps=[('spectrogramextractor'")
     theirs = make_scikit_pipeline(*pipeline.named_steps.values())

@@ -6,7 +6,6 @@ of each other: frame rates, validation clips, names of features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -219,8 +218,23 @@ class Pipeline(_Pipeline):
         return self._with_names(transformed)
 
     @available_if(_inherits("fit_predict"))
-    @wraps(_Pipeline.fit_predict)
     def fit_predict(self, X, y=None, **params):
+        """Fit all steps, and return what the last predicts for X.
+
+        Parameters
+        ----------
+        X : list of path, list of ndarray, or array-like
+            See :meth:`fit`.
+        y : array-like of shape (n_clips, ...), default=None
+            See :meth:`fit`.
+        **params : dict
+            See :meth:`fit`.
+
+        Returns
+        -------
+        predicted : ndarray of shape (n_clips,)
+            Of clusterings and detectors of outliers.
+        """
         with self._fitting(X, None, None):
             return super().fit_predict(X, y, **params)
 
@@ -232,8 +246,22 @@ class Pipeline(_Pipeline):
     score = _inherited("score")
 
     @available_if(_inherits("transform"))
-    @wraps(_Pipeline.transform)
     def transform(self, X, **params):
+        """Transform clips by all steps.
+
+        Parameters
+        ----------
+        X : list of path, list of ndarray, or array-like
+            See :meth:`fit`.
+        **params : dict
+            What steps have requested, with metadata routing.
+
+        Returns
+        -------
+        transformed : list of ndarray, ndarray or data frame
+            The clips, as the last step leaves them. The columns of a data frame are
+            named by :meth:`get_feature_names_out`.
+        """
         check_rates(self)
         return self._with_names(super().transform(X, **params))
 

@@ -286,8 +286,8 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             return int(window)
         if rate is None:
             raise ValueError(
-                f"windows has {window!r}, a length in seconds (whole numbers such as 40 "
-                "are frames), but the frame rate is not known: frame_rate=None, and "
+                f"windows has {window!r}, a length in seconds (whole numbers such as "
+                "40 are frames), but the frame rate is not known: frame_rate=None, and "
                 "no step before tells one. Put SpectrogramExtractor and this "
                 f"{type(self).__name__} into skdeepmir.make_pipeline, which hands the "
                 "rate on, or pass frame_rate=extractor.frame_rate."

@@ -139,9 +139,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     -----
     The output mirrors the input: a list of paths or of 1-D waveforms becomes a list of
     2-D arrays, a 2-D array ``(n_clips, n_samples)`` of equally long waveforms becomes a
-    3-D array. Frames are not a table, so there is no ``get_feature_names_out`` (a
-    :class:`skdeepmir.pipeline.Pipeline` has one all the same), and ``set_output`` (which ``Pipeline.set_output`` calls on every step) leaves them
-    alone.
+    3-D array. Frames are not a table, so there is no ``get_feature_names_out`` (that of
+    :class:`skdeepmir.pipeline.Pipeline` begins here all the same), and ``set_output``
+    (which ``Pipeline.set_output`` calls on every step) leaves them alone.
 
     Files are decoded, resampled and transformed in blocks: beyond its output, a clip
     takes the same memory (some 30 MB) at any length. With ``cache_dir``, features of

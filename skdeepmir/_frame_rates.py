@@ -20,6 +20,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skdeepmir._sklearn import BaseSearchCV
+from skdeepmir.frames import as_sequence
 
 SAME = 1e-4  # relative: 43.07 is meant to be 22050 / 512
 
@@ -256,3 +257,46 @@ def _from_outside(estimator: Any, rate: float | None) -> list[tuple[Any, ...]]:
         for use, by_itself in zip(uses, alone, strict=True)
         if by_itself.rate is None
     ]
+
+
+def check_numbers_of_frames(pipeline: Any, X: Any) -> None:
+    """Raise a ``ValueError`` if a step of a fitted pipeline has changed the rate.
+
+    What a step of another package does to it shows in its frames alone. Steps after
+    which nothing needs the rate may do what they like.
+    """
+    leaves = [leaf for leaf in _leaves(pipeline) if is_estimator(leaf[1])]
+    needing = sorted(use.place for use in uses_of(pipeline))
+    last = max(
+        i
+        for i, (place, _) in enumerate(leaves)
+        if any(f"{use}__".startswith(f"{place}__") for use in needing)
+    )
+    rate, doubtful = None, []
+    for i, (_, step) in enumerate(leaves[:last]):
+        is_ours = type(step).__module__.startswith("skdeepmir.")
+        if rate is not None and not is_ours and not hasattr(step, "_frame_rate_after"):
+            doubtful.append(i)
+        rate = follow(step, rate, [])
+    if not doubtful:
+        return
+    after = as_sequence(X)[:1]
+    for i, (place, step) in enumerate(leaves[: doubtful[-1] + 1]):
+        before, after = after, step.transform(after)
+        if i in doubtful and len(before[0]) != len(after[0]):
+            raise ValueError(
+                f"{place} ({type(step).__name__}) turned {len(before[0])} frames of "
+                f"clip 0 into {len(after[0])}, so that the frame rate after it is not "
+                f"known, but {', '.join(needing)} needs it. Use FrameStacker(hop=...) "
+                "or SpectrogramExtractor(hop_length=...) for a lower rate, or "
+                "scikit-learn's Pipeline with frame_rate=..."
+            )
+
+
+def _leaves(pipeline: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the steps of a pipeline and of those inside it."""
+    for name, step in pipeline.steps:
+        if isinstance(step, Pipeline):
+            yield from _leaves(step, f"{place}{name}__")
+        else:
+            yield f"{place}{name}", step

@@ -34,7 +34,8 @@ ROOMS = {
     "testing": "testing",
     "package": """
         architecture common determinism examples killed_jobs machines
-        numerical_safety pipeline pipelines properties reliability warnings workers
+        numerical_safety pipeline pipelines properties public_names reliability
+        warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

@@ -14,6 +14,7 @@ from numbers import Integral, Number
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from scipy import stats
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
@@ -321,7 +322,9 @@ def _in_markdown(name):
     return re.sub(r"([\\`*\[\]|$])", r"\\\1", text)
 
 
-def corrected_t_test(differences, test_train_ratio):
+def corrected_t_test(
+    differences: NDArray[np.float64], test_train_ratio: float
+) -> float:
     """Return the p-value of the corrected resampled t-test (Nadeau and Bengio 2003).
 
     Parameters

@@ -1,74 +1,63 @@
-"""Pipelines that begin with audio: ``Pipeline`` and ``make_pipeline``.
-
-They are scikit-learn's, with the same parameters, and what steps on clips need to know
-of each other: frame rates, validation clips, names of features.
-"""
+"""The class ``Pipeline``, and ``make_pipeline``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from os import PathLike
+from typing import Any, Self
 
-import numpy as np
 import sklearn.pipeline
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.pipeline import Pipeline as _Pipeline
+from numpy.typing import NDArray
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._bases import ScikitPipeline
 from skdeepmir._frame_rates import (
+    check_numbers_of_frames,
     check_rates,
-    follow,
     handed_on,
-    inner_estimators,
     is_estimator,
-    uses_of,
 )
-from skdeepmir._sklearn import (
-    BaseSearchCV,
-    CallbackSupportMixin,
-    _fit_context,
-    fit_inside,
-)
-from skdeepmir.frames import as_sequence, holds_clips
-
-__all__ = ["Pipeline", "make_pipeline"]
+from skdeepmir.pipeline._advice import advice_on_rows
+from skdeepmir.pipeline._names import makes_frames, names_after, names_features
+from skdeepmir.pipeline._validated import Validated, takes_validation
 
 
-def _inherits(name):
+def _inherits(name: str) -> Callable[[Any], bool]:
     """Return whether scikit-learn's pipeline has a method, as its steps decide."""
 
-    def check(self):
+    def check(self: Any) -> bool:
         getattr(super(Pipeline, self), name)  # says why not
         return True
 
     return check
 
 
-def _inherited(name):
+def _inherited(name: str) -> Any:
     """Return a method of scikit-learn's pipeline that checks frame rates before."""
 
     @available_if(_inherits(name))
-    @wraps(getattr(_Pipeline, name))
-    def method(self, X, *args, **params):
+    @wraps(getattr(ScikitPipeline, name))
+    def method(self: Any, X: Any, *args: Any, **params: Any) -> Any:
         check_rates(self)
         return getattr(super(Pipeline, self), name)(X, *args, **params)
 
     return method
 
 
-def _last_has(name):
-    def check(self):
+def _last_has(name: str) -> Callable[[Any], bool]:
+    def check(self: Any) -> bool:
         getattr(self.steps[-1][1], name)  # says which estimator has none
         return True
 
     return check
 
 
-class Pipeline(_Pipeline):
+class Pipeline(ScikitPipeline):
     """A scikit-learn pipeline whose steps may begin with audio.
 
     It does what scikit-learn's does, takes the same parameters, and also
@@ -160,7 +149,15 @@ class Pipeline(_Pipeline):
     __metadata_request__fit_transform = {"X_val": UNUSED, "y_val": UNUSED}
     _hands_on_frame_rates = True
 
-    def fit(self, X, y=None, *, X_val=None, y_val=None, **params):
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        **params: Any,
+    ) -> Self:
         """Fit all steps, one after the other.
 
         Parameters
@@ -194,7 +191,15 @@ class Pipeline(_Pipeline):
         return self
 
     @available_if(_inherits("fit_transform"))
-    def fit_transform(self, X, y=None, *, X_val=None, y_val=None, **params):
+    def fit_transform(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        **params: Any,
+    ) -> Any:
         """Fit all steps, and return what the last makes of X.
 
         Parameters
@@ -218,7 +223,7 @@ class Pipeline(_Pipeline):
         return self._with_names(transformed)
 
     @available_if(_inherits("fit_predict"))
-    def fit_predict(self, X, y=None, **params):
+    def fit_predict(self, X: Any, y: Any = None, **params: Any) -> NDArray[Any]:
         """Fit all steps, and return what the last predicts for X.
 
         Parameters
@@ -246,7 +251,7 @@ class Pipeline(_Pipeline):
     score = _inherited("score")
 
     @available_if(_inherits("transform"))
-    def transform(self, X, **params):
+    def transform(self, X: Any, **params: Any) -> Any:
         """Transform clips by all steps.
 
         Parameters
@@ -266,7 +271,7 @@ class Pipeline(_Pipeline):
         return self._with_names(super().transform(X, **params))
 
     @available_if(_last_has("predict_intervals"))
-    def predict_intervals(self, X, **options):
+    def predict_intervals(self, X: Any, **options: Any) -> list[Any]:
         """Transform clips, and recognise when labels hold.
 
         Parameters
@@ -284,7 +289,7 @@ class Pipeline(_Pipeline):
         return self._hand_to_last("predict_intervals", X, **options)
 
     @available_if(_last_has("predict_activations"))
-    def predict_activations(self, X, **options):
+    def predict_activations(self, X: Any, **options: Any) -> Any:
         """Transform clips, and predict when classes or tags are there.
 
         Parameters
@@ -302,7 +307,7 @@ class Pipeline(_Pipeline):
         return self._hand_to_last("predict_activations", X, **options)
 
     @available_if(_last_has("predict_tags"))
-    def predict_tags(self, X, **options):
+    def predict_tags(self, X: Any, **options: Any) -> list[list[str]]:
         """Transform clips, and predict the names of their tags.
 
         Parameters
@@ -320,7 +325,9 @@ class Pipeline(_Pipeline):
         return self._hand_to_last("predict_tags", X, **options)
 
     @available_if(_last_has("to_lab"))
-    def to_lab(self, X, paths, **options):
+    def to_lab(
+        self, X: Any, paths: Sequence[str | PathLike[str]], **options: Any
+    ) -> list[Any]:
         """Transform clips, and write when labels hold to ``.lab`` files.
 
         Parameters
@@ -340,7 +347,9 @@ class Pipeline(_Pipeline):
         return self._hand_to_last("to_lab", X, paths, **options)
 
     @available_if(_last_has("to_jams"))
-    def to_jams(self, X, paths, **options):
+    def to_jams(
+        self, X: Any, paths: Sequence[str | PathLike[str]], **options: Any
+    ) -> list[Any]:
         """Transform clips, and write when labels hold to ``.jams`` files.
 
         Parameters
@@ -359,7 +368,7 @@ class Pipeline(_Pipeline):
         """
         return self._hand_to_last("to_jams", X, paths, **options)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the features that the last step gives.
 
         Parameters
@@ -375,17 +384,17 @@ class Pipeline(_Pipeline):
         """
         check_is_fitted(self)
         names, in_frames = input_features, False
-        for place, step in self._named_transformers():
-            if not _names_features(step):
+        for place, step in self._estimators():
+            if not names_features(step):
                 raise AttributeError(
                     f"Step {place!r} ({type(step).__name__}) has no "
                     "get_feature_names_out. Name the features before it: "
                     "pipeline[:k].get_feature_names_out()."
                 )
-            names, in_frames = _names_after(step, names, in_frames)
+            names, in_frames = names_after(step, names, in_frames)
         return names
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         steps = [step for _, step in self.steps if is_estimator(step)]
         if steps:
@@ -397,10 +406,10 @@ class Pipeline(_Pipeline):
             tags.non_deterministic = any(t.non_deterministic for t in inner)
         return tags
 
-    def _named_transformers(self):
+    def _estimators(self) -> list[tuple[str, Any]]:
         return [(name, step) for name, step in self.steps if is_estimator(step)]
 
-    def _hand_to_last(self, method, X, *args, **options):
+    def _hand_to_last(self, method: str, X: Any, *args: Any, **options: Any) -> Any:
         """Transform clips by all steps but the last, and call a method of that."""
         check_is_fitted(self)
         check_rates(self)
@@ -408,18 +417,18 @@ class Pipeline(_Pipeline):
             X = self[:-1].transform(X)
         return getattr(self.steps[-1][1], method)(X, *args, **options)
 
-    def _with_names(self, transformed):
+    def _with_names(self, transformed: Any) -> Any:
         """Return a data frame with columns that are named from the spectrum on."""
-        steps = self._named_transformers()
-        begins_with_frames = steps and _makes_frames(steps[0][1])
+        steps = self._estimators()
+        begins_with_frames = steps and makes_frames(steps[0][1])
         if not hasattr(transformed, "columns") or not begins_with_frames:
             return transformed
-        if all(_names_features(step) for _, step in steps):
+        if all(names_features(step) for _, step in steps):
             transformed.columns = list(self.get_feature_names_out())
         return transformed
 
     @contextmanager
-    def _fitting(self, X, X_val, y_val):
+    def _fitting(self, X: Any, X_val: Any, y_val: Any) -> Iterator[None]:
         """Hand on what steps need to know of each other, for the time of a fit."""
         self._validate_params()
         steps = self.steps
@@ -431,114 +440,41 @@ class Pipeline(_Pipeline):
                 yield
         except (TypeError, ValueError) as error:
             self._put_back(steps, last)
-            if found := self._wants_rows(X):
+            if found := advice_on_rows(self._estimators(), X):
                 raise ValueError(found) from error
             raise
         finally:
             self._put_back(steps, last)
         if needs_rate:
-            self._check_numbers_of_frames(X)
+            check_numbers_of_frames(self, X)
 
-    def _put_back(self, steps, last):
+    def _put_back(self, steps: list[Any], last: Any) -> None:
         """Put back the list of steps, unless a cache has given others."""
-        if last is not None and isinstance(self.steps[-1][1], _WithValidation):
+        if last is not None and isinstance(self.steps[-1][1], Validated):
             self.steps = [*self.steps[:-1], last]
         if len(self.steps) == len(steps) and all(
             now[1] is before[1] for now, before in zip(self.steps, steps, strict=True)
         ):
             self.steps = steps
 
-    def _validated(self, last, X_val, y_val):
+    def _validated(self, last: Any, X_val: Any, y_val: Any) -> tuple[str, Any]:
         """Return the last step with clips to validate on."""
         name, estimator = last
-        if not _takes_validation(estimator):
+        if not takes_validation(estimator):
             raise ValueError(
                 f"X_val and y_val were passed, but the last step, {name!r} "
                 f"({type(estimator).__name__}), takes no validation clips. Leave them "
                 "out, or end with an estimator that does, such as ConvTagger."
             )
-        return name, _WithValidation(estimator, self, X_val, y_val)
-
-    def _wants_rows(self, X):
-        """Return what to do if frames reached a step that takes rows, else None."""
-        # Called after an error: each step is asked again, of two clips.
-        clips = as_sequence(X)
-        if not isinstance(clips, list | np.ndarray) and not hasattr(clips, "columns"):
-            return None  # not a set of clips at all
-        clips = clips[:2]
-        steps = self._named_transformers()
-        for i, (place, step) in enumerate(steps):
-            is_last = i == len(steps) - 1
-            if i and holds_clips(clips) and not _takes_clips(step):
-                if is_last or not _transforms(step, clips):
-                    return _between(place, step)
-            if is_last:
-                return None
-            try:
-                clips = step.transform(clips)
-            except (TypeError, ValueError):  # this one failed, for another reason
-                return None
-        return None
-
-    def _check_numbers_of_frames(self, X):
-        """Raise a ``ValueError`` if a step has changed the frame rate unnoticed."""
-        leaves = [(place, step) for place, step in _leaves(self) if is_estimator(step)]
-        needing = {use.place for use in uses_of(self)}
-        last = max(
-            i
-            for i, (place, _) in enumerate(leaves)
-            if any(f"{use}__".startswith(f"{place}__") for use in needing)
-        )
-        rate, doubtful = None, []
-        for i, (_, step) in enumerate(leaves[:last]):
-            if rate is not None and _may_change_rate(step):
-                doubtful.append(i)
-            rate = follow(step, rate, [])
-        if not doubtful:
-            return
-        after = as_sequence(X)[:1]
-        for i, (place, step) in enumerate(leaves[: doubtful[-1] + 1]):
-            before, after = after, step.transform(after)
-            if i in doubtful and len(before[0]) != len(after[0]):
-                raise ValueError(
-                    f"{place} ({type(step).__name__}) turned {len(before[0])} frames "
-                    f"of clip 0 into {len(after[0])}, so that the frame rate after it "
-                    f"is not known, but {', '.join(sorted(needing))} needs it. Use "
-                    "FrameStacker(hop=...) or SpectrogramExtractor(hop_length=...) for "
-                    "a lower rate, or scikit-learn's Pipeline with frame_rate=..."
-                )
+        return name, Validated(estimator, self, X_val, y_val)
 
 
-class _WithValidation(CallbackSupportMixin, BaseEstimator):
-    """The last step of a pipeline while it is fitted, with clips to validate on."""
-
-    _parameter_constraints: dict[str, Any] = {}
-
-    def __init__(self, estimator, pipeline, X_val, y_val):
-        self.estimator = estimator
-        self.pipeline = pipeline
-        self.X_val = X_val
-        self.y_val = y_val
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **params):
-        X_val = self.X_val
-        if X_val is not None and len(self.pipeline.steps) > 1:
-            X_val = self.pipeline[:-1].transform(X_val)
-        params = {"X_val": X_val, "y_val": self.y_val, **params}
-        fit_inside(
-            self, self.estimator, lambda: self.estimator.fit(X, y, **params), X, y
-        )
-        return self
-
-    def transform(self, X):
-        return self.estimator.transform(X)
-
-    def get_metadata_routing(self):
-        return self.estimator.get_metadata_routing()
-
-
-def make_pipeline(*steps, memory=None, transform_input=None, verbose=False):
+def make_pipeline(
+    *steps: Any,
+    memory: Any = None,
+    transform_input: list[str] | None = None,
+    verbose: bool = False,
+) -> Pipeline:
     """Make a :class:`Pipeline` whose steps are named by their classes.
 
     Parameters
@@ -569,81 +505,3 @@ def make_pipeline(*steps, memory=None, transform_input=None, verbose=False):
     return Pipeline(
         named, transform_input=transform_input, memory=memory, verbose=verbose
     )
-
-
-def _leaves(pipeline, place=""):
-    """Yield the steps of a pipeline and of those inside it."""
-    for name, step in pipeline.steps:
-        if isinstance(step, _Pipeline):
-            yield from _leaves(step, f"{place}{name}__")
-        else:
-            yield f"{place}{name}", step
-
-
-def _takes_validation(estimator):
-    """Tell whether ``fit`` of an estimator takes ``X_val``."""
-    if isinstance(estimator, BaseSearchCV):
-        return _takes_validation(estimator.estimator)
-    if isinstance(estimator, Pipeline):
-        return bool(estimator.steps) and _takes_validation(estimator.steps[-1][1])
-    return hasattr(estimator, "fit") and has_fit_parameter(estimator, "X_val")
-
-
-def _takes_clips(step):
-    """Tell whether a step, or what is inside it, says that it takes clips of frames."""
-    tags = get_tags(step)
-    if tags.input_tags.three_d_array or tags.no_validation:
-        return True
-    return any(_takes_clips(inner) for _, inner in inner_estimators(step))
-
-
-def _transforms(step, clips):
-    """Tell whether a transformer, which may be fitted, takes these clips."""
-    try:
-        step.transform(clips)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _between(place, step):
-    """Say what to put between frames and a step that takes rows."""
-    name = type(step).__name__
-    advice = "Put MultiTimescalePooler() between, which makes one row of each clip"
-    if is_classifier(step):
-        advice += f", or use ClipVotingClassifier({name}(...)), where frames vote"
-    elif hasattr(step, "transform"):
-        advice += f", or use FrameTransformer({name}(...)), which transforms each frame"
-    return (
-        f"{place} is {name}, which takes one row of numbers for each clip, but clips "
-        f"of frames reach it, (n_frames, n_features) each. {advice}."
-    )
-
-
-def _may_change_rate(step):
-    """Tell whether only a look at frames can show what a step does to their rate."""
-    is_ours = type(step).__module__.startswith("skdeepmir.")
-    return not is_ours and not hasattr(step, "_frame_rate_after")
-
-
-def _makes_frames(step):
-    """Tell whether a step names features that come from frames or audio."""
-    return hasattr(step, "_feature_names_out") or hasattr(step, "feature_names_")
-
-
-def _names_features(step):
-    return _makes_frames(step) or hasattr(step, "get_feature_names_out")
-
-
-def _names_after(step, names, in_frames):
-    """Return the names after a step, and whether they come from frames."""
-    if hasattr(step, "_feature_names_out"):
-        return step._feature_names_out(names), True
-    if not hasattr(step, "get_feature_names_out"):
-        return step.feature_names_, True
-    known = getattr(step, "feature_names_in_", None)
-    if in_frames and known is not None:  # of a table whose frames had no names
-        longer = dict(zip(known, names, strict=True))
-        own = step.get_feature_names_out()
-        return np.array([longer.get(n, n) for n in own], dtype=object), True
-    return step.get_feature_names_out(names), in_frames

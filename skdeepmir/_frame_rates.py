@@ -59,6 +59,11 @@ def fitted_rate(given: float | None) -> float | None:
     return None if given is None else float(given)
 
 
+def handed_rate(given: float | None) -> float | None:
+    """Return a frame rate that a pipeline has set, which the parameter forgets."""
+    return float(given) if isinstance(given, HandedRate) else None
+
+
 def is_estimator(value: Any) -> bool:
     """Tell whether a value is an estimator, or something that looks like one."""
     return hasattr(value, "get_params") and not isinstance(value, type)
@@ -272,12 +277,13 @@ def check_numbers_of_frames(pipeline: Any, X: Any) -> None:
         for i, (place, _) in enumerate(leaves)
         if any(f"{use}__".startswith(f"{place}__") for use in needing)
     )
-    rate, doubtful = None, []
+    rate: float | None = None
+    doubtful = []
     for i, (_, step) in enumerate(leaves[:last]):
+        before_step, rate = rate, follow(step, rate, [])
         is_ours = type(step).__module__.startswith("skdeepmir.")
-        if rate is not None and not is_ours and not hasattr(step, "_frame_rate_after"):
+        if rate is not None and rate == before_step and not is_ours:
             doubtful.append(i)
-        rate = follow(step, rate, [])
     if not doubtful:
         return
     after = as_sequence(X)[:1]

@@ -182,7 +182,7 @@ def test_the_rate_after_windows_over_whole_clips_is_not_known(clips):
         MultiTimescalePooler(output="windows"),
         MultiTimescalePooler(windows=1.0),
     )
-    with pytest.raises(ValueError, match="frame rate is not known"):
+    with pytest.raises(ValueError, match=r"frame rate that.* is not known"):
         pipeline.fit(clips.data)
 
 
@@ -198,10 +198,13 @@ def test_the_rate_after_windows_over_whole_clips_is_not_known(clips):
         ([make_scikit_pipeline(FrameStacker(1, hop=2), ClipNormalizer())], RATE / 2),
         ([make_pipeline(FrameStacker(1, hop=2), "passthrough")], RATE / 2),
         ([FunctionTransformer(), None], RATE),
+        ([FrozenEstimator(make_pipeline(FrameStacker(1, hop=2)))], RATE / 2),
     ],
     ids=str,
 )
 def test_every_step_may_change_the_rate(clips, steps, rate):
+    if steps and isinstance(steps[0], FrozenEstimator):
+        steps[0].estimator.fit(mel().transform(clips.data))
     pooler = MultiTimescalePooler(windows=0.4)
     pipeline = make_pipeline(mel(), *steps, pooler).fit(clips.data)
     assert pipeline[-1].frame_rate_ == pytest.approx(rate)
@@ -692,6 +695,12 @@ class Mean(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return np.stack([clip.mean(axis=0) for clip in X])
+
+
+def test_frames_alone_are_told_what_they_need(clips):
+    frames = mel().transform(clips.data)
+    with pytest.raises(ValueError, match=r"standardscaler.*FrameTransformer"):
+        make_pipeline(StandardScaler(), SVC()).fit(frames, clips.target)
 
 
 def test_other_errors_stay_what_they_are(clips):

@@ -57,7 +57,7 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
     n_iter_ : int
         Epochs.
     frame_rate_ : float or None
-        Frames per second, if they are known.
+        Frames per second, if they are known: ``frame_rate``, or that of the pipeline.
     n_features_in_ : int
         Features per frame.
 

@@ -42,7 +42,7 @@ class GaussianChordRecognizer(TransposingRecognizer):
     transition_ : ndarray of shape (n_classes, n_classes)
         Probability of each class (column) after each (row).
     frame_rate_ : float or None
-        Frames per second, if they are known.
+        Frames per second, if they are known: ``frame_rate``, or that of the pipeline.
     n_features_in_ : int
         Features per frame.
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
 from skdeepmir._bases import BaseEstimator
-from skdeepmir._frame_rates import fitted_rate
+from skdeepmir._frame_rates import fitted_rate, handed_rate
 from skdeepmir._parameters import Positive, Size, parameter, parameters
 from skdeepmir._sklearn import plain
 from skdeepmir._validation import check_clip_labels, validate_frames
@@ -97,6 +97,13 @@ Annotation: TypeAlias = tuple[NDArray[np.float64], NDArray[Any]]
 class ChordRecognizer(RecognizerParameters, BaseEstimator):
     """A recogniser of chords; a subclass gives the scores of classes in each frame."""
 
+    @property
+    def frame_rate_(self) -> float | None:
+        """Frames per second, if they are known: as set, or as a pipeline told."""
+        check_is_fitted(self)
+        own = self._handed_rate if self.frame_rate is None else self.frame_rate
+        return fitted_rate(own)
+
     def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Recognise the chord of each frame.
 
@@ -161,7 +168,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         """
         check_is_fitted(self)
         self._check_chords("predict_intervals")
-        rate = needed_rate(self._rate())
+        rate = needed_rate(self.frame_rate_)
         labels = self.predict(X)
         if labels.dtype != object:
             raise ValueError(
@@ -202,7 +209,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         metric = "tetrads_inv"
         if isinstance(self.vocabulary, str):
             metric = METRICS[self.vocabulary]
-        return wcsr(y, labels, vocabulary=metric, frame_rate=self._rate())
+        return wcsr(y, labels, vocabulary=metric, frame_rate=self.frame_rate_)
 
     def to_lab(
         self, X: ClipsLike, paths: Sequence[str | PathLike[str]]
@@ -303,7 +310,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
     def _keep_coding(self, coding):
         self.classes_ = coding.classes
         self.transition_ = coding.transition
-        self.frame_rate_ = fitted_rate(coding.frame_rate)
+        self._handed_rate = handed_rate(coding.frame_rate)
         self._labels_are_chords = coding.vocabulary is not None
 
     def _coding(self):
@@ -311,14 +318,10 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         return FrameCoding(
             self.classes_,
             vocabulary,
-            self._rate(),
+            self.frame_rate_,
             self._transposition(vocabulary),
             getattr(self, "transition_", None),  # nets that see labels do without
         )
-
-    def _rate(self):
-        """Return frames per second: as set since, or as known in the fit."""
-        return self.frame_rate_ if self.frame_rate is None else self.frame_rate
 
     def _transposition(self, vocabulary):
         """Return how clips are transposed, or None."""

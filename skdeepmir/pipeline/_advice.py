@@ -24,7 +24,7 @@ def advice_on_rows(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
     clips = clips[:2]
     for i, (place, step) in enumerate(steps):
         is_last = i == len(steps) - 1
-        if i and holds_clips(clips) and not _takes_clips(step):
+        if holds_clips(clips) and not _takes_clips(step):
             if is_last or not _transforms(step, clips):
                 return _between(place, step)
         if is_last:
@@ -37,9 +37,10 @@ def advice_on_rows(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
 
 
 def _takes_clips(step: Any) -> bool:
-    """Tell whether a step, or what is inside it, says that it takes clips of frames."""
+    """Tell whether a step, or what is inside it, says that it takes clips."""
     tags = get_tags(step)
-    if tags.input_tags.three_d_array or tags.no_validation:
+    inputs = tags.input_tags
+    if inputs.three_d_array or inputs.string or tags.no_validation:
         return True
     return any(_takes_clips(inner) for _, inner in inner_estimators(step))
 

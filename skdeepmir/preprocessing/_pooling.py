@@ -291,10 +291,10 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             return int(window)
         if rate is None:
             raise ValueError(
-                f"windows has {window!r}, a length in seconds (whole numbers such as "
-                "40 are frames), but the frame rate is not known: frame_rate=None, and "
-                "no step before tells one. Put SpectrogramExtractor and this "
-                f"{type(self).__name__} into skdeepmir.make_pipeline, which hands the "
+                f"windows has {window!r}; expected 'clip' or a whole number of frames, "
+                "such as 40, because the frame rate that seconds need is not known: "
+                "frame_rate=None, and no step before tells one. Put this step behind "
+                "SpectrogramExtractor into skdeepmir.make_pipeline, which hands the "
                 "rate on, or pass frame_rate=extractor.frame_rate."
             )
         return max(1, round(plain(window) * rate))

@@ -404,6 +404,17 @@ class Pipeline(ScikitPipeline):
             inner = [get_tags(step) for step in steps]
             tags.target_tags.required = any(t.target_tags.required for t in inner)
             tags.non_deterministic = any(t.non_deterministic for t in inner)
+            if tags.transformer_tags is not None:
+                kept = [t.transformer_tags for t in inner if t.transformer_tags]
+                tags.transformer_tags.preserves_dtype = [
+                    dtype
+                    for dtype in tags.transformer_tags.preserves_dtype
+                    if all(dtype in t.preserves_dtype for t in kept)
+                ]
+            if tags.input_tags.string:  # a waveform of two samples says little
+                for of_kind in (tags.classifier_tags, tags.regressor_tags):
+                    if of_kind is not None:
+                        of_kind.poor_score = True
         return tags
 
     def _estimators(self) -> list[tuple[str, Any]]:

@@ -39,8 +39,8 @@ ROOMS = {
     "testing": "clip_checks testing",
     "package": """
         architecture common determinism examples html killed_jobs machines
-        meta_estimators numerical_safety pipelines progress properties public_names
-        reliability typing versions warnings workers
+        meta_estimators numerical_safety pipeline pipelines progress properties
+        public_names reliability typing versions warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

@@ -145,7 +145,7 @@ def mean_precision_at(
 
 
 def clip_precisions_at(truth: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
-    """Return the precision at k of each clip; all orders of equal scores count alike."""
+    """Return the precision at k of each clip; orders of equal scores are averaged."""
     n_tags = truth.shape[1]
     threshold = np.partition(scores, n_tags - k, axis=1)[:, n_tags - k, None]
     above, tied = scores > threshold, scores == threshold

@@ -57,7 +57,9 @@ class Answers:
         has = [name for name in RESPONSES if hasattr(fitted, name)]
         kind = kind_of(fitted)
         asked = [name for name in has if name in {"predict", *needed}]
-        scores = [name for name in has if name in ("predict_proba", "decision_function")]
+        scores = [
+            name for name in has if name in ("predict_proba", "decision_function")
+        ]
         # Of frames there are too many to keep them for nothing.
         if kind == "classifier" and scores and not set(scores) & set(asked):
             asked.append(scores[0])

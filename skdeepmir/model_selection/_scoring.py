@@ -201,7 +201,8 @@ def clip_scores(
         right = np.asarray(answers.predicted == y, float)
         found = (right.min(axis=1) if right.ndim == 2 else right), np.ones(len(y))
     elif metric.known in ERRORS:
-        errors = np.asarray(ERRORS[metric.known](answers.predicted - y), float)
+        predicted = np.reshape(answers.predicted, y.shape)
+        errors = np.asarray(ERRORS[metric.known](predicted - y), float)
         values = errors.mean(axis=1) if errors.ndim == 2 else errors
         found = -values, np.ones(len(y))
     elif metric.known == "auc_clip" or metric.known.startswith("precision_at_"):

@@ -16,14 +16,8 @@ from skdeepmir.frames import object_array
 from skdeepmir.metrics._checks import positive_columns
 from skdeepmir.metrics._chord_scorers import frame_rate_of
 
-RESPONSES = ("predict", "predict_proba", "decision_function", "predict_log_proba")
-
-
-class NotKept(Exception):
-    """Raised where a scorer asks for what was not kept: the pipeline is fitted again.
-
-    It is no ``AttributeError``, which would say that the pipeline has no such thing.
-    """
+SCORES = ("predict_proba", "decision_function")
+RESPONSES = ("predict", *SCORES, "predict_log_proba")
 
 
 @dataclass(frozen=True)
@@ -57,9 +51,7 @@ class Answers:
         has = [name for name in RESPONSES if hasattr(fitted, name)]
         kind = kind_of(fitted)
         asked = [name for name in has if name in {"predict", *needed}]
-        scores = [
-            name for name in has if name in ("predict_proba", "decision_function")
-        ]
+        scores = [name for name in has if name in SCORES]
         # Of frames there are too many to keep them for nothing.
         if kind == "classifier" and scores and not set(scores) & set(asked):
             asked.append(scores[0])
@@ -86,6 +78,11 @@ class Answers:
                     return positive_columns(found, self.classes)
                 return found
         return None
+
+    def suffice_for(self, methods: Iterable[str]) -> bool:
+        """Tell whether the first of the methods that the pipeline has was kept."""
+        has = [name for name in methods if name not in self.lacking]
+        return not has or has[0] in self.responses
 
     def take(self, rows: np.ndarray) -> Answers:
         """Return the answers to some of the clips."""
@@ -121,7 +118,10 @@ def _transformed(fitted: Any, X: Any) -> tuple[Any, Any]:
 
 
 class Recorded(BaseEstimator):
-    """Stands for a fitted pipeline before a scorer, and gives the kept answers."""
+    """Stands for a fitted pipeline before a scorer, and gives the kept answers.
+
+    It has what was kept, which must suffice for the scorer.
+    """
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
@@ -130,11 +130,6 @@ class Recorded(BaseEstimator):
         self.frame_rate = self.frame_rate_ = answers.frame_rate
         if answers.classes is not None:
             self.classes_ = answers.classes
-
-    def __getattr__(self, name: str) -> Any:
-        if name in RESPONSES and name not in vars(self)["answers"].lacking:
-            raise NotKept(name)
-        raise AttributeError(name)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -434,7 +434,7 @@ class Comparison:
         n_groups = self.records.n_groups
         what = "clips" if self.records.groups is None else "groups"
         note = (
-            f"±: standard error over {n_groups} {what} of the test set. In parentheses: "
+            f"±: standard error over {n_groups} {what} of test clips. In parentheses: "
             f"95 % interval of the difference; it and p by sign flips of {what}"
         )
         if n_groups < 6:

@@ -8,7 +8,7 @@ import inspect
 import json
 import os
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from importlib.metadata import version
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -49,8 +49,7 @@ class Fingerprints:
             for name, pipeline in pipelines.items()
         }
         self.takes_groups = {
-            name: protocol.clips.groups is not None and takes_groups(pipeline, "fit")
-            for name, pipeline in pipelines.items()
+            name: takes_groups(pipeline, "fit") for name, pipeline in pipelines.items()
         }
         versions = [skdeepmir.__version__, *map(version, LIBRARIES)]
         self.common = [FORMAT, versions]
@@ -63,7 +62,7 @@ class Fingerprints:
         """Return the name of a pipeline on a split, whatever it is called here."""
         train, test = self.protocol.splits[i]
         groups = None
-        if self.takes_groups[name]:
+        if self.protocol.clips.groups is not None and self.takes_groups[name]:
             groups = joblib.hash(self.protocol.clips.groups[train].tolist())
         data = [*self.train.of(train), groups, *self.test.of(test)]
         return _digest([*self.common, self.pipelines[name], data])
@@ -142,9 +141,13 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
     if id(value) in outer:
         return "itself"
     describe = functools.partial(_described, outer=(*outer, id(value)))
-    kind = type(value).__qualname__
-    if isinstance(value, type | FunctionType | BuiltinFunctionType):
+    cls: Any = type(value)
+    kind = cls.__qualname__
+    if isinstance(value, type | BuiltinFunctionType):
         return _source(value)
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [*_source(value), *map(describe, (value.__defaults__, cells))]
     if isinstance(value, MethodType):
         return [describe(value.__self__), value.__name__]
     if isinstance(value, functools.partial):
@@ -159,7 +162,7 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
     parts = _parts(value)
     if not parts:
         return joblib.hash(value)
-    return [_source(type(value)), _items(parts.items(), describe)]
+    return [_source(cls), _items(parts.items(), describe)]
 
 
 def _parts(value: Any) -> dict[str, Any]:
@@ -175,13 +178,10 @@ def _items(items: Iterable[tuple[Any, Any]], describe: Any) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=1000)
-def _source(code: Any) -> list[str]:
-    name = f"{code.__module__}.{code.__qualname__}"
+def _source(code: Hashable) -> list[Any]:
+    name = f"{code.__module__}.{getattr(code, '__qualname__', '')}"
     try:
-        return [name, _digest(inspect.getsource(code))]
+        return [name, _digest(inspect.getsource(code))]  # type: ignore[arg-type]
     except (OSError, TypeError):  # of a console, or not written in Python
         body = getattr(code, "__code__", None)
-        return [
-            name,
-            "" if body is None else joblib.hash((body.co_code, body.co_names)),
-        ]
+        return [name, body and f"{body.co_code!r} {body.co_names}"]

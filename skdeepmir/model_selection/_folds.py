@@ -46,8 +46,8 @@ def _splitter(
     n_groups = len(set(groups.tolist()))
     if n_groups < n_folds:
         raise ValueError(
-            f"there are {n_groups} groups, but {n_folds} folds (cv={n_folds}), and each "
-            "fold tests on groups of its own. Use at most as many folds as groups."
+            f"there are {n_groups} groups, but {n_folds} folds (cv={n_folds}), and "
+            "each fold tests on groups of its own. Use at most as many folds as groups."
         )
     if not are_classes:
         return GroupKFold(n_folds)
@@ -78,8 +78,8 @@ def _given_splits(cv: Any, n_clips: int) -> list[Split]:
     for i, pair in enumerate(items):
         if not isinstance(pair, tuple | list | np.ndarray) or len(pair) != 2:
             raise ValueError(
-                f"cv: item {i} is not a pair (train, test), it has {len(pair)} entries; "
-                f"expected {ACCEPTED}."
+                f"cv: item {i} is not a pair (train, test), it has {len(pair)} "
+                f"entries; expected {ACCEPTED}."
             )
         train, test = (
             _rows(f"cv: the {side} rows of split {i}", rows, n_clips)
@@ -120,16 +120,16 @@ def _splits_of_folds(folds: list[Any], n_clips: int) -> list[Split]:
     folds = [fold.item() if isinstance(fold, np.generic) else fold for fold in folds]
     if len(folds) != n_clips:
         raise ValueError(
-            f"cv has the folds of {len(folds)} clips, but X has {n_clips} clips; expected "
-            "one for each, in the same order."
+            f"cv has the folds of {len(folds)} clips, but X has {n_clips} clips; "
+            "expected one for each, in the same order."
         )
     if all(isinstance(fold, bool) for fold in folds):  # a mask of the test set
         folds = [1 if is_tested else -1 for is_tested in folds]
     for i, fold in enumerate(folds):
         if not _is_one(fold) or is_missing(fold):
             raise ValueError(
-                f"cv: clip {i} has no fold ({shown_value(fold)}); expected one for each "
-                "clip, or -1 for clips that are never tested on."
+                f"cv: clip {i} has no fold ({shown_value(fold)}); expected one for "
+                "each clip, or -1 for clips that are never tested on."
             )
     names = np.array([str(fold).strip() for fold in folds])
     tests = [np.flatnonzero(names == name) for name in _ordered(set(names) - {"-1"})]

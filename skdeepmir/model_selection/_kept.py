@@ -121,8 +121,8 @@ class PartStore:
         """Warn, once, that the folder cannot be used."""
         if problem is not None:
             message = (
-                f"cache_dir={str(self.folder)!a} cannot be used: finished parts are not "
-                "kept. Make it writable, free some space, or choose another folder."
+                f"cache_dir={str(self.folder)!a} cannot be used: finished parts are "
+                "not kept. Make it writable, free some space, or choose another folder."
             )
             warn_unusable(self.folder, problem, message)
 
@@ -160,8 +160,8 @@ def _encoded_part(part: KeptPart) -> bytes:
     tree["answers"] = vars(part.answers)
     text = json.dumps(_encoded(tree, arrays)).encode()
     buffer = io.BytesIO()
-    named = {f"a{i}": array for i, array in enumerate(arrays)}
-    np.savez(buffer, tree=np.frombuffer(text, np.uint8), **named)
+    named: dict[str, Any] = {f"a{i}": array for i, array in enumerate(arrays)}
+    np.savez(buffer, **named, tree=np.frombuffer(text, np.uint8))
     return buffer.getvalue()
 
 

@@ -67,7 +67,8 @@ class Work:
         part, is_new = Part(kept, was_kept=True), False
         for metric in self.metrics:
             found = kept.scores.get(self.keys[metric.name])
-            if found is None and metric.can_be_replayed:
+            suffice = kept.answers.suffice_for(metric.methods)
+            if found is None and metric.can_be_replayed and suffice:
                 with collected() as problems:
                     try:
                         found = _score(metric, Recorded(kept.answers), y, y)

@@ -1,4 +1,4 @@
-"""What pipelines are compared on: clips, labels and groups, for training and testing."""
+"""What pipelines are compared on: clips, labels and groups to train and test on."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def read_protocol(
                 raise ValueError(f"{name} is given, but X_test is None. Pass X_test.")
     elif cv is not None:
         raise ValueError(
-            f"cv={cv!r} is given with X_test; expected one of them: with X_test, all of "
-            "X is trained on, and there are no folds."
+            f"cv={cv!r} is given with X_test; expected one of them: with X_test, all "
+            "of X is trained on, and there are no folds."
         )
     elif test[1] is None:
         raise ValueError("y_test is None; expected a label for each clip of X_test.")
@@ -235,8 +235,8 @@ def _warn_of_shared(keys: list[np.ndarray], protocol: Protocol, what: str) -> No
     some = f"{len(common)} such, for example {shown_label(common[0])!r}"
     if protocol.elsewhere is not None:
         warn_user(
-            f"{what} are in both X and X_test ({some}): scores are too good. Leave them "
-            "out of one."
+            f"{what} are in both X and X_test ({some}): scores are too good. Leave "
+            "them out of one."
         )
         return
     warn_user(

@@ -23,7 +23,6 @@ from skdeepmir.metrics._precision import clip_precisions_at
 from skdeepmir.metrics._scorers import FIELD_SCORERS
 from skdeepmir.model_selection._answers import (
     Answers,
-    NotKept,
     Recorded,
     ideal_answers,
     kind_of,
@@ -31,8 +30,8 @@ from skdeepmir.model_selection._answers import (
 
 OWN = "score"  # the name of a scorer that has none
 COLUMNS = frozenset(  # of the tables of results
-    ("pipeline", "fold", "clip", "group", "n_train", "n_test", "true", "predicted")
-    + ("fit_time", "predict_time", "scores")
+    "pipeline fold clip group n_train n_test fit_time predict_time true predicted "
+    "scores".split()
 )
 SONGS_TRIED = 20
 
@@ -82,8 +81,8 @@ def read_scoring(scoring: Any) -> list[Metric]:
         strange = [item for item in scoring if not isinstance(item, str)]
         if strange:
             raise ValueError(
-                f"scoring={scoring!r} has {strange[0]!r}; expected a list of names. Pass "
-                "a dict from names to scorers for scorers of your own."
+                f"scoring={scoring!r} has {strange[0]!r}; expected a list of names. "
+                "Pass a dict from names to scorers for scorers of your own."
             )
         named = {item: item for item in scoring}
         if len(named) < len(scoring):
@@ -153,12 +152,13 @@ def _try_metric(metric: Metric, kind: str | None, y: np.ndarray, name: str) -> N
     """Score what is always right: what refuses that, refuses all predictions."""
     if kind is None:
         y = y[:SONGS_TRIED]
+    answers = ideal_answers(y, kind)
+    if not answers.suffice_for(metric.methods):
+        return  # of an estimator of no kind, nobody knows what it answers
     try:
         with warnings.catch_warnings(), collected():
             warnings.simplefilter("ignore")
-            metric.scorer(Recorded(ideal_answers(y, kind)), y, y)
-    except NotKept:
-        return  # of an estimator of no kind, nobody knows what it answers
+            metric.scorer(Recorded(answers), y, y)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"scoring={metric.name!a} cannot score pipeline {name!a} on this y, "

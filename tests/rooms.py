@@ -30,7 +30,9 @@ ROOMS = {
     "chord_recognition": "chord_nets chord_recognition",
     "persistence": "forged_models persistence security",
     "plotting": "plotting",
-    "model_selection": "compare model_selection",
+    "model_selection": """
+        compare compare_elsewhere compare_kept compare_output model_selection
+    """,
     "testing": "testing",
     "package": """
         architecture common determinism examples killed_jobs machines

@@ -152,9 +152,10 @@ def _answering(name: str, found: Any) -> Callable[[Any], Any]:
     return answer
 
 
-def ideal_answers(y: np.ndarray, kind: str | None) -> Answers:
+def ideal_answers(y: np.ndarray, kind: str | None, trained: np.ndarray) -> Answers:
     """Return what a pipeline that is always right would answer.
 
+    ``trained`` are the labels that it knows.
     A scorer that cannot score these cannot score what the pipeline will predict.
     """
     if kind == "regressor" and np.issubdtype(y.dtype, np.number):
@@ -165,7 +166,7 @@ def ideal_answers(y: np.ndarray, kind: str | None) -> Answers:
         classes: Any = [np.array([0, 1])] * y.shape[1]
         values = y.astype(float)
     else:
-        classes = np.unique(y)
+        classes = np.unique(trained)
         values = (y[:, None] == classes).astype(float)
     is_binary = y.ndim == 1 and len(classes) == 2
     responses = {

@@ -190,7 +190,8 @@ def _all_parts(
     found = {task: work.find(key, task[1]) for task, key in keys.items()}
     missing = [task for task, part in found.items() if part is None]
     monitor = Monitor(
-        list(keys),
+        missing,
+        n_kept=len(found) - len(missing),
         n_workers=effective_n_jobs(n_jobs),
         is_one_test=protocol.elsewhere is not None,
         verbose=verbose,
@@ -204,7 +205,7 @@ def _all_parts(
             _warn_of_failures(task, part, len(protocol.splits))
             if work.store is not None:
                 work.store.warn_of_problem(part.disk_problem)
-            for problem in part.kept.problems if part.kept else ():
+            for problem in part.problems:
                 undefined.setdefault(task[1], problem)
     finally:
         monitor.close()

@@ -281,8 +281,8 @@ class Comparison:
         records = self._records("confusion")
         self._check_pipeline(pipeline)
         found = [item for item in records.answers.items() if item[0][0] == pipeline]
-        if not found:
-            raise ValueError(f"pipeline {pipeline!a} failed: it has no predictions.")
+        if not found or found[0][1].predicted is None:
+            raise ValueError(f"pipeline {pipeline!a} has no predictions, or failed.")
         true = np.concatenate(
             [records.y[records.tests[fold]] for (_, fold), _ in found]
         )

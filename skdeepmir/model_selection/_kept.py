@@ -42,15 +42,15 @@ class KeptPart:
         Seconds.
     scores : dict of str to dict
         The scores (by name) of each scorer, by what the scorer is made of.
-    problems : list of str
-        Warnings of metrics.
+    problems : dict of str to list of str
+        What scorers warned of, likewise.
     """
 
     answers: Answers
     fit_time: float
     predict_time: float
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, list[str]] = field(default_factory=dict)
 
 
 class PartStore:

@@ -23,7 +23,9 @@ class Monitor:
     Parameters
     ----------
     tasks : list of (str, int)
-        Pipelines and folds.
+        Pipelines and folds that are to be computed.
+    n_kept : int
+        How many others are on disk.
     n_workers : int
         How many fits run at once.
     is_one_test : bool
@@ -36,6 +38,7 @@ class Monitor:
         self,
         tasks: Sequence[tuple[str, int]],
         *,
+        n_kept: int,
         n_workers: int,
         is_one_test: bool,
         verbose: bool,
@@ -44,12 +47,14 @@ class Monitor:
         is_main = multiprocessing.current_process().name == "MainProcess"
         self.is_shown = verbose and is_main
         self.pending = list(tasks)
-        self.n_tasks = len(tasks)
+        self.n_tasks = len(tasks) + n_kept
         self.n_workers = n_workers
         self.is_one_test = is_one_test
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.scores: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.stream: Any = sys.stderr
+        if self.is_shown and n_kept:
+            print(f"{n_kept} of {self.n_tasks} fits kept from before", file=self.stream)
         self.bar = tqdm(
             total=self.n_tasks,
             desc="Comparing",
@@ -60,22 +65,25 @@ class Monitor:
         )
 
     def tell(self, name: str, i: int, part: Part) -> None:
-        """Tell of a finished part."""
-        self.pending.remove((name, i))
+        """Tell of a finished part; those that were kept only count."""
+        for metric, value in part.scores.items():
+            self.scores[name, metric].append(value)
         if part.kept is not None:
             seconds = part.kept.fit_time + part.kept.predict_time
             self.seconds[name].append(seconds)
-        left = self._left()
+        if (name, i) in self.pending:
+            self.pending.remove((name, i))
+            left = self._left()
+            self.bar.set_postfix_str(left, refresh=False)
+            self._write_line(name, i, part, left and f"; {left}")
+        self.bar.update()
+
+    def _write_line(self, name: str, i: int, part: Part, left: str) -> None:
         if self.is_shown:
             done = f"{self.n_tasks - len(self.pending)}/{self.n_tasks}"
             place = "" if self.is_one_test else f", fold {i}"
-            line = (
-                f"[{done}] {printable(name)}{place}: {self._result(name, part)}{left}"
-            )
-            tqdm.write(line, file=self.stream)
-        if not self.bar.disable:
-            self.bar.set_postfix_str(left.removeprefix("; "), refresh=False)
-            self.bar.update()
+            text = f"{printable(name)}{place}: {self._result(name, part)}{left}"
+            tqdm.write(f"[{done}] {text}", file=self.stream)
 
     def close(self) -> None:
         """Remove the bar."""
@@ -87,11 +95,10 @@ class Monitor:
         texts = []
         for metric, value in part.scores.items():
             so_far = self.scores[name, metric]
-            so_far.append(value)
             mean = f" (mean {np.mean(so_far):.3f})" if len(so_far) > 1 else ""
             texts.append(f"{printable(metric)} {value:.3f}{mean}")
         texts += [f"{printable(metric)} failed" for metric in part.errors]
-        if part.was_kept:
+        if part.was_kept:  # by another process, meanwhile
             return ", ".join([*texts, "kept from before"])
         assert part.kept is not None
         fit, predict = map(duration, (part.kept.fit_time, part.kept.predict_time))
@@ -107,15 +114,14 @@ class Monitor:
         expected = [known.get(name, others) for name, _ in self.pending]
         n_busy = min(self.n_workers, len(expected))
         left = max(float(np.sum(expected)) / n_busy, float(max(expected)))
-        return f"; about {duration(left)} left"
+        return f"about {duration(max(1, round(left)))} left"
 
 
 def duration(seconds: float) -> str:
     """Return seconds as a person says them."""
-    if seconds < 1:
-        return f"{seconds:.2f} s"
     if seconds < 100:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        is_short = seconds < 10 and seconds != round(seconds)
+        return f"{seconds:.1f} s" if is_short else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     if minutes < 100:
         return f"{minutes} min"

@@ -32,6 +32,8 @@ class Part:
         Why there is no score at all.
     errors : dict of str to Exception
         Why some scorers gave no score, by the names of the metrics.
+    problems : list of str
+        What metrics warned of.
     was_kept : bool
         Whether it was found on disk.
     disk_problem : Exception or None
@@ -42,6 +44,7 @@ class Part:
     scores: dict[str, float] = field(default_factory=dict)
     error: Exception | None = None
     errors: dict[str, Exception] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
     was_kept: bool = False
     disk_problem: Exception | None = None
 
@@ -66,20 +69,16 @@ class Work:
         y = self.protocol.tested.y[self.protocol.splits[i][1]]
         part, is_new = Part(kept, was_kept=True), False
         for metric in self.metrics:
-            found = kept.scores.get(self.keys[metric.name])
-            suffice = kept.answers.suffice_for(metric.methods)
-            if found is None and metric.can_be_replayed and suffice:
-                with collected() as problems:
-                    try:
-                        found = _score(metric, Recorded(kept.answers), y, y)
-                    except Exception:  # of any kind: the fit that follows tells of it
-                        return None
-                kept.scores[self.keys[metric.name]] = found
-                kept.problems += problems
+            if self.keys[metric.name] not in kept.scores:
+                suffice = kept.answers.suffice_for(metric.methods)
+                if not metric.can_be_replayed or not suffice:
+                    return None
+                try:
+                    self._score(kept, metric, Recorded(kept.answers), y, y)
+                except Exception:  # of any kind: the fit that follows tells of it
+                    return None
                 is_new = True
-            if found is None:
-                return None
-            part.scores.update(_columns(metric, found))
+            self._tell(part, kept, metric)
         if is_new:
             self.store.write(key, kept)
         return part
@@ -102,13 +101,12 @@ class Work:
 
     def _compute(self, pipeline: Any, i: int) -> Part:
         part = Part()
-        with collected() as problems:
+        with collected() as problems:  # of searches that score
             try:
                 self._fit_and_score(part, pipeline, i)
             except Exception as error:  # of any kind, as others' fits must not be lost
                 part.error = error
-        if part.kept is not None:
-            part.kept.problems += problems
+        part.problems += problems
         return part
 
     def _fit_and_score(self, part: Part, pipeline: Any, i: int) -> None:
@@ -129,28 +127,34 @@ class Work:
         else:
             X, y = elsewhere.X, elsewhere.y
         answers = Answers.of(fitted, X, needed_responses(self.metrics, fitted))
-        part.kept = KeptPart(answers, middle - start, 0.0)
+        kept = part.kept = KeptPart(answers, middle - start, 0.0)
         for metric in self.metrics:
             estimator = Recorded(answers) if metric.can_be_replayed else fitted
             try:
-                found = _score(metric, estimator, X, y)
+                self._score(kept, metric, estimator, X, y)
             except Exception as error:  # of any kind: other scores must not be lost
                 part.errors[metric.name] = error
             else:
-                part.kept.scores[self.keys.get(metric.name, metric.name)] = found
-                part.scores.update(_columns(metric, found))
-        part.kept.predict_time = time.perf_counter() - middle
+                self._tell(part, kept, metric)
+        kept.predict_time = time.perf_counter() - middle
         if not part.scores:
             part.error = next(iter(part.errors.values()))
 
+    def _score(
+        self, kept: KeptPart, metric: Metric, estimator: Any, X: Any, y: Any
+    ) -> None:
+        """Keep the scores of a scorer by their names, "" if there is one."""
+        with collected() as problems:
+            found = metric.scorer(estimator, X, y)
+        if not isinstance(found, Mapping):
+            found = {"": found}
+        key = self.keys.get(metric.name, metric.name)
+        kept.scores[key] = {str(name): float(value) for name, value in found.items()}
+        kept.problems[key] = problems
 
-def _score(metric: Metric, estimator: Any, X: Any, y: Any) -> dict[str, float]:
-    """Return the scores of a scorer by their names, "" if there is one."""
-    found = metric.scorer(estimator, X, y)
-    if isinstance(found, Mapping):
-        return {str(name): float(value) for name, value in found.items()}
-    return {"": float(found)}
-
-
-def _columns(metric: Metric, found: dict[str, float]) -> dict[str, float]:
-    return {name or metric.name: value for name, value in found.items()}
+    def _tell(self, part: Part, kept: KeptPart, metric: Metric) -> None:
+        """Put the scores of a scorer into the columns of a part."""
+        key = self.keys.get(metric.name, metric.name)
+        part.problems += kept.problems[key]
+        scores = kept.scores[key].items()
+        part.scores.update({name or metric.name: value for name, value in scores})

@@ -95,7 +95,7 @@ def read_protocol(
     if test[0] is not None:
         train, test = _with_the_same_tags(train, test)
     clips = _read_set(pipelines, metrics, *train)
-    check_metrics(metrics, pipelines, clips.y)
+    check_metrics(metrics, pipelines, clips.y, clips.y)
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
     if test[0] is None:
         splits = make_splits(cv, clips.y, clips.groups, are_classes)
@@ -103,7 +103,8 @@ def read_protocol(
     else:
         with telling_of("X_test, y_test, groups_test"):
             elsewhere = _read_set(pipelines, metrics, *test)
-        _check_labels_of_test(clips.y, elsewhere.y, train[1], are_classes)
+            _check_labels_of_test(clips.y, elsewhere.y, train[1], are_classes)
+            check_metrics(metrics, pipelines, elsewhere.y, clips.y)
         rows = np.arange(len(clips)), np.arange(len(elsewhere))
         protocol = Protocol(clips, [rows], elsewhere)
     _warn_of_leaks(protocol)

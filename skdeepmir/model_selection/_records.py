@@ -146,7 +146,8 @@ class Records:
             scores = answers.scores_of("predict_proba", "decision_function")
             table = self._clips(pipeline, fold)
             table["true"] = _items(self.y[self.tests[fold]])
-            table["predicted"] = _items(answers.predicted)
+            if answers.predicted is not None:
+                table["predicted"] = _items(answers.predicted)
             if scores is not None:
                 table["scores"] = _items(scores)
             rows.append(table)

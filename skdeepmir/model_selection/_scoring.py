@@ -130,7 +130,9 @@ def needed_responses(metrics: Iterable[Metric], pipeline: Any) -> list[str]:
     return needed
 
 
-def check_metrics(metrics: Sequence[Metric], pipelines: dict[str, Any], y: Any) -> None:
+def check_metrics(
+    metrics: Sequence[Metric], pipelines: dict[str, Any], y: Any, trained: Any
+) -> None:
     """Raise a ValueError if a score cannot be that of these pipelines and targets."""
     for metric in metrics:
         tried = set()
@@ -145,25 +147,27 @@ def check_metrics(metrics: Sequence[Metric], pipelines: dict[str, Any], y: Any) 
             kind = kind_of(pipeline)
             if kind not in tried:
                 tried.add(kind)
-                _try_metric(metric, kind, y, name)
+                _try_metric(metric, kind, y, trained, name)
 
 
-def _try_metric(metric: Metric, kind: str | None, y: np.ndarray, name: str) -> None:
+def _try_metric(
+    metric: Metric, kind: str | None, y: np.ndarray, trained: np.ndarray, name: str
+) -> None:
     """Score what is always right: what refuses that, refuses all predictions."""
     if kind is None:
         y = y[:SONGS_TRIED]
-    answers = ideal_answers(y, kind)
-    if not answers.suffice_for(metric.methods):
-        return  # of an estimator of no kind, nobody knows what it answers
     try:
+        answers = ideal_answers(y, kind, trained)
+        if not answers.suffice_for(metric.methods):
+            return  # of an estimator of no kind, nobody knows what it answers
         with warnings.catch_warnings(), collected():
             warnings.simplefilter("ignore")
             metric.scorer(Recorded(answers), y, y)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"scoring={metric.name!a} cannot score pipeline {name!a} on this y, "
-            f"{_described(y)}: {printable(error)} Choose one for such labels; see "
-            "skdeepmir.metrics.get_scorer_names()."
+            f"{_described(y)} ({printable(error).rstrip('.')}). Choose one for such "
+            "labels; see skdeepmir.metrics.get_scorer_names()."
         ) from error
 
 

@@ -220,7 +220,7 @@ def test_predictions_and_scores_of_clips_are_kept():
     assert (table["true"] == Y[table["clip"]]).all()
     assert (table["group"] == groups[table["clip"]]).all()
     for name in PIPELINES:
-        rows = table.query("pipeline == @name")
+        rows = table[table["pipeline"] == name]
         assert sorted(rows["clip"]) == list(range(60))
         scores = np.stack(rows["scores"].tolist())
         np.testing.assert_array_equal(scores.argmax(axis=1), rows["predicted"])

@@ -45,7 +45,7 @@ def corrected_t_test(differences: np.ndarray, test_train_ratio: float) -> float:
     >>> from skdeepmir.model_selection import corrected_t_test
     >>> differences = np.array([0.05, 0.02, 0.04, 0.06, 0.03])
     >>> print(f"{corrected_t_test(differences, 1 / 4):.3f}")
-    0.019
+    0.020
     """
     return over_folds(np.asarray(differences, float), test_train_ratio).p_value
 

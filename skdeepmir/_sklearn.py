@@ -1,17 +1,15 @@
 """Where the package meets scikit-learn: private names, parameters and callbacks.
 
 Every import of a private scikit-learn name stands here, so that a new release breaks
-one file. scikit-learn 1.9 brought callbacks; on 1.6 to 1.8 the classes below take their
-place and do nothing, so that estimators are written once.
+one file. Its base classes are in ``_bases``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import wraps
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import sklearn.base
@@ -21,34 +19,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skdeepmir._bases import CallbackSupportMixin
 from skdeepmir._progress import progress
-
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ModuleNotFoundError:  # scikit-learn < 1.9
-
-    class _NoCallbacks:
-        """A callback context without callbacks."""
-
-        def subcontext(self, **kwargs: Any) -> _NoCallbacks:
-            return self
-
-        @contextmanager
-        def propagate_callback_context(self, sub_estimator: Any) -> Iterator[None]:
-            yield
-
-        def call_on_fit_task_begin(self, **kwargs: Any) -> None:
-            return None
-
-        def call_on_fit_task_end(self, **kwargs: Any) -> bool:
-            return False
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stand-in that offers no ``set_callbacks``."""
-
-        def _init_callback_context(self, **kwargs: Any) -> _NoCallbacks:
-            return _NoCallbacks()
-
 
 __all__ = [
     "BaseSearchCV",
@@ -70,7 +42,10 @@ __all__ = [
 ]
 
 
-def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Any], Any]:
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]:
     """Decorate ``fit`` and its kind as scikit-learn does; one that fails is undone.
 
     Whatever ends it, also Ctrl-C, the estimator has the attributes from before. They
@@ -81,8 +56,8 @@ def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Any], Any]
         prefer_skip_nested_validation=prefer_skip_nested_validation
     )
 
-    def decorate(fit: Any) -> Any:
-        fit = in_context(fit)
+    def decorate(method: Fit) -> Fit:
+        fit = in_context(method)
 
         @wraps(fit)
         def fit_or_undo(estimator: Any, *args: Any, **options: Any) -> Any:
@@ -93,7 +68,7 @@ def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Any], Any]
                 estimator.__dict__ = before
                 raise
 
-        return fit_or_undo
+        return cast(Fit, fit_or_undo)
 
     return decorate
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -19,7 +22,7 @@ from skdeepmir.preprocessing._pooling import MultiTimescalePooler
 from skdeepmir.spectrogram import SpectrogramExtractor
 
 
-def mfcc_svm(**extraction) -> Pipeline:
+def mfcc_svm(**extraction: Any) -> Pipeline:
     """MFCCs, their statistics over the clip, and an RBF support vector machine.
 
     Parameters
@@ -50,7 +53,7 @@ def mfcc_svm(**extraction) -> Pipeline:
     )
 
 
-def mel_svm(**extraction) -> Pipeline:
+def mel_svm(**extraction: Any) -> Pipeline:
     """Log-mel bands, their mean and deviation, and an RBF support vector machine.
 
     Parameters
@@ -71,7 +74,9 @@ def mel_svm(**extraction) -> Pipeline:
     )
 
 
-def pmsc_mlp(*, random_state=None, **extraction) -> Pipeline:
+def pmsc_mlp(
+    *, random_state: int | np.random.RandomState | None = None, **extraction: Any
+) -> Pipeline:
     """Whitened mel-spectrum components, pooled at several timescales, and an MLP.
 
     The system of Hamel, Lemieux, Bengio and Eck (ISMIR 2011) with scikit-learn's net:
@@ -104,7 +109,9 @@ def pmsc_mlp(*, random_state=None, **extraction) -> Pipeline:
     )
 
 
-def mfcc_forest(*, random_state=None, **extraction) -> Pipeline:
+def mfcc_forest(
+    *, random_state: int | np.random.RandomState | None = None, **extraction: Any
+) -> Pipeline:
     """MFCCs, their statistics over the clip, and a random forest.
 
     Parameters
@@ -124,7 +131,9 @@ def mfcc_forest(*, random_state=None, **extraction) -> Pipeline:
     return make_pipeline(*(step for _, step in features.steps), forest)
 
 
-def chroma_templates(vocabulary="majmin", **extraction) -> Pipeline:
+def chroma_templates(
+    vocabulary: str | Sequence[str] = "majmin", **extraction: Any
+) -> Pipeline:
     """Chroma, binary templates of chords, and a Viterbi decoder.
 
     Parameters
@@ -152,7 +161,9 @@ def chroma_templates(vocabulary="majmin", **extraction) -> Pipeline:
     return make_pipeline(extractor, recognizer)
 
 
-def chroma_hmm(vocabulary="majmin", **extraction) -> Pipeline:
+def chroma_hmm(
+    vocabulary: str | Sequence[str] = "majmin", **extraction: Any
+) -> Pipeline:
     """Chroma, a Gaussian for each chord, and a hidden Markov model.
 
     Parameters

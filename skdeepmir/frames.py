@@ -26,15 +26,26 @@ from collections.abc import (
     Sized,
 )
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skdeepmir._disk import path_name
 from skdeepmir._errors import refuse_masked
 
 PATH_TYPES = (str, bytes, os.PathLike)
 UNORDERED = (Mapping, MappingView, Set)  # dicts, what shows them, sets
+
+
+class _Sparse(Protocol):
+    def toarray(self) -> np.ndarray: ...
+
+
+# What estimators take as clips, of frames or audio, and as labels; "Raises" says more.
+ClipsLike: TypeAlias = ArrayLike | Sequence[Any]
+LabelsLike: TypeAlias = ArrayLike | Sequence[Any] | _Sparse
+Mirrored: TypeAlias = Any  # frames in the container of X: a list of arrays or an array
 FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
 
 
@@ -144,7 +155,7 @@ def list_clips(
     names: Sequence[str] | None = None,
     owner: str = "this",
     check_finite: bool = True,
-):
+) -> tuple[Any, ClipLayout]:
     """Check a set of clips and return its matrices.
 
     Parameters
@@ -281,7 +292,7 @@ def _not_frames(found: str, owner: str) -> str:
     )
 
 
-def stack_clips(X: Any, **expected: Any):
+def stack_clips(X: Any, **expected: Any) -> tuple[Any, ClipLayout]:
     """Stack the frames of all clips into one matrix.
 
     Parameters

@@ -36,7 +36,7 @@ ROOMS = {
     "testing": "testing",
     "package": """
         architecture common determinism examples killed_jobs machines
-        numerical_safety pipelines properties reliability warnings workers
+        numerical_safety pipelines properties public_names reliability warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

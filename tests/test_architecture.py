@@ -13,6 +13,7 @@ import skdeepmir
 PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
+    "_public",
     "_warnings",
     "_errors",
     "_workers",
@@ -29,6 +30,7 @@ ORDER = [
     "audio",
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
+    "_bases",
     "_sklearn",
     "_parameters",
     "_validation",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._bases import BaseEstimator
 from skdeepmir._errors import telling_of
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
@@ -161,7 +161,7 @@ class NetEstimator(
         return self
 
     @property
-    def module_(self):
+    def module_(self) -> torch.nn.Module:
         """The net with its fitted weights, in float64, on the processor."""
         check_is_fitted(self)
         given = parameters_of(self)

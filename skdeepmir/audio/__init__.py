@@ -5,6 +5,7 @@ first axis of every result.
 """
 
 from skdeepmir._disk import path_name
+from skdeepmir._public import suggest_names
 from skdeepmir.audio._clips import (
     check_clip,
     check_waveform_table,
@@ -66,3 +67,5 @@ __all__ = [
     "stream_audio",
     "to_decibels",
 ]
+
+suggest_names(__name__)

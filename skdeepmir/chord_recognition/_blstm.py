@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation
 from skdeepmir._training._sequences import SequenceFeed
 from skdeepmir.chord_recognition._recognizer import TransposingRecognizer
+from skdeepmir.frames import ClipsLike, LabelsLike
 
 
 @parameters
@@ -207,7 +208,14 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
     )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike,
+        *,
+        X_val: ClipsLike | None = None,
+        y_val: LabelsLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -14,6 +14,7 @@ from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import validate_frames
 from skdeepmir.chord_recognition._recognizer import TransposingRecognizer
 from skdeepmir.chords._vocabularies import NO_LABEL, SEMITONES
+from skdeepmir.frames import ClipsLike, LabelsLike
 
 LARGEST_VALUE = 1e100
 AtMostOne = Annotated[float, Interval(Real, 0, 1, closed="right")]
@@ -83,7 +84,7 @@ class GaussianChordRecognizer(TransposingRecognizer):
     )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: ClipsLike, y: LabelsLike) -> Self:
         """Learn means, covariances and transitions.
 
         Parameters

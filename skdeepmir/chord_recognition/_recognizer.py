@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, get_args
+from os import PathLike
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
+from skdeepmir._bases import BaseEstimator
 from skdeepmir._parameters import Positive, Size, parameter, parameters
 from skdeepmir._sklearn import plain
 from skdeepmir._validation import check_clip_labels, validate_frames
@@ -21,7 +23,14 @@ from skdeepmir.chord_recognition._coding import (
     check_not_one_path,
     needed_rate,
 )
-from skdeepmir.frames import length_buckets, object_array, pack_clips
+from skdeepmir.frames import (
+    ClipsLike,
+    LabelsLike,
+    Mirrored,
+    length_buckets,
+    object_array,
+    pack_clips,
+)
 from skdeepmir.metrics import wcsr
 
 Vocabulary = Literal["majmin", "majmin_inv", "sevenths", "tetrads", "full"]
@@ -78,10 +87,14 @@ class RecognizerParameters:
     )
 
 
+# When chords begin and end, of shape (n_chords, 2), and their labels.
+Annotation: TypeAlias = tuple[NDArray[np.float64], NDArray[Any]]
+
+
 class ChordRecognizer(RecognizerParameters, BaseEstimator):
     """A recogniser of chords; a subclass gives the scores of classes in each frame."""
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Recognise the chord of each frame.
 
         Parameters
@@ -105,7 +118,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
             return self.classes_[np.concatenate(paths)]
         return object_array([self.classes_[path] for path in paths])
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ClipsLike) -> Mirrored:
         """Predict the probability of each class in each frame, before decoding.
 
         Parameters
@@ -123,7 +136,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         parts = [softmax(part, axis=1) for part in self._scores_of_clips(clips)]
         return pack_clips(parts, layout)
 
-    def predict_intervals(self, X):
+    def predict_intervals(self, X: ClipsLike) -> list[Annotation]:
         """Recognise chords and when they sound.
 
         Parameters
@@ -154,7 +167,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
             )
         return [chords.frame_intervals(part, rate) for part in labels]
 
-    def score(self, X, y):
+    def score(self, X: ClipsLike, y: LabelsLike) -> float:
         """Return the weighted chord symbol recall (WCSR) in the vocabulary.
 
         This is the share of the scored time of all clips in which the chord is right;
@@ -188,7 +201,9 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
             metric = METRICS[self.vocabulary]
         return wcsr(y, labels, vocabulary=metric, frame_rate=self.frame_rate)
 
-    def to_lab(self, X, paths):
+    def to_lab(
+        self, X: ClipsLike, paths: Sequence[str | PathLike[str]]
+    ) -> list[Annotation]:
         """Write the chords of each clip to a ``.lab`` file: start, end, label.
 
         Parameters
@@ -205,7 +220,9 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         """
         return self._write(X, paths, chords.write_lab)
 
-    def to_jams(self, X, paths):
+    def to_jams(
+        self, X: ClipsLike, paths: Sequence[str | PathLike[str]]
+    ) -> list[Annotation]:
         """Write the chords of each clip to a ``.jams`` file.
 
         Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from skdeepmir._sklearn import Interval, _fit_context, plain
 from skdeepmir._validation import check_clip_labels, validate_frames
 from skdeepmir.chord_recognition._coding import check_not_one_path
 from skdeepmir.chord_recognition._recognizer import ChordRecognizer
+from skdeepmir.frames import ClipsLike, LabelsLike
 
 Cosine = Annotated[float, Interval(Real, -1, 1, closed="both")]
 Inside = Annotated[float, Interval(Real, 0, 1, closed="neither")]
@@ -95,7 +96,7 @@ class TemplateChordRecognizer(ChordRecognizer):
     )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Make the templates.
 
         Parameters

@@ -5,6 +5,7 @@ an array of start and end in seconds, and a label for each row. Each frame has a
 "X" where the chord is unknown.
 """
 
+from skdeepmir._public import suggest_names
 from skdeepmir.chords._files import read_chords, write_jams, write_lab
 from skdeepmir.chords._intervals import (
     check_intervals,
@@ -45,3 +46,5 @@ __all__ = [
     "write_jams",
     "write_lab",
 ]
+
+suggest_names(__name__)

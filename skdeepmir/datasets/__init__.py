@@ -3,6 +3,7 @@
 ``extract_archive`` and ``fetch_archive`` bring the archives of a collection to disk.
 """
 
+from skdeepmir._public import suggest_names
 from skdeepmir.datasets._archives import extract_archive, fetch_archive
 from skdeepmir.datasets._chord_collections import (
     load_billboard,
@@ -33,3 +34,5 @@ __all__ = [
     "make_instrument_clips",
     "make_tag_clips",
 ]
+
+suggest_names(__name__)

@@ -21,13 +21,13 @@ _TAG_SNR = (10, 30)
 
 def make_instrument_clips(
     *,
-    n_clips=120,
-    n_instruments=24,
-    duration=(1.5, 2.5),
-    sample_rate=22050,
-    snr=(20, 40),
-    random_state=None,
-):
+    n_clips: int = 120,
+    n_instruments: int = 24,
+    duration: float | tuple[float, float] = (1.5, 2.5),
+    sample_rate: int = 22050,
+    snr: float | tuple[float, float] = (20, 40),
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
     """Make short recordings of one instrument each, to be told apart by timbre.
 
     Each clip is a random melody played by one of `n_instruments` synthetic
@@ -131,11 +131,11 @@ def make_instrument_clips(
 
 def make_tag_clips(
     *,
-    n_clips=100,
-    duration=(2.0, 4.0),
-    sample_rate=22050,
-    random_state=None,
-):
+    n_clips: int = 100,
+    duration: float | tuple[float, float] = (2.0, 4.0),
+    sample_rate: int = 22050,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
     """Make short recordings of one to three instruments, tagged with their timbres.
 
     Each song has a key, a tempo and one to three instruments of different timbres,

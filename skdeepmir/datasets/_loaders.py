@@ -8,6 +8,7 @@ import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -37,7 +38,9 @@ NEARLY = {
 }
 
 
-def load_audio_folder(folder, *, groups=None):
+def load_audio_folder(
+    folder: str | os.PathLike[str], *, groups: str | Mapping[Any, Any] | Any = None
+) -> Bunch:
     r"""List a folder of recordings that has a sub-folder for each class.
 
     This is the layout of GTZAN: ``FOLDER/blues/blues.00000.wav``.
@@ -168,7 +171,13 @@ def encode_classes(names):
     return np.unique(classes, return_inverse=True)
 
 
-def load_manifest(manifest, *, root=None, where=None, annotations=None):
+def load_manifest(
+    manifest: Any,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    where: Mapping[str, str] | None = None,
+    annotations: str | None = None,
+) -> Bunch:
     r"""Read a CSV table of recordings.
 
     Parameters

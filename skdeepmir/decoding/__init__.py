@@ -6,6 +6,7 @@ that see all earlier labels. Both look for the path of highest total log score; 
 scores need not be normalised.
 """
 
+from skdeepmir._public import suggest_names
 from skdeepmir.decoding._beam import beam_search
 from skdeepmir.decoding._transitions import (
     estimate_transitions,
@@ -19,3 +20,5 @@ __all__ = [
     "scale_self_transition",
     "viterbi",
 ]
+
+suggest_names(__name__)

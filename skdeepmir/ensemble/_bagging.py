@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._bases import BaseEstimator, ClassifierMixin
 from skdeepmir._groups import check_groups
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import classes_of, read_labels, validate_clips
+from skdeepmir.frames import ClipsLike, LabelsLike
 from skdeepmir.metrics._checks import positive_columns
 
 SMALLEST = 1e-12  # probability in a geometric mean
@@ -104,15 +108,15 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
-        n_estimators=10,
+        estimator: Any,
+        n_estimators: int = 10,
         *,
-        bootstrap=True,
-        combination="arithmetic",
-        n_jobs=None,
-        random_state=None,
-        verbose=True,
-    ):
+        bootstrap: bool = True,
+        combination: Literal["arithmetic", "geometric"] = "arithmetic",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = True,
+    ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.bootstrap = bootstrap
@@ -122,7 +126,9 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(
+        self, X: ClipsLike, y: LabelsLike, groups: LabelsLike | None = None
+    ) -> Self:
         """Fit the classifiers.
 
         Parameters
@@ -176,7 +182,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         self._score_left_out(clips, y, draws)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Predict the label of each clip, or its tags.
 
         Parameters
@@ -191,7 +197,7 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._decide(self.predict_proba(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ClipsLike) -> NDArray[np.float64]:
         """Predict the probability of each class, or of each tag.
 
         Parameters

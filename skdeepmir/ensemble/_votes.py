@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -12,6 +16,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from skdeepmir._bases import BaseEstimator, ClassifierMixin
 from skdeepmir._sklearn import (
     BaseSearchCV,
     CallbackSupportMixin,
@@ -22,7 +27,7 @@ from skdeepmir._sklearn import (
 )
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import check_weights, read_labels, validate_clips
-from skdeepmir.frames import mean_of_clips
+from skdeepmir.frames import ClipsLike, LabelsLike, mean_of_clips
 
 
 class _ClipClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -129,12 +134,16 @@ class ClipVotingClassifier(_ClipClassifier):
         "voting": [StrOptions({"auto", "soft", "hard"})],
     }
 
-    def __init__(self, estimator, *, voting="auto"):
+    def __init__(
+        self, estimator: Any, *, voting: Literal["auto", "soft", "hard"] = "auto"
+    ) -> None:
         self.estimator = estimator
         self.voting = voting
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ClipsLike, y: LabelsLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit the classifier on all rows of all clips.
 
         Parameters
@@ -166,7 +175,7 @@ class ClipVotingClassifier(_ClipClassifier):
         self.voting_ = self._choose_voting(inner)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Predict the label of each clip: the class with the largest probability.
 
         Parameters
@@ -182,7 +191,7 @@ class ClipVotingClassifier(_ClipClassifier):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ClipsLike) -> NDArray[np.float64]:
         """Predict the probability of each class for each clip.
 
         Parameters
@@ -293,13 +302,17 @@ class AugmentedClassifier(_ClipClassifier):
         "predict_variants": ["boolean"],
     }
 
-    def __init__(self, estimator, variants, *, predict_variants=True):
+    def __init__(
+        self, estimator: Any, variants: Sequence[Any], *, predict_variants: bool = True
+    ) -> None:
         self.estimator = estimator
         self.variants = variants
         self.predict_variants = predict_variants
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ClipsLike, y: LabelsLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit the classifier on clips and their variants.
 
         Parameters
@@ -349,7 +362,7 @@ class AugmentedClassifier(_ClipClassifier):
         self.classes_ = inner.classes_
         return self
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Predict the label of each clip.
 
         Parameters
@@ -378,7 +391,7 @@ class AugmentedClassifier(_ClipClassifier):
         return self.classes_[scores.argmax(axis=1)]
 
     @available_if(_is_probabilistic)
-    def predict_proba(self, X):
+    def predict_proba(self, X: ClipsLike) -> NDArray[np.float64]:
         """Predict the probability of each class for each clip.
 
         Parameters
@@ -394,7 +407,7 @@ class AugmentedClassifier(_ClipClassifier):
         return self._mean("predict_proba", X)
 
     @available_if(_has_scores_only)
-    def decision_function(self, X):
+    def decision_function(self, X: ClipsLike) -> NDArray[np.float64]:
         """Return the score of each class for each clip.
 
         Parameters

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._training._data import standardized
 from skdeepmir._validation import validate_clips
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet
-from skdeepmir.frames import list_clips, pack_clips
+from skdeepmir.frames import ClipsLike, Mirrored, list_clips, pack_clips
 
 
 class LearnedFeatures(TransformerMixin, BaseEstimator):
@@ -23,7 +24,7 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
     ``DBNFeatureLearner``.
     """
 
-    def transform(self, X):
+    def transform(self, X: ClipsLike) -> Mirrored:
         """Return the hidden activations of frames.
 
         Parameters
@@ -42,7 +43,7 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         model = self._model()
         return _mapped(lambda rows: self._activations(model, rows), clips, layout)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ClipsLike) -> Mirrored:
         """Reconstruct frames from activations, top-down.
 
         Parameters
@@ -74,7 +75,7 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         model = self._model()
         return _mapped(lambda rows: self._reconstruct(model, rows), clips, layout)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ClipsLike) -> Mirrored:
         """Return how probable clips are.
 
         Parameters
@@ -107,7 +108,9 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         return -np.array([energy.mean() for energy in energies])
 
     @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Name the columns of the output.
 
         Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from numbers import Real
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -44,6 +44,7 @@ from skdeepmir.feature_learning._stages import (
     hold_out,
     make_generator,
 )
+from skdeepmir.frames import ClipsLike, LabelsLike
 
 
 @parameters
@@ -275,7 +276,14 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
     )
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike | None = None,
+        *,
+        X_val: ClipsLike | None = None,
+        y_val: LabelsLike | None = None,
+    ) -> Self:
         """Train the layers.
 
         Parameters
@@ -350,7 +358,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Make one pre-training pass over some clips, for each layer.
 
         For streams of clips that are seen once. What standardises the input is that of

@@ -10,6 +10,7 @@ those of mir_eval, over the time that the vocabulary scores; songs without any a
 out of means in the same way.
 """
 
+from skdeepmir._public import suggest_names
 from skdeepmir.metrics._areas import auc_clip, auc_tag
 from skdeepmir.metrics._chord_report import chord_confusion, chord_report
 from skdeepmir.metrics._chord_scorers import (
@@ -47,3 +48,5 @@ __all__ = [
     "tag_report",
     "wcsr",
 ]
+
+suggest_names(__name__)

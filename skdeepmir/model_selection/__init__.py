@@ -1,5 +1,6 @@
 """Pipelines compared under one protocol, and splitters for tags and groups."""
 
+from skdeepmir._public import suggest_names
 from skdeepmir.model_selection._compare import compare
 from skdeepmir.model_selection._comparison import Comparison
 from skdeepmir.model_selection._significance import (
@@ -21,3 +22,5 @@ __all__ = [
     "sign_flip_test",
     "tag_rate_errors",
 ]
+
+suggest_names(__name__)

@@ -4,6 +4,7 @@ They know nothing of scikit-learn, labels or training, and can be used with skor
 torch alone. Every random number comes from ``generator`` (None: torch's global one).
 """
 
+from skdeepmir._public import suggest_names
 from skdeepmir.nets._conv import ConvNet
 from skdeepmir.nets._layers import (
     BatchNorm,
@@ -30,3 +31,5 @@ __all__ = [
     "WindowBatch",
     "initialize",
 ]
+
+suggest_names(__name__)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin
+from numpy.typing import ArrayLike, NDArray
 
+from skdeepmir._bases import ClassifierMixin
 from skdeepmir._parameters import Positive, parameter, parameters
 from skdeepmir._sklearn import EpochWatch, _fit_context, parameters_of
 from skdeepmir._threads import limit_threads
@@ -16,6 +17,7 @@ from skdeepmir._training._engine import Progress, train
 from skdeepmir._training._estimator import NetEstimator
 from skdeepmir._training._gradient import continue_optimizer, map_arrays
 from skdeepmir._validation import check_weights, read_labels
+from skdeepmir.frames import ClipsLike, LabelsLike
 from skdeepmir.neural_network._codings import ClassCoding
 from skdeepmir.neural_network._thresholds import f1_thresholds
 
@@ -54,7 +56,15 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
     """A classifier of clips, or a tagger, by a net."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ClipsLike | None = None,
+        y_val: LabelsLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -101,7 +111,13 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         return self._fit(X, y, sample_weight, X_val, y_val)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Make one pass over some clips.
 
         Parameters
@@ -153,7 +169,7 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         self._begin_thresholds()
         return self
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Predict the label of each clip, or its tags.
 
         Parameters
@@ -170,7 +186,7 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         logits = self._logits(X)
         return self._coding().decide(logits, getattr(self, "thresholds_", None))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ClipsLike) -> NDArray[np.float64]:
         """Predict the probability of each class, or of each tag.
 
         Parameters
@@ -186,7 +202,7 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         logits = self._logits(X)
         return self._coding().probabilities(logits)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ClipsLike) -> NDArray[np.float64]:
         """Predict the logarithm of the probability of each class or tag.
 
         Parameters
@@ -202,7 +218,7 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         logits = self._logits(X)
         return self._coding().log_probabilities(logits)
 
-    def decision_function(self, X):
+    def decision_function(self, X: ClipsLike) -> NDArray[np.float64]:
         """Return the logits of each class or tag.
 
         Parameters

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sklearn.base import RegressorMixin
+from typing import Self
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skdeepmir._bases import RegressorMixin
 from skdeepmir._parameters import parameters
 from skdeepmir._sklearn import _fit_context
 from skdeepmir._validation import read_numbers
+from skdeepmir.frames import ClipsLike, LabelsLike
 from skdeepmir.neural_network._codings import ValueCoding
 from skdeepmir.neural_network._conv_estimator import ConvEstimator
 
@@ -63,7 +68,15 @@ class ConvRegressor(RegressorMixin, ConvEstimator):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ClipsLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ClipsLike | None = None,
+        y_val: LabelsLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -99,7 +112,7 @@ class ConvRegressor(RegressorMixin, ConvEstimator):
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    def predict(self, X):
+    def predict(self, X: ClipsLike) -> NDArray[np.float64]:
         """Predict the numbers of each clip.
 
         Parameters

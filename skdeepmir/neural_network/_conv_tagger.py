@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skdeepmir._parameters import parameters
-from skdeepmir.frames import object_array
+from skdeepmir.frames import ClipsLike, object_array
 from skdeepmir.neural_network._classifier import NetClassifier
 from skdeepmir.neural_network._conv_estimator import ConvEstimator
 
@@ -68,7 +71,7 @@ class ConvTagger(ConvEstimator, NetClassifier):
     1.0
     """
 
-    def predict_activations(self, X):
+    def predict_activations(self, X: ClipsLike) -> NDArray[np.object_]:
         """Predict when classes or tags are there.
 
         Parameters

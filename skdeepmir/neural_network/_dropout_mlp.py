@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
@@ -203,13 +204,13 @@ class DropoutMLPClassifier(NetClassifier):
     )
 
     @property
-    def coefs_(self):
+    def coefs_(self) -> list[NDArray[Any]]:
         """Weights of each layer, (n_inputs, n_units)."""
         check_is_fitted(self)
         return [w.T.copy() for n, w in self.weights_.items() if n.endswith("weight")]
 
     @property
-    def intercepts_(self):
+    def intercepts_(self) -> list[NDArray[Any]]:
         """Biases of each layer, (n_units,)."""
         check_is_fitted(self)
         return [b.copy() for n, b in self.weights_.items() if n.endswith("bias")]

@@ -154,7 +154,7 @@ class MultiTimescaleTagger(NetClassifier):
     )
 
     @property
-    def window_frames_(self):
+    def window_frames_(self) -> tuple[int | None, ...]:
         """Lengths of the windows in frames."""
         check_is_fitted(self)
         return self.pooler_.window_frames_

@@ -123,7 +123,8 @@ def trusted_names() -> frozenset[str]:
     from sklearn.base import BaseEstimator
     from sklearn.metrics import get_scorer, get_scorer_names
 
-    public = [getattr(skdeepmir, name) for name in skdeepmir._HOMES]
+    names = (name for name in dir(skdeepmir) if name[0].isupper())  # without rooms
+    public = [getattr(skdeepmir, name) for name in names]
     ours = [c for c in public if isinstance(c, type) and issubclass(c, BaseEstimator)]
     splitters = [
         c

@@ -1,5 +1,6 @@
 """Displays like those of scikit-learn; matplotlib is imported when one is drawn."""
 
+from skdeepmir._public import suggest_names
 from skdeepmir.plotting._chord_confusion import ChordConfusionDisplay
 from skdeepmir.plotting._chords import ChordDisplay
 from skdeepmir.plotting._comparison import ComparisonDisplay
@@ -14,3 +15,5 @@ __all__ = [
     "ProjectionDisplay",
     "TrainingDisplay",
 ]
+
+suggest_names(__name__)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 from skdeepmir._printable import printable
+from skdeepmir.frames import ClipsLike, LabelsLike
 from skdeepmir.metrics import chord_confusion
 from skdeepmir.metrics._chord_scorers import frame_rate_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class ChordConfusionDisplay:
@@ -41,11 +48,19 @@ class ChordConfusionDisplay:
     A           0.0  100.0
     """
 
-    def __init__(self, confusion):
+    def __init__(self, confusion: pd.DataFrame) -> None:
         self.confusion = confusion
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, by="root", ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ClipsLike,
+        y: LabelsLike,
+        *,
+        by: Literal["root", "quality"] = "root",
+        ax: Axes | None = None,
+    ) -> Self:
         """Recognise the chords of clips and draw the confusion matrix.
 
         Parameters
@@ -71,7 +86,15 @@ class ChordConfusionDisplay:
         return cls.from_predictions(y, predicted, by=by, frame_rate=rate, ax=ax)
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, by="root", frame_rate=None, ax=None):
+    def from_predictions(
+        cls,
+        y_true: LabelsLike,
+        y_pred: LabelsLike,
+        *,
+        by: Literal["root", "quality"] = "root",
+        frame_rate: float | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the confusion matrix of references and estimates.
 
         Parameters
@@ -95,7 +118,7 @@ class ChordConfusionDisplay:
         confusion = chord_confusion(y_true, y_pred, by=by, frame_rate=frame_rate)
         return cls(confusion).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw a heat map with numbers.
 
         Parameters

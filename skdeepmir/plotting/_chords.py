@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import mir_eval.chord
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skdeepmir import chords
 from skdeepmir._disk import path_name
 from skdeepmir.frames import PATH_TYPES
 from skdeepmir.metrics._chord_inputs import list_songs
 from skdeepmir.metrics._chord_scorers import frame_rate_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BAR_HEIGHT = 0.8  # of the distance between strips
 NO_CHORD_COLOUR = (0.8, 0.8, 0.8)
@@ -71,7 +76,14 @@ class ChordDisplay:
     ['C', 'Am', 'C', 'Am']
     """
 
-    def __init__(self, chromagram, frame_rate, *, estimate, reference=None):
+    def __init__(
+        self,
+        chromagram: ArrayLike,
+        frame_rate: float,
+        *,
+        estimate: Any,
+        reference: Any = None,
+    ) -> None:
         self.chromagram = chromagram
         self.frame_rate = frame_rate
         self.estimate = estimate
@@ -79,8 +91,14 @@ class ChordDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, clip, reference=None, *, chromagram=None, figure=None
-    ):
+        cls,
+        estimator: Any,
+        clip: Any,
+        reference: Any = None,
+        *,
+        chromagram: ArrayLike | None = None,
+        figure: Figure | None = None,
+    ) -> Self:
         """Recognise the chords of a clip and draw them.
 
         Parameters
@@ -131,7 +149,15 @@ class ChordDisplay:
         )
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, chromagram, frame_rate, figure=None):
+    def from_predictions(
+        cls,
+        y_true: Any,
+        y_pred: Any,
+        *,
+        chromagram: ArrayLike,
+        frame_rate: float,
+        figure: Figure | None = None,
+    ) -> Self:
         """Draw chords in any form, also as frame labels.
 
         Parameters
@@ -162,7 +188,7 @@ class ChordDisplay:
             reference=None if y_true is None else _in_seconds(y_true, frame_rate),
         ).plot(figure=figure)
 
-    def plot(self, figure=None):
+    def plot(self, figure: Figure | None = None) -> Self:
         """Draw the chromagram and the chords below it.
 
         Parameters

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
 from skdeepmir._printable import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class ComparisonDisplay:
@@ -23,11 +29,11 @@ class ComparisonDisplay:
         Its figure.
     """
 
-    def __init__(self, folds, metric):
+    def __init__(self, folds: pd.DataFrame, metric: str) -> None:
         self.folds = folds
         self.metric = metric
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the scores.
 
         Parameters

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 COLOURED_SHARE = 0.995  # of the weights, within the range of colours
 
 
@@ -27,13 +35,26 @@ class FilterDisplay:
         Its figure.
     """
 
-    def __init__(self, filters, *, frequencies=None, image_shape=None):
+    def __init__(
+        self,
+        filters: ArrayLike,
+        *,
+        frequencies: ArrayLike | None = None,
+        image_shape: tuple[int, int] | None = None,
+    ) -> None:
         self.filters = filters
         self.frequencies = frequencies
         self.image_shape = image_shape
 
     @classmethod
-    def from_estimator(cls, learner, *, frequencies=None, image_shape=None, ax=None):
+    def from_estimator(
+        cls,
+        learner: Any,
+        *,
+        frequencies: ArrayLike | None = None,
+        image_shape: tuple[int, int] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the first layer of a fitted learner.
 
         Parameters
@@ -57,7 +78,7 @@ class FilterDisplay:
         display = cls(filters, frequencies=frequencies, image_shape=image_shape)
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the filters: spectra as columns, sorted by peak, or a grid of images.
 
         Parameters
@@ -140,15 +161,20 @@ class TrainingDisplay:
     """
 
     def __init__(
-        self, reconstruction_errors, free_energy_gaps, loss_curve, *, n_layers=None
-    ):
+        self,
+        reconstruction_errors: Sequence[ArrayLike],
+        free_energy_gaps: Sequence[ArrayLike],
+        loss_curve: ArrayLike,
+        *,
+        n_layers: int | None = None,
+    ) -> None:
         self.reconstruction_errors = reconstruction_errors
         self.free_energy_gaps = free_energy_gaps
         self.loss_curve = loss_curve
         self.n_layers = n_layers
 
     @classmethod
-    def from_estimator(cls, learner):
+    def from_estimator(cls, learner: Any) -> Self:
         """Draw the training of a fitted learner.
 
         Parameters
@@ -169,7 +195,7 @@ class TrainingDisplay:
             n_layers=len(learner.weights_),
         ).plot()
 
-    def plot(self):
+    def plot(self) -> Self:
         """Draw three curves side by side in a new figure.
 
         Returns

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+from numpy.typing import ArrayLike
+
 from skdeepmir._printable import printable
+
+if TYPE_CHECKING:
+    from numpy.random import RandomState
 
 LARGEST_LEGEND = 20
 
@@ -26,12 +34,18 @@ class ProjectionDisplay:
         Its figure.
     """
 
-    def __init__(self, projections, y):
+    def __init__(self, projections: Mapping[str, ArrayLike], y: ArrayLike) -> None:
         self.projections = projections
         self.y = y
 
     @classmethod
-    def from_features(cls, features, y, *, random_state=None):
+    def from_features(
+        cls,
+        features: Mapping[str, ArrayLike],
+        y: ArrayLike,
+        *,
+        random_state: int | RandomState | None = None,
+    ) -> Self:
         """Project features by t-SNE, as in Hamel and Eck (2010), and draw them.
 
         Parameters
@@ -66,7 +80,7 @@ class ProjectionDisplay:
             projections[name] = tsne.fit_transform(scaled)
         return cls(projections, y).plot()
 
-    def plot(self):
+    def plot(self) -> Self:
         """Draw one scatter plot for each kind of features in a new figure.
 
         Returns

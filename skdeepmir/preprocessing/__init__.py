@@ -1,5 +1,6 @@
 """Transformers of frames: any from scikit-learn, normalisation, context, pooling."""
 
+from skdeepmir._public import suggest_names
 from skdeepmir.preprocessing._framewise import FrameTransformer
 from skdeepmir.preprocessing._pooling import FUNCTIONS, MultiTimescalePooler
 from skdeepmir.preprocessing._preparation import (
@@ -16,3 +17,5 @@ __all__ = [
     "FrameTransformer",
     "MultiTimescalePooler",
 ]
+
+suggest_names(__name__)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     HasMethods,
@@ -21,7 +24,7 @@ from skdeepmir._sklearn import (
 )
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import check_clip_labels, dense_labels, validate_clips
-from skdeepmir.frames import split_clips, stack_clips
+from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, split_clips, stack_clips
 
 
 def _inner_has(name):
@@ -112,19 +115,19 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        transformer,
+        transformer: Any,
         *,
-        max_frames=100_000,
-        whitening_floor=1e-5,
-        random_state=None,
-    ):
+        max_frames: int | None = 100_000,
+        whitening_floor: float = 1e-5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.transformer = transformer
         self.max_frames = max_frames
         self.whitening_floor = whitening_floor
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Fit the transformer on frames of all clips.
 
         Parameters
@@ -146,7 +149,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ClipsLike, y: LabelsLike | None = None) -> Mirrored:
         """Fit the transformer on frames of all clips, then transform every frame.
 
         Parameters
@@ -163,7 +166,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         return self._apply("transform", *self._fit(X, y))
 
-    def transform(self, X):
+    def transform(self, X: ClipsLike) -> Mirrored:
         """Transform every frame.
 
         Parameters
@@ -181,7 +184,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self._apply("transform", *validate_clips(self, X, reset=False))
 
     @available_if(_inner_has("inverse_transform"))
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ClipsLike) -> Mirrored:
         """Undo the transformation of every frame, as far as the transformer can.
 
         Parameters
@@ -200,7 +203,9 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self._apply("inverse_transform", *stack_clips(X))
 
     @available_if(_names_its_columns)
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Name the columns of the output for plain rows.
 
         Parameters

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
 from skdeepmir._validation import check_clip_labels, validate_clips
-from skdeepmir.frames import pack_clips, what_is_no_set
+from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips, what_is_no_set
 
 FUNCTIONS = (
     "mean",
@@ -116,14 +119,14 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        functions=("mean", "std"),
+        functions: str | Sequence[str] = ("mean", "std"),
         *,
-        windows="clip",
-        overlap=0.5,
-        output="clip",
-        frame_rate=None,
-        short="pool",
-    ):
+        windows: float | str | Sequence[float | str] = "clip",
+        overlap: float = 0.5,
+        output: Literal["clip", "windows"] = "clip",
+        frame_rate: float | None = None,
+        short: Literal["pool", "raise"] = "pool",
+    ) -> None:
         self.functions = functions
         self.windows = windows
         self.overlap = overlap
@@ -132,7 +135,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         self.short = short
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Check the parameters and learn the number of features.
 
         Parameters
@@ -153,7 +156,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ClipsLike, y: LabelsLike | None = None) -> Mirrored:
         """Fit to X, then pool it.
 
         Parameters
@@ -170,7 +173,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         """
         return self._pool(*self._fit(X, y))
 
-    def transform(self, X):
+    def transform(self, X: ClipsLike) -> Mirrored:
         """Pool the frames of each clip.
 
         Parameters
@@ -196,7 +199,9 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         return self._pool(*validate_clips(self, X, reset=False, stack=False))
 
     @available_if(lambda self: not self._output_is_ragged())
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Name the columns of the output.
 
         Parameters

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
+from typing import Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
 from skdeepmir._validation import validate_clips
 from skdeepmir._warnings import warn_user
-from skdeepmir.frames import pack_clips
+from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips
 
 
 class _Preparation(TransformerMixin, BaseEstimator, ABC):
     """A transformer that treats each clip by itself and learns nothing."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Check the clips, and remember their features.
 
         Parameters
@@ -46,7 +48,7 @@ class _Preparation(TransformerMixin, BaseEstimator, ABC):
         self.feature_names_ = np.array(self._names(inputs), dtype=object)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ClipsLike) -> Mirrored:
         """Transform each clip.
 
         Parameters
@@ -77,7 +79,9 @@ class _Preparation(TransformerMixin, BaseEstimator, ABC):
         return pack_clips(applied, layout)
 
     @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
         """Name the columns of the output.
 
         Parameters
@@ -158,7 +162,12 @@ class ClipNormalizer(_Preparation):
         "floor": [Interval(Real, None, 0, closed="neither"), None],
     }
 
-    def __init__(self, method="peak", *, floor=-60.0):
+    def __init__(
+        self,
+        method: Literal["peak", "mean", "standard"] = "peak",
+        *,
+        floor: float | None = -60.0,
+    ) -> None:
         self.method = method
         self.floor = floor
 
@@ -233,7 +242,7 @@ class FrameStacker(_Preparation):
         "hop": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, n_frames=9, *, hop=1):
+    def __init__(self, n_frames: int = 9, *, hop: int = 1) -> None:
         self.n_frames = n_frames
         self.hop = hop
 
@@ -285,7 +294,7 @@ class BandShifter(_Preparation):
         "n_bands": [Interval(Integral, None, None, closed="neither")]
     }
 
-    def __init__(self, n_bands=1):
+    def __init__(self, n_bands: int = 1) -> None:
         self.n_bands = n_bands
 
     def _check(self, layout):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from skdeepmir import audio
+from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._threads import one_blas_thread
@@ -20,6 +20,7 @@ from skdeepmir._validation import check_clip_labels
 from skdeepmir._warnings import warn_user
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, AudioWarning, DoubtfulAudioWarning
+from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored
 from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
 from skdeepmir.spectrogram._store import FeatureStore
 
@@ -193,30 +194,32 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        kind="log_mel",
+        kind: Literal[
+            "magnitude", "power", "mel", "log_mel", "mfcc", "cqt", "chroma"
+        ] = "log_mel",
         *,
-        sample_rate=22050,
-        n_fft=2048,
-        hop_length=512,
-        n_mels=128,
-        n_mfcc=20,
-        n_bins=84,
-        bins_per_octave=12,
-        fmin=None,
-        fmax=None,
-        center=True,
-        log=False,
-        amin=1e-10,
-        deltas=0,
-        short="pad",
-        truncated="raise",
-        max_duration=7200.0,
-        on_error="raise",
-        cache_dir=None,
-        cache_size=20.0,
-        n_jobs=None,
-        verbose=True,
-    ):
+        sample_rate: int = 22050,
+        n_fft: int = 2048,
+        hop_length: int = 512,
+        n_mels: int = 128,
+        n_mfcc: int = 20,
+        n_bins: int = 84,
+        bins_per_octave: int = 12,
+        fmin: float | None = None,
+        fmax: float | None = None,
+        center: bool = True,
+        log: bool = False,
+        amin: float = 1e-10,
+        deltas: int = 0,
+        short: Literal["pad", "raise"] = "pad",
+        truncated: Literal["raise", "accept"] = "raise",
+        max_duration: float | None = 7200.0,
+        on_error: Literal["raise", "nan"] = "raise",
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_size: float | None = 20.0,
+        n_jobs: int | None = None,
+        verbose: bool | int = True,
+    ) -> None:
         self.kind = kind
         self.sample_rate = sample_rate
         self.n_fft = n_fft
@@ -241,12 +244,12 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     @property
-    def frame_rate(self):
+    def frame_rate(self) -> float:
         """Frames per second (Hz): ``sample_rate / hop_length``."""
         return float(self.sample_rate) / self.hop_length
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Check the parameters and the clips; nothing is learned.
 
         Parameters
@@ -270,7 +273,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ClipsLike, y: LabelsLike | None = None) -> Mirrored:
         """Check the parameters, then extract the frames of all clips.
 
         Parameters
@@ -288,7 +291,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         recipe = self._recipe()
         return self._extract(self._fit(X, y, recipe), recipe)
 
-    def transform(self, X):
+    def transform(self, X: ClipsLike) -> Mirrored:
         """Extract the frames of all clips.
 
         Parameters
@@ -325,7 +328,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         recipe = self._recipe()
         return self._extract(self._read(X, recipe, reset=False), recipe)
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Accept an output container and ignore it, because frames are not a table.
 
         ``Pipeline.set_output`` calls it on every step; steps whose output is 2-D, such

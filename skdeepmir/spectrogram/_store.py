@@ -11,12 +11,13 @@ import re
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skdeepmir._disk import (
     TEMPORARY,
@@ -111,7 +112,9 @@ class FeatureStore:
     1
     """
 
-    def __init__(self, folder, *, cache_size=None):
+    def __init__(
+        self, folder: str | os.PathLike[str], *, cache_size: float | None = None
+    ) -> None:
         name = os.fspath(folder)
         if not isinstance(name, str) or not name or "\0" in name:
             raise ValueError(
@@ -152,7 +155,12 @@ class FeatureStore:
             f"{n_bytes / 1e6:.1f} MB)"
         )
 
-    def fetch(self, path, key, compute: Callable[[], Iterable[np.ndarray]]):
+    def fetch(
+        self,
+        path: str | bytes | os.PathLike[Any],
+        key: Mapping[str, Any],
+        compute: Callable[[], Iterable[np.ndarray]],
+    ) -> NDArray[np.float32]:
         """Return the features of a file, from the store or by computing them.
 
         Parameters
@@ -204,7 +212,9 @@ class FeatureStore:
                 features = self._read(entry)
         return features
 
-    def holds(self, path, key):
+    def holds(
+        self, path: str | bytes | os.PathLike[Any], key: Mapping[str, Any]
+    ) -> bool:
         """Tell whether features of an unchanged file are stored, without reading them.
 
         Parameters
@@ -225,7 +235,7 @@ class FeatureStore:
             return False
         return digest is not None and self._entry(digest, key).exists()
 
-    def entries(self):
+    def entries(self) -> list[StoredFeatures]:
         """List what is in the store.
 
         Returns
@@ -252,7 +262,7 @@ class FeatureStore:
                 )
         return sorted(described, key=lambda entry: entry.last_used)
 
-    def clear(self, unused_for=0.0):
+    def clear(self, unused_for: float = 0.0) -> int:
         """Remove entries.
 
         Parameters

@@ -7,6 +7,7 @@ at the first rule that is broken, and return the names of the checks that ran.
 collections.
 """
 
+from skdeepmir._public import suggest_names
 from skdeepmir.testing._audio import check_audio_estimator
 from skdeepmir.testing._bad_audio import BadAudio, make_bad_audio
 from skdeepmir.testing._clips import check_clip_estimator
@@ -17,3 +18,5 @@ __all__ = [
     "check_clip_estimator",
     "make_bad_audio",
 ]
+
+suggest_names(__name__)

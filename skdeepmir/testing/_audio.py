@@ -5,11 +5,13 @@ scikit-learn's checks pass arrays of numbers, so they do not cover paths.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -32,7 +34,9 @@ from skdeepmir.testing._material import (
 )
 
 
-def check_audio_estimator(estimator, folder=None):
+def check_audio_estimator(
+    estimator: Any, folder: str | os.PathLike[str] | None = None
+) -> list[str]:
     """Check that an estimator reads audio as it should, and refuses what is bad.
 
     Parameters

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -18,7 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 N_CLIPS, N_FRAMES, N_FEATURES = 6, 30, 5
 
 
-def check_clip_estimator(estimator, *, labels="clips"):
+def check_clip_estimator(
+    estimator: Any, *, labels: Literal["clips", "frames"] = "clips"
+) -> list[str]:
     """Check that an estimator treats a clip as a sample, whatever the container.
 
     Parameters

@@ -11,6 +11,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from pkgutil import iter_modules
 
 import joblib
 import numpy as np
@@ -47,7 +48,7 @@ PRELOADED = [
     *("torch", "torch._dynamo", "skorch.callbacks", "librosa", "librosa.filters"),
     *("scipy.signal", "skops.io", "sklearn.model_selection", "numba", "filelock"),
     *("pandas", "matplotlib.pyplot", "mir_eval", "skdeepmir._training._estimator"),
-    *sorted(set(skdeepmir._HOMES.values())),
+    *(f"skdeepmir.{room.name}" for room in iter_modules(skdeepmir.__path__)),
 ]
 
 

@@ -1,0 +1,3 @@
+from ._blstm import BLSTMChordRecognizer as BLSTMChordRecognizer
+from ._gaussian import GaussianChordRecognizer as GaussianChordRecognizer
+from ._templates import TemplateChordRecognizer as TemplateChordRecognizer

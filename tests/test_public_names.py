@@ -1,0 +1,71 @@
+"""Public names are told once, load when they are used, and are suggested."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import skdeepmir
+from skdeepmir import chord_recognition, frames, metrics
+
+
+def test_every_public_name_exists():
+    assert {"ConvTagger", "compare", "metrics", "load"} <= {*skdeepmir.__all__}
+    for name in skdeepmir.__all__:
+        assert getattr(skdeepmir, name) is not None
+
+
+@pytest.mark.parametrize("module", [skdeepmir, chord_recognition, metrics])
+def test_dir_lists_public_names_only(module):
+    assert dir(module) == sorted(module.__all__)
+
+
+def test_a_star_import_brings_every_public_name():
+    found = {}
+    exec("from skdeepmir import *", found)
+    assert {*skdeepmir.__all__} <= {*found}
+
+
+@pytest.mark.parametrize(
+    "module, misspelt, right",
+    [
+        ("skdeepmir", "ConvTager", "ConvTagger"),
+        ("skdeepmir", "spectrogramextractor", "SpectrogramExtractor"),
+        ("skdeepmir", "BLSTMChordRecogniser", "BLSTMChordRecognizer"),
+        (
+            "skdeepmir.chord_recognition",
+            "GaussianRecognizer",
+            "GaussianChordRecognizer",
+        ),
+        ("skdeepmir.datasets", "load_manifst", "load_manifest"),
+        ("skdeepmir.metrics", "auctag", "auc_tag"),
+    ],
+)
+def test_a_misspelt_name_is_suggested(module, misspelt, right):
+    with pytest.raises(ImportError, match=f"{misspelt!r} from {module!r}.*{right!r}"):
+        exec(f"from {module} import {misspelt}", {})
+    with pytest.raises(AttributeError, match=f"{module!r}.*{misspelt!r}.*{right!r}"):
+        getattr(importlib.import_module(module), misspelt)
+    assert not hasattr(importlib.import_module(module), misspelt)
+
+
+def test_a_name_like_no_other_gets_no_suggestion():
+    with pytest.raises(ImportError, match="'Qqq' from 'skdeepmir'") as caught:
+        exec("from skdeepmir import Qqq", {})
+    assert "Did you mean" not in str(caught.value)
+    assert getattr(skdeepmir, "Qqq", "nothing") == "nothing"
+
+
+def test_a_terminal_shows_one_suggestion():
+    for line in ["skdeepmir.ConvTager", "from skdeepmir import ConvTager"]:
+        code = [sys.executable, "-c", f"import skdeepmir; {line}"]
+        done = subprocess.run(code, capture_output=True, text=True)
+        assert done.stderr.count("Did you mean") == 1
+
+
+def test_private_modules_are_still_imported_by_name():
+    for name in ["frames", "_disk"]:
+        code = f"from skdeepmir import {name}; assert {name}.__name__"
+        subprocess.run([sys.executable, "-c", code], check=True)
+    assert frames.__name__ == "skdeepmir.frames"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def compare(
     X_test: Any = None,
     y_test: Any = None,
     groups_test: Any = None,
-    scoring: Any = "accuracy",
+    scoring: str | Callable[..., Any] | Collection[str] | None = "accuracy",
     baseline: str | None = None,
     cache_dir: Any = None,
     n_jobs: int | None = None,

@@ -302,7 +302,7 @@ class Comparison:
         return _confusion_of_classes(true, predicted, target_names)
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> ComparisonDisplay:
-        """Draw the scores of all folds with mean and standard error.
+        """Draw the scores of all folds with mean and standard error, as the summary.
 
         Parameters
         ----------
@@ -316,8 +316,9 @@ class Comparison:
         display : ComparisonDisplay
             With ``ax_`` and ``figure_``.
         """
-        metric, _ = self._checked(metric, None)
-        return ComparisonDisplay(self.folds, metric).plot(ax)
+        metric, test = self._checked(metric, None)
+        errors = {n: self._standard_error(n, metric, test) for n in self.pipelines}
+        return ComparisonDisplay(self.folds, metric, errors).plot(ax)
 
     def plot_confusion(
         self,

@@ -1,10 +1,9 @@
 """What a comparison prints while it runs: ``compare_progress.py labels.csv CACHE_DIR``.
 
 MFCC + SVM, a forest, an MLP and two nets on the folds of the table, as into a log file:
-each line with the seconds since the start, and in the end how the time that was foretold
-compares with what it took. ``--max-epochs`` sets the length: some ten minutes of two
-cores with 400 clips of 5 s, 40 epochs and cold features. Stop it and call it again, with
-the same folder, to see it go on.
+each line with the seconds since the start, and in the end how the time that was
+foretold compares with what it took. ``--max-epochs`` sets the length. Stop it and call
+it again, with the same folder, to see it go on.
 """
 
 from _rounds import measure  # noqa: F401 (first: it pins the threads)
@@ -36,6 +35,7 @@ class Log:
         self.is_new = True
 
     def write(self, text):
+        """Write text, with the seconds before each line."""
         seconds = time.perf_counter() - self.start
         for line in text.splitlines(keepends=True):
             stamp = f"{seconds:7.1f} s  " if self.is_new else ""
@@ -48,9 +48,11 @@ class Log:
         self.target.flush()
 
     def flush(self):
+        """Do so."""
         self.target.flush()
 
     def isatty(self):
+        """Return False."""
         return False
 
 

@@ -202,7 +202,7 @@ def _all_parts(
         for task, part in _finished(pipelines, work, keys, found, missing, n_jobs):
             parts[task] = part
             monitor.tell(*task, part)
-            _warn_of_failures(task, part, len(protocol.splits))
+            _warn_of_failures(task[0], part, protocol.place(task[1]))
             if work.store is not None:
                 work.store.warn_of_problem(part.disk_problem)
             for problem in part.problems:
@@ -211,9 +211,12 @@ def _all_parts(
         monitor.close()
     if undefined:
         fold = min(undefined)
+        n_folds = f"{len(undefined)} of {len(protocol.splits)} folds"
+        place = f"in {n_folds}. Fold {fold}"
+        if protocol.elsewhere is not None:
+            place = protocol.place(fold)
         warn_user(
-            f"some scores are not defined in {len(undefined)} of "
-            f"{len(protocol.splits)} folds. Fold {fold}: {undefined[fold]}",
+            f"some scores are not defined {place}: {undefined[fold]}",
             UndefinedMetricWarning,
         )
     folds = range(len(protocol.splits))
@@ -242,15 +245,13 @@ def _run(work: Work, pipeline: Any, task: Task, key: str) -> tuple[Task, Part]:
     return task, work.run(pipeline, task[1], key)
 
 
-def _warn_of_failures(task: Task, part: Part, n_folds: int) -> None:
-    name, i = task
+def _warn_of_failures(name: str, part: Part, place: str) -> None:
     failed = {"": part.error} if part.error is not None else part.errors
     for metric, error in failed.items():
         what = f"score {metric!a} of pipeline" if metric else "pipeline"
         reason = printable(f"{type(error).__name__}: {error}")
         warn_user(
-            f"{what} {name!a} failed in fold {i} of {n_folds}, where its score is NaN "
-            f"({reason})",
+            f"{what} {name!a} failed {place}, where its score is NaN ({reason})",
             FitFailedWarning,
         )
 

@@ -64,6 +64,12 @@ class Protocol:
     splits: list[Split]
     elsewhere: ClipSet | None = None
 
+    def place(self, fold: int) -> str:
+        """Return what messages call a split."""
+        if self.elsewhere is not None:
+            return "on the test set"
+        return f"in fold {fold} of {len(self.splits)}"
+
     @property
     def tested(self) -> ClipSet:
         """The clips that rows of test sets are of."""

@@ -16,9 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skdeepmir import compare
+from skdeepmir._disk import checksum_of
 from skdeepmir.baselines import chroma_hmm
 from skdeepmir.datasets import make_chord_clips
-from skdeepmir.model_selection._kept import PartStore, _checksum
+from skdeepmir.model_selection._kept import PartStore
 
 RNG = np.random.RandomState(0)
 Y = np.arange(60) % 3
@@ -214,7 +215,7 @@ def test_a_forged_part_runs_no_code(run, tmp_path):
     buffer = io.BytesIO()
     np.savez(buffer, tree=np.array([print], dtype=object))
     body = buffer.getvalue()
-    path.write_bytes(_checksum(path, body) + body)
+    path.write_bytes(checksum_of(path, body) + body)
     with pytest.warns(UserWarning, match=f"{path.name}.*another format"):
         assert run()[1] == 1
 

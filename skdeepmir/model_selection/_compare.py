@@ -13,6 +13,7 @@ from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
 
 from skdeepmir._printable import printable
 from skdeepmir._warnings import warn_user
+from skdeepmir._workers import leave_with_parent
 from skdeepmir.model_selection._comparison import Comparison
 from skdeepmir.model_selection._fingerprints import Fingerprints
 from skdeepmir.model_selection._kept import PartStore
@@ -242,6 +243,7 @@ def _finished(
 
 
 def _run(work: Work, pipeline: Any, task: Task, key: str) -> tuple[Task, Part]:
+    leave_with_parent()
     return task, work.run(pipeline, task[1], key)
 
 

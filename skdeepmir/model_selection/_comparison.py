@@ -44,7 +44,37 @@ class Comparison:
     baseline : str
         The pipeline that the others are tested against.
     records : Records, default=None
-        The predictions behind the scores.
+        The predictions behind the scores, which :func:`compare` keeps.
+
+    See Also
+    --------
+    compare : Makes one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdeepmir import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pipelines = {"guess": DummyClassifier(), "Bayes": GaussianNB()}
+    >>> result = compare(pipelines, X, y, scoring=["accuracy", "f1_macro"],
+    ...                  verbose=False)
+    >>> result
+    2 pipelines, 5 folds, 150 clips tested
+    <BLANKLINE>
+    pipeline       accuracy                   to guess       p ...
+    guess     0.333 ± 0.000                                    ...
+    Bayes     0.953 ± 0.013  +0.620 (+0.564 to +0.676)  <0.001 ...
+    ...
+    >>> result.confusion("Bayes")
+    predicted   0   1   2
+    true
+    0          50   0   0
+    1           0  47   3
+    2           0   4  46
+    >>> result.clip_scores.groupby("pipeline")["accuracy"].mean().round(3).to_dict()
+    {'Bayes': 0.953, 'guess': 0.333}
     """
 
     folds: pd.DataFrame

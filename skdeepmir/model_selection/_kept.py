@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import re
@@ -17,7 +16,9 @@ import numpy as np
 
 from skdeepmir._disk import (
     TEMPORARY,
+    checksum_of,
     is_stray,
+    make_folder,
     user_path,
     warn_unusable,
     written_whole,
@@ -69,7 +70,8 @@ class PartStore:
         self.folder = Path(user_path(folder))
         self.problem: Exception | None = None
         with self._reporting():
-            self._make_folder()
+            make_folder("cache_dir", self.folder)
+            (self.folder / "locks").mkdir(exist_ok=True)
             for path in self.folder.glob(f"*{TEMPORARY}"):
                 with contextlib.suppress(FileNotFoundError, PermissionError):
                     if UNFINISHED.fullmatch(path.name) and is_stray(path.stat()):
@@ -85,7 +87,7 @@ class PartStore:
             return None
         body = content[CHECKSUM:]
         problem = "its checksum differs"
-        if content[:CHECKSUM] == _checksum(path, body):
+        if content[:CHECKSUM] == checksum_of(path, body):
             try:
                 return _decoded_part(body)
             except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -101,7 +103,7 @@ class PartStore:
         """Keep a part; readers find the old one or the new one, whole."""
         path, body = self._path(key), _encoded_part(part)
         with self._reporting(), written_whole(path) as file:
-            file.write(_checksum(path, body))
+            file.write(checksum_of(path, body))
             file.write(body)
 
     @contextlib.contextmanager
@@ -129,15 +131,6 @@ class PartStore:
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.part"
 
-    def _make_folder(self) -> None:
-        try:
-            (self.folder / "locks").mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise ValueError(
-                f"cache_dir={str(self.folder)!a} is a file, or in one; expected a "
-                "folder, which is made if it is missing."
-            ) from error
-
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
         """Go on without the folder where it cannot be used."""
@@ -145,13 +138,6 @@ class PartStore:
             yield
         except (OSError, NotImplementedError) as error:  # or it has no locks
             self.problem = error
-
-
-def _checksum(path: Path, body: Any) -> bytes:
-    """Return that of a file: it covers the name, for what was copied over another."""
-    digest = hashlib.sha256(path.name.encode())
-    digest.update(body)
-    return digest.digest()
 
 
 def _encoded_part(part: KeptPart) -> bytes:

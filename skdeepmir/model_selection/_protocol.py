@@ -109,7 +109,8 @@ def read_protocol(
     else:
         with telling_of("X_test, y_test, groups_test"):
             elsewhere = _read_set(pipelines, metrics, *test)
-            _check_labels_of_test(clips.y, elsewhere.y, train[1], are_classes)
+        _check_labels_of_test(clips.y, elsewhere.y, train[1], are_classes)
+        with telling_of("y_test"):
             check_metrics(metrics, pipelines, elsewhere.y, clips.y)
         rows = np.arange(len(clips)), np.arange(len(elsewhere))
         protocol = Protocol(clips, [rows], elsewhere)

@@ -13,12 +13,22 @@ TIED = 1e-10  # sums of the same numbers in another order differ by less
 
 
 class Difference(NamedTuple):
-    """A difference of two scores, and how sure it is."""
+    """A difference of two scores, and how sure it is.
+
+    Attributes
+    ----------
+    difference : float
+        The difference.
+    low, high : float
+        The ends of its interval of 95 %.
+    p_value : float
+        Of the two-sided test that there is none.
+    """
 
     difference: float
-    low: float  # of the interval of 95 %
+    low: float
     high: float
-    p_value: float  # two-sided
+    p_value: float
 
 
 UNKNOWN = Difference(*[float("nan")] * 4)
@@ -92,9 +102,10 @@ def sign_flip_test(
 
     Returns
     -------
-    result : tuple of (difference, low, high, p_value)
-        The difference, its interval of 95 %, and the two-sided p-value. All but the
-        first are NaN for a single group.
+    result : Difference
+        A tuple of ``difference``, ``low``, ``high`` and ``p_value``: the difference,
+        its interval of 95 %, and the two-sided p-value. All but the first are NaN for a
+        single group.
 
     Notes
     -----

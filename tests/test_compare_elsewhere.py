@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.model_selection import KFold, PredefinedSplit
@@ -287,6 +288,34 @@ def test_what_is_in_both_sets_is_told_of(tmp_path):
     test = {"X_test": paths[4:], "y_test": [0, 1] * 2, "verbose": False}
     with pytest.warns(UserWarning, match="same bytes .*X and X_test .*0.wav"):
         compare({"a": mel_svm(verbose=False)}, paths[:4], [0, 1] * 2, **test)
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_test_set_is_drawn_with_errors_over_groups():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = compare(PIPELINES, X[HERE], Y[HERE], **TEST)
+        axes = result.plot().ax_
+    assert "folds" not in axes.get_xlabel() and "accuracy" in axes.get_xlabel()
+    for bar, (_, row) in zip(axes.containers, result.summary().iterrows(), strict=True):
+        (low, high) = bar.lines[2][0].get_segments()[0][:, 0]
+        assert (high - low) / 2 == pytest.approx(row["se"])
+
+
+def test_messages_of_a_test_set_speak_of_no_folds():
+    tags = np.stack([Y == 0, X[:, 0] > 9], axis=1).astype(int)
+    tags[0, 1] = 1
+    taggers = {"prior": DummyClassifier(strategy="prior")}
+    test = {"X_test": X[THERE], "y_test": tags[THERE], "scoring": "auc_tag"}
+    with pytest.warns(UndefinedMetricWarning, match="on the test set: 1 of 2 tags"):
+        compare(taggers, X[HERE], tags[HERE], verbose=False, **test)
+    test = {**TEST, "X_test": X[THERE, :2]}
+    with (
+        pytest.warns(FitFailedWarning, match="'linear' failed on the test set"),
+        pytest.warns(FitFailedWarning) as told,
+    ):
+        compare(PIPELINES, X[HERE], Y[HERE], **test)
+    assert not any("fold" in str(warning.message) for warning in told)
 
 
 def test_results_can_be_pickled():

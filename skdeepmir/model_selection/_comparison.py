@@ -9,13 +9,18 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import ConfusionMatrixDisplay, multilabel_confusion_matrix
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from skdeepmir._errors import check_choice
 from skdeepmir._printable import printable
-from skdeepmir.metrics import chord_confusion
+from skdeepmir.model_selection._confusion import By, confusion_of
 from skdeepmir.model_selection._records import Records
-from skdeepmir.model_selection._significance import UNKNOWN, Difference, over_folds
+from skdeepmir.model_selection._significance import (
+    UNKNOWN,
+    Difference,
+    holm,
+    over_folds,
+)
 from skdeepmir.model_selection._tables import (
     Table,
     as_html,
@@ -243,7 +248,7 @@ class Comparison:
             rows.append({**pair, **found._asdict()})
         columns = ["first", "second", *Difference._fields]
         table = pd.DataFrame(rows, columns=columns)
-        table["p_holm"] = _holm(table["p_value"].to_numpy(float))
+        table["p_holm"] = holm(table["p_value"].to_numpy(float))
         return table
 
     def to_markdown(self, metric: str | None = None) -> str:
@@ -281,7 +286,7 @@ class Comparison:
         self,
         pipeline: str,
         *,
-        by: Literal["root", "quality", "interval"] = "root",
+        by: By = "root",
         target_names: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Count what a pipeline takes for what, over all test clips.
@@ -313,23 +318,9 @@ class Comparison:
         found = [item for item in records.answers.items() if item[0][0] == pipeline]
         if not found or found[0][1].predicted is None:
             raise ValueError(f"pipeline {pipeline!a} has no predictions, or failed.")
-        true = np.concatenate(
-            [records.y[records.tests[fold]] for (_, fold), _ in found]
-        )
+        rows = np.concatenate([records.tests[fold] for (_, fold), _ in found])
         answers = [answer for _, answer in found]
-        if true.dtype == object and not isinstance(true[0], str):
-            estimates = [item for answer in answers for item in answer.predicted]
-            rate = answers[0].frame_rate
-            return chord_confusion(list(true), estimates, by=by, frame_rate=rate)
-        predicted = np.concatenate([answer.predicted for answer in answers])
-        if true.ndim == 2:
-            return _confusion_of_tags(true, predicted, target_names)
-        if "f" in true.dtype.kind + predicted.dtype.kind:
-            raise ValueError(
-                f"pipeline {pipeline!a} predicts numbers; expected labels, tags or "
-                "chords. Use predictions."
-            )
-        return _confusion_of_classes(true, predicted, target_names)
+        return confusion_of(pipeline, records.y[rows], answers, by, target_names)
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> ComparisonDisplay:
         """Draw the scores of all folds with mean and standard error, as the summary.
@@ -354,7 +345,7 @@ class Comparison:
         self,
         pipeline: str,
         *,
-        by: Literal["root", "quality", "interval"] = "root",
+        by: By = "root",
         target_names: Sequence[str] | None = None,
         ax: Any = None,
     ) -> Any:
@@ -474,59 +465,3 @@ class Comparison:
                 f"{2.0 ** (1 - n_groups):g}"
             )
         return f"{note}."
-
-
-def _holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values that hold for all tests together."""
-    adjusted = np.full(len(p_values), np.nan)
-    known = np.flatnonzero(~np.isnan(p_values))
-    order = known[np.argsort(p_values[known])]
-    factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return adjusted
-
-
-def _confusion_of_classes(
-    true: np.ndarray, predicted: np.ndarray, target_names: Sequence[str] | None
-) -> pd.DataFrame:
-    labels = sorted({*true.tolist(), *predicted.tolist()})
-    places = {label: place for place, label in enumerate(labels)}
-    counts = np.zeros((len(labels), len(labels)), dtype=int)
-    pairs = zip(true.tolist(), predicted.tolist(), strict=True)
-    for row, column in pairs:
-        counts[places[row], places[column]] += 1
-    names = labels
-    if target_names is not None:
-        if not all(isinstance(n, int) and 0 <= n < len(target_names) for n in labels):
-            raise ValueError(
-                f"target_names has {len(target_names)} names; expected one for each of "
-                f"the classes {labels[:10]}, which must be 0, 1 and so on."
-            )
-        names = [target_names[label] for label in labels]
-    index = [printable(name) if isinstance(name, str) else name for name in names]
-    return pd.DataFrame(
-        counts,
-        index=pd.Index(index, name="true"),
-        columns=pd.Index(index, name="predicted"),
-    )
-
-
-def _confusion_of_tags(
-    true: np.ndarray, predicted: np.ndarray, target_names: Sequence[str] | None
-) -> pd.DataFrame:
-    counts = multilabel_confusion_matrix(true, predicted)
-    names: Sequence[Any] = (
-        range(true.shape[1]) if target_names is None else target_names
-    )
-    if len(names) != true.shape[1]:
-        raise ValueError(
-            f"target_names has {len(names)} names; expected {true.shape[1]}."
-        )
-    columns = {
-        "true_positive": counts[:, 1, 1],
-        "false_positive": counts[:, 0, 1],
-        "false_negative": counts[:, 1, 0],
-        "true_negative": counts[:, 0, 0],
-    }
-    index = [printable(name) if isinstance(name, str) else name for name in names]
-    return pd.DataFrame(columns, index=pd.Index(index, name="tag"))

@@ -181,3 +181,13 @@ def standard_error(values: np.ndarray, weights: np.ndarray) -> float:
         return float("nan")
     rest = values - values.sum() * weights
     return float(np.sqrt(n_groups / (n_groups - 1) * (rest**2).sum()))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Return p-values that hold for all tests together."""
+    adjusted = np.full(len(p_values), np.nan)
+    known = np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known])]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
+    return adjusted

@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
@@ -407,6 +408,31 @@ def test_two_workers_halve_the_rest(monkeypatch):
     monitor = Monitor(tasks, n_kept=0, n_workers=2, is_one_test=False, verbose=True)
     monitor.tell("a", 0, Took(60))
     assert "about 2 min left" in sys.stderr.getvalue()
+
+
+class CountedStep(FunctionTransformer):
+    """Counts what it transforms."""
+
+    seen: ClassVar[list] = []
+
+    def transform(self, X):
+        self.seen.append(len(X))
+        return super().transform(X)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_test_clips_are_transformed_once_for_all_responses(nested):
+    CountedStep.seen.clear()
+    steps = CountedStep(), "passthrough", None, LogisticRegression()
+    pipeline = Pipeline([(f"step {i}", step) for i, step in enumerate(steps)])
+    if nested:
+        pipeline = GridSearchCV(make_pipeline(pipeline), {}, cv=[(range(9), range(9))])
+    scoring = ["accuracy", "neg_log_loss", "roc_auc_ovr"]
+    cv = [(FOLDS > 0, FOLDS == 0)]
+    found = compare({"a": pipeline}, X, Y, scoring=scoring, cv=cv, verbose=False)
+    assert CountedStep.seen.count(20) == 1
+    plain = compare({"a": steps[-1]}, X, Y, scoring=scoring, cv=cv, verbose=False)
+    assert found.folds[scoring].equals(plain.folds[scoring])
 
 
 def test_what_has_probabilities_only_when_fitted_is_calibrated():

@@ -112,9 +112,12 @@ def _transformed(fitted: Any, X: Any) -> tuple[Any, Any]:
     """Return the last step of a pipeline and its input, which is computed once."""
     if isinstance(fitted, BaseSearchCV) and hasattr(fitted, "best_estimator_"):
         return _transformed(fitted.best_estimator_, X)
-    if isinstance(fitted, Pipeline) and len(fitted.steps) > 1:
-        return _transformed(fitted[-1], fitted[:-1].transform(X))
-    return fitted, X
+    if not isinstance(fitted, Pipeline):
+        return fitted, X
+    for _, step in fitted.steps[:-1]:  # as its predict does
+        if step is not None and step != "passthrough":
+            X = step.transform(X)
+    return _transformed(fitted.steps[-1][1], X)
 
 
 class Recorded(BaseEstimator):

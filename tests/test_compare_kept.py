@@ -165,6 +165,7 @@ def lengths(paths):
     return np.array([[float(os.path.getsize(path))] for path in paths])
 
 
+@pytest.mark.filterwarnings("ignore:files with the same bytes")
 def test_files_are_known_by_their_bytes(run, tmp_path):
     pipelines = {"a": make_pipeline(FunctionTransformer(lengths), Counted())}
     n_fits = []

@@ -21,6 +21,7 @@ from . import testing as testing
 from ._clip_files import load_clips as load_clips
 from ._clip_files import save_clips as save_clips
 from ._errors import DivergenceError as DivergenceError
+from ._show_versions import show_versions as show_versions
 from .audio import AudioError as AudioError
 from .audio import AudioWarning as AudioWarning
 from .audio import DoubtfulAudioWarning as DoubtfulAudioWarning
@@ -43,6 +44,7 @@ from .persistence import ModelFileError as ModelFileError
 from .persistence import load as load
 from .persistence import save as save
 from .preprocessing import BandShifter as BandShifter
+from .preprocessing import ClipLookup as ClipLookup
 from .preprocessing import ClipNormalizer as ClipNormalizer
 from .preprocessing import FrameStacker as FrameStacker
 from .preprocessing import FrameTransformer as FrameTransformer

@@ -14,6 +14,7 @@ PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
     "_public",
+    "_show_versions",
     "_warnings",
     "_errors",
     "_workers",

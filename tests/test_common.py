@@ -20,6 +20,7 @@ from skdeepmir import (
     AugmentedClassifier,
     BandShifter,
     BLSTMChordRecognizer,
+    ClipLookup,
     ClipNormalizer,
     ClipVotingClassifier,
     ConvRegressor,
@@ -45,6 +46,7 @@ TRANSFORMERS = [
     MultiTimescalePooler(
         ("median", "skewness", "kurtosis"), windows=("clip", 4), output="windows"
     ),
+    ClipLookup(),
     ClipNormalizer(),
     ClipNormalizer("standard"),
     FrameStacker(4, hop=2),

@@ -42,11 +42,12 @@ UNFINISHED_FILE = re.compile(
 class Checkpoint:
     """The files of one fit in a folder.
 
-    Their names are a hash of the estimator's class and parameters, of what it is fitted
-    to, and of the versions that train it, so that fits share a folder (folds,
-    candidates) and none goes on from another. One holds the state after an epoch, the
-    other what the fit ended with: that is kept where every such fit is the same, which
-    takes an int ``random_state`` and no callback that could change it.
+    Their names are a hash of the estimator's class and parameters (without callbacks,
+    but for those of predictions alone), of what it is fitted to, and of the versions
+    that train it, so that fits share a folder (folds, candidates) and none goes on from
+    another. One holds the state after an epoch, the other what the fit ended with: that
+    is kept where every such fit is the same, which takes an int ``random_state`` and no
+    callback that could change it.
 
     A folder that cannot be used costs the checkpoints, not the fit: there is one
     warning.
@@ -79,7 +80,10 @@ class Checkpoint:
             isinstance(parameters["random_state"], Integral)
             and parameters["callbacks"] is None
         )
-        for name in IMMATERIAL:
+        of_predictions = getattr(estimator, "_parameters_of_predictions", ())
+        if parameters["callbacks"] is not None:  # which may predict
+            of_predictions = ()
+        for name in (*IMMATERIAL, *of_predictions):
             parameters.pop(name)
         # Workers may see arrays as memory maps.
         key = joblib.hash(

@@ -70,6 +70,11 @@ class NetEstimator(
     what the first two learned as fitted attributes, and makes them again from these.
     """
 
+    weights_: dict[str, np.ndarray]
+    loss_curve_: np.ndarray
+    validation_scores_: np.ndarray
+    n_iter_: int
+
     def _read_targets(self, y, layout, name="y"):
         """Return targets, checked."""
         raise NotImplementedError

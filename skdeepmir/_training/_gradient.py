@@ -364,10 +364,20 @@ class FrameSoftmaxLoss(nn.Module):
     def forward(
         self, outputs: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None
     ) -> torch.Tensor:
-        """Return the mean over the frames of a batch that have labels."""
-        loss = functional.cross_entropy(
-            outputs.flatten(0, 1), y.flatten(), ignore_index=-1, reduction="sum"
-        )
+        """Return the mean over the frames of a batch that have labels.
+
+        ``weight`` (n_sequences, n_frames) is what the loss of each counts.
+        """
+        rows, numbers = outputs.flatten(0, 1), y.flatten()
+        if weight is None:
+            loss = functional.cross_entropy(
+                rows, numbers, ignore_index=-1, reduction="sum"
+            )
+        else:
+            losses = functional.cross_entropy(
+                rows, numbers, ignore_index=-1, reduction="none"
+            )
+            loss = losses @ weight.flatten()
         return loss / (y >= 0).sum().clamp(min=1)
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:

@@ -131,7 +131,11 @@ class SequenceClips:
             before = _padded(previous, feed.n_classes).to(device)
         inputs = SequenceBatch(x, stacked.lengths, before)
         targets = _padded(labels, NO_LABEL).to(device)
-        return Batch((inputs,), targets, None, int(np.count_nonzero(labelled)))
+        weight = None
+        if self.training and feed.class_weight is not None:
+            of_frames = [feed.class_weight[own].astype(feed.dtype) for own in labels]
+            weight = _padded(of_frames, 0).to(device)
+        return Batch((inputs,), targets, weight, int(np.count_nonzero(labelled)))
 
 
 def stack_sequences(
@@ -172,6 +176,8 @@ class SequenceFeed(Feed):
         How excerpts are moved to other keys.
     mean, scale : ndarray of shape (n_features,)
         What standardises the features.
+    class_weight : ndarray of shape (n_classes,) or None
+        What frames of each class count in training; None if all count the same.
     """
 
     dtype: Any
@@ -183,6 +189,7 @@ class SequenceFeed(Feed):
     transposition: Any = None
     mean: Any = None
     scale: Any = None
+    class_weight: Any = None
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
         """Return the feed with the scale of the frames of these clips, in all keys."""
@@ -245,16 +252,26 @@ class SequenceFeed(Feed):
         return means
 
     def search(
-        self, net: Any, clips: Sequence[np.ndarray], **beam: Any
+        self,
+        net: Any,
+        clips: Sequence[np.ndarray],
+        discount: np.ndarray | float,
+        **beam: Any,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return log-probabilities along the best labels of each clip, and these.
 
-        Of nets that see the label before each frame; ``beam`` says how wide to search.
+        Of nets that see the label before each frame. ``discount`` (n_classes,) is taken
+        off all log-probabilities; ``beam`` says how wide to search.
         """
-        return [self._search(net, clip, beam) for clip in self._standardized(clips)]
+        clips = self._standardized(clips)
+        return [self._search(net, clip, discount, beam) for clip in clips]
 
     def _search(
-        self, net: Any, clip: np.ndarray, beam: dict[str, Any]
+        self,
+        net: Any,
+        clip: np.ndarray,
+        discount: np.ndarray | float,
+        beam: dict[str, Any],
     ) -> tuple[np.ndarray, np.ndarray]:
         sequence = stack_sequences([clip])
         inputs = net.below_last(sequence)  # (n_frames, 1, n_inputs)
@@ -263,12 +280,12 @@ class SequenceFeed(Feed):
             before = tensor_of(np.where(previous < 0, self.n_classes, previous))
             frame = inputs[t].expand(len(before), -1)  # (n_hypotheses, n_inputs)
             logits, state = net.step(frame, before, state)
-            return log_softmax(logits.double().numpy(), axis=1), state
+            return log_softmax(logits.double().numpy(), axis=1) - discount, state
 
         path = decoding.beam_search(step, len(clip), **beam)
         before = tensor_of(np.concatenate([[self.n_classes], path[:-1]]))[None]
         logits = net(replace(sequence, previous=before))[0]  # (n_frames, n_classes)
-        return log_softmax(logits.double().numpy(), axis=1), path
+        return log_softmax(logits.double().numpy(), axis=1) - discount, path
 
     def _standardized(self, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
         dtype = self.predict_dtype

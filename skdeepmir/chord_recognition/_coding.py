@@ -38,6 +38,8 @@ class FrameCoding:
         How clips are moved to other keys.
     transition : ndarray of shape (n_classes, n_classes) or None
         Probability of each class (column) after each (row), once it is learned.
+    counts : ndarray of shape (n_classes,), int, or None
+        Training frames of each class, in all keys, once they are counted.
     """
 
     classes: np.ndarray
@@ -45,6 +47,7 @@ class FrameCoding:
     frame_rate: float | None
     transposition: Transposition | None = None
     transition: np.ndarray | None = None
+    counts: Any = None
 
     @property
     def n_outputs(self) -> int:
@@ -71,8 +74,8 @@ class FrameCoding:
         return cls(np.unique(np.concatenate(parts)), None, frame_rate)
 
     def learn(self, data: Any) -> FrameCoding:
-        """Return the coding with the transitions of labelled clips."""
-        return self.with_transitions(data.targets)
+        """Return the coding with the transitions and counts of labelled clips."""
+        return self.with_transitions(data.targets).with_counts(data.targets)
 
     def with_transitions(self, targets: np.ndarray) -> FrameCoding:
         """Return the coding with the transitions of encoded frames, in all keys."""
@@ -81,6 +84,15 @@ class FrameCoding:
             list(targets), self.n_outputs, transpositions=moves
         )
         return replace(self, transition=transition)
+
+    def with_counts(self, targets: np.ndarray) -> FrameCoding:
+        """Return the coding with the number of frames of each class, in all keys."""
+        numbers = np.concatenate(list(targets))
+        known = numbers[numbers != NO_LABEL]
+        counts = np.bincount(known, minlength=self.n_outputs)
+        if self.transposition is not None:
+            counts = counts[self.transposition.classes].sum(axis=0)
+        return replace(self, counts=counts)
 
     def check_same(self, earlier: FrameCoding) -> None:
         """Raise a ``ValueError`` unless a warm start can go on from ``earlier``."""

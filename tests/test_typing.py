@@ -61,7 +61,7 @@ def functions_of(found):
 
 def public_functions():
     rooms = [getattr(skdeepmir, name) for name in skdeepmir.__all__]
-    for room in filter(inspect.ismodule, rooms):
+    for room in [skdeepmir, *filter(inspect.ismodule, rooms)]:
         own = [
             n
             for n, v in vars(room).items()

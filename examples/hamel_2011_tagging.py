@@ -63,7 +63,9 @@ def systems(args):
     pmsc = (loud, FrameTransformer(PCA(120, whiten=True), random_state=0))
     common = {"activation": "logistic", "random_state": 0, "verbose": False}
     pooler = MultiTimescalePooler(FUNCTIONS, windows=args.window, output="windows")
-    net = DropoutMLPClassifier((args.n_units,), max_epochs=args.max_epochs, **common)
+    net = DropoutMLPClassifier(
+        (args.n_units,), max_epochs=args.max_epochs, standardize=False, **common
+    )
     pfc = (pooler, FrameTransformer(StandardScaler()), net)
     mtsl = MultiTimescaleTagger(
         tuple(args.windows),

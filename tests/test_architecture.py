@@ -14,6 +14,7 @@ PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
     "_public",
+    "_show_versions",
     "_warnings",
     "_errors",
     "_workers",
@@ -26,11 +27,12 @@ ORDER = [
     "_threads",
     "_groups",
     "_printable",
+    "_bases",
+    "_tag_names",
     "metrics",
     "audio",
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
-    "_bases",
     "_sklearn",
     "_frame_rates",
     "_parameters",

@@ -7,6 +7,7 @@ from unittest import SkipTest
 
 import numpy as np
 import pytest
+from own_nets import FrameNet, PlainNet
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
@@ -20,6 +21,7 @@ from skdeepmir import (
     AugmentedClassifier,
     BandShifter,
     BLSTMChordRecognizer,
+    ClipLookup,
     ClipNormalizer,
     ClipVotingClassifier,
     ConvRegressor,
@@ -32,6 +34,9 @@ from skdeepmir import (
     GroupBaggingClassifier,
     MultiTimescalePooler,
     MultiTimescaleTagger,
+    NetFrameClassifier,
+    NetRegressor,
+    NetTagger,
     Pipeline,
     SpectrogramExtractor,
     TemplateChordRecognizer,
@@ -47,6 +52,7 @@ TRANSFORMERS = [
     MultiTimescalePooler(
         ("median", "skewness", "kurtosis"), windows=("clip", 4), output="windows"
     ),
+    ClipLookup(),
     ClipNormalizer(),
     ClipNormalizer("standard"),
     FrameStacker(4, hop=2),
@@ -81,6 +87,15 @@ FULL_BATCH = {
     "random_state": 0,
     "verbose": False,
 }
+OWN_NET = {
+    "excerpt_length": 16,
+    "max_epochs": 30,
+    "batch_size": None,
+    "precision": "float64",
+    "learning_rate": 0.05,
+    "random_state": 0,
+    "verbose": False,
+}
 REGRESSORS = [
     ConvRegressor(
         (8,),
@@ -91,6 +106,7 @@ REGRESSORS = [
         verbose=False,
     ),
     ConvRegressor(**{**FULL_BATCH, "max_epochs": 100}, filters="time"),
+    NetRegressor(PlainNet, **OWN_NET),
 ]
 CLASSIFIERS = [
     DropoutMLPClassifier(max_epochs=20, random_state=0, verbose=False),
@@ -132,6 +148,7 @@ CLASSIFIERS = [
         random_state=0,
         verbose=False,
     ),
+    NetTagger(PlainNet, **OWN_NET),
     # Of rows only, as what is inside.
     AugmentedClassifier(RidgeClassifier(), [BandShifter(), BandShifter(-1)]),
 ]
@@ -150,6 +167,7 @@ SEQUENCE_LABELLERS = [
         random_state=0,
         verbose=False,
     ),
+    NetFrameClassifier(FrameNet, max_epochs=2, random_state=0, verbose=False),
 ]
 PLAIN_ERRORS = {"DivergenceError", "ModelFileError"}  # of a message only
 ROOMS = {module.name for module in iter_modules(skdeepmir.__path__)}

@@ -17,6 +17,7 @@ from skdeepmir._bases import BaseEstimator
 from skdeepmir._frame_rates import fitted_rate, handed_rate
 from skdeepmir._parameters import Positive, Size, parameter, parameters
 from skdeepmir._sklearn import plain
+from skdeepmir._training._frame_labels import share_of_equal
 from skdeepmir._validation import check_clip_labels, validate_frames
 from skdeepmir.chord_recognition._coding import (
     FrameCoding,
@@ -203,7 +204,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         check_not_one_path(y)
         check_clip_labels(y, len(labels), needed_by=self)
         if not self._labels_are_chords:
-            return _share_of_equal(labels, y)
+            return share_of_equal(labels, y)
         if labels.dtype != object:
             labels, y = [labels], [np.asarray(y)]
         metric = "tetrads_inv"
@@ -364,17 +365,3 @@ class TransposingRecognizer(ChordRecognizer):
             return None
         bins = plain(self.bins_per_octave)
         return Transposition.of(vocabulary, self.n_features_in_, bins)
-
-
-def _share_of_equal(labels, y):
-    """Return the share of frames whose label is right, over all clips."""
-    for i, (found, expected) in enumerate(zip(labels, y, strict=True)):
-        if np.shape(found) != np.shape(expected):
-            raise ValueError(
-                f"y: clip {i} has labels of shape {np.shape(expected)}, but the clip "
-                f"has {np.size(found)} frames; expected one for each."
-            )
-    found, expected = (
-        np.concatenate([np.ravel(part) for part in parts]) for parts in (labels, y)
-    )
-    return float(np.mean(found == expected))

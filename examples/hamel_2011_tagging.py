@@ -66,7 +66,9 @@ def systems(args):
     pooler = MultiTimescalePooler(
         FUNCTIONS, windows=args.window, frame_rate=rate, output="windows"
     )
-    net = DropoutMLPClassifier((args.n_units,), max_epochs=args.max_epochs, **common)
+    net = DropoutMLPClassifier(
+        (args.n_units,), max_epochs=args.max_epochs, standardize=False, **common
+    )
     pfc = (pooler, FrameTransformer(StandardScaler()), net)
     mtsl = MultiTimescaleTagger(
         tuple(args.windows),

@@ -27,11 +27,12 @@ ORDER = [
     "_threads",
     "_groups",
     "_printable",
+    "_bases",
+    "_tag_names",
     "metrics",
     "audio",
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
-    "_bases",
     "_sklearn",
     "_parameters",
     "_validation",

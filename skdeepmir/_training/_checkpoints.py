@@ -24,6 +24,7 @@ from skdeepmir._disk import (
     written_whole,
 )
 from skdeepmir._sklearn import parameters_of
+from skdeepmir._training._devices import choose_device
 from skdeepmir._warnings import warn_user
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
@@ -84,6 +85,10 @@ class Checkpoint:
             of_predictions = ()
         for name in (*IMMATERIAL, *of_predictions):
             parameters.pop(name)
+        device, precision = parameters["device"], parameters["precision"]
+        parameters["device"] = choose_device(
+            device, precision
+        )  # what "auto" means here
         # Workers may see arrays as memory maps.
         key = joblib.hash(
             (
@@ -107,6 +112,13 @@ class Checkpoint:
         if not self.finished:
             self.state = self._load(self._path, STATE_KEYS)
         self._kept = {} if self.state is None else self.state["kept"]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that were made, in all stages."""
+        ended = (self.kept("stages") or {}).get("stages", [])
+        stages = ended if self.state is None else [*ended, self.state]
+        return sum(stage["progress"]["n_epochs"] for stage in stages)
 
     def keep(self, name: str, value: Any) -> Any:
         """Return a value as the fit that is gone on from had it.

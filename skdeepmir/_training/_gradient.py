@@ -147,7 +147,7 @@ def _largest(module: nn.Module) -> float:
     sizes = []
     for tensor in module.state_dict().values():
         if tensor.is_floating_point() and tensor.numel():
-            sizes.append(tensor.abs().max().double())
+            sizes.append(tensor.abs().max().cpu().double())
     return float(torch.stack(sizes).max())
 
 
@@ -302,6 +302,10 @@ class _Weighted(nn.Module):
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
         raise NotImplementedError
 
+    def rows(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the outputs that are scored."""
+        return outputs
+
 
 class SoftmaxLoss(_Weighted):
     """Cross-entropy of one class among several; targets are their numbers."""
@@ -309,6 +313,10 @@ class SoftmaxLoss(_Weighted):
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
         """Return it per row, or its mean."""
         return functional.cross_entropy(outputs, y, reduction=reduction)
+
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return numbers of classes for targets, of mixed ones the larger share."""
+        return y.argmax(1) if y.ndim == 2 else y
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the number of the likeliest class."""
@@ -328,9 +336,13 @@ class LogisticLoss(_Weighted):
             outputs, y, reduction=reduction
         )
 
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return 0 or 1 for targets, (n,) of a single one."""
+        return (y > 0.5).long().squeeze(1)
+
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return 1 where yes is likelier."""
-        return (logits > 0).to(logits.dtype)
+        return (logits > 0).long().squeeze(1)
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the probability of yes, of a single one that of no and yes."""
@@ -344,6 +356,14 @@ class MeanSquaredLoss(_Weighted):
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
         """Return it per value, or its mean."""
         return functional.mse_loss(outputs, y, reduction=reduction)
+
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return numbers for targets, (n,) of a single one."""
+        return y.squeeze(1)
+
+    def decide(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return numbers likewise."""
+        return outputs.squeeze(1)
 
 
 class SquaredLoss(_Weighted):
@@ -377,7 +397,7 @@ class FrameSoftmaxLoss(nn.Module):
 
         ``weight`` (n_sequences, n_frames) is what the loss of each counts.
         """
-        rows, numbers = outputs.flatten(0, 1), y.flatten()
+        rows, numbers = outputs.flatten(0, -2), y.flatten()
         if weight is None:
             loss = functional.cross_entropy(
                 rows, numbers, ignore_index=-1, reduction="sum"
@@ -388,6 +408,14 @@ class FrameSoftmaxLoss(nn.Module):
             )
             loss = losses @ weight.flatten()
         return loss / (y >= 0).sum().clamp(min=1)
+
+    def rows(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for frames that have a label, (n_labelled, n_classes)."""
+        return outputs[y >= 0]
+
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return these labels, (n_labelled,)."""
+        return y[y >= 0]
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the number of the likeliest class of each frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,6 +69,12 @@ class SequenceClips:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def at_rest(self) -> SequenceClips:
+        """Return batches of the whole clips, as they are to validate on."""
+        same = copy.copy(self)
+        same.training = False
+        return same
+
     def __iter__(self) -> Iterator[Batch]:
         if not self.training:
             pads = self.feed.pads
@@ -98,10 +105,9 @@ class SequenceClips:
     def _draw(self, n: np.ndarray) -> np.ndarray:
         """Return a random integer from 0 up to each of ``n``."""
         device = self.generator.device
-        draws = torch.rand(
-            len(n), generator=self.generator, device=device, dtype=torch.float64
-        )
-        return (draws.cpu().numpy() * n).astype(np.int64)
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        draws = torch.rand(len(n), generator=self.generator, device=device, dtype=dtype)
+        return (draws.cpu().double().numpy() * n).astype(np.int64)
 
     def _stack(
         self,

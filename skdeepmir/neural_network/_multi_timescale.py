@@ -12,6 +12,7 @@ from skdeepmir._parameters import Positive, Share, Size, parameter, parameters
 from skdeepmir._training._data import dtype_of
 from skdeepmir._training._windows import WindowFeed
 from skdeepmir.neural_network._classifier import NetClassifier
+from skdeepmir.neural_network._scaling import ScalingParameters
 from skdeepmir.preprocessing import MultiTimescalePooler
 
 POOLER = MultiTimescalePooler._parameter_constraints
@@ -21,7 +22,7 @@ Overlap = Annotated[float, *POOLER["overlap"]]
 
 
 @parameters
-class MultiTimescaleTagger(NetClassifier):
+class MultiTimescaleTagger(ScalingParameters, NetClassifier):
     """Tag clips, or classify them, by a net over windows of several lengths.
 
     Multi-time-scale learning (MTSL) of [1]_: frames are summarised over windows of each
@@ -43,8 +44,11 @@ class MultiTimescaleTagger(NetClassifier):
     mean_, scale_ : ndarray of shape (n_windows, n_functions * n_features_in_)
         What standardises the statistics of each window length: of all training windows,
         which weigh what their clips do. ``partial_fit`` learns them in its first call.
+        0 and 1 without ``standardize``.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or ``tag_names`` had some.
     thresholds_ : ndarray of shape (n_tags,)
         Of tags: the probabilities above which they are predicted.
     loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)
@@ -166,7 +170,8 @@ class MultiTimescaleTagger(NetClassifier):
             overlap=given.overlap,
             frame_rate=given.frame_rate,
         )
-        return WindowFeed(pooler, dtype_of(given.precision))
+        dtype = dtype_of(given.precision)
+        return WindowFeed(pooler, dtype, standardize=given.standardize)
 
     def _keep_feed(self, feed):
         self.pooler_ = feed.pooler

@@ -111,10 +111,6 @@ class OwnNetEstimator(NetEstimator):
             is_new=is_new,
         )
 
-    def _fitted_net(self, given, feed, generator=None):
-        # As it was made for fit, whatever it drew beside its weights.
-        return super()._fitted_net(given, feed, None)
-
     def _caller(self, net, n_outputs, generator):
         return ClipCaller(net, n_outputs, generator)
 

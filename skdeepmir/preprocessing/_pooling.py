@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
+from skdeepmir._sklearn import Interval, OneTask, StrOptions, _fit_context, plain
 from skdeepmir._validation import check_clip_labels, validate_clips
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips, what_is_no_set
 
@@ -31,7 +31,7 @@ FUNCTIONS = (
 LEVELS = ("mean", "min", "max", "median")  # of one frame: the frame itself
 
 
-class MultiTimescalePooler(TransformerMixin, BaseEstimator):
+class MultiTimescalePooler(OneTask, TransformerMixin, BaseEstimator):
     """Summarise frames by statistics over windows of several lengths.
 
     Parameters

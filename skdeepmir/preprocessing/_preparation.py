@@ -15,13 +15,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
+from skdeepmir._sklearn import Interval, OneTask, StrOptions, _fit_context, plain
 from skdeepmir._validation import validate_clips
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips
 
 
-class _Preparation(TransformerMixin, BaseEstimator, ABC):
+class _Preparation(OneTask, TransformerMixin, BaseEstimator, ABC):
     """A transformer that treats each clip by itself and learns nothing."""
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -14,7 +14,13 @@ from sklearn.utils.validation import validate_data
 from skdeepmir import audio
 from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    _fit_context,
+    telling,
+)
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import check_clip_labels
 from skdeepmir._warnings import warn_user
@@ -25,7 +31,7 @@ from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, R
 from skdeepmir.spectrogram._store import FeatureStore
 
 
-class SpectrogramExtractor(TransformerMixin, BaseEstimator):
+class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Turn audio clips into frames of spectral features.
 
     Stateless: ``fit`` only checks the parameters, so ``transform`` works at once.
@@ -269,7 +275,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         self : SpectrogramExtractor
             The extractor.
         """
-        self._fit(X, y, self._recipe())
+        with telling(self, X, y):
+            self._fit(X, y, self._recipe())
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -289,7 +296,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             See :meth:`transform`.
         """
         recipe = self._recipe()
-        return self._extract(self._fit(X, y, recipe), recipe)
+        clips = self._fit(X, y, recipe)
+        with telling(self, X, y, len(clips.items), "extract") as tell:
+            return self._extract(clips, recipe, tell)
 
     def transform(self, X: ClipsLike) -> Mirrored:
         """Extract the frames of all clips.
@@ -417,7 +426,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             raise first
         return Clips(checked, clips.shape[1] if is_array else None, doubts)
 
-    def _extract(self, clips, recipe):
+    def _extract(self, clips, recipe, tell=lambda: None):
         store = self._store()
         # Clips share the cores, so matrix products must not; and one thread makes the
         # result the same for any n_jobs.
@@ -439,6 +448,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             frames, doubts = [], list(clips.doubts)
             for extracted, found in watched:
                 frames.append(extracted)
+                tell()
                 doubts += found
         # A worker process could not warn: its warnings don't reach the user.
         if doubts:

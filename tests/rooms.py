@@ -35,12 +35,14 @@ ROOMS = {
     "chord_recognition": "chord_nets chord_recognition rare_chords",
     "persistence": "forged_models persistence security",
     "plotting": "plotting",
-    "model_selection": "compare model_selection",
+    "model_selection": """
+        compare compare_elsewhere compare_kept compare_output model_selection
+    """,
     "testing": "clip_checks testing",
     "package": """
         architecture common determinism examples html killed_jobs machines
-        meta_estimators numerical_safety pipelines progress properties public_names
-        reliability typing versions warnings workers
+        meta_estimators numerical_safety pipeline pipelines progress properties
+        public_names reliability typing versions warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

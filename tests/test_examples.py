@@ -72,6 +72,30 @@ def test_a_folder_in_a_table_and_a_picture_out(
     assert "both sides" not in done.stderr
 
 
+def test_some_sources_are_trained_on_and_others_tested(tmp_path):
+    clips = make_instrument_clips(
+        n_clips=24, n_instruments=12, duration=0.5, random_state=0
+    )
+    rows, first = ["path,label,group,source"], {}
+    for i, y in enumerate(clips.data):
+        soundfile.write(tmp_path / f"{i}.wav", y, clips.sample_rate)
+        label = clips.target_names[clips.target[i]]
+        source = (
+            "abc"[i % 2]
+            if clips.groups[i] == first.setdefault(label, clips.groups[i])
+            else "c"
+        )
+        rows.append(f"{i}.wav,{label},{clips.groups[i]},{source}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    options = ["--train", "source=a,b", "--test", "source=c", "--n-jobs", "1"]
+    script, out = "train_here_test_there.py", tmp_path / "out"
+    done = run_plain(script, tmp_path / "labels.csv", *options, "--out", out)
+    assert "both X and X_test" not in done.stderr
+    assert "[4/4] log-mel + SVM: accuracy " in done.stderr
+    assert "4 pipelines, one test set, 12 clips tested" in done.stdout
+    assert (out / "train_here_test_there.tex").read_text().count("\\\\") == 5
+
+
 @pytest.mark.slow
 def test_curves_are_drawn_over_training_clips(tmp_path):
     run("learning_curves.py", "--finetune-epochs", "1", "--cv", "2", out=tmp_path)

@@ -69,6 +69,8 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
         Mean training loss, and minus the mean validation loss, of each epoch.
     n_iter_ : int
         Epochs.
+    frame_rate_ : float or None
+        Frames per second, if they are known: ``frame_rate``, or that of the pipeline.
     n_features_in_ : int
         Features per frame.
 
@@ -287,8 +289,7 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
             album of each clip as ``groups``, so that none is on both sides.
         X_val, y_val : default=None
             Clips to validate on, such as those of other artists; they are not trained
-            on. The earlier steps of a ``Pipeline`` do not transform them: pass
-            ``pipeline[:-1].transform(X_val)``.
+            on. A :class:`skdeepmir.pipeline.Pipeline` takes and transforms them.
 
         Returns
         -------

@@ -368,7 +368,9 @@ def needed_rate(frame_rate: float | None) -> float:
     """Return the frame rate, or raise a ``ValueError`` if there is none."""
     if frame_rate is None:
         raise ValueError(
-            "frame_rate=None, but seconds are asked for. Pass the frames per second of "
-            "the clips, such as frame_rate=extractor.frame_rate."
+            "frame_rate=None, but seconds are asked for, and no step before tells the "
+            "frames per second of the clips. Put SpectrogramExtractor and the "
+            "recogniser into skdeepmir.make_pipeline, which hands them on, or pass "
+            "frame_rate=extractor.frame_rate."
         )
     return float(frame_rate)

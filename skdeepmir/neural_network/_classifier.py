@@ -91,8 +91,7 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
             Weights of the clips.
         X_val, y_val : array-like, default=None
             Clips to validate on, such as those of other artists; they are not trained
-            on. The earlier steps of a ``Pipeline`` transform them only if it is told
-            so, see the notes.
+            on. A :class:`skdeepmir.pipeline.Pipeline` takes and transforms them.
 
         Returns
         -------
@@ -111,14 +110,6 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
         -----
         ConvergenceWarning
             If training ends far worse than guessing.
-
-        Notes
-        -----
-        Validation clips go through a pipeline with scikit-learn's metadata routing:
-        ``set_config(enable_metadata_routing=True)``,
-        ``net.set_fit_request(X_val=True, y_val=True)`` and
-        ``make_pipeline(scaler, net, transform_input=["X_val"])``, whose ``fit`` then
-        takes ``X_val`` and ``y_val``.
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 

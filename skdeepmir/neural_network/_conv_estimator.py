@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir import nets
+from skdeepmir._frame_rates import fitted_rate
 from skdeepmir._parameters import (
     Count,
     Positive,
@@ -136,7 +137,7 @@ class ExcerptEstimator(ScalingParameters, NetEstimator):
             given.precision,
             augmentation,
             standardize=given.standardize,
-            frame_rate=given.frame_rate,
+            frame_rate=fitted_rate(given.frame_rate),
         )
 
     def _keep_feed(self, feed):

@@ -80,8 +80,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skdeepmir import MultiTimescalePooler, load, save
+    >>> from skdeepmir import MultiTimescalePooler, load, make_pipeline, save
     >>> rng = np.random.RandomState(0)
     >>> clips = [rng.rand(30, 4), rng.rand(20, 4) + 1]
     >>> model = make_pipeline(MultiTimescalePooler(), LogisticRegression())

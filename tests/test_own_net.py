@@ -503,7 +503,11 @@ OWN = [Doubler, halved, ClipNet]
 NAMES = ["own_nets.Doubler", "own_nets.halved", "own_nets.ClipNet"]
 
 
-@pytest.mark.parametrize("trusted", [OWN, NAMES, [*OWN[:2], NAMES[2]], {*OWN}], ids=str)
+@pytest.mark.parametrize(
+    "trusted",
+    [OWN, NAMES, [*OWN[:2], NAMES[2]], {*OWN}],
+    ids=["objects", "names", "both", "set"],
+)
 def test_own_steps_functions_and_modules_are_loaded_if_trusted(trusted, tmp_path):
     clips, y = clips_and_labels(12)
     pipeline = own_pipeline().fit(clips, y)

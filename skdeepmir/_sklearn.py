@@ -17,6 +17,7 @@ import sklearn.base
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skdeepmir._bases import CallbackSupportMixin
@@ -32,12 +33,14 @@ __all__ = [
     "StrOptions",
     "_fit_context",
     "_safe_indexing",
+    "_safe_split",
     "check_consistent_length",
     "fit_as_task",
     "fit_inside",
     "fitted_attributes",
     "parameters_of",
     "plain",
+    "response_methods",
     "telling",
     "validate_data",
 ]
@@ -140,6 +143,12 @@ def parameters_of(estimator: Any) -> SimpleNamespace:
         n: plain(value) for n, value in given.items() if type(value) not in PLAIN
     }
     return SimpleNamespace(**{**given, **strange})
+
+
+def response_methods(scorer: Any) -> tuple[str, ...] | None:
+    """Return the methods of which a scorer takes the first; None if it may take all."""
+    methods = getattr(scorer, "_response_method", None)
+    return (methods,) if isinstance(methods, str) else methods and tuple(methods)
 
 
 def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) -> None:

@@ -159,8 +159,10 @@ def test_bad_manifests_are_named(tmp_path, text, message):
 
 
 def test_what_is_no_manifest_is_named(tmp_path):
-    with pytest.raises(TypeError, match="manifest is a DataFrame"):
-        load_manifest(pd.DataFrame({"path": ["a.wav"], "label": ["x"]}))
+    for other in ([("a.wav", "x")], {"path": ["a.wav"]}, None):
+        kind = type(other).__name__
+        with pytest.raises(TypeError, match=f"manifest is a {kind}; .*data frame"):
+            load_manifest(other)
     with pytest.raises(ValueError, match="manifest=.* is a folder"):
         load_manifest(tmp_path)
     for path in (tmp_path / "none.csv", tmp_path / "no" / "table.csv"):

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from reliability.determinism import example, outputs
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
@@ -193,6 +195,28 @@ def test_annotations_are_compared(hold, tmp_path):
     assert wcsr(labels, labels) == wcsr(labels, labels.astype(object)) == 1.0
     songs = [([[0, 1], [1, 2]], ["C:maj", "N"])] * 2
     assert wcsr(hold(songs), hold(paths)) == 1.0
+
+
+@pytest.mark.parametrize(
+    "name", ["mfcc", "moments", "shifter", "templates", "voting", "tagger", "bagging"]
+)
+@pytest.mark.parametrize("hold", by_name({k: ANY[k] for k in ANY if k != "polars"}))
+def test_estimators_of_all_kinds_take_them(name, hold):
+    estimator, clips, y = example(name, 0)
+    expected = outputs(clone(estimator).fit(clips, y), clips)
+    found = outputs(clone(estimator).fit(hold(clips), y), hold(clips))
+    assert found.keys() == expected.keys()
+    for method in expected:
+        assert_equal_clips(list(found[method]), list(expected[method]))
+
+
+def test_learners_are_validated_on_a_column():
+    estimator, clips, y = example("tagger", 0)
+    given = {"X_val": clips[:4], "y_val": y[:4]}
+    expected = clone(estimator).fit(clips, y, **given).validation_scores_
+    given["X_val"] = ANY["column"](clips[:4])
+    found = clone(estimator).fit(ANY["pandas frame"](clips), y, **given)
+    np.testing.assert_array_equal(found.validation_scores_, expected)
 
 
 @pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame])

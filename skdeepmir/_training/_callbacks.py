@@ -211,7 +211,8 @@ class _Net(skorch.NeuralNet):
 
     def infer(self, *inputs: Any, **fit_params: Any) -> Any:
         """Return the module's outputs, called as in training."""
-        return getattr(self.step, "outputs", self.module_)(*inputs)
+        call: Any = getattr(self.step, "outputs", self.module_)
+        return call(*inputs)
 
     def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the loss of outputs for targets."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import pickle
 import re
@@ -18,7 +17,9 @@ import torch
 import skdeepmir
 from skdeepmir._disk import (
     TEMPORARY,
+    checksum_of,
     is_stray,
+    make_folder,
     user_path,
     warn_unusable,
     written_whole,
@@ -42,11 +43,12 @@ UNFINISHED_FILE = re.compile(
 class Checkpoint:
     """The files of one fit in a folder.
 
-    Their names are a hash of the estimator's class and parameters, of what it is fitted
-    to, and of the versions that train it, so that fits share a folder (folds,
-    candidates) and none goes on from another. One holds the state after an epoch, the
-    other what the fit ended with: that is kept where every such fit is the same, which
-    takes an int ``random_state`` and no callback that could change it.
+    Their names are a hash of the estimator's class and parameters (without callbacks,
+    but for those of predictions alone), of what it is fitted to, and of the versions
+    that train it, so that fits share a folder (folds, candidates) and none goes on from
+    another. One holds the state after an epoch, the other what the fit ended with: that
+    is kept where every such fit is the same, which takes an int ``random_state`` and no
+    callback that could change it.
 
     A folder that cannot be used costs the checkpoints, not the fit: there is one
     warning.
@@ -79,7 +81,10 @@ class Checkpoint:
             isinstance(parameters["random_state"], Integral)
             and parameters["callbacks"] is None
         )
-        for name in IMMATERIAL:
+        of_predictions = getattr(estimator, "_parameters_of_predictions", ())
+        if parameters["callbacks"] is not None:  # which may predict
+            of_predictions = ()
+        for name in (*IMMATERIAL, *of_predictions):
             parameters.pop(name)
         device, precision = parameters["device"], parameters["precision"]
         parameters["device"] = choose_device(
@@ -99,7 +104,7 @@ class Checkpoint:
         self._path = self.folder / f"{name}.pt"
         self._finished_path = self.folder / f"{name}-finished.pt"
         with self._reporting():
-            self._make_folder()
+            make_folder("checkpoint_dir", self.folder)
             self._remove_strays()
         self.finished = self.state = None
         if self._is_repeatable:
@@ -149,15 +154,6 @@ class Checkpoint:
         with self._reporting():
             self._path.unlink(missing_ok=True)
 
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise ValueError(
-                f"checkpoint_dir={str(self.folder)!a} is a file, or in one; expected a "
-                "folder, which is made if it is missing."
-            ) from error
-
     def _remove_strays(self) -> None:
         """Remove what killed processes were writing a day ago and more."""
         for path in self.folder.glob(f"*{TEMPORARY}"):
@@ -173,7 +169,7 @@ class Checkpoint:
             return None
         body = content[CHECKSUM:]
         problem = "its checksum differs"
-        if content[:CHECKSUM] == _checksum(path, body):
+        if content[:CHECKSUM] == checksum_of(path, body):
             problem = "it is of another format"
             try:
                 state = torch.load(
@@ -195,7 +191,7 @@ class Checkpoint:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         with self._reporting(), written_whole(path) as file:
-            file.write(_checksum(path, buffer.getbuffer()))
+            file.write(checksum_of(path, buffer.getbuffer()))
             file.write(buffer.getbuffer())
 
     @contextlib.contextmanager
@@ -212,10 +208,3 @@ class Checkpoint:
                 )
                 warn_unusable(self.folder, error, message)
             self._is_usable = False
-
-
-def _checksum(path: Path, content: Any) -> bytes:
-    """Return that of a file: it covers the name, for what was copied over another."""
-    digest = hashlib.sha256(path.name.encode())
-    digest.update(content)
-    return digest.digest()

@@ -18,6 +18,7 @@ from skdeepmir._sklearn import (
     fitted_attributes,
     parameters_of,
 )
+from skdeepmir._tag_names import check_same_names, names_of
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._convergence import warn_of_loss
 from skdeepmir._training._data import LabelledClips, tensor_of, torch_dtype
@@ -63,6 +64,11 @@ class NetEstimator(
     what the first two learned as fitted attributes, and makes them again from these.
     """
 
+    weights_: dict[str, np.ndarray]
+    loss_curve_: np.ndarray
+    validation_scores_: np.ndarray
+    n_iter_: int
+
     def _read_targets(self, y, layout, name="y"):
         """Return targets, checked."""
         raise NotImplementedError
@@ -78,6 +84,12 @@ class NetEstimator(
     def _coding(self):
         """Return the coding that was fitted."""
         raise NotImplementedError
+
+    def _continued(self, coding):
+        """Return the fitted coding, with which a warm start goes on."""
+        earlier = self._coding()
+        coding.check_same(earlier)
+        return earlier
 
     def _weigh(self, given, coding, targets, sample_weight):
         """Return weights of clips, or of each output of each clip, or None."""
@@ -97,6 +109,10 @@ class NetEstimator(
     def _make_net(self, given, feed, n_outputs, generator, is_new):
         """Return the net; unless it is new, its weights need not be set."""
         raise NotImplementedError
+
+    def _caller(self, net, n_outputs, generator):
+        """Return what gives outputs for the inputs of a batch: a net, or around one."""
+        return net
 
     def _prepare(self, given, net, feed, data, generator):
         """Change the first weights of a net, in place."""
@@ -121,11 +137,11 @@ class NetEstimator(
         y_read = self._read_targets(y, layout)
         coding = self._make_coding(y_read, sample_weight)
         if goes_on:
-            coding.check_same(self._coding())
-            coding = self._coding()
+            coding = self._continued(coding)
         data = self._label(given, coding, clips, layout, y_read, sample_weight)
         watched = None
         if X_val is not None or y_val is not None:
+            check_same_names(names_of(y_val, "y_val"), names_of(y), "y_val", "y")
             watched = self._read_validation(coding, feed, X_val, y_val)
         earlier = self.weights_ if goes_on else None
         seed, checkpoint, finished = self._draw_seed(), None, None
@@ -250,6 +266,9 @@ class NetEstimator(
             training.coding.make_loss(),
             given,
             training.generator,
+            caller=self._caller(
+                training.net, training.coding.n_outputs, training.generator
+            ),
             after=self._after_step(given, training.net),
         )
 
@@ -295,12 +314,10 @@ class NetEstimator(
         return net.eval()
 
     def _predictor(self, given, feed, generator):
-        """Return what gives logits of tensors: the net that predicts.
-
-        It is on the device of the generator.
-        """
-        net = self._fitted_net(given, feed)
-        return net.to(generator.device, torch_dtype(feed.predict_dtype))
+        """Return what gives logits of tensors, on the device of the generator."""
+        dtype = torch_dtype(feed.predict_dtype)
+        net = self._fitted_net(given, feed).to(generator.device, dtype)
+        return self._caller(net, self._coding().n_outputs, generator)
 
     def _logits(self, X, method="logits"):
         """Return what the net gives for clips (n_clips, n_outputs), in float64."""

@@ -39,6 +39,8 @@ class TemplateChordRecognizer(OneTask, ChordRecognizer):
         chords without training frames.
     transition_ : ndarray of shape (n_classes, n_classes)
         Probability of each class (column) after each (row).
+    frame_rate_ : float or None
+        Frames per second, if they are known: ``frame_rate``, or that of the pipeline.
     n_features_in_ : int
         Features per frame.
 

@@ -13,8 +13,9 @@ from skdeepmir.datasets._chord_collections import (
 from skdeepmir.datasets._chord_generator import make_chord_clips
 from skdeepmir.datasets._generators import make_instrument_clips, make_tag_clips
 from skdeepmir.datasets._gtzan import load_gtzan
-from skdeepmir.datasets._loaders import load_audio_folder, load_manifest
+from skdeepmir.datasets._loaders import load_audio_folder
 from skdeepmir.datasets._magnatagatune import load_magnatagatune
+from skdeepmir.datasets._manifest import load_manifest
 from skdeepmir.datasets._mirdata import load_mirdata
 from skdeepmir.datasets._mtg_jamendo import load_mtg_jamendo
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from skdeepmir._groups import check_groups, is_missing, missing_text, shown_value
+from skdeepmir._warnings import warn_user
 
+FEWEST = 5  # files that are enough to doubt a regular expression
+MOSTLY = 0.8  # the share of files that are alone in their groups
 ABSENT = object()  # the group of a file that no key or match gives one
 
 
@@ -47,8 +51,30 @@ def group_files(names: list[str], groups: Any, root: Path) -> np.ndarray:
             f"{_fault(names, missing, found[missing[0]], groups)} Give each file "
             "a group, or move files without one elsewhere."
         )
-    return check_groups(found, len(names), [f"{name!a}" for name in names]).astype(
-        object
+    checked = check_groups(found, len(names), [f"{name!a}" for name in names])
+    if not isinstance(groups, Mapping):
+        _warn_of_useless_groups(names, checked, pattern.pattern)
+    return checked.astype(object)
+
+
+def _warn_of_useless_groups(names: list[str], groups: np.ndarray, pattern: str) -> None:
+    """Warn if a regular expression puts all files into one group, or each alone."""
+    sizes = Counter(groups.tolist())
+    n_alone = sum(size == 1 for size in sizes.values())
+    if len(names) < FEWEST:
+        return
+    if len(sizes) == 1:
+        found = f"puts all {len(names)} files into one group"
+        effect = "no split by group is possible"
+    elif n_alone >= MOSTLY * len(names):
+        found = f"leaves {n_alone} of {len(names)} files alone in their groups"
+        effect = "a split by group is then hardly more than one by file"
+    else:
+        return
+    warn_user(
+        f"groups={pattern!r} {found}, such as {groups[0]!r} for {names[0]!a}: "
+        f"{effect}. Put the parentheses around the part of the path that files of one "
+        "artist, album or speaker share."
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -21,11 +21,8 @@ from skdeepmir.datasets._collections import (
     split_indices,
 )
 from skdeepmir.datasets._file_groups import group_files
-from skdeepmir.datasets._loaders import (
-    _paths,
-    encode_classes,
-    list_recordings,
-)
+from skdeepmir.datasets._labels import check_target_names, encode_classes
+from skdeepmir.datasets._loaders import class_of, list_paths, list_recordings
 from skdeepmir.datasets._tables import read_text
 from skdeepmir.datasets._walk import check_folder
 
@@ -42,6 +39,8 @@ def load_gtzan(
     filtered: bool = True,
     groups: str | Mapping[str, Any] | None = None,
     missing: str = "raise",
+    target_names: Iterable[Any] | None = None,
+    unknown: Literal["raise", "drop"] = "raise",
 ) -> Bunch:
     r"""List GTZAN [1]_: 1,000 clips of 30 seconds in ten genres.
 
@@ -63,13 +62,16 @@ def load_gtzan(
     missing : {"raise", "drop"}, default="raise"
         Whether listed clips without a file are an error, or are left out with a
         warning.
+    target_names, unknown : optional
+        The genres in the order of their numbers, and what becomes of others, as for
+        :func:`load_audio_folder`.
 
     Returns
     -------
     bunch : Bunch
         - data : ndarray of shape (n_clips,), dtype=object. Paths, sorted.
         - target : ndarray of shape (n_clips,), int. Index into ``target_names``.
-        - target_names : ndarray of str. The genres, sorted.
+        - target_names : ndarray of str. The genres, sorted, or those that were given.
         - groups : ndarray of shape (n_clips,), dtype=object, or None.
         - folds : None.
         - splits : dict of str to ndarray of int, or None if not filtered. Indices of
@@ -125,6 +127,7 @@ def load_gtzan(
     (array(['blues', 'blues', 'rock'], dtype='<U5'), array([1]))
     """
     check_choice("missing", missing, ("raise", "drop"))
+    wanted = check_target_names(target_names, unknown)
     folder = Path(user_path(folder))
     root = _genre_folder(folder)
     if filtered:
@@ -142,14 +145,20 @@ def load_gtzan(
         )
     names = [name for name, good in zip(names, keep, strict=True) if good]
     parts = parts[keep]
-    paths = _paths(root, names, source="The lists of GTZAN")
+    paths = list_paths(root, names, source="The lists of GTZAN")
     found = find_missing(paths, missing, f"Check that {str(root)!a} has all of GTZAN.")
     names = [name for name, there in zip(names, found, strict=True) if there]
-    parts = parts[found]
-    genres, target = encode_classes(names)
+    genres, target, kept = encode_classes(
+        [class_of(name) for name in names],
+        wanted,
+        unknown,
+        lambda rows: f"{names[rows[0]]!a}",
+    )
+    names = [names[row] for row in kept]
+    paths, parts = paths[found][kept], parts[found][kept]
     kind = f"fault-filtered: {describe_parts(parts)}" if filtered else "unfiltered"
     return Bunch(
-        data=paths[found],
+        data=paths,
         target=target,
         target_names=genres,
         groups=None if groups is None else group_files(names, groups, root),

@@ -18,7 +18,7 @@ from skdeepmir.datasets._collections import (
     find_missing,
     split_indices,
 )
-from skdeepmir.datasets._loaders import _paths
+from skdeepmir.datasets._loaders import list_paths
 from skdeepmir.datasets._tables import read_table, read_text
 
 SOURCE = "https://mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
@@ -233,7 +233,7 @@ def load_magnatagatune(
     else:
         parts = _listed_parts(root, setting, names)
     keep = np.flatnonzero(parts != "")
-    paths = _paths(
+    paths = list_paths(
         root if audio is None else Path(user_path(audio)),
         names,
         source=f"{str(root / 'annotations_final.csv')!a}",

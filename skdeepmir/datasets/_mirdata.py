@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -19,7 +19,12 @@ from skdeepmir._groups import (
     shown_value,
 )
 from skdeepmir.datasets._collections import PARTS, find_missing
-from skdeepmir.datasets._loaders import _encode_tags
+from skdeepmir.datasets._labels import (
+    Targets,
+    check_target_names,
+    encode_classes,
+    encode_tags,
+)
 from skdeepmir.frames import object_array
 
 
@@ -31,6 +36,8 @@ def load_mirdata(
     data_home: str | os.PathLike[str] | None = None,
     version: str = "default",
     missing: str = "raise",
+    target_names: Sequence[str] | Sequence[int] | None = None,
+    unknown: Literal["raise", "drop"] = "raise",
 ) -> Bunch:
     """List the tracks of a data set of mirdata [1]_, for example its GTZAN or IRMAS.
 
@@ -55,6 +62,13 @@ def load_mirdata(
     missing : {"raise", "drop"}, default="raise"
         Whether tracks without an audio file are an error, or are left out with a
         warning.
+    target_names : list of str or int, default=None
+        The classes or tags in the order of their numbers, such as those of another
+        collection, ``train.target_names``: equal labels then have equal numbers, and
+        tags equal columns. None takes the labels that there are, sorted.
+    unknown : {"raise", "drop"}, default="raise"
+        Whether labels that ``target_names`` does not have are an error, or are left out
+        with a warning: tracks of such a class; of such tags only the tags.
 
     Returns
     -------
@@ -64,7 +78,7 @@ def load_mirdata(
           or, for tags, ndarray of shape (n_tracks, n_tags) of 0 and 1; or, for
           annotations, ndarray of shape (n_tracks,), dtype=object, of paths or of tuples
           of intervals, (n_chords_i, 2) in seconds, and labels, (n_chords_i,) of str.
-        - target_names : ndarray. Classes or tags, sorted. None for annotations.
+        - target_names : ndarray. Classes or tags. None for annotations.
         - groups : ndarray of shape (n_tracks,), dtype=object, or None.
         - folds : None.
         - splits : dict of str to ndarray of int, or None where the data set has no
@@ -78,7 +92,8 @@ def load_mirdata(
         If mirdata is not installed.
     ValueError
         If the data set has no tracks with audio files, a track has no such attribute,
-        no value in it (None, NaN or an empty string), an empty tag, or no file.
+        no value in it (None, NaN or an empty string), an empty tag, a label that is not
+        in ``target_names``, or no file.
     TypeError
         If values of the target are neither strings, integers, lists, dicts nor
         annotations, or only some are annotations, or some are strings and others
@@ -87,7 +102,8 @@ def load_mirdata(
     Warns
     -----
     UserWarning
-        If ``missing="drop"`` leaves tracks out, with their number.
+        If ``missing="drop"`` leaves tracks out, with their number, or
+        ``unknown="drop"`` labels; if no track has a tag of ``target_names``.
 
     References
     ----------
@@ -109,6 +125,7 @@ def load_mirdata(
     >>> bunch.target_names[bunch.target], bunch.groups
     (array(['rock', 'jazz'], dtype='<U4'), array(['Ann', 'Bob'], dtype=object))
     """
+    wanted = check_target_names(target_names, unknown, are_text=False)
     if isinstance(dataset, str):
         dataset = _initialize(dataset, data_home, version)
     elif data_home is not None or version != "default":
@@ -131,17 +148,28 @@ def load_mirdata(
     found = find_missing(
         paths, missing, "Call the data set's download(), or pass data_home=."
     )
+    paths = paths[found]
     ids = [key for key, there in zip(ids, found, strict=True) if there]
     tracks = [track for track, there in zip(tracks, found, strict=True) if there]
     values = [_value(track, target, "target") for track in tracks]
     _check_values(ids, values, "target")
-    target_names, encoded = _encode(ids, values)
-    kind = "annotations" if target_names is None else "classes or tags"
-    number = len(ids if target_names is None else target_names)
+    if any(_is_annotation(value) for value in values):
+        if wanted is not None:
+            raise ValueError(
+                "target_names is for labels, but the target is annotations, such as "
+                f"{values[0]!r}. Leave it out."
+            )
+        names, encoded = None, _annotations(ids, values)
+    else:
+        names, encoded, kept = _encode(ids, values, wanted, unknown)
+        paths = paths[kept]
+        ids, tracks = [ids[row] for row in kept], [tracks[row] for row in kept]
+    kind = "annotations" if names is None else "classes or tags"
+    number = len(ids if names is None else names)
     return Bunch(
-        data=paths[found],
+        data=paths,
         target=encoded,
-        target_names=target_names,
+        target_names=names,
         groups=None if groups is None else _groups(ids, tracks, groups),
         folds=None,
         splits=_published_splits(dataset, ids),
@@ -197,12 +225,17 @@ def _is_blank(value: Any) -> bool:
     return not value.strip() if isinstance(value, str) else is_missing(value)
 
 
-def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray | None, np.ndarray]:
-    if any(_is_annotation(value) for value in values):
-        return None, _annotations(ids, values)
+def _encode(
+    ids: list[Any], values: list[Any], names: list[Any] | None, unknown: str
+) -> Targets:
+    """Return labels or tags as numbers."""
+
+    def at(rows: list[int]) -> str:
+        return f"track {ids[rows[0]]!r}"
+
     if all(isinstance(v, str | int | np.integer) for v in values):
         _check_one_kind(ids, [[value] for value in values])
-        return np.unique([_clean(value) for value in values], return_inverse=True)
+        return encode_classes([_clean(value) for value in values], names, unknown, at)
     tags = []
     for key, value in zip(ids, values, strict=True):
         if isinstance(value, Mapping):
@@ -221,7 +254,7 @@ def _encode(ids: list[Any], values: list[Any]) -> tuple[np.ndarray | None, np.nd
                 )
         tags.append([_clean(tag) for tag in value])
     _check_one_kind(ids, tags)
-    return _encode_tags(tags)
+    return encode_tags(tags, names, unknown, at)
 
 
 def _clean(label: Any) -> Any:

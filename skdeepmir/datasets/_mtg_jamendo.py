@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -17,7 +19,8 @@ from skdeepmir.datasets._collections import (
     find_missing,
     split_indices,
 )
-from skdeepmir.datasets._loaders import _encode_tags, _paths
+from skdeepmir.datasets._labels import check_target_names, encode_tags
+from skdeepmir.datasets._loaders import list_paths
 from skdeepmir.datasets._tables import read_table
 
 SUBSETS = {
@@ -41,6 +44,8 @@ def load_mtg_jamendo(
     audio: str | os.PathLike[str] | None = None,
     quality: str = "full",
     missing: str = "raise",
+    target_names: Iterable[Any] | None = None,
+    unknown: Literal["raise", "drop"] = "raise",
 ) -> Bunch:
     r"""List the MTG-Jamendo data set [1]_: 55,000 full tracks with 195 tags.
 
@@ -61,6 +66,9 @@ def load_mtg_jamendo(
         ``34/786434.low.mp3``. Features of the two differ: do not mix them.
     missing : {"raise", "drop"}, default="raise"
         Whether tracks without a file are an error, or are left out with a warning.
+    target_names, unknown : optional
+        The tags in the order of their columns, and what becomes of others, as for
+        :func:`load_manifest`.
 
     Returns
     -------
@@ -68,7 +76,8 @@ def load_mtg_jamendo(
         - data : ndarray of shape (n_tracks,), dtype=object. Paths: those of "train",
           then "valid", then "test", each in the order of its table.
         - target : ndarray of shape (n_tracks, n_tags). 0 and 1.
-        - target_names : ndarray of str. Tags such as "genre---rock", sorted.
+        - target_names : ndarray of str. Tags such as "genre---rock", sorted, or
+          those that were given.
         - groups : ndarray of shape (n_tracks,), dtype=object. Artists.
         - folds : None.
         - splits : dict of str to ndarray of int. Indices of the tracks in "train",
@@ -115,6 +124,7 @@ def load_mtg_jamendo(
     check_choice("subset", subset, SUBSETS)
     check_choice("split", split, range(5))
     check_choice("quality", quality, SUFFIXES)
+    pinned = check_target_names(target_names, unknown)
     folder = Path(user_path(folder))
     tables = folder / "data" / "splits" / f"split-{split}"
     rows, parts = [], []
@@ -124,8 +134,8 @@ def load_mtg_jamendo(
         parts += [part] * len(table)
     _check_once([row[0] for row in rows], tables)
     root = folder / "audio" if audio is None else Path(user_path(audio))
-    names = [row[3].removesuffix(".mp3") + SUFFIXES[quality] for row in rows]
-    paths = _paths(root, names, source="The tables of MTG-Jamendo")
+    files = [row[3].removesuffix(".mp3") + SUFFIXES[quality] for row in rows]
+    paths = list_paths(root, files, source="The tables of MTG-Jamendo")
     other = "low" if quality == "full" else "full"
     found = find_missing(
         paths,
@@ -134,18 +144,20 @@ def load_mtg_jamendo(
         "the files that you have.",
     )
     rows = [row for row, there in zip(rows, found, strict=True) if there]
-    target_names, target = _encode_tags([row[5:] for row in rows])
+    names, target, _ = encode_tags(
+        [row[5:] for row in rows], pinned, unknown, lambda at: f"{rows[at[0]][0]!a}"
+    )
     part_of = np.array(parts)[found]
     return Bunch(
         data=paths[found],
         target=target,
-        target_names=target_names,
+        target_names=names,
         groups=np.array([row[1] for row in rows], dtype=object),
         folds=None,
         splits=split_indices(part_of),
         DESCR=(
             f"MTG-Jamendo, subset {subset!r}, split {split}: {describe_parts(part_of)} "
-            f"tracks of {len(target_names)} tags, audio ({quality} quality) in {root}."
+            f"tracks of {len(names)} tags, audio ({quality} quality) in {root}."
         ),
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import os
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from skdeepmir._groups import clean_name
 from skdeepmir._printable import printable
@@ -22,33 +24,41 @@ SEPARATOR = re.compile(r'"?sep=([,;\t])"?[ ,;\t]*(?=[\r\n]|$)', re.I)
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of a file, as they are in it."""
+    """The cells of a file, as they are in it, or of a data frame, as text."""
 
-    path: Path
+    name: str  # of the file or the parameter, for errors
     header: list[str]  # names of the columns, composed and without spaces around them
-    rows: list[list[str]]
-    lines: list[int]  # where each row begins; the first line of the file is 1
-    delimiter: str
+    rows: list[list[Any]]  # text, or lists of tags in data frames
+    lines: list[int]  # where each row begins; the first line of a file is 1
+    delimiter: str = ","
+    unit: str = "line"  # what `lines` count; "row" of a data frame, from 0
 
     def at(self, row: int) -> str:
         """Return the file and line of a row, for errors."""
-        return f"{str(self.path)!a}, line {self.lines[row]}"
+        return f"{self.name}, {self.unit} {self.lines[row]}"
+
+    def places(self, rows: Collection[int], most: int = 10) -> str:
+        """Return the lines of several rows, for errors: "line 3", "lines 3, 5"."""
+        listed = ", ".join(str(self.lines[row]) for row in list(rows)[:most])
+        more = ", ..." if len(rows) > most else ""
+        return f"{self.unit}{'' if len(rows) == 1 else 's'} {listed}{more}"
 
     def check_columns(self, names: Iterable[str]) -> None:
         """Raise a ``ValueError`` unless there are these columns."""
         for name in names:
             if name not in self.header:
                 raise ValueError(
-                    f"{str(self.path)!a} has no column {name!r}; found {self.header}."
+                    f"{self.name} has no column {name!r}; found {self.header}."
                     f"{self._hint(name)}"
                 )
 
     def column(self, name: str) -> list[str]:
         """Return the cells of a column, composed and without spaces around them."""
         number = self.header.index(name)
-        return [clean_name(row[number]) for row in self.rows]
+        cells = (row[number] for row in self.rows)
+        return [clean_name(c if isinstance(c, str) else "|".join(c)) for c in cells]
 
-    def raw_column(self, name: str) -> list[str]:
+    def raw_column(self, name: str) -> list[Any]:
         """Return the cells of a column as they are, such as paths."""
         number = self.header.index(name)
         return [row[number] for row in self.rows]
@@ -66,7 +76,7 @@ class Table:
             other = found.setdefault(name, row)
             if other != row:
                 raise ValueError(
-                    f"{self.at(row)}: {what} {name!a} is also in line "
+                    f"{self.at(row)}: {what} {name!a} is also in {self.unit} "
                     f"{self.lines[other]}; expected it once. Remove one of them."
                 )
         return found
@@ -79,7 +89,13 @@ class Table:
         for other in self.header:
             if other.casefold() == name.casefold():
                 return f" Rename {other!a} to {name!a}: case matters."
-        return ""
+        return did_you_mean(name, self.header)
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return the end of an error that suggests a similar name, "" if there is none."""
+    close = difflib.get_close_matches(name, list(choices), 1)
+    return f" Did you mean {close[0]!a}?" if close else ""
 
 
 def read_text(path: Path) -> str:
@@ -119,7 +135,7 @@ def read_table(
     if not rows:
         raise ValueError(f"{str(path)!a} is empty; expected a header and rows.")
     header = [clean_name(name) for name in rows[0]]
-    table = Table(path, header, rows[1:], lines[1:], delimiter)
+    table = Table(f"{str(path)!a}", header, rows[1:], lines[1:], delimiter)
     for name in header:
         if name and header.count(name) > 1:
             raise ValueError(
@@ -127,7 +143,9 @@ def read_table(
                 f"{name!a}; expected one. Rename or remove the others."
             )
     table.check_columns(columns)
-    _check_line_breaks(replace(table, rows=rows, lines=lines), {*columns, *optional})
+    _check_line_breaks(
+        path, replace(table, rows=rows, lines=lines), {*columns, *optional}
+    )
     if source and not table.rows:
         raise ValueError(f"{str(path)!a} has no rows; expected a header and clips.")
     if not is_ragged:
@@ -179,7 +197,7 @@ def _open_quote(path: Path, line: int, reason: str) -> ValueError:
     )
 
 
-def _check_line_breaks(table: Table, used: Collection[str]) -> None:
+def _check_line_breaks(path: Path, table: Table, used: Collection[str]) -> None:
     """Refuse cells that may have swallowed rows, and line breaks in used ones."""
     for row, line in zip(table.rows, table.lines, strict=True):
         for number, cell in enumerate(row):
@@ -189,7 +207,7 @@ def _check_line_breaks(table: Table, used: Collection[str]) -> None:
             name = table.header[number] if number < len(table.header) else ""
             if not used or name in used or _is_swallowed(table, number, parts):
                 reason = f", so that a cell of {name!a} has a line break in it"
-                raise _open_quote(table.path, line, reason)
+                raise _open_quote(path, line, reason)
 
 
 def _is_swallowed(table: Table, number: int, lines: list[str]) -> bool:

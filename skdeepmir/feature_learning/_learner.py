@@ -29,6 +29,7 @@ from skdeepmir._sklearn import (
     fitted_attributes,
     parameters_of,
 )
+from skdeepmir._tag_names import check_same_names, names_of
 from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import LabelledClips
 from skdeepmir._training._parameters import TrainingParameters
@@ -330,6 +331,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         clips, layout = self._read(X, reset=True)
         classes, targets = _read_targets(given, y, layout.n_clips)
         data = LabelledClips(clips, layout, targets, None)
+        check_same_names(names_of(y_val, "y_val"), names_of(y), "y_val", "y")
         held_out = self._read_validation(given, X_val, y_val, classes, data)
         checkpoint, seed = None, self._draw_seed()
         if given.checkpoint_dir is not None:

@@ -146,9 +146,9 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
     -----
     The output mirrors the input: a list of paths or of 1-D waveforms becomes a list of
     2-D arrays, a 2-D array ``(n_clips, n_samples)`` of equally long waveforms becomes a
-    3-D array. Frames are not a table, so there is no ``get_feature_names_out``, and
-    ``set_output`` (which ``Pipeline.set_output`` calls on every step) leaves them
-    alone.
+    3-D array. Frames are not a table, so there is no ``get_feature_names_out`` (that of
+    :class:`skdeepmir.pipeline.Pipeline` begins here all the same), and ``set_output``
+    (which ``Pipeline.set_output`` calls on every step) leaves them alone.
 
     Files are decoded, resampled and transformed in blocks: beyond its output, a clip
     takes the same memory (some 30 MB) at any length. With ``cache_dir``, features of
@@ -361,6 +361,15 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+    def _frame_rate_after(self, rate):
+        """Return the frames per second of the output; audio has none itself."""
+        self._validate_params()
+        return self.frame_rate
+
+    def _feature_names_out(self, input_features):
+        """Name the columns of a frame; waveforms have no names to build on."""
+        return np.array(self._recipe().feature_names(), dtype=object)
 
     def _fit(self, X, y, recipe):
         clips = self._read(X, recipe, reset=True)

@@ -19,8 +19,8 @@ from pathlib import Path
 from scipy.stats import wilcoxon
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
-from sklearn.pipeline import make_pipeline
 
+from skdeepmir import make_pipeline
 from skdeepmir.baselines import chroma_hmm, chroma_templates
 from skdeepmir.datasets import load_manifest
 from skdeepmir.metrics import chord_report, wcsr

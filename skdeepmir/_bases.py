@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from numpy.typing import NDArray
 
@@ -52,10 +52,39 @@ if MYPY:
         def set_callbacks(self, *callbacks: Any) -> Self: ...
         def _init_callback_context(self, **options: Any) -> Any: ...
 
+    class ScikitPipeline(_BaseEstimator):
+        steps: list[tuple[str, Any]]
+        classes_: NDArray[Any]
+        n_features_in_: int
+        feature_names_in_: NDArray[Any]
+
+        def __init__(
+            self,
+            steps: list[tuple[str, Any]],
+            *,
+            transform_input: list[str] | None = None,
+            memory: Any = None,
+            verbose: bool = False,
+        ) -> None: ...
+        def fit(self, X: Any, y: Any = None, **params: Any) -> Self: ...
+        def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any: ...
+        def fit_predict(self, X: Any, y: Any = None, **params: Any) -> Any: ...
+        def transform(self, X: Any, **params: Any) -> Any: ...
+        def inverse_transform(self, X: Any, **params: Any) -> Any: ...
+        def set_output(self, *, transform: str | None = None) -> Self: ...
+        def __len__(self) -> int: ...
+        @overload
+        def __getitem__(self, place: slice) -> Self: ...
+        @overload
+        def __getitem__(self, place: int | str) -> Any: ...
+        @property
+        def named_steps(self) -> Any: ...
+
 else:
     from sklearn.base import BaseEstimator as _BaseEstimator
     from sklearn.base import ClassifierMixin as _ClassifierMixin
     from sklearn.base import RegressorMixin, TransformerMixin
+    from sklearn.pipeline import Pipeline as ScikitPipeline
 
     try:
         from sklearn.callback import CallbackSupportMixin
@@ -123,5 +152,6 @@ __all__ = [
     "CallbackSupportMixin",
     "ClassifierMixin",
     "RegressorMixin",
+    "ScikitPipeline",
     "TransformerMixin",
 ]

@@ -34,6 +34,7 @@ ORDER = [
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
     "_sklearn",
+    "_frame_rates",
     "_parameters",
     "_validation",
     "spectrogram",
@@ -44,6 +45,7 @@ ORDER = [
     "neural_network",
     "ensemble",
     "chord_recognition",
+    "pipeline",
     "persistence",
     "baselines",
     "plotting",
@@ -95,6 +97,7 @@ def test_imports_point_downward():
             "torch librosa matplotlib sklearn scipy numba pandas skorch",
         ),
         ("from skdeepmir import SpectrogramExtractor", "torch librosa matplotlib"),
+        ("from skdeepmir import make_pipeline", "torch librosa matplotlib"),
         ("from skdeepmir import GaussianChordRecognizer, compare", "torch librosa"),
         ("from skdeepmir import ClipVotingClassifier, FrameTransformer", "torch"),
         ("from skdeepmir import ConvTagger, DBNFeatureLearner", "skorch librosa"),

@@ -201,12 +201,12 @@ import sys
 import numpy as np
 from skdeepmir import DropoutMLPClassifier, _progress
 seen = []
-def progress(items, **kwargs):  # is called in the fit
+def progress_bar(**kwargs):  # is called in the fit
     assert "torch" in sys.modules
     seen.append(sys.modules["torch"].get_num_threads())
-    return items
+    return _progress.NoBar()
 from skdeepmir import _sklearn
-_sklearn.progress = progress
+_sklearn.progress_bar = progress_bar
 DropoutMLPClassifier((4,), max_epochs=1).fit(np.eye(8), np.arange(8) % 2)
 assert seen == [1], seen
 """

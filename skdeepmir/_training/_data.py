@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,20 +33,6 @@ def tensor_of(array: np.ndarray) -> torch.Tensor:
     As it does of one that is read-only, such as a memory map in a worker of joblib.
     """
     return torch.from_numpy(np.require(array, requirements=["C", "W", "E"]))
-
-
-def choose_device(name: str) -> str:
-    """Return the torch device that a ``device`` parameter means."""
-    if name == "cpu":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "auto":
-        return "cpu"
-    raise ValueError(
-        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
-        "install torch for your GPU."
-    )
 
 
 def dtype_of(precision: str) -> Any:
@@ -241,6 +228,14 @@ class Batches:
 
     def __len__(self) -> int:
         return self.n
+
+    def at_rest(self) -> Batches:
+        """Return batches of the same in order, as they are to validate on."""
+        source: Any = self.source
+        if hasattr(source, "training"):
+            source = copy.copy(source)
+            source.training = False
+        return Batches(source, self.batch_size, self.generator, training=False)
 
     def __iter__(self) -> Iterator[Batch]:
         device = self.generator.device

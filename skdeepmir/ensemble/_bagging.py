@@ -16,7 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 from skdeepmir._bases import BaseEstimator
 from skdeepmir._groups import check_groups
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import HasMethods, Interval, StrOptions, _fit_context
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _fit_context,
+    fit_as_task,
+)
 from skdeepmir._tag_names import TagMixin, fitted_names, names_of
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import classes_of, read_labels, validate_clips
@@ -27,7 +34,7 @@ SMALLEST = 1e-12  # probability in a geometric mean
 MOST_DRAWS = 1000  # until there are two classes
 
 
-class GroupBaggingClassifier(TagMixin, BaseEstimator):
+class GroupBaggingClassifier(CallbackSupportMixin, TagMixin, BaseEstimator):
     """Average the probabilities of classifiers that saw other groups of clips.
 
     Each classifier is fitted to as many groups (artists, albums, speakers) as there
@@ -172,11 +179,22 @@ class GroupBaggingClassifier(TagMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         draws = [self._draw(groups, y, rng) for _ in range(self.n_estimators)]
         members = [_seeded(clone(self.estimator), rng) for _ in draws]
+        context = self._init_callback_context(
+            max_subtasks=len(draws), sequential_subtasks=False
+        )
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        what = f"fit-{type(self.estimator).__name__}"
+        tasks = [
+            context.subcontext(task_name=what, task_id=i) for i in range(len(draws))
+        ]
         fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(
             delayed(_fit_member)(
-                member, _safe_indexing(clips, drawn), _safe_indexing(labels, drawn)
+                task,
+                member,
+                _safe_indexing(clips, drawn),
+                _safe_indexing(labels, drawn),
             )
-            for member, drawn in zip(members, draws, strict=True)
+            for task, member, drawn in zip(tasks, members, draws, strict=True)
         )
         self.estimators_ = list(
             progress(
@@ -192,6 +210,7 @@ class GroupBaggingClassifier(TagMixin, BaseEstimator):
         if names is not None and self._tag_dtype is not None:
             self.tag_names_ = np.array(names, dtype=object)
         self._score_left_out(clips, y, draws)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def predict(self, X: ClipsLike) -> NDArray[Any]:
@@ -320,6 +339,7 @@ def _with_names(tags, names):
     return pd.DataFrame(tags, columns=names)
 
 
-def _fit_member(member, clips, y):
+def _fit_member(task, member, clips, y):
     with one_blas_thread():
-        return member.fit(clips, y)
+        fit_as_task(task, member, member, lambda: member.fit(clips, y), clips, y)
+    return member

@@ -279,6 +279,14 @@ def mean_and_se(values: Any) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
+_TAG_METRICS: dict[str, Any] = {
+    "auc_tag": auc_tag,
+    "auc_clip": auc_clip,
+    "average_precision_tag": average_precision_tag,
+    "precision_at_k": precision_at_k,
+}
+
+
 class _TagScorer(type(make_scorer(auc_tag))):  # type: ignore[misc]
     """A scorer for estimators that saw tags never, or always."""
 
@@ -298,9 +306,10 @@ class _TagScorer(type(make_scorer(auc_tag))):  # type: ignore[misc]
         return super()._score(call, estimator, X, y_true, **kwargs)
 
 
-def _scorer(function: Any, **parameters: Any) -> Any:
+def tag_scorer(name: str, **parameters: Any) -> Any:
+    """Return a scorer from the tag metric of a name."""
     scorer = make_scorer(
-        function,
+        _TAG_METRICS[name],
         response_method=("decision_function", "predict_proba"),
         **parameters,
     )
@@ -313,8 +322,8 @@ def _scorer(function: Any, **parameters: Any) -> Any:
 #: ``decision_function`` where there is one, ``predict_proba`` otherwise. A tag that the
 #: training set lacks has probability 0 by scikit-learn's forests, trees and neighbours.
 TAG_SCORERS = {
-    "auc_tag": _scorer(auc_tag),
-    "auc_clip": _scorer(auc_clip),
-    "average_precision_tag": _scorer(average_precision_tag),
-    "precision_at_3": _scorer(precision_at_k, k=3),
+    "auc_tag": tag_scorer("auc_tag"),
+    "auc_clip": tag_scorer("auc_clip"),
+    "average_precision_tag": tag_scorer("average_precision_tag"),
+    "precision_at_3": tag_scorer("precision_at_k", k=3),
 }

@@ -91,8 +91,7 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
             Weights of the clips.
         X_val, y_val : array-like, default=None
             Clips to validate on, such as those of other artists; they are not trained
-            on. The earlier steps of a ``Pipeline`` transform them only if it is told
-            so, see the notes.
+            on. A :class:`skdeepmir.pipeline.Pipeline` takes and transforms them.
 
         Returns
         -------
@@ -111,14 +110,6 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
         -----
         ConvergenceWarning
             If training ends far worse than guessing.
-
-        Notes
-        -----
-        Validation clips go through a pipeline with scikit-learn's metadata routing:
-        ``set_config(enable_metadata_routing=True)``,
-        ``net.set_fit_request(X_val=True, y_val=True)`` and
-        ``make_pipeline(scaler, net, transform_input=["X_val"])``, whose ``fit`` then
-        takes ``X_val`` and ``y_val``.
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
@@ -328,8 +319,11 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
         given = SimpleNamespace(**{**vars(given), **once})
         step = self._step(training, given)
         kind = (given.optimizer, given.weight_decay > 0)
+        device = training.generator.device.type
         if state is not None and state["kind"] == kind:
-            training.generator.set_state(torch.from_numpy(state["generator"].copy()))
+            if state["device"] == device:  # those of other devices have other states
+                drawn = torch.from_numpy(state["generator"].copy())
+                training.generator.set_state(drawn)
             copies = map_arrays(
                 state["optimizer"], lambda array: torch.from_numpy(array.copy())
             )
@@ -350,6 +344,7 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
         epochs.finish()
         return {
             "kind": kind,
+            "device": device,
             "generator": training.generator.get_state().numpy(),
             "optimizer": map_arrays(
                 step.optimizer.state_dict(), lambda t: t.cpu().numpy().copy()

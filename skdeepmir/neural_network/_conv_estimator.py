@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir import nets
+from skdeepmir._frame_rates import fitted_rate
 from skdeepmir._parameters import (
     Count,
     Positive,
@@ -136,7 +137,7 @@ class ExcerptEstimator(ScalingParameters, NetEstimator):
             given.precision,
             augmentation,
             standardize=given.standardize,
-            frame_rate=given.frame_rate,
+            frame_rate=fitted_rate(given.frame_rate),
         )
 
     def _keep_feed(self, feed):
@@ -241,5 +242,5 @@ class ConvEstimator(ExcerptEstimator):
             training.net.renew_statistics(batch.inputs for batch in again)
 
     def _predictor(self, given, feed, generator):
-        net = self._fitted_net(given, feed, generator).folded()
-        return net.to(torch_dtype(feed.predict_dtype))
+        net = self._fitted_net(given, feed).folded()
+        return net.to(generator.device, torch_dtype(feed.predict_dtype))

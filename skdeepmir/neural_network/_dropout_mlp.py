@@ -282,12 +282,13 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
         for part in net.modules():
             if isinstance(part, nets.Dropout):  # one thinned net for all rows
                 part.train().shared = True
+                part.generator = generator
         return lambda inputs: self._average_of_thinned(net, inputs, generator)
 
     def _average_of_thinned(self, net, inputs, generator):
         """Return the logits of the mean probabilities of nets with missing units."""
         generator.manual_seed(self._mask_seed)
-        logits = np.stack([net(inputs).numpy() for _ in range(self.mc_samples)])
+        logits = np.stack([net(inputs).cpu().numpy() for _ in range(self.mc_samples)])
         if self._kind == "multiclass":
             mean = logsumexp(log_softmax(logits, axis=2), axis=0) - np.log(len(logits))
         else:

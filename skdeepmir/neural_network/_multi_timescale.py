@@ -41,6 +41,8 @@ class MultiTimescaleTagger(ScalingParameters, NetClassifier):
         Makes the windows.
     window_frames_ : tuple of int or None
         Lengths of the windows in frames, as rounded; None is the whole clip.
+    frame_rate_ : float or None
+        Frames per second of the input, if they are known.
     mean_, scale_ : ndarray of shape (n_windows, n_functions * n_features_in_)
         What standardises the statistics of each window length: of all training windows,
         which weigh what their clips do. ``partial_fit`` learns them in its first call.
@@ -96,10 +98,11 @@ class MultiTimescaleTagger(ScalingParameters, NetClassifier):
 
     windows: Windows = parameter(
         """
-        Lengths of the windows, a branch for each: in seconds if ``frame_rate`` is
-        given, else in frames. "clip" is one window over the whole clip. Frames of 512
-        samples at 22,050 Hz make the default 0.6, 1.2 and 2.3 s: the last is what [1]_
-        found best for a single length, and each is twice the one before.
+        Lengths of the windows, a branch for each. A float such as 1.0 is in seconds, an
+        int such as 40 in frames (with ``frame_rate`` both are in seconds); "clip" is
+        one window over the whole clip. Frames of 512 samples at 22,050 Hz make the
+        default 0.6, 1.2 and 2.3 s: the last is what [1]_ found best for a single
+        length, and each is twice the one before.
         """,
         default=(25, 50, 100),
         kw_only=False,
@@ -121,8 +124,9 @@ class MultiTimescaleTagger(ScalingParameters, NetClassifier):
     )
     frame_rate: Positive | None = parameter(
         """
-        Frames per second (Hz) of the input, such as ``extractor.frame_rate``. None
-        means that ``windows`` counts frames.
+        Frames per second (Hz) of the input. None takes that of the extractor in a
+        :class:`skdeepmir.pipeline.Pipeline`, whatever its parameters are; outside of
+        one pass ``extractor.frame_rate`` for windows in seconds.
         """,
         default=None,
     )
@@ -162,6 +166,12 @@ class MultiTimescaleTagger(ScalingParameters, NetClassifier):
         """Lengths of the windows in frames."""
         check_is_fitted(self)
         return self.pooler_.window_frames_
+
+    @property
+    def frame_rate_(self):
+        """Frames per second of the input, if they are known."""
+        check_is_fitted(self)
+        return self.pooler_.frame_rate_
 
     def _make_feed(self, given):
         pooler = MultiTimescalePooler(

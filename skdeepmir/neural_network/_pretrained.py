@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdeepmir import nets
-from skdeepmir._progress import progress
+from skdeepmir._progress import progress_bar
 from skdeepmir._training._data import (
     ROWS_AT_ONCE,
     Batches,
@@ -200,7 +200,7 @@ def denoise_layers(
         "callbacks": None,
     }
     settings = SimpleNamespace(**{**vars(given), **changed})
-    bar = _Bar(len(net.hidden) * settings.max_epochs, given.verbose)
+    watch = _Bar(len(net.hidden) * settings.max_epochs, given.verbose)
     inputs = tensor_of(rows).to(generator.device)
     output = "linear"
     for layer in net.hidden:
@@ -224,31 +224,29 @@ def denoise_layers(
         batches = Batches(
             Rows(inputs, inputs), settings.batch_size, generator, training=True
         )
-        train(step, batches, settings, watch=bar, state=lambda progress: {})
+        train(step, batches, settings, watch=watch, state=lambda progress: {})
         with torch.no_grad():
             layer.load_state_dict(coder.encoder.state_dict())
             inputs = coder.encode(inputs)
         output = INVERSES[given.activation]
+    watch.bar.close()
 
 
 class _Bar:
     """Epochs that only a progress bar hears of."""
 
     def __init__(self, n_epochs: int, verbose: Any) -> None:
-        bar = progress(
-            range(n_epochs + 1),
-            total=n_epochs,
-            label="Pre-training",
-            unit="epochs",
-            verbose=verbose,
+        self.bar = progress_bar(
+            total=n_epochs, label="Pre-training", unit="epochs", verbose=verbose
         )
-        self.ticks = iter(bar)
-        next(self.ticks)
 
     def begin(self) -> None:
         """Begin an epoch."""
 
-    def end(self, state: Callable[[], dict[str, Any]]) -> bool:
+    def end(
+        self, state: Callable[[], dict[str, Any]], losses: dict[str, float]
+    ) -> bool:
         """End an epoch."""
-        next(self.ticks)
+        self.bar.set_postfix(losses, refresh=False)
+        self.bar.update()
         return False

@@ -226,6 +226,11 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             The names that the transformer gives.
         """
         check_is_fitted(self)
+        return self._feature_names_out(input_features)
+
+    @available_if(_inner_has("get_feature_names_out"))
+    def _feature_names_out(self, input_features):
+        """Name the columns of the output, also where it is no table."""
         names = _check_feature_names_in(self, input_features)
         return self.transformer_.get_feature_names_out(names)
 

@@ -23,11 +23,16 @@ class NetTagger(OwnNetEstimator, ExcerptEstimator, NetClassifier):
     module_ : torch.nn.Module
         The module, made anew whenever it is asked for.
     mean_, scale_ : ndarray of shape (n_features_in_,), float32
-        What standardises the features: of all training frames.
+        What standardises the features: of all training frames; 0 and 1 without
+        ``standardize``.
+    frame_rate_ : float or None
+        Frames per second of what it was fitted to.
     excerpt_length_ : int
         Frames of an excerpt.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or ``tag_names`` had some.
     thresholds_ : ndarray of shape (n_tags,)
         Of tags: the probabilities above which they are predicted.
     loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)

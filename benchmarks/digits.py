@@ -29,6 +29,7 @@ from skdeepmir import DBNFeatureLearner, DropoutMLPClassifier
 N_DRAWS = 5
 # Where processors have no bfloat16, "float32" is faster.
 COMMON = {
+    "standardize": False,  # pixels from 0 to 1
     "precision": "bfloat16",
     "learning_rate_schedule": "linear",
     "batch_size": 128,

@@ -68,6 +68,7 @@ def ours(sizes, batch_size, n_epochs, **parameters):
     return DropoutMLPClassifier(
         sizes,
         **{"dropout": 0, "input_dropout": 0, **parameters},
+        standardize=False,  # as the others
         batch_size=batch_size,
         max_epochs=n_epochs,
         n_threads=N_THREADS,

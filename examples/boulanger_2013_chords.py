@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_predict
-from sklearn.pipeline import make_pipeline
 
 from skdeepmir import (
     BLSTMChordRecognizer,
@@ -24,6 +23,7 @@ from skdeepmir import (
     FrameTransformer,
     MultiTimescalePooler,
     SpectrogramExtractor,
+    make_pipeline,
 )
 from skdeepmir.baselines import chroma_hmm, chroma_templates
 from skdeepmir.datasets import load_manifest, make_chord_clips
@@ -41,7 +41,6 @@ def constant_q(**options):
 def blstm(spectra, **parameters):
     """Return a bidirectional LSTM that learns from all keys."""
     defaults = {
-        "frame_rate": spectra.frame_rate,
         "transpose": True,
         "bins_per_octave": spectra.bins_per_octave,
         "average_transpositions": True,

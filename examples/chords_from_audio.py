@@ -15,9 +15,8 @@ from pathlib import Path
 import joblib
 import matplotlib
 from boulanger_2013_chords import blstm, constant_q
-from sklearn.pipeline import make_pipeline
 
-from skdeepmir import load, save
+from skdeepmir import load, make_pipeline, save
 from skdeepmir.chords import write_lab
 from skdeepmir.datasets import load_manifest, make_chord_clips
 from skdeepmir.plotting import ChordDisplay

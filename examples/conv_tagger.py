@@ -10,9 +10,8 @@ Its settings were found on folds inside two of the training sets of ESC-10.
 import argparse
 
 from compare_pipelines import add_data_options, load, report
-from sklearn.pipeline import make_pipeline
 
-from skdeepmir import ConvTagger, SpectrogramExtractor
+from skdeepmir import ConvTagger, SpectrogramExtractor, make_pipeline
 from skdeepmir.baselines import mfcc_svm
 
 

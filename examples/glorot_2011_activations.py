@@ -45,6 +45,7 @@ def error(activation, pretraining, X, y, draw, args):
         activation=activation,
         dropout=0,
         input_dropout=0,
+        standardize=False,  # pixels from 0 to 1, as in the paper
         pretraining=pretraining,
         pretraining_epochs=args.epochs,
         max_epochs=args.epochs,

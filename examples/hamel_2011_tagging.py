@@ -24,7 +24,6 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import cross_validate
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdeepmir import (
@@ -34,6 +33,7 @@ from skdeepmir import (
     MultiTimescalePooler,
     MultiTimescaleTagger,
     SpectrogramExtractor,
+    make_pipeline,
 )
 from skdeepmir.baselines import mfcc_svm
 from skdeepmir.datasets import make_tag_clips
@@ -47,7 +47,7 @@ def add_system_options(parser):
     """Add options of the systems."""
     add = parser.add_argument
     add("--window", type=float, default=0.5, help="seconds, of PFC")
-    add("--windows", type=float, nargs="+", default=[0.1, 0.25, 0.5, 1], help="MTSL")
+    add("--windows", type=float, nargs="+", default=[0.1, 0.25, 0.5, 1.0], help="MTSL")
     add("--n-units", type=int, default=500, help="hidden units of PFC")
     add("--branch-units", type=int, default=300, help="hidden units a window of MTSL")
     add("--max-epochs", type=int, default=100, help="of PFC; MTSL makes 0.4 times that")
@@ -61,18 +61,16 @@ def systems(args):
     # Whitening blows up what is below -60 dB: no floor there costs 0.01 of AUC-Tag.
     loud = SpectrogramExtractor("log_mel", n_mels=128, amin=1e-6, **frames)
     pmsc = (loud, FrameTransformer(PCA(120, whiten=True), random_state=0))
-    rate = mel.frame_rate
     common = {"activation": "logistic", "random_state": 0, "verbose": False}
-    pooler = MultiTimescalePooler(
-        FUNCTIONS, windows=args.window, frame_rate=rate, output="windows"
+    pooler = MultiTimescalePooler(FUNCTIONS, windows=args.window, output="windows")
+    net = DropoutMLPClassifier(
+        (args.n_units,), max_epochs=args.max_epochs, standardize=False, **common
     )
-    net = DropoutMLPClassifier((args.n_units,), max_epochs=args.max_epochs, **common)
     pfc = (pooler, FrameTransformer(StandardScaler()), net)
     mtsl = MultiTimescaleTagger(
         tuple(args.windows),
         functions=FUNCTIONS,
         overlap=0.0,
-        frame_rate=rate,
         n_units=args.branch_units,
         batch_size=16,
         max_epochs=max(1, args.max_epochs * 2 // 5),

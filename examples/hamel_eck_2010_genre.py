@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from compare_pipelines import add_data_options, load, make_folds, report
 from sklearn.base import clone
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -29,6 +28,7 @@ from skdeepmir import (
     DBNFeatureLearner,
     MultiTimescalePooler,
     SpectrogramExtractor,
+    make_pipeline,
 )
 from skdeepmir.plotting import FilterDisplay, ProjectionDisplay, TrainingDisplay
 
@@ -37,9 +37,7 @@ LAYERS = {"layer 1": (0,), "layer 2": (1,), "layer 3": (2,), "all layers": "all"
 
 def vote(extractor, *steps):
     """Return a pipeline that ends in windows, an SVM and a vote."""
-    windows = MultiTimescalePooler(
-        ("mean", "var"), windows=5.0, frame_rate=extractor.frame_rate, output="windows"
-    )
+    windows = MultiTimescalePooler(("mean", "var"), windows=5.0, output="windows")
     svm = ClipVotingClassifier(make_pipeline(StandardScaler(), SVC(C=10)))
     return make_pipeline(extractor, *steps, windows, svm)
 

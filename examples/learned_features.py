@@ -21,7 +21,6 @@ from compare_pipelines import add_data_options, load, report
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -33,7 +32,9 @@ from skdeepmir import (
     FrameStacker,
     FrameTransformer,
     MultiTimescalePooler,
+    Pipeline,
     SpectrogramExtractor,
+    make_pipeline,
 )
 
 BASELINE = "MFCC + SVM, tuned"

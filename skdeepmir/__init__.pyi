@@ -14,6 +14,7 @@ from . import model_selection as model_selection
 from . import nets as nets
 from . import neural_network as neural_network
 from . import persistence as persistence
+from . import pipeline as pipeline
 from . import plotting as plotting
 from . import preprocessing as preprocessing
 from . import spectrogram as spectrogram
@@ -21,6 +22,7 @@ from . import testing as testing
 from ._clip_files import load_clips as load_clips
 from ._clip_files import save_clips as save_clips
 from ._errors import DivergenceError as DivergenceError
+from ._show_versions import show_versions as show_versions
 from .audio import AudioError as AudioError
 from .audio import AudioWarning as AudioWarning
 from .audio import DoubtfulAudioWarning as DoubtfulAudioWarning
@@ -39,9 +41,14 @@ from .neural_network import ConvRegressor as ConvRegressor
 from .neural_network import ConvTagger as ConvTagger
 from .neural_network import DropoutMLPClassifier as DropoutMLPClassifier
 from .neural_network import MultiTimescaleTagger as MultiTimescaleTagger
+from .neural_network import NetFrameClassifier as NetFrameClassifier
+from .neural_network import NetRegressor as NetRegressor
+from .neural_network import NetTagger as NetTagger
 from .persistence import ModelFileError as ModelFileError
 from .persistence import load as load
 from .persistence import save as save
+from .pipeline import Pipeline as Pipeline
+from .pipeline import make_pipeline as make_pipeline
 from .preprocessing import BandShifter as BandShifter
 from .preprocessing import ClipLookup as ClipLookup
 from .preprocessing import ClipNormalizer as ClipNormalizer

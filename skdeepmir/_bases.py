@@ -10,11 +10,17 @@ do nothing, so that estimators are written once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from numpy.typing import NDArray
+
+# Where the page of an estimator is, with {estimator_module} and {estimator_name}. There
+# is none yet, and without it there are no links.
+DOCUMENTATION = ""
+LINK = re.compile(r'rel="noreferrer" target="_blank" href="#[^"]*"')
 
 MYPY = False
 
@@ -29,8 +35,10 @@ if MYPY:
         def set_score_request(self, **requests: bool | str | None) -> Self: ...
         def _validate_params(self) -> None: ...
         def __sklearn_tags__(self) -> Any: ...
+        def _get_params_html(self, *args: Any, **options: Any) -> Any: ...
+        def _get_fitted_attr_html(self, *args: Any, **options: Any) -> Any: ...
 
-    class ClassifierMixin:
+    class _ClassifierMixin:
         def score(self, X: Any, y: Any, sample_weight: Any = None) -> float: ...
 
     class RegressorMixin:
@@ -44,9 +52,39 @@ if MYPY:
         def set_callbacks(self, *callbacks: Any) -> Self: ...
         def _init_callback_context(self, **options: Any) -> Any: ...
 
+    class ScikitPipeline(_BaseEstimator):
+        steps: list[tuple[str, Any]]
+        classes_: NDArray[Any]
+        n_features_in_: int
+        feature_names_in_: NDArray[Any]
+
+        def __init__(
+            self,
+            steps: list[tuple[str, Any]],
+            *,
+            transform_input: list[str] | None = None,
+            memory: Any = None,
+            verbose: bool = False,
+        ) -> None: ...
+        def fit(self, X: Any, y: Any = None, **params: Any) -> Self: ...
+        def fit_transform(self, X: Any, y: Any = None, **params: Any) -> Any: ...
+        def fit_predict(self, X: Any, y: Any = None, **params: Any) -> Any: ...
+        def transform(self, X: Any, **params: Any) -> Any: ...
+        def inverse_transform(self, X: Any, **params: Any) -> Any: ...
+        def set_output(self, *, transform: str | None = None) -> Self: ...
+        def __len__(self) -> int: ...
+        @overload
+        def __getitem__(self, place: slice) -> Self: ...
+        @overload
+        def __getitem__(self, place: int | str) -> Any: ...
+        @property
+        def named_steps(self) -> Any: ...
+
 else:
     from sklearn.base import BaseEstimator as _BaseEstimator
-    from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
+    from sklearn.base import ClassifierMixin as _ClassifierMixin
+    from sklearn.base import RegressorMixin, TransformerMixin
+    from sklearn.pipeline import Pipeline as ScikitPipeline
 
     try:
         from sklearn.callback import CallbackSupportMixin
@@ -76,10 +114,37 @@ else:
 
 
 class BaseEstimator(_BaseEstimator):
-    """scikit-learn's base class, and what its ``validate_data`` keeps."""
+    """scikit-learn's base class, with what its ``validate_data`` keeps.
+
+    Notebooks show it with what the documentation says of parameters and attributes.
+    """
 
     n_features_in_: int
     feature_names_in_: NDArray[Any]
+
+    _doc_link_module = "skdeepmir"
+    _doc_link_template = DOCUMENTATION
+
+    def _get_params_html(self, *args: Any, **options: Any) -> Any:
+        return _with_tooltips(super()._get_params_html(*args, **options))
+
+    def _get_fitted_attr_html(self, *args: Any, **options: Any) -> Any:
+        return _with_tooltips(super()._get_fitted_attr_html(*args, **options))
+
+
+class ClassifierMixin(_ClassifierMixin):
+    """scikit-learn's mixin, with what every classifier has after a fit."""
+
+    classes_: NDArray[Any]
+
+
+def _with_tooltips(table: Any) -> Any:
+    """Let a table in HTML have its tooltips also where there is no page to link to."""
+    if not getattr(table, "doc_link", ""):
+        to_html = table._html_repr
+        table.doc_link = "#"  # without any, scikit-learn leaves tooltips out
+        table._html_repr = lambda: LINK.sub("", to_html())
+    return table
 
 
 __all__ = [
@@ -87,5 +152,6 @@ __all__ = [
     "CallbackSupportMixin",
     "ClassifierMixin",
     "RegressorMixin",
+    "ScikitPipeline",
     "TransformerMixin",
 ]

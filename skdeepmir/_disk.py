@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 import uuid
@@ -73,6 +74,24 @@ def written_whole(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def make_folder(name: str, folder: Path) -> None:
+    """Make a folder that a parameter `name` gives, if it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(
+            f"{name}={str(folder)!a} is a file, or in one; expected a folder, which is "
+            "made if it is missing."
+        ) from error
+
+
+def checksum_of(path: Path, content: Any) -> bytes:
+    """Return that of a file: it covers the name, for what was copied over another."""
+    digest = hashlib.sha256(path.name.encode())
+    digest.update(content)
+    return digest.digest()
 
 
 def warn_unusable(folder: Path, error: Exception, message: str) -> None:

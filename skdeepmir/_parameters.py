@@ -41,7 +41,11 @@ KINDS: dict[Any, str] = {
 
 
 def parameter(
-    text: str | None = None, *, default: Any, kw_only: bool = True, kind: str = ""
+    text: str | None = None,
+    *,
+    default: Any = dataclasses.MISSING,
+    kw_only: bool = True,
+    kind: str = "",
 ) -> Any:
     """Describe a parameter of an estimator.
 
@@ -50,8 +54,8 @@ def parameter(
     text : str or None, default=None
         What it means and why it has this default, for the docstring. None takes the
         text of the base class, of which only the default is changed.
-    default : object
-        The default.
+    default : object, optional
+        The default; without one the parameter must be passed.
     kw_only : bool, default=True
         Whether it is passed by name only.
     kind : str, default=""
@@ -77,7 +81,9 @@ def parameters(cls: type[T]) -> type[T]:
     for field in ordered:
         texts = [f.metadata for f in _versions(made, field.name) if f.metadata["text"]]
         kind = texts[0]["kind"] or _kind(hints[field.name])
-        told[field.name] = f"{kind}, default={_shown(field.default)}", texts[0]["text"]
+        if field.default is not dataclasses.MISSING:
+            kind = f"{kind}, default={_shown(field.default)}"
+        told[field.name] = kind, texts[0]["text"]
     made._parameter_constraints = {name: _constraints(hints[name]) for name in told}
     signature, types_of = inspect.signature(made.__init__), typing.get_type_hints(made)
     shown = [

@@ -6,7 +6,8 @@ one file. Its base classes are in ``_bases``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -16,10 +17,11 @@ import sklearn.base
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from skdeepmir._bases import CallbackSupportMixin
-from skdeepmir._progress import progress
+from skdeepmir._progress import progress_bar
 
 __all__ = [
     "BaseSearchCV",
@@ -27,14 +29,19 @@ __all__ = [
     "EpochWatch",
     "HasMethods",
     "Interval",
+    "OneTask",
     "StrOptions",
     "_fit_context",
     "_safe_indexing",
+    "_safe_split",
     "check_consistent_length",
+    "fit_as_task",
     "fit_inside",
     "fitted_attributes",
     "parameters_of",
     "plain",
+    "response_methods",
+    "telling",
     "validate_data",
 ]
 
@@ -54,7 +61,7 @@ def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]
     )
 
     def decorate(method: Fit) -> Fit:
-        fit = in_context(method)
+        fit = in_context(_telling(method))
 
         @wraps(fit)
         def fit_or_undo(estimator: Any, *args: Any, **options: Any) -> Any:
@@ -68,6 +75,44 @@ def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]
         return cast(Fit, fit_or_undo)
 
     return decorate
+
+
+class OneTask(CallbackSupportMixin):
+    """An estimator of whose fit callbacks hear as a whole, by ``_fit_context``."""
+
+
+def _telling(fit: Any) -> Any:
+    """Tell callbacks of the begin and the end of the fit of a ``OneTask``."""
+
+    @wraps(fit)
+    def fit_and_tell(estimator: Any, X: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(estimator, OneTask):
+            return fit(estimator, X, *args, **options)
+        with telling(estimator, X, args[0] if args else options.get("y")):
+            return fit(estimator, X, *args, **options)
+
+    return fit_and_tell
+
+
+@contextmanager
+def telling(
+    estimator: Any, X: Any, y: Any, n_parts: int = 0, part: str = ""
+) -> Iterator[Callable[[], None]]:
+    """Tell callbacks of the begin and the end of a fit, and of its parts.
+
+    What it gives is called after each of the ``n_parts``, which are named ``part``.
+    """
+    data = {"estimator": estimator, "X": X, "y": y}
+    context = estimator._init_callback_context(max_subtasks=n_parts)
+    context.call_on_fit_task_begin(**data)
+
+    def tell() -> None:
+        task = context.subcontext(task_name=part)
+        task.call_on_fit_task_begin(**data)
+        task.call_on_fit_task_end(**data)
+
+    yield tell
+    context.call_on_fit_task_end(**data)
 
 
 PLAIN = {int, float, bool, str, type(None)}
@@ -100,6 +145,12 @@ def parameters_of(estimator: Any) -> SimpleNamespace:
     return SimpleNamespace(**{**given, **strange})
 
 
+def response_methods(scorer: Any) -> tuple[str, ...] | None:
+    """Return the methods of which a scorer takes the first; None if it may take all."""
+    methods = getattr(scorer, "_response_method", None)
+    return (methods,) if isinstance(methods, str) else methods and tuple(methods)
+
+
 def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) -> None:
     """Run ``fit()``, which fits ``inner`` inside the meta-estimator ``meta``.
 
@@ -109,11 +160,18 @@ def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) ->
     context = meta._init_callback_context(max_subtasks=1)
     context.call_on_fit_task_begin(estimator=meta, X=X, y=y)
     sub = context.subcontext(task_name=f"fit-{type(inner).__name__}")
-    with sub.propagate_callback_context(inner):
-        sub.call_on_fit_task_begin(estimator=meta, X=X, y=y)
-        fit()
-        sub.call_on_fit_task_end(estimator=meta, X=X, y=y)
+    fit_as_task(sub, meta, inner, fit, X, y)
     context.call_on_fit_task_end(estimator=meta, X=X, y=y)
+
+
+def fit_as_task(
+    task: Any, meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any
+) -> None:
+    """Run ``fit()``, which fits ``inner``, as a task of the fit of ``meta``."""
+    with task.propagate_callback_context(inner):
+        task.call_on_fit_task_begin(estimator=meta, X=X, y=y)
+        fit()
+        task.call_on_fit_task_end(estimator=meta, X=X, y=y)
 
 
 def fitted_attributes(estimator: Any, keep: Callable[[Any], None]) -> dict[str, Any]:
@@ -136,36 +194,44 @@ class EpochWatch:
         Most epochs that there will be.
     X, y : object
         What it is fitted to, for the callbacks.
+    n_done : int, default=0
+        Epochs that an earlier call of the same fit made.
     """
 
-    def __init__(self, estimator: Any, n_epochs: int, X: Any, y: Any) -> None:
+    def __init__(
+        self, estimator: Any, n_epochs: int, X: Any, y: Any, n_done: int = 0
+    ) -> None:
         self.data = {"estimator": estimator, "X": X, "y": y}
-        self.context = estimator._init_callback_context(max_subtasks=n_epochs)
+        self.context = estimator._init_callback_context(max_subtasks=n_epochs - n_done)
         self.context.call_on_fit_task_begin(**self.data)
-        bar: Iterable[int] = range(n_epochs + 1)
-        if estimator.verbose:
-            bar = progress(
-                bar, total=n_epochs, label="Training", unit="epochs", verbose=True
-            )
-        self.ticks = iter(bar)
-        next(self.ticks)
+        self.bar = progress_bar(
+            total=n_epochs,
+            label="Training",
+            unit="epochs",
+            verbose=estimator.verbose,
+            done=n_done,
+        )
 
     def begin(self) -> None:
         """Begin an epoch."""
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(**self.data)
 
-    def end(self, state: Callable[[], dict[str, Any]]) -> bool:
+    def end(
+        self, state: Callable[[], dict[str, Any]], losses: dict[str, float]
+    ) -> bool:
         """End an epoch; return whether a callback wants to stop.
 
         ``state`` gives the fitted attributes as if the fit had ended here. It is called
-        for callbacks that look at the estimator.
+        for callbacks that look at the estimator. The bar shows ``losses``.
         """
-        next(self.ticks)
+        self.bar.set_postfix(losses, refresh=False)
+        self.bar.update()
         return self.task.call_on_fit_task_end(
             **self.data, reconstruction_attributes=state
         )
 
     def finish(self) -> None:
         """End the fit."""
+        self.bar.close()
         self.context.call_on_fit_task_end(**self.data)

@@ -439,7 +439,7 @@ def _tag_list(i: int, row: Any, name: str) -> ValueError:
     return ValueError(
         f"{name}: row {i} is {row!r}, a list of tags; expected 0 or 1 for each tag. "
         "Convert it: sklearn.preprocessing.MultiLabelBinarizer().fit_transform("
-        f"{name})."
+        f"{name}). (Its classes_ are the tag_names of a tagger.)"
     )
 
 

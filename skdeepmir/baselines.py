@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
@@ -17,6 +16,7 @@ from skdeepmir.chord_recognition import (
     GaussianChordRecognizer,
     TemplateChordRecognizer,
 )
+from skdeepmir.pipeline import Pipeline, make_pipeline
 from skdeepmir.preprocessing._framewise import FrameTransformer
 from skdeepmir.preprocessing._pooling import MultiTimescalePooler
 from skdeepmir.spectrogram import SpectrogramExtractor
@@ -95,14 +95,12 @@ def pmsc_mlp(
     pipeline : Pipeline
         The pipeline.
     """
-    extractor = SpectrogramExtractor("log_mel", **{"n_fft": 1024, **extraction})
     return make_pipeline(
-        extractor,
+        SpectrogramExtractor("log_mel", **{"n_fft": 1024, **extraction}),
         FrameTransformer(PCA(120, whiten=True), random_state=random_state),
         MultiTimescalePooler(
             ("mean", "var", "min", "max"),
             windows=(0.5, 2.3, "clip"),
-            frame_rate=extractor.frame_rate,
         ),
         StandardScaler(),
         MLPClassifier((200,), alpha=1e-2, max_iter=300, random_state=random_state),
@@ -156,9 +154,7 @@ def chroma_templates(
     >>> list(chroma_templates().named_steps)
     ['spectrogramextractor', 'templatechordrecognizer']
     """
-    extractor = _chroma(extraction)
-    recognizer = TemplateChordRecognizer(vocabulary, frame_rate=extractor.frame_rate)
-    return make_pipeline(extractor, recognizer)
+    return make_pipeline(_chroma(extraction), TemplateChordRecognizer(vocabulary))
 
 
 def chroma_hmm(
@@ -179,12 +175,11 @@ def chroma_hmm(
         The chroma of :func:`chroma_templates`, in logarithms above 0.01, learned in all
         twelve keys.
     """
-    extractor = _chroma(extraction)
-    recognizer = GaussianChordRecognizer(
-        vocabulary, frame_rate=extractor.frame_rate, transpose=True
+    return make_pipeline(
+        _chroma(extraction),
+        FrameTransformer(FunctionTransformer(_log_above_floor)),
+        GaussianChordRecognizer(vocabulary, transpose=True),
     )
-    logarithm = FrameTransformer(FunctionTransformer(_log_above_floor))
-    return make_pipeline(extractor, logarithm, recognizer)
 
 
 def _chroma(extraction):

@@ -452,7 +452,11 @@ def pack_clips(clips: Sequence[np.ndarray], layout: ClipLayout) -> Any:
 
 
 def length_buckets(
-    lengths: np.ndarray, batch_size: int | None = None, n_frames: int = FRAMES_AT_ONCE
+    lengths: np.ndarray,
+    batch_size: int | None = None,
+    n_frames: int = FRAMES_AT_ONCE,
+    *,
+    pads: bool = True,
 ) -> list[np.ndarray]:
     """Group sequences of similar length into batches.
 
@@ -465,6 +469,8 @@ def length_buckets(
     n_frames : int, default=2**14
         Maximum number of frames in a batch, padding included; a longer sequence is
         alone in its batch.
+    pads : bool, default=True
+        Whether sequences of a batch may have unequal lengths.
 
     Returns
     -------
@@ -474,7 +480,8 @@ def length_buckets(
     buckets: list[list[int]] = []
     for i in np.argsort(lengths, kind="stable"):
         size = len(buckets[-1]) if buckets else 0
-        if not buckets or size == batch_size or (size + 1) * lengths[i] > n_frames:
+        is_full = size == batch_size or (size + 1) * lengths[i] > n_frames
+        if size == 0 or is_full or not (pads or lengths[i] == lengths[buckets[-1][0]]):
             buckets.append([])
         buckets[-1].append(int(i))
     return [np.array(bucket) for bucket in buckets]

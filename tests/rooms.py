@@ -22,20 +22,27 @@ ROOMS = {
     "spectrogram": "bad_input feature_store screening spectrogram",
     "nets": "nets recurrent",
     "preprocessing": "framewise lookup pooling preparation",
-    "training": "checkpoints failed_fits numpy_scalars parameters training",
+    "training": """
+        callbacks checkpoints convergence devices failed_fits numpy_scalars
+        parameters training
+    """,
     "feature_learning": "dbm feature_learning",
     "neural_network": """
-        bad_labels conv_tagger dropout_mlp multi_timescale new_net sparse_labels
+        activations bad_labels conv_tagger dropout_mlp multi_timescale new_net own_net
+        sparse_labels standardize tag_names
     """,
     "ensemble": "bagging tagging",
-    "chord_recognition": "chord_nets chord_recognition",
+    "chord_recognition": "chord_nets chord_recognition rare_chords",
     "persistence": "forged_models persistence security",
     "plotting": "plotting",
-    "model_selection": "compare model_selection",
-    "testing": "testing",
+    "model_selection": """
+        compare compare_elsewhere compare_kept compare_output model_selection
+    """,
+    "testing": "clip_checks testing",
     "package": """
-        architecture common determinism examples killed_jobs machines meta_estimators
-        numerical_safety pipelines properties public_names reliability warnings workers
+        architecture common determinism examples html killed_jobs machines
+        meta_estimators numerical_safety pipeline pipelines progress properties
+        public_names reliability typing versions warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

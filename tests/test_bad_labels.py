@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bad_input_checks import set_all
+from own_nets import FrameNet
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from test_common import CLASSIFIERS, REGRESSORS, SEQUENCE_LABELLERS
@@ -18,6 +19,7 @@ from skdeepmir import (
     GaussianChordRecognizer,
     GroupBaggingClassifier,
     MultiTimescaleTagger,
+    NetFrameClassifier,
     TemplateChordRecognizer,
 )
 from skdeepmir.frames import object_array
@@ -72,7 +74,7 @@ def test_labels_of_classifiers(classifier, labels, clips):
                 clone(classifier).fit(X, y)
 
 
-@pytest.mark.parametrize("regressor", REGRESSORS, ids=["batches", "whole"])
+@pytest.mark.parametrize("regressor", REGRESSORS, ids=["batches", "whole", "own"])
 def test_labels_of_regressors(regressor, labels, clips):
     regressor = set_all(regressor, max_epochs=1, verbose=False)
     owed = {name: OWED[name] for name in ("y_missing", "y_short", "y_nan", "y_none")}
@@ -106,7 +108,11 @@ def test_labels_of_feature_learners(learner, labels, clips):
             assert len(clone(learner).fit(clips, y).transform(clips)) == 8, name
 
 
-@pytest.mark.parametrize("recognizer", SEQUENCE_LABELLERS[1:], ids=str)
+@pytest.mark.parametrize(
+    "recognizer",
+    [e for e in SEQUENCE_LABELLERS[1:] if not isinstance(e, NetFrameClassifier)],
+    ids=str,
+)
 def test_labels_of_chord_recognizers(recognizer, labels, clips):
     recognizer = set_all(recognizer, max_epochs=1, verbose=False)
     of_frames = {
@@ -133,6 +139,20 @@ def test_labels_of_chord_recognizers(recognizer, labels, clips):
     for y in labels.values():  # a label a clip is too few
         with pytest.raises(ValueError, match=r"clip \d|7 labels|y to be passed"):
             clone(recognizer).fit(clips, y)
+
+
+def test_labels_of_frames_of_any_kind(labels, clips):
+    net = NetFrameClassifier(FrameNet, max_epochs=1, verbose=False)
+    for name, y in labels.items():  # a label a clip is too few
+        with pytest.raises(ValueError, match=r"clip \d|7 labels|y to be passed"):
+            clone(net).fit(clips, y)
+        if name in ("y_mixed_types", "y_continuous"):
+            many = [
+                np.array([label] * len(clip), dtype=object)
+                for clip, label in zip(clips, y, strict=True)
+            ]
+            with pytest.raises(ValueError, match="Unknown label type"):
+                clone(net).fit(clips, many)
 
 
 def test_templates_have_no_use_for_labels(labels, clips):

@@ -172,7 +172,7 @@ def test_a_fit_that_a_callback_stopped_is_not_kept(tmp_path):
     for _ in range(2):
         classifier = net(checkpoint_dir=tmp_path)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(EpochWatch, "end", lambda watch, state: True)
+            patch.setattr(EpochWatch, "end", lambda watch, state, losses: True)
             assert classifier.fit(X, y).n_iter_ == 1
         assert not list(tmp_path.iterdir())
 

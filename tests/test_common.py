@@ -7,11 +7,13 @@ from unittest import SkipTest
 
 import numpy as np
 import pytest
+from own_nets import FrameNet, PlainNet
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import estimator_checks as checks
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import has_fit_parameter
 
@@ -33,8 +35,13 @@ from skdeepmir import (
     GroupBaggingClassifier,
     MultiTimescalePooler,
     MultiTimescaleTagger,
+    NetFrameClassifier,
+    NetRegressor,
+    NetTagger,
+    Pipeline,
     SpectrogramExtractor,
     TemplateChordRecognizer,
+    make_pipeline,
 )
 from skdeepmir.testing import check_clip_estimator
 
@@ -69,6 +76,8 @@ TRANSFORMERS = [
         finetune_epochs=2,
         random_state=0,
     ),
+    make_pipeline(FrameStacker(2), MultiTimescalePooler()),
+    make_pipeline(SpectrogramExtractor(n_mels=8, n_fft=64), MultiTimescalePooler()),
 ]
 FULL_BATCH = {
     "channels": (8,),
@@ -78,6 +87,15 @@ FULL_BATCH = {
     "output_dropout": 0,
     "precision": "float64",
     "learning_rate": 0.01,
+    "random_state": 0,
+    "verbose": False,
+}
+OWN_NET = {
+    "excerpt_length": 16,
+    "max_epochs": 30,
+    "batch_size": None,
+    "precision": "float64",
+    "learning_rate": 0.05,
     "random_state": 0,
     "verbose": False,
 }
@@ -91,6 +109,7 @@ REGRESSORS = [
         verbose=False,
     ),
     ConvRegressor(**{**FULL_BATCH, "max_epochs": 100}, filters="time"),
+    NetRegressor(PlainNet, **OWN_NET),
 ]
 CLASSIFIERS = [
     DropoutMLPClassifier(max_epochs=20, random_state=0, verbose=False),
@@ -132,6 +151,12 @@ CLASSIFIERS = [
         random_state=0,
         verbose=False,
     ),
+    NetTagger(PlainNet, **OWN_NET),
+    make_pipeline(
+        SpectrogramExtractor("magnitude", n_fft=8, hop_length=2),
+        MultiTimescalePooler(),
+        LogisticRegression(),
+    ),
     # Of rows only, as what is inside.
     AugmentedClassifier(RidgeClassifier(), [BandShifter(), BandShifter(-1)]),
 ]
@@ -150,11 +175,12 @@ SEQUENCE_LABELLERS = [
         random_state=0,
         verbose=False,
     ),
+    NetFrameClassifier(FrameNet, max_epochs=2, random_state=0, verbose=False),
 ]
 PLAIN_ERRORS = {"DivergenceError", "ModelFileError"}  # of a message only
 ROOMS = {module.name for module in iter_modules(skdeepmir.__path__)}
 ESTIMATORS = TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS
-TABLES = [e for e in TRANSFORMERS if not isinstance(e, SpectrogramExtractor)]
+TABLES = [e for e in TRANSFORMERS if not get_tags(e).input_tags.string]  # no audio
 # Those that check_estimator leaves out, for transformers whose output is 2-D.
 EXTRA_CHECKS = [
     checks.check_dataframe_column_names_consistency,
@@ -172,6 +198,12 @@ EXTRA_CHECKS = [
 
 
 def expected_failures(estimator):
+    if isinstance(estimator, Pipeline):
+        return {
+            "check_estimators_overwrite_params": (
+                "steps are fitted in place, as in scikit-learn's pipeline"
+            )
+        }
     is_net = isinstance(estimator, ConvRegressor | ConvTagger | DropoutMLPClassifier)
     if not is_net or estimator.batch_size is None:
         return {}

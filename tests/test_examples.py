@@ -72,6 +72,30 @@ def test_a_folder_in_a_table_and_a_picture_out(
     assert "both sides" not in done.stderr
 
 
+def test_some_sources_are_trained_on_and_others_tested(tmp_path):
+    clips = make_instrument_clips(
+        n_clips=24, n_instruments=12, duration=0.5, random_state=0
+    )
+    rows, first = ["path,label,group,source"], {}
+    for i, y in enumerate(clips.data):
+        soundfile.write(tmp_path / f"{i}.wav", y, clips.sample_rate)
+        label = clips.target_names[clips.target[i]]
+        source = (
+            "abc"[i % 2]
+            if clips.groups[i] == first.setdefault(label, clips.groups[i])
+            else "c"
+        )
+        rows.append(f"{i}.wav,{label},{clips.groups[i]},{source}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    options = ["--train", "source=a,b", "--test", "source=c", "--n-jobs", "1"]
+    script, out = "train_here_test_there.py", tmp_path / "out"
+    done = run_plain(script, tmp_path / "labels.csv", *options, "--out", out)
+    assert "both X and X_test" not in done.stderr
+    assert "[4/4] log-mel + SVM: accuracy " in done.stderr
+    assert "4 pipelines, one test set, 12 clips tested" in done.stdout
+    assert (out / "train_here_test_there.tex").read_text().count("\\\\") == 5
+
+
 @pytest.mark.slow
 def test_curves_are_drawn_over_training_clips(tmp_path):
     run("learning_curves.py", "--finetune-epochs", "1", "--cv", "2", out=tmp_path)
@@ -119,6 +143,20 @@ def test_a_convolutional_net_is_compared(tmp_path):
     run("conv_tagger.py", "--max-epochs", "1", "--cv", "2", out=tmp_path)
     table = (tmp_path / "conv_tagger.md").read_text().splitlines()
     assert len(table) == 2 + 2
+
+
+def test_a_net_of_ones_own_is_compared_and_kept(tmp_path):
+    clips = make_instrument_clips(n_clips=12, duration=0.5, random_state=0)
+    rows = ["path,label,group"]
+    for i, y in enumerate(clips.data):
+        soundfile.write(tmp_path / f"{i}.wav", y, clips.sample_rate)
+        rows.append(f"{i}.wav,{clips.target[i] % 2},{i % 6}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    options = ["--cv", "2", "--max-epochs", "1", "--n-units", "4"]
+    done = run("your_own_net.py", tmp_path / "labels.csv", *options, out=tmp_path)
+    table = (tmp_path / "your_own_net.md").read_text().splitlines()
+    assert len(table) == 2 + 2 and "loaded: True" in done.stdout
+    assert (tmp_path / "your_own_net.skdeepmir").exists()
 
 
 def test_few_labelled_clips_are_drawn_from_the_training_side(tmp_path):

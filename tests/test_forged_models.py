@@ -462,6 +462,46 @@ def test_load_refuses_and_names_what_is_not_trusted(name, node, whole, saved):
         load(saved)
 
 
+CALLED = []
+
+
+def trusted_call(*args):
+    """Note that something called this."""
+    CALLED.append(args)
+    return 0.5
+
+
+@pytest.mark.parametrize(
+    "loader, content",
+    [
+        ("ConstructorFromReduceNode", {"content": ARGUMENTS}),
+        ("ListNode", {"content": [TEXT]}),
+        ("SetNode", {"content": [TEXT]}),
+        ("DictNode", {"content": {}, "key_types": {**ARGUMENTS, "content": []}}),
+        ("TupleNode", {"content": [TEXT]}),
+        ("NdArrayNode", {"type": "json", "content": [TEXT], "shape": ARGUMENTS}),
+        ("MethodNode", {"content": {"func": "__call__", "obj": TEXT}}),
+        ("OperatorFuncNode", {"attrs": ARGUMENTS}),
+        ("RandomStateNode", {"content": {**ARGUMENTS, "content": []}}),
+    ],
+)
+def test_load_calls_nothing_that_is_trusted(loader, content, saved):
+    node = function(__name__, "trusted_call", loader)
+    forge_schema(saved, {**node, **content}, into="memory")
+    with pytest.raises(ModelFileError):
+        load(saved, trusted=[trusted_call])
+    forge_schema(saved, function(__name__, "trusted_call"), into="memory")
+    assert load(saved, trusted=[trusted_call]).memory is trusted_call
+    assert CALLED == []
+
+
+@pytest.mark.parametrize("name, node", HOSTILE, ids=lambda v: str(v)[:60])
+def test_trust_in_one_name_is_none_in_others(name, node, saved):
+    forge_schema(saved, node, into="memory")
+    with pytest.raises(ModelFileError, match=f"names '.*{name}"):
+        load(saved, trusted=[trusted_call, "os.path"])
+
+
 def test_hostile_files_run_nothing(saved, tmp_path):
     original = saved.read_bytes()
     for i, (_, node) in enumerate(HOSTILE):

@@ -58,6 +58,17 @@ def test_frames_get_their_clips_labels():
     assert lda.fit_transform(clips, [0, 1, 0])[0].shape == (40, 1)
 
 
+def test_annotations_of_clips_may_be_a_list():
+    clips = [np.random.RandomState(n).rand(n, 3) for n in (4, 5)]
+    chords = [([[0, 1], [1, 2]], ["C:maj", "N"]), ([[0, 2]], ["C:maj"])]
+    of_frames = [["C:maj"] * len(clip) for clip in clips]
+    plain = FrameTransformer(StandardScaler()).fit_transform(clips)
+    for y in (chords, of_frames, [*chords[:1], *of_frames[1:]]):
+        transformed = FrameTransformer(StandardScaler()).fit_transform(clips, y)
+        for a, b in zip(plain, transformed, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_a_global_table_setting_leaves_clips_alone():
     with sklearn.config_context(transform_output="pandas"):
         scaled = FrameTransformer(StandardScaler()).fit_transform(clips_of())

@@ -36,7 +36,7 @@ from skdeepmir.datasets import (
     load_mtg_jamendo,
 )
 from skdeepmir.metrics import wcsr
-from skdeepmir.model_selection._compare import _content_ids
+from skdeepmir.model_selection._protocol import content_ids
 
 SONG = ([[0, 1], [1, 2]], ["C:maj", "G:7"])
 
@@ -107,7 +107,7 @@ def test_the_store_knows_a_file_by_either_name(home):
 
 
 def test_equal_files_are_found_in_home(home):
-    assert len(set(_content_ids(["~/jazz/a.wav", str(home / "jazz/a.wav")]))) == 1
+    assert len(set(content_ids(["~/jazz/a.wav", str(home / "jazz/a.wav")]))) == 1
 
 
 def test_folders_of_recordings_are_listed_from_home(home):

@@ -1,4 +1,5 @@
 import itertools
+import pickle
 import warnings
 
 import numpy as np
@@ -259,6 +260,85 @@ def test_report_takes_names_from_a_frame_or_a_list():
     assert list(tag_report(y, y, tag_names=["a", "b"]).index) == ["a", "b"]
     with pytest.raises(ValueError, match="tag_names has 1 .* 2 "):
         tag_report(y, y, tag_names=["a"])
+    with pytest.raises(ValueError, match="tag_names has 'a' twice"):
+        tag_report(y, y, tag_names=["a", "a"])
+    with pytest.raises(ValueError, match="tag_names is a set, which has no order"):
+        tag_report(y, y, tag_names={"a", "b"})
+
+
+def test_report_takes_columns_by_name_and_arrays_by_place():
+    y, s = random_case(3)
+    names = [f"tag {k}" for k in range(y.shape[1])]
+    moved = names[::-1]
+    table, decided = (
+        pd.DataFrame(y, columns=names),
+        pd.DataFrame(s > 0.5, columns=names),
+    )
+    expected = tag_report(y, s > 0.5, y_score=s, tag_names=names)
+    for report in (
+        tag_report(table, decided[moved], y_score=s),
+        tag_report(table[moved], s > 0.5, y_score=s, tag_names=names),
+        tag_report(table[moved], decided, y_score=s[:, ::-1]).loc[names],
+    ):
+        pd.testing.assert_frame_equal(pd.DataFrame(report), pd.DataFrame(expected))
+    with pytest.raises(ValueError, match="y_pred .* lacks 'tag 0', and it has 'gong'"):
+        tag_report(table, decided.rename(columns={"tag 0": "gong"}))
+
+
+def test_report_has_areas_where_there_are_scores():
+    y, s = random_case(3)
+    y[:, 1] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = tag_report(y, s > 0.5, y_score=s, zero_division=0)
+    defined = np.delete(np.arange(y.shape[1]), 1)
+    for column, function in (
+        ("auc", roc_auc_score),
+        ("average_precision", average_precision_score),
+    ):
+        found = report[column].to_numpy()
+        expected = function(y[:, defined], s[:, defined], average=None)
+        np.testing.assert_allclose(found[defined], expected)
+        assert np.isnan(found[1])
+        macro, micro = report.averages.loc[["macro", "micro"], column]
+        assert macro == pytest.approx(expected.mean())
+        assert micro == pytest.approx(function(y, s, average="micro"))
+    with pytest.raises(ValueError, match="y_score has shape"):
+        tag_report(y, s > 0.5, y_score=s[:, 1:])
+
+
+def test_averages_of_a_report_are_those_of_scikit_learn():
+    y, s = random_case(3)
+    predicted = (s > 0.5).astype(int)
+    averages = tag_report(y, predicted, zero_division=0).averages
+    for average in ("macro", "micro"):
+        row, options = averages.loc[average], {"average": average, "zero_division": 0}
+        assert row["precision"] == pytest.approx(
+            precision_score(y, predicted, **options)
+        )
+        assert row["recall"] == pytest.approx(recall_score(y, predicted, **options))
+        assert row["f_score"] == pytest.approx(f1_score(y, predicted, **options))
+        assert row["accuracy"] == pytest.approx((y == predicted).mean())
+        assert row["support"] == y.sum()
+    expected = balanced_accuracy_score(y.ravel(), predicted.ravel())
+    assert averages.loc["micro", "balanced_accuracy"] == pytest.approx(expected)
+
+
+def test_report_is_shown_whole_whatever_pandas_would_cut():
+    y, s = random_case(3)
+    names = [f"<tag> {k}" for k in range(y.shape[1])]
+    options = ("display.max_columns", 2, "display.max_rows", 2, "display.width", 30)
+    with pd.option_context(*options):
+        report = tag_report(y, s > 0.5, y_score=s, tag_names=names)
+        text, html = str(report), report._repr_html_()
+        assert repr(report) == text
+    for name in (*report.columns, "macro", "micro"):
+        assert name in text and name in html
+    assert all(name in text for name in names) and "&lt;tag&gt; 3" in html
+    assert "..." not in text and len({*map(len, text.splitlines())}) == 2
+    again = pickle.loads(pickle.dumps(report))
+    assert str(again) == text
+    assert type(report[["recall"]]) is pd.DataFrame
 
 
 # What is not defined

@@ -3,11 +3,14 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import skdeepmir
 from skdeepmir import chord_recognition, frames, metrics
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_every_public_name_exists():
@@ -19,6 +22,14 @@ def test_every_public_name_exists():
 @pytest.mark.parametrize("module", [skdeepmir, chord_recognition, metrics])
 def test_dir_lists_public_names_only(module):
     assert dir(module) == sorted(module.__all__)
+
+
+def test_documentation_names_what_it_imports():
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    texts += [*ROOT.glob("examples/*.py"), *ROOT.glob("skdeepmir/**/*.py")]
+    assert len(texts) > 100
+    starred = [path for path in texts if "import *" in path.read_text("utf-8")]
+    assert not starred
 
 
 def test_a_star_import_brings_every_public_name():

@@ -201,12 +201,12 @@ import sys
 import numpy as np
 from skdeepmir import DropoutMLPClassifier, _progress
 seen = []
-def progress(items, **kwargs):  # is called in the fit
+def progress_bar(**kwargs):  # is called in the fit
     assert "torch" in sys.modules
     seen.append(sys.modules["torch"].get_num_threads())
-    return items
+    return _progress.NoBar()
 from skdeepmir import _sklearn
-_sklearn.progress = progress
+_sklearn.progress_bar = progress_bar
 DropoutMLPClassifier((4,), max_epochs=1).fit(np.eye(8), np.arange(8) % 2)
 assert seen == [1], seen
 """
@@ -269,11 +269,12 @@ def test_skorch_callbacks_work_as_they_are():
 
 def test_callbacks_get_probabilities_and_predict_on_arrays():
     X, y = problem()
+    rows = (X[:5] - X.mean(axis=0)) / X.std(axis=0)  # as the module sees them
     found = {}
 
     class Predict(skorch.callbacks.Callback):
         def on_epoch_end(self, net, dataset_valid, **kwargs):
-            found["array"] = net.predict_proba(X[:5].astype(float))
+            found["array"] = net.predict_proba(rows.astype(float))
             found["loss"] = net.history[-1].get("loss")
 
     tags = np.stack([y == 0, y > 1], 1).astype(int)

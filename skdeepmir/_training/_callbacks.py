@@ -10,10 +10,23 @@ import numpy as np
 import skorch
 import skorch.dataset
 import torch
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from sklearn.base import is_classifier
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import ClassifierTags, RegressorTags
+from sklearn.utils.metaestimators import available_if
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    LRScheduler,
+    PassthroughScoring,
+)
 
-from skdeepmir._training._data import Batch, Batches, Rows, tensor_of
+from skdeepmir._training._data import ROWS_AT_ONCE, Batch, tensor_of
+from skdeepmir._training._gradient import LogisticLoss
 
+SCORING = EpochScoring | BatchScoring | PassthroughScoring
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -42,11 +55,18 @@ class Listeners:
         check_callbacks(given, validation, sets_rate=sets_rate)
         self.step = step
         self.net = _Net(step, batches, given)
+        # A stage without labels has nothing to score.
+        loss = getattr(step, "loss", None)
+        if not hasattr(loss, "labels"):
+            told = [c for c in self.net.callbacks_ if not _scores_labels(c[1])]
+            self.net.callbacks_ = told
         self.callbacks = [callback for _, callback in self.net.callbacks_]
-        self.data = {
-            "dataset_train": _Dataset(batches),
-            "dataset_valid": None if validation is None else _Dataset(validation),
+        self.data: dict[str, Any] = {
+            "dataset_train": _Dataset(_at_rest(batches), loss),
+            "dataset_valid": None,
         }
+        if validation is not None:
+            self.data["dataset_valid"] = _Dataset(validation, loss)
         self.lowest: dict[str, float] = {}
         self.hears_batches = any(map(_hears_batches, self.callbacks))
         if self.hears_batches:
@@ -103,23 +123,29 @@ class Listeners:
 
     def _loud_pass(self, step: Any, batches: Any, prefix: str) -> list[Any]:
         steps, is_training = [], prefix == "train"
-        history = self.net.history
+        history, dataset = self.net.history, self.data[f"dataset_{prefix}"]
         for batch in batches:
+            self.net.batch = batch
             history.new_batch()
-            told = {"batch": _as_pair(batch), "training": is_training}
+            told = {"batch": dataset.pair(batch), "training": is_training}
             self.net.notify("on_batch_begin", **told)
             loss, outputs = step(batch)
             history.record_batch(f"{prefix}_loss", loss.item())
             history.record_batch(f"{prefix}_batch_size", batch.n)
-            self.net.notify("on_batch_end", **told, loss=loss, y_pred=outputs)
+            rows = None
+            if outputs is not None:
+                rows = dataset.rows(outputs, batch)
+                self.net.n_outputs = rows.shape[-1]
+            self.net.notify("on_batch_end", **told, loss=loss, y_pred=rows)
             steps.append((loss, batch.n))
+        self.net.batch = None
         return steps
 
     def _gradient(self, batch: Batch) -> None:
         self.net.notify(
             "on_grad_computed",
             named_parameters=list(self.step.module.named_parameters()),
-            batch=_as_pair(batch),
+            batch=self.data["dataset_train"].pair(batch),
             training=True,
         )
 
@@ -135,11 +161,13 @@ class _Net(skorch.NeuralNet):
             batch_size=getattr(batches, "batch_size", given.batch_size),
             train_split=None,
             callbacks=given.callbacks,
-            use_caching=False,
             verbose=int(given.verbose),
             device=str(getattr(step, "device", next(step.module.parameters()).device)),
         )
         self.generator = getattr(step, "generator", None)
+        self.step = step
+        self.batch: Batch | None = None  # that callbacks are told of
+        self.n_outputs = 0  # not known yet
         self.initialize()
 
     def get_default_callbacks(self) -> list[Any]:
@@ -152,55 +180,124 @@ class _Net(skorch.NeuralNet):
         return self
 
     def get_dataset(self, X: Any, y: Any = None) -> Any:
-        """Return datasets as they are, and arrays or tensors as a dataset of inputs."""
+        """Return what is predicted on: a dataset, a batch, or rows of an array."""
         if isinstance(X, _Dataset):
             return X
+        if self.batch is not None and X is self.batch.inputs[0]:
+            return _Dataset([self.batch], self.criterion_)
         like = next(self.module_.parameters())
         X = tensor_of(X) if isinstance(X, np.ndarray) else X
         X = torch.as_tensor(X, dtype=like.dtype, device=like.device)
-        rows = Rows(X, torch.zeros(len(X), device=X.device) if y is None else y)
-        size, generator = self.batch_size, torch.Generator(X.device)
-        return _Dataset(Batches(rows, size, generator, training=False))
+        parts = [
+            Batch((rows,), rows, None, len(rows)) for rows in X.split(ROWS_AT_ONCE)
+        ]
+        return _Dataset(parts, None)
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return batches."""
-        return map(_as_pair, dataset.batches)
+        return map(dataset.pair, dataset.batches)
 
-    def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Return the module's outputs."""
-        return self.module_(x)
+    def forward_iter(self, X: Any, training: bool = False, device: str = "cpu") -> Any:
+        """Return outputs, batch by batch, of what is scored."""
+        dataset, was_training = self.get_dataset(X), self.module_.training
+        self.module_.train(training)
+        try:
+            for batch in dataset.batches:
+                with torch.no_grad():
+                    outputs = self.infer(*batch.inputs)
+                yield dataset.rows(outputs, batch).to(device)
+        finally:
+            self.module_.train(was_training)
+
+    def infer(self, *inputs: Any, **fit_params: Any) -> Any:
+        """Return the module's outputs, called as in training."""
+        call: Any = getattr(self.step, "outputs", self.module_)
+        return call(*inputs)
 
     def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the loss of outputs for ``(targets, weights)``."""
-        return self.criterion_(y_pred, *y_true)
+        """Return the loss of outputs for targets."""
+        if y_true.numel() == y_pred.numel():
+            y_true = y_true.reshape(y_pred.shape).to(y_pred.dtype)
+        return self.criterion_(y_pred, y_true, None)
 
     def predict(self, X: Any) -> Any:
         """Return decisions, for callbacks that score."""
+        if not hasattr(self.criterion_, "decide"):
+            raise AttributeError(
+                "The net has no labels to predict in pre-training, where y is None. "
+                "Let the function of (net, X, y) return something else there, such as "
+                "NaN."
+            )
         return self.criterion_.decide(self.forward(X)).numpy()
 
+    @available_if(lambda net: hasattr(net.criterion_, "probabilities"))
     def predict_proba(self, X: Any) -> Any:
         """Return probabilities, for callbacks that score."""
         return self.criterion_.probabilities(self.forward(X)).numpy()
 
+    def score(self, X: Any, y: Any) -> float:
+        """Return the accuracy, of numbers the coefficient of determination."""
+        measure = accuracy_score if is_classifier(self) else r2_score
+        return measure(y, self.predict(X))
+
+    @property
+    def classes_(self) -> Any:
+        """The numbers of the classes, or those of each tag."""
+        if isinstance(self.criterion_, LogisticLoss) and self.n_outputs > 1:
+            return [np.arange(2)] * self.n_outputs
+        return np.arange(max(self.n_outputs, 2))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        is_regressor = not hasattr(self.criterion_, "probabilities")
+        tags.estimator_type = "regressor" if is_regressor else "classifier"
+        tags.classifier_tags = None if is_regressor else ClassifierTags()
+        tags.regressor_tags = RegressorTags() if is_regressor else None
+        return tags
+
 
 class _Dataset(skorch.dataset.Dataset):
-    """Batches as a dataset that skorch's callbacks know what to do with."""
+    """Batches as a dataset that skorch's callbacks know what to do with.
 
-    def __init__(self, batches: Any) -> None:
-        source = getattr(batches, "source", batches)
-        self.batches = batches
-        self.X = getattr(source, "inputs", None)
-        self.y = getattr(source, "targets", None)
+    Parameters
+    ----------
+    batches : iterable of Batch
+        The batches, in order and without augmentation.
+    loss : nn.Module or None
+        What knows targets as labels; None if there are no labels.
+    """
+
+    def __init__(self, batches: Any, loss: Any) -> None:
+        self.batches, self.loss = batches, loss
+        inputs = getattr(getattr(batches, "source", batches), "inputs", None)
+        self.X = inputs if torch.is_tensor(inputs) else self
+
+    @property
+    def y(self) -> torch.Tensor | None:
+        """The label of each row that is scored."""
+        if not hasattr(self.loss, "labels"):
+            return None
+        return torch.cat([self.loss.labels(batch.targets) for batch in self.batches])
+
+    def rows(self, outputs: Any, batch: Batch) -> Any:
+        """Return the outputs for these."""
+        if not hasattr(self.loss, "labels"):
+            return outputs
+        return self.loss.rows(outputs, batch.targets)
+
+    def pair(self, batch: Batch) -> tuple[Any, torch.Tensor | None]:
+        """Return a batch as skorch's callbacks take it: inputs, and labels or None."""
+        if not hasattr(self.loss, "labels"):
+            return batch.inputs[0], None
+        return batch.inputs[0], self.loss.labels(batch.targets)
 
     def __len__(self) -> int:
         return len(self.batches)
 
 
-def _as_pair(batch: Batch) -> tuple[Any, tuple[torch.Tensor, torch.Tensor | None]]:
-    return batch.inputs[0], (batch.targets, batch.weight)
-
-
-def check_callbacks(given: Any, validation: Any, *, sets_rate: bool) -> None:
+def check_callbacks(
+    given: Any, validation: Any, *, sets_rate: bool, has_labels: bool = True
+) -> None:
     """Raise an error for callbacks that cannot work."""
     for callback in given.callbacks:
         callback = callback[1] if isinstance(callback, tuple) else callback
@@ -223,6 +320,19 @@ def check_callbacks(given: Any, validation: Any, *, sets_rate: bool) -> None:
                 f"{given.learning_rate_schedule!r} would overrule. Set it to "
                 "'constant'."
             )
+        if not has_labels and _scores_labels(callback):
+            raise ValueError(
+                f"callbacks holds {type(callback).__name__}({callback.scoring!r}), but "
+                "fit got no labels to score by. Pass y, or a function of (net, X, y) "
+                "that needs none."
+            )
+        if isinstance(callback, SCORING) and not callback.on_train:
+            if validation is None:
+                raise ValueError(
+                    f"callbacks holds {type(callback).__name__}({_scored(callback)!r}) "
+                    "of validation clips, but there are none. Pass X_val and y_val to "
+                    "fit, or on_train=True to the callback."
+                )
         if isinstance(callback, EarlyStopping | skorch.callbacks.Checkpoint):
             monitor = getattr(callback, "monitor", None)
             if validation is None and str(monitor).startswith("valid"):
@@ -230,6 +340,23 @@ def check_callbacks(given: Any, validation: Any, *, sets_rate: bool) -> None:
                     f"callbacks holds one that watches {monitor!r}, but there are no "
                     "validation clips. Pass X_val and y_val, or monitor='train_loss'."
                 )
+
+
+def _at_rest(batches: Any) -> Any:
+    return batches.at_rest() if hasattr(batches, "at_rest") else batches
+
+
+def _scored(callback: Any) -> Any:
+    return getattr(callback, "scoring", None) or callback.name
+
+
+def _scores_labels(callback: Any) -> bool:
+    """Whether a callback compares predictions with labels, not by a user's function."""
+    if not isinstance(callback, EpochScoring | BatchScoring):
+        return False
+    scoring = callback.scoring
+    of_sklearn = str(getattr(scoring, "__module__", "")).startswith("sklearn.metrics")
+    return scoring is None or isinstance(scoring, str) or of_sklearn
 
 
 def _hears_batches(callback: Callback) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import pickle
 import re
@@ -18,12 +17,15 @@ import torch
 import skdeepmir
 from skdeepmir._disk import (
     TEMPORARY,
+    checksum_of,
     is_stray,
+    make_folder,
     user_path,
     warn_unusable,
     written_whole,
 )
 from skdeepmir._sklearn import parameters_of
+from skdeepmir._training._devices import choose_device
 from skdeepmir._warnings import warn_user
 
 # A file: the SHA-256 of its name and of what follows, and that is from torch.save.
@@ -41,11 +43,12 @@ UNFINISHED_FILE = re.compile(
 class Checkpoint:
     """The files of one fit in a folder.
 
-    Their names are a hash of the estimator's class and parameters, of what it is fitted
-    to, and of the versions that train it, so that fits share a folder (folds,
-    candidates) and none goes on from another. One holds the state after an epoch, the
-    other what the fit ended with: that is kept where every such fit is the same, which
-    takes an int ``random_state`` and no callback that could change it.
+    Their names are a hash of the estimator's class and parameters (without callbacks,
+    but for those of predictions alone), of what it is fitted to, and of the versions
+    that train it, so that fits share a folder (folds, candidates) and none goes on from
+    another. One holds the state after an epoch, the other what the fit ended with: that
+    is kept where every such fit is the same, which takes an int ``random_state`` and no
+    callback that could change it.
 
     A folder that cannot be used costs the checkpoints, not the fit: there is one
     warning.
@@ -78,8 +81,15 @@ class Checkpoint:
             isinstance(parameters["random_state"], Integral)
             and parameters["callbacks"] is None
         )
-        for name in IMMATERIAL:
+        of_predictions = getattr(estimator, "_parameters_of_predictions", ())
+        if parameters["callbacks"] is not None:  # which may predict
+            of_predictions = ()
+        for name in (*IMMATERIAL, *of_predictions):
             parameters.pop(name)
+        device, precision = parameters["device"], parameters["precision"]
+        parameters["device"] = choose_device(
+            device, precision
+        )  # what "auto" means here
         # Workers may see arrays as memory maps.
         key = joblib.hash(
             (
@@ -94,7 +104,7 @@ class Checkpoint:
         self._path = self.folder / f"{name}.pt"
         self._finished_path = self.folder / f"{name}-finished.pt"
         with self._reporting():
-            self._make_folder()
+            make_folder("checkpoint_dir", self.folder)
             self._remove_strays()
         self.finished = self.state = None
         if self._is_repeatable:
@@ -103,6 +113,13 @@ class Checkpoint:
         if not self.finished:
             self.state = self._load(self._path, STATE_KEYS)
         self._kept = {} if self.state is None else self.state["kept"]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that were made, in all stages."""
+        ended = (self.kept("stages") or {}).get("stages", [])
+        stages = ended if self.state is None else [*ended, self.state]
+        return sum(stage["progress"]["n_epochs"] for stage in stages)
 
     def keep(self, name: str, value: Any) -> Any:
         """Return a value as the fit that is gone on from had it.
@@ -137,15 +154,6 @@ class Checkpoint:
         with self._reporting():
             self._path.unlink(missing_ok=True)
 
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise ValueError(
-                f"checkpoint_dir={str(self.folder)!a} is a file, or in one; expected a "
-                "folder, which is made if it is missing."
-            ) from error
-
     def _remove_strays(self) -> None:
         """Remove what killed processes were writing a day ago and more."""
         for path in self.folder.glob(f"*{TEMPORARY}"):
@@ -161,7 +169,7 @@ class Checkpoint:
             return None
         body = content[CHECKSUM:]
         problem = "its checksum differs"
-        if content[:CHECKSUM] == _checksum(path, body):
+        if content[:CHECKSUM] == checksum_of(path, body):
             problem = "it is of another format"
             try:
                 state = torch.load(
@@ -183,7 +191,7 @@ class Checkpoint:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         with self._reporting(), written_whole(path) as file:
-            file.write(_checksum(path, buffer.getbuffer()))
+            file.write(checksum_of(path, buffer.getbuffer()))
             file.write(buffer.getbuffer())
 
     @contextlib.contextmanager
@@ -200,10 +208,3 @@ class Checkpoint:
                 )
                 warn_unusable(self.folder, error, message)
             self._is_usable = False
-
-
-def _checksum(path: Path, content: Any) -> bytes:
-    """Return that of a file: it covers the name, for what was copied over another."""
-    digest = hashlib.sha256(path.name.encode())
-    digest.update(content)
-    return digest.digest()

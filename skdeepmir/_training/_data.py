@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,20 +33,6 @@ def tensor_of(array: np.ndarray) -> torch.Tensor:
     As it does of one that is read-only, such as a memory map in a worker of joblib.
     """
     return torch.from_numpy(np.require(array, requirements=["C", "W", "E"]))
-
-
-def choose_device(name: str) -> str:
-    """Return the torch device that a ``device`` parameter means."""
-    if name == "cpu":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "auto":
-        return "cpu"
-    raise ValueError(
-        f"device={name!r}, but torch finds no GPU here. Use 'auto' or 'cpu', or "
-        "install torch for your GPU."
-    )
 
 
 def dtype_of(precision: str) -> Any:
@@ -99,14 +86,20 @@ class LabelledClips:
 
     def mean_and_variance(self) -> tuple[np.ndarray, np.ndarray]:
         """Return these of each feature; a frame counts what its clip counts."""
-        weights, n = self.clip_weight, 0.0
-        total = squares = np.zeros(self.clips[0].shape[1])
-        for weight, clip in zip(weights, self.clips, strict=True):
-            n += weight * len(clip)
-            total = total + weight * clip.sum(axis=0, dtype=np.float64)
+        clips: Any = self.clips
+        weights: Any = self.clip_weight
+        n = 0.0
+        if not isinstance(clips, list):  # one array for all
+            weights = np.repeat(weights, self.layout.n_frames)
+            ends = range(ROWS_AT_ONCE, len(clips), ROWS_AT_ONCE)
+            weights, clips = np.split(weights, ends), np.split(clips, ends)
+        total = squares = np.zeros(clips[0].shape[1])
+        for weight, clip in zip(weights, clips, strict=True):
+            n += np.sum(weight) * (len(clip) if np.ndim(weight) == 0 else 1)
+            total = total + _weighted_sum(clip, weight)
         mean = total / n
-        for weight, clip in zip(weights, self.clips, strict=True):
-            squares = squares + weight * np.square(clip - mean).sum(axis=0)
+        for weight, clip in zip(weights, clips, strict=True):
+            squares = squares + _weighted_sum(np.square(clip - mean), weight)
         return mean, squares / n
 
     def hold_out(
@@ -152,6 +145,13 @@ class LabelledClips:
             weight = (weight / weight.mean()).astype(dtype)
         weights = None if weight is None else tensor_of(weight).to(device)
         return tensor_of(targets).to(device), weights
+
+
+def _weighted_sum(rows: np.ndarray, weight: Any) -> np.ndarray:
+    """Return the sum of rows in float64, by one weight or one for each."""
+    if np.ndim(weight) == 0:
+        return weight * rows.sum(axis=0, dtype=np.float64)
+    return (weight[:, None] * rows).sum(axis=0)  # the same bits by any BLAS
 
 
 def held_out(
@@ -228,6 +228,14 @@ class Batches:
 
     def __len__(self) -> int:
         return self.n
+
+    def at_rest(self) -> Batches:
+        """Return batches of the same in order, as they are to validate on."""
+        source: Any = self.source
+        if hasattr(source, "training"):
+            source = copy.copy(source)
+            source.training = False
+        return Batches(source, self.batch_size, self.generator, training=False)
 
     def __iter__(self) -> Iterator[Batch]:
         device = self.generator.device
@@ -314,8 +322,8 @@ class RowFeed(Feed):
     dtype: Any
     predict_dtype = np.float64
 
-    def inputs(self, rows: np.ndarray) -> np.ndarray:
-        """Return what the net sees of rows (n, n_features), in their dtype."""
+    def inputs(self, rows: np.ndarray, dtype: Any = np.float64) -> np.ndarray:
+        """Return what the net sees of rows (n, n_features), which are of ``dtype``."""
         return rows
 
     def read(
@@ -328,7 +336,7 @@ class RowFeed(Feed):
         self, data: LabelledClips, generator: torch.Generator, *, training: bool
     ) -> Rows:
         """Return the rows."""
-        inputs = tensor_of(self.inputs(data.clips)).to(generator.device)
+        inputs = tensor_of(self.inputs(data.clips, self.dtype)).to(generator.device)
         return Rows(inputs, *data.tensors(self.dtype, generator.device))
 
     def for_prediction(self, clips: np.ndarray) -> np.ndarray:

@@ -62,8 +62,10 @@ class Watch(Protocol):
     def begin(self) -> None:
         """Begin an epoch."""
 
-    def end(self, state: Callable[[], dict[str, Any]]) -> bool:
-        """End an epoch; return whether to stop."""
+    def end(
+        self, state: Callable[[], dict[str, Any]], losses: dict[str, float]
+    ) -> bool:
+        """End an epoch, with its losses; return whether to stop."""
 
 
 @dataclass
@@ -95,6 +97,13 @@ class Progress:
     n_stale: int = 0
     n_reductions: int = 0
     stopped: bool = False
+
+    def last_losses(self) -> dict[str, float]:
+        """Return the losses of the last epoch."""
+        losses = {"loss": self.loss_curve[-1]}
+        if self.validation_scores:
+            losses["val_loss"] = -self.validation_scores[-1]
+        return losses
 
 
 def train(
@@ -175,7 +184,7 @@ def train(
         stop = _judge(score, progress, given, stops_early)
         if listeners:
             stop |= listeners.end_epoch()
-        is_stopped = watch.end(lambda: state(progress))
+        is_stopped = watch.end(lambda: state(progress), progress.last_losses())
         progress.stopped = is_stopped or stop
         if checkpoint is not None:
             if is_stopped:
@@ -211,7 +220,7 @@ def _mean_loss(
 def weighted_mean(steps: list[tuple[torch.Tensor, int]]) -> float:
     """Return the mean of losses of batches of so many."""
     losses, sizes = zip(*steps, strict=True)
-    stacked = torch.stack(losses).double()
+    stacked = torch.stack(losses).cpu().double()
     counts = stacked.new_tensor(sizes)
     return float((stacked * counts).sum() / counts.sum())
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._bases import BaseEstimator
@@ -19,20 +18,15 @@ from skdeepmir._sklearn import (
     fitted_attributes,
     parameters_of,
 )
+from skdeepmir._tag_names import check_same_names, names_of
 from skdeepmir._threads import limit_threads
-from skdeepmir._training._data import (
-    LabelledClips,
-    choose_device,
-    tensor_of,
-    torch_dtype,
-)
+from skdeepmir._training._convergence import warn_of_loss
+from skdeepmir._training._data import LabelledClips, tensor_of, torch_dtype
+from skdeepmir._training._devices import Placed, choose_device, predicting_device
 from skdeepmir._training._engine import Progress, train
 from skdeepmir._training._gradient import GradientStep
 from skdeepmir._training._parameters import DescentParameters, TrainingParameters
 from skdeepmir._validation import check_weights
-from skdeepmir._warnings import warn_user
-
-ALLOWED_LOSS = 10  # times that of guessing, without a warning
 
 
 @dataclass(frozen=True)
@@ -70,6 +64,11 @@ class NetEstimator(
     what the first two learned as fitted attributes, and makes them again from these.
     """
 
+    weights_: dict[str, np.ndarray]
+    loss_curve_: np.ndarray
+    validation_scores_: np.ndarray
+    n_iter_: int
+
     def _read_targets(self, y, layout, name="y"):
         """Return targets, checked."""
         raise NotImplementedError
@@ -85,6 +84,12 @@ class NetEstimator(
     def _coding(self):
         """Return the coding that was fitted."""
         raise NotImplementedError
+
+    def _continued(self, coding):
+        """Return the fitted coding, with which a warm start goes on."""
+        earlier = self._coding()
+        coding.check_same(earlier)
+        return earlier
 
     def _weigh(self, given, coding, targets, sample_weight):
         """Return weights of clips, or of each output of each clip, or None."""
@@ -104,6 +109,10 @@ class NetEstimator(
     def _make_net(self, given, feed, n_outputs, generator, is_new):
         """Return the net; unless it is new, its weights need not be set."""
         raise NotImplementedError
+
+    def _caller(self, net, n_outputs, generator):
+        """Return what gives outputs for the inputs of a batch: a net, or around one."""
+        return net
 
     def _prepare(self, given, net, feed, data, generator):
         """Change the first weights of a net, in place."""
@@ -128,11 +137,11 @@ class NetEstimator(
         y_read = self._read_targets(y, layout)
         coding = self._make_coding(y_read, sample_weight)
         if goes_on:
-            coding.check_same(self._coding())
-            coding = self._coding()
+            coding = self._continued(coding)
         data = self._label(given, coding, clips, layout, y_read, sample_weight)
         watched = None
         if X_val is not None or y_val is not None:
+            check_same_names(names_of(y_val, "y_val"), names_of(y), "y_val", "y")
             watched = self._read_validation(coding, feed, X_val, y_val)
         earlier = self.weights_ if goes_on else None
         seed, checkpoint, finished = self._draw_seed(), None, None
@@ -154,7 +163,8 @@ class NetEstimator(
             else:
                 self._take(training, given, X, y, finished)
             self._use_validation(given, watched)
-        self._warn_of_bad_loss()
+        guessing, scores = self._coding().guessing_loss, self.validation_scores_
+        warn_of_loss(given, self.loss_curve_, -scores, guessing)
         self._training_state = None
         if checkpoint is not None:
             checkpoint.complete(self._result(training.net))
@@ -205,9 +215,10 @@ class NetEstimator(
 
         Unless ``is_new``, a checkpoint will set its weights.
         """
-        generator = torch.Generator(choose_device(given.device)).manual_seed(seed)
+        device = choose_device(given.device, given.precision)
+        generator = torch.Generator(device).manual_seed(seed)
         net = self._make_net(given, feed, coding.n_outputs, generator, is_new)
-        net = net.to(torch_dtype(feed.dtype))
+        net = net.to(device, torch_dtype(feed.dtype))
         if earlier is not None:
             self._load_weights(net, earlier)
         elif is_new:
@@ -234,7 +245,8 @@ class NetEstimator(
             )
             for part in (data, watched)
         )
-        epochs = EpochWatch(self, given.max_epochs, X, y)
+        n_done = 0 if checkpoint is None else checkpoint.n_epochs
+        epochs = EpochWatch(self, given.max_epochs, X, y, n_done)
         progress = train(
             self._step(training, given),
             batches,
@@ -254,6 +266,9 @@ class NetEstimator(
             training.coding.make_loss(),
             given,
             training.generator,
+            caller=self._caller(
+                training.net, training.coding.n_outputs, training.generator
+            ),
             after=self._after_step(given, training.net),
         )
 
@@ -291,17 +306,18 @@ class NetEstimator(
             "validation_scores": self.validation_scores_.tolist(),
         }
 
-    def _fitted_net(self, given, feed, generator=None):
-        """Return the net with its fitted weights, in float64."""
+    def _fitted_net(self, given, feed):
+        """Return the net with its fitted weights, in float64, on the processor."""
         n_outputs = self._coding().n_outputs
-        net = self._make_net(given, feed, n_outputs, generator, False).double()
+        net = self._make_net(given, feed, n_outputs, None, False).double()
         net.load_state_dict({n: tensor_of(w) for n, w in self.weights_.items()})
         return net.eval()
 
     def _predictor(self, given, feed, generator):
-        """Return what gives logits of tensors: the net that predicts."""
+        """Return what gives logits of tensors, on the device of the generator."""
         dtype = torch_dtype(feed.predict_dtype)
-        return self._fitted_net(given, feed, generator).to(dtype)
+        net = self._fitted_net(given, feed).to(generator.device, dtype)
+        return self._caller(net, self._coding().n_outputs, generator)
 
     def _logits(self, X, method="logits"):
         """Return what the net gives for clips (n_clips, n_outputs), in float64."""
@@ -312,21 +328,12 @@ class NetEstimator(
         return self._logits_of(given, feed, clips, layout, method)
 
     def _logits_of(self, given, feed, clips, layout, method="logits"):
-        generator = torch.Generator()
+        device = predicting_device(given.device, torch_dtype(feed.predict_dtype))
         with torch.inference_mode(), limit_threads(given.n_threads):
-            net = self._predictor(given, feed, generator)
+            net = self._predictor(given, feed, torch.Generator(device))
+            if device.type != "cpu":
+                net = Placed(net, device)
             return getattr(feed, method)(net, clips, layout)
-
-    def _warn_of_bad_loss(self):
-        loss, guessing = self.loss_curve_[-1], self._coding().guessing_loss
-        if loss > ALLOWED_LOSS * guessing:
-            warn_user(
-                f"Training ended with a loss of {loss:.3g}, where guessing has "
-                f"{guessing:.3g}. Lower learning_rate={self.learning_rate!r} "
-                f"(optimizer={self.optimizer!r}), or scale the input, as with "
-                "StandardScaler.",
-                ConvergenceWarning,
-            )
 
 
 def check_sizes(name: str, sizes: Any, what: str) -> list[int]:

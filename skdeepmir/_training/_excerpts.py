@@ -172,6 +172,10 @@ class ExcerptFeed(Feed):
         Logits; where targets are numbers of classes, as many as there are of these.
     mean, scale : ndarray of shape (n_features,)
         What standardises the features.
+    standardize : bool
+        Whether they are learned, or 0 and 1.
+    frame_rate : float or None
+        Frames per second.
     """
 
     length: int
@@ -180,6 +184,8 @@ class ExcerptFeed(Feed):
     n_outputs: int = 0
     mean: Any = None
     scale: Any = None
+    standardize: bool = True
+    frame_rate: float | None = None
 
     @cached_property
     def dtype(self) -> Any:
@@ -193,7 +199,10 @@ class ExcerptFeed(Feed):
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> ExcerptFeed:
         """Return the feed with the scale of the frames of these clips."""
-        mean, variance = data.mean_and_variance()
+        n_features = data.clips[0].shape[1]
+        mean, variance = np.zeros(n_features), np.ones(n_features)
+        if self.standardize:
+            mean, variance = data.mean_and_variance()
         dtype = self.dtype
         return replace(
             self,
@@ -223,6 +232,19 @@ class ExcerptFeed(Feed):
         """Return the logits of all excerpts of each clip, (n_excerpts_i, n_outputs)."""
         return [self._of_clip(net, clip) for clip in clips]
 
+    def intervals(self, n_frames: int) -> np.ndarray:
+        """Return when the excerpts of a clip begin and end, (n_excerpts, 2) seconds."""
+        starts = self._starts(n_frames)
+        ends = np.minimum(starts + self.length, n_frames)
+        # As in annotations: frame t is at second t / frame_rate, its centre.
+        edges = np.stack([starts, ends], axis=1) - 0.5
+        return np.maximum(edges, 0) / self.frame_rate
+
+    def _starts(self, n_frames: int) -> np.ndarray:
+        """Return the first frames of the excerpts of a clip."""
+        last = max(n_frames - self.length, 0)
+        return np.append(np.arange(0, last, max(1, self.length // 2)), last)
+
     def autocast(self, device_type: str = "cpu") -> torch.autocast:
         """Return the context in which nets compute where training did not set one."""
         is_half = self.precision == "bfloat16"
@@ -231,8 +253,7 @@ class ExcerptFeed(Feed):
     def _of_clip(self, net: Any, clip: np.ndarray) -> np.ndarray:
         if len(clip) < self.length:
             clip = excerpt(clip, self.length, 0)
-        last = len(clip) - self.length
-        starts = [*range(0, last, max(1, self.length // 2)), last]
+        starts = self._starts(len(clip))
         # One array for all: what is kept between large temporaries holds their memory.
         logits = np.empty((len(starts), self.n_outputs))
         for k in range(0, len(starts), EXCERPTS_AT_ONCE):

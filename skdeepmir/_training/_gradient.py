@@ -23,13 +23,16 @@ class GradientStep:
     Parameters
     ----------
     module : nn.Module
-        What is trained, in place; it is called with the inputs of a batch.
+        What is trained, in place.
     loss : nn.Module
         The loss of outputs, targets and weights.
     given : SimpleNamespace
         Parameters of the estimator: how to descend.
     generator : torch.Generator
         All randomness of the fit.
+    caller : callable, optional
+        Returns what the module puts out for the inputs of a batch; by default the
+        module itself.
     optimizer : torch.optim.Optimizer, optional
         Takes the place of the one that ``given`` asks for.
     after : callable, optional
@@ -47,12 +50,14 @@ class GradientStep:
         given: Any,
         generator: torch.Generator,
         *,
+        caller: Callable[..., torch.Tensor] | None = None,
         optimizer: torch.optim.Optimizer | None = None,
         after: Callable[[], None] | None = None,
         largest_loss: float = math.inf,
         advice: str | None = None,
     ) -> None:
         self.module, self.loss, self.given = module, loss, given
+        self.caller = module if caller is None else caller
         self.generator, self.after, self.largest_loss = generator, after, largest_loss
         self.optimizer = optimizer or _make_optimizer(given, module)
         self.advice = advice or (
@@ -76,14 +81,18 @@ class GradientStep:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
 
+    def outputs(self, *inputs: Any) -> torch.Tensor:
+        """Return what the module puts out for the inputs of a batch."""
+        return self.caller(*inputs)
+
     def __call__(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Learn from a batch; return its loss, and what the net put out."""
         if self.given.precision == "bfloat16":
             with torch.autocast(self.device_type, torch.bfloat16):
-                outputs = self.module(*batch.inputs)
+                outputs = self.outputs(*batch.inputs)
             outputs = outputs.float()
         else:
-            outputs = self.module(*batch.inputs)
+            outputs = self.outputs(*batch.inputs)
         loss = self.loss(outputs, batch.targets, batch.weight)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -100,7 +109,7 @@ class GradientStep:
     def evaluate(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the loss of a batch that is not learned from, and the outputs."""
         with torch.no_grad():
-            outputs = self.module(*batch.inputs)
+            outputs = self.outputs(*batch.inputs)
             return self.loss(outputs, batch.targets, batch.weight), outputs
 
     def end_epoch(self, loss: float, n_epochs: int) -> float:
@@ -138,7 +147,7 @@ def _largest(module: nn.Module) -> float:
     sizes = []
     for tensor in module.state_dict().values():
         if tensor.is_floating_point() and tensor.numel():
-            sizes.append(tensor.abs().max().double())
+            sizes.append(tensor.abs().max().cpu().double())
     return float(torch.stack(sizes).max())
 
 
@@ -293,6 +302,10 @@ class _Weighted(nn.Module):
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
         raise NotImplementedError
 
+    def rows(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the outputs that are scored."""
+        return outputs
+
 
 class SoftmaxLoss(_Weighted):
     """Cross-entropy of one class among several; targets are their numbers."""
@@ -300,6 +313,10 @@ class SoftmaxLoss(_Weighted):
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
         """Return it per row, or its mean."""
         return functional.cross_entropy(outputs, y, reduction=reduction)
+
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return numbers of classes for targets, of mixed ones the larger share."""
+        return y.argmax(1) if y.ndim == 2 else y
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the number of the likeliest class."""
@@ -319,9 +336,13 @@ class LogisticLoss(_Weighted):
             outputs, y, reduction=reduction
         )
 
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return 0 or 1 for targets, (n,) of a single one."""
+        return (y > 0.5).long().squeeze(1)
+
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return 1 where yes is likelier."""
-        return (logits > 0).to(logits.dtype)
+        return (logits > 0).long().squeeze(1)
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the probability of yes, of a single one that of no and yes."""
@@ -335,6 +356,14 @@ class MeanSquaredLoss(_Weighted):
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, reduction: str) -> Any:
         """Return it per value, or its mean."""
         return functional.mse_loss(outputs, y, reduction=reduction)
+
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return numbers for targets, (n,) of a single one."""
+        return y.squeeze(1)
+
+    def decide(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return numbers likewise."""
+        return outputs.squeeze(1)
 
 
 class SquaredLoss(_Weighted):
@@ -364,11 +393,29 @@ class FrameSoftmaxLoss(nn.Module):
     def forward(
         self, outputs: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None
     ) -> torch.Tensor:
-        """Return the mean over the frames of a batch that have labels."""
-        loss = functional.cross_entropy(
-            outputs.flatten(0, 1), y.flatten(), ignore_index=-1, reduction="sum"
-        )
+        """Return the mean over the frames of a batch that have labels.
+
+        ``weight`` (n_sequences, n_frames) is what the loss of each counts.
+        """
+        rows, numbers = outputs.flatten(0, -2), y.flatten()
+        if weight is None:
+            loss = functional.cross_entropy(
+                rows, numbers, ignore_index=-1, reduction="sum"
+            )
+        else:
+            losses = functional.cross_entropy(
+                rows, numbers, ignore_index=-1, reduction="none"
+            )
+            loss = losses @ weight.flatten()
         return loss / (y >= 0).sum().clamp(min=1)
+
+    def rows(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for frames that have a label, (n_labelled, n_classes)."""
+        return outputs[y >= 0]
+
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return these labels, (n_labelled,)."""
+        return y[y >= 0]
 
     def decide(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the number of the likeliest class of each frame."""

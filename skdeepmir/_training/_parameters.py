@@ -35,7 +35,13 @@ class TrainingParameters:
         """,
         default=32,
     )
-    max_epochs: Size = parameter("Passes over all clips.", default=100)
+    max_epochs: Size = parameter(
+        """
+        Passes over all clips. Where the loss still falls after the last, there is a
+        ConvergenceWarning.
+        """,
+        default=100,
+    )
     early_stopping: bool = parameter(
         """
         Whether to stop when the validation score has not risen by ``tol`` for
@@ -70,18 +76,22 @@ class TrainingParameters:
         """,
         default="float32",
     )
-    device: Literal["cpu", "cuda", "auto"] = parameter(
+    device: Literal["cpu", "cuda", "mps", "auto"] = parameter(
         """
-        Where to train; "auto" takes a GPU if there is one. Predictions are made on the
-        processor.
+        Where to train and predict: the processor, which is fast enough for small nets
+        and gives the same bits every time; a GPU of NVIDIA or AMD ("cuda") or of Apple
+        ("mps"); or the first of "cuda", "mps" and "cpu" that there is ("auto"). On a
+        machine without that GPU a fitted estimator predicts on the processor, with
+        other rounding errors. What is predicted in float64 is computed there as well
+        where it was trained with "mps", which has no float64.
         """,
         default="cpu",
     )
     n_threads: Threads | None = parameter(
         """
-        Threads of torch. One is fastest for small nets, and gives the same bits
-        wherever it runs on one machine; more help large nets. None leaves the number
-        to torch.
+        Threads of torch. One is fastest for small nets, leaves the other cores to
+        ``n_jobs`` of a search, and gives the same bits wherever it runs on one machine.
+        More help large nets; None leaves the number to torch, which takes all cores.
         """,
         default=1,
     )
@@ -90,7 +100,10 @@ class TrainingParameters:
         Called during training, with a ``skorch.NeuralNet`` as ``net`` that knows
         classes by number; its ``history`` ends with the fit. One whose
         ``on_epoch_end`` returns True stops the fit, as does skorch's
-        ``EarlyStopping``. Scores are of rows, not of clips. ``LRScheduler`` needs
+        ``EarlyStopping``. ``EpochScoring`` and ``BatchScoring`` score what the net
+        sees, not clips: rows, an excerpt of each clip, or frames that have a label.
+        With ``on_train=True`` that is under dropout and augmentation, unless they have
+        ``use_caching=False``. ``LRScheduler`` needs
         ``learning_rate_schedule="constant"``. Set None before
         :func:`~skdeepmir.save`. (Callbacks of scikit-learn: ``set_callbacks``.)
         """,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,15 +64,21 @@ class SequenceClips:
         self.batch_size, self.generator = batch_size, generator
         self.training = training
         self.n_frames = np.array(list(map(len, clips)))
-        longest = int(self.n_frames.max())
-        self.excerpt_length = min(feed.excerpt_length or longest, longest)
+        self.excerpt_length = feed.excerpt_length or int(self.n_frames.max())
 
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def at_rest(self) -> SequenceClips:
+        """Return batches of the whole clips, as they are to validate on."""
+        same = copy.copy(self)
+        same.training = False
+        return same
+
     def __iter__(self) -> Iterator[Batch]:
         if not self.training:
-            for clips in length_buckets(self.n_frames, self.batch_size):
+            pads = self.feed.pads
+            for clips in length_buckets(self.n_frames, self.batch_size, pads=pads):
                 n = self.n_frames[clips]
                 yield self._stack(clips, 0 * n, n, 0 * n)
             return
@@ -87,6 +94,8 @@ class SequenceClips:
         order = order[np.argsort(lengths[order], kind="stable")]
         size = self.batch_size or len(order)
         batches = [order[k : k + size] for k in range(0, len(order), size)]
+        if not self.feed.pads:
+            batches = [part for rows in batches for part in _split(rows, lengths[rows])]
         for place in torch.randperm(
             len(batches), generator=self.generator, device=self.generator.device
         ).tolist():
@@ -96,10 +105,9 @@ class SequenceClips:
     def _draw(self, n: np.ndarray) -> np.ndarray:
         """Return a random integer from 0 up to each of ``n``."""
         device = self.generator.device
-        draws = torch.rand(
-            len(n), generator=self.generator, device=device, dtype=torch.float64
-        )
-        return (draws.cpu().numpy() * n).astype(np.int64)
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        draws = torch.rand(len(n), generator=self.generator, device=device, dtype=dtype)
+        return (draws.cpu().double().numpy() * n).astype(np.int64)
 
     def _stack(
         self,
@@ -131,7 +139,16 @@ class SequenceClips:
             before = _padded(previous, feed.n_classes).to(device)
         inputs = SequenceBatch(x, stacked.lengths, before)
         targets = _padded(labels, NO_LABEL).to(device)
-        return Batch((inputs,), targets, None, int(np.count_nonzero(labelled)))
+        weight = None
+        if self.training and feed.class_weight is not None:
+            of_frames = [feed.class_weight[own].astype(feed.dtype) for own in labels]
+            weight = _padded(of_frames, 0).to(device)
+        return Batch((inputs,), targets, weight, int(np.count_nonzero(labelled)))
+
+
+def _split(rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    """Split rows where the length of the next is another."""
+    return np.split(rows, np.flatnonzero(np.diff(lengths)) + 1)
 
 
 def stack_sequences(
@@ -172,17 +189,23 @@ class SequenceFeed(Feed):
         How excerpts are moved to other keys.
     mean, scale : ndarray of shape (n_features,)
         What standardises the features.
+    class_weight : ndarray of shape (n_classes,) or None
+        What frames of each class count in training; None if all count the same.
+    pads : bool
+        Whether sequences of unequal length may be in one batch.
     """
 
     dtype: Any
     excerpt_length: int | None
     augmentation: Augmentation
-    sees_previous: bool
+    sees_previous: bool = False
     predict_dtype: Any = np.float64
     n_classes: int = 0
     transposition: Any = None
     mean: Any = None
     scale: Any = None
+    class_weight: Any = None
+    pads: bool = True
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
         """Return the feed with the scale of the frames of these clips, in all keys."""
@@ -193,8 +216,10 @@ class SequenceFeed(Feed):
             moments = np.stack([mean, np.square(mean) + variance])
             mean, squares = coding.transposition.mean_over_keys(moments)
             variance = squares - np.square(mean)
+        longest = max(map(len, data.clips))
         return replace(
             self,
+            excerpt_length=min(self.excerpt_length or longest, longest),
             n_classes=coding.n_outputs,
             transposition=coding.transposition,
             mean=mean.astype(self.dtype),
@@ -245,16 +270,26 @@ class SequenceFeed(Feed):
         return means
 
     def search(
-        self, net: Any, clips: Sequence[np.ndarray], **beam: Any
+        self,
+        net: Any,
+        clips: Sequence[np.ndarray],
+        discount: np.ndarray | float,
+        **beam: Any,
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return log-probabilities along the best labels of each clip, and these.
 
-        Of nets that see the label before each frame; ``beam`` says how wide to search.
+        Of nets that see the label before each frame. ``discount`` (n_classes,) is taken
+        off all log-probabilities; ``beam`` says how wide to search.
         """
-        return [self._search(net, clip, beam) for clip in self._standardized(clips)]
+        clips = self._standardized(clips)
+        return [self._search(net, clip, discount, beam) for clip in clips]
 
     def _search(
-        self, net: Any, clip: np.ndarray, beam: dict[str, Any]
+        self,
+        net: Any,
+        clip: np.ndarray,
+        discount: np.ndarray | float,
+        beam: dict[str, Any],
     ) -> tuple[np.ndarray, np.ndarray]:
         sequence = stack_sequences([clip])
         inputs = net.below_last(sequence)  # (n_frames, 1, n_inputs)
@@ -263,12 +298,12 @@ class SequenceFeed(Feed):
             before = tensor_of(np.where(previous < 0, self.n_classes, previous))
             frame = inputs[t].expand(len(before), -1)  # (n_hypotheses, n_inputs)
             logits, state = net.step(frame, before, state)
-            return log_softmax(logits.double().numpy(), axis=1), state
+            return log_softmax(logits.double().numpy(), axis=1) - discount, state
 
         path = decoding.beam_search(step, len(clip), **beam)
         before = tensor_of(np.concatenate([[self.n_classes], path[:-1]]))[None]
         logits = net(replace(sequence, previous=before))[0]  # (n_frames, n_classes)
-        return log_softmax(logits.double().numpy(), axis=1), path
+        return log_softmax(logits.double().numpy(), axis=1) - discount, path
 
     def _standardized(self, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
         dtype = self.predict_dtype
@@ -276,7 +311,8 @@ class SequenceFeed(Feed):
 
     def _logits(self, net: Any, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
         found: list[Any] = [None] * len(clips)
-        for bucket in length_buckets(np.array([len(clip) for clip in clips])):
+        lengths = np.array([len(clip) for clip in clips])
+        for bucket in length_buckets(lengths, pads=self.pads):
             logits = net(stack_sequences([clips[i] for i in bucket]))
             for i, of_clip in zip(bucket, logits.double().numpy(), strict=True):
                 found[i] = of_clip[: len(clips[i])]

@@ -39,12 +39,15 @@ class WindowFeed(Feed):
         Of training.
     mean, scale : ndarray of shape (n_scales, n_statistics)
         What standardises the windows of each scale.
+    standardize : bool
+        Whether they are learned, or 0 and 1.
     """
 
     pooler: MultiTimescalePooler
     dtype: Any
     mean: Any = None
     scale: Any = None
+    standardize: bool = True
     predict_dtype = np.float64
 
     def read(
@@ -58,6 +61,9 @@ class WindowFeed(Feed):
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> WindowFeed:
         """Return the feed with the scale of all windows, which weigh as their clips."""
+        if not self.standardize:
+            mean = np.zeros((len(data.clips[0]), data.clips[0][0].shape[1]))
+            return replace(self, mean=mean, scale=np.ones_like(mean))
         scalers = []
         for windows in zip(*data.clips, strict=True):
             weight = np.repeat(data.clip_weight, list(map(len, windows)))

@@ -12,6 +12,7 @@ import numpy as np
 from skdeepmir import chords, decoding
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import raise_together, refuse_masked
+from skdeepmir._training._frame_labels import FrameCodes, labels_of_rows
 from skdeepmir._warnings import warn_user
 from skdeepmir.chords._vocabularies import NO_LABEL, SEMITONES
 from skdeepmir.frames import PATH_TYPES, ClipLayout, object_array
@@ -23,7 +24,7 @@ ANNOTATIONS = (
 
 
 @dataclass(frozen=True)
-class FrameCoding:
+class FrameCoding(FrameCodes):
     """How labels of frames are coded.
 
     Attributes
@@ -38,6 +39,8 @@ class FrameCoding:
         How clips are moved to other keys.
     transition : ndarray of shape (n_classes, n_classes) or None
         Probability of each class (column) after each (row), once it is learned.
+    counts : ndarray of shape (n_classes,), int, or None
+        Training frames of each class, in all keys, once they are counted.
     """
 
     classes: np.ndarray
@@ -45,16 +48,7 @@ class FrameCoding:
     frame_rate: float | None
     transposition: Transposition | None = None
     transition: np.ndarray | None = None
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of logits."""
-        return len(self.classes)
-
-    @property
-    def guessing_loss(self) -> float:
-        """Cross-entropy of equal probabilities."""
-        return float(np.log(max(2, len(self.classes))))
+    counts: Any = None
 
     @classmethod
     def of(cls, y: Any, vocabulary: Any, frame_rate: float | None) -> FrameCoding:
@@ -71,8 +65,8 @@ class FrameCoding:
         return cls(np.unique(np.concatenate(parts)), None, frame_rate)
 
     def learn(self, data: Any) -> FrameCoding:
-        """Return the coding with the transitions of labelled clips."""
-        return self.with_transitions(data.targets)
+        """Return the coding with the transitions and counts of labelled clips."""
+        return self.with_transitions(data.targets).with_counts(data.targets)
 
     def with_transitions(self, targets: np.ndarray) -> FrameCoding:
         """Return the coding with the transitions of encoded frames, in all keys."""
@@ -82,19 +76,14 @@ class FrameCoding:
         )
         return replace(self, transition=transition)
 
-    def check_same(self, earlier: FrameCoding) -> None:
-        """Raise a ``ValueError`` unless a warm start can go on from ``earlier``."""
-        if not np.array_equal(self.classes, earlier.classes):
-            raise ValueError(
-                f"warm_start=True, but there are {len(self.classes)} classes now and "
-                f"the fit before had {len(earlier.classes)}; expected the same."
-            )
-
-    def make_loss(self) -> Any:
-        """Return the loss of a net, which brings torch along."""
-        from skdeepmir._training._gradient import FrameSoftmaxLoss
-
-        return FrameSoftmaxLoss()
+    def with_counts(self, targets: np.ndarray) -> FrameCoding:
+        """Return the coding with the number of frames of each class, in all keys."""
+        numbers = np.concatenate(list(targets))
+        known = numbers[numbers != NO_LABEL]
+        counts = np.bincount(known, minlength=self.n_outputs)
+        if self.transposition is not None:
+            counts = counts[self.transposition.classes].sum(axis=0)
+        return replace(self, counts=counts)
 
     def encode(self, y: Any, layout: ClipLayout, name: str = "y") -> np.ndarray:
         """Return the numbers of the classes of the frames of each clip.
@@ -110,7 +99,7 @@ class FrameCoding:
             parts = self._encode_clips(y, layout, name, ends)
             self._warn_of_ends(ends, layout.n_frames, name)
         else:
-            codes = self._encode_labels(_labels_of_rows(y, name), name)
+            codes = self._encode_labels(labels_of_rows(y, name), name)
             parts = list(codes[:, None])
         if all((part == NO_LABEL).all() for part in parts):
             named = chords.VOCABULARIES.items()
@@ -379,18 +368,9 @@ def needed_rate(frame_rate: float | None) -> float:
     """Return the frame rate, or raise a ``ValueError`` if there is none."""
     if frame_rate is None:
         raise ValueError(
-            "frame_rate=None, but seconds are asked for. Pass the frames per second of "
-            "the clips, such as frame_rate=extractor.frame_rate."
+            "frame_rate=None, but seconds are asked for, and no step before tells the "
+            "frames per second of the clips. Put SpectrogramExtractor and the "
+            "recogniser into skdeepmir.make_pipeline, which hands them on, or pass "
+            "frame_rate=extractor.frame_rate."
         )
     return float(frame_rate)
-
-
-def _labels_of_rows(y: Any, name: str) -> np.ndarray:
-    labels = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise ValueError(
-            f"{name} has shape {labels.shape}; expected one label for each row of X."
-        )
-    return labels

@@ -14,8 +14,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
 from skdeepmir._bases import BaseEstimator
+from skdeepmir._frame_rates import fitted_rate, handed_rate
 from skdeepmir._parameters import Positive, Size, parameter, parameters
 from skdeepmir._sklearn import plain
+from skdeepmir._training._frame_labels import share_of_equal
 from skdeepmir._validation import check_clip_labels, validate_frames
 from skdeepmir.chord_recognition._coding import (
     FrameCoding,
@@ -54,8 +56,10 @@ class RecognizerParameters:
     )
     frame_rate: Positive | None = parameter(
         """
-        Frames per second (Hz) of the clips, such as ``extractor.frame_rate``. Needed if
-        annotations or results are in seconds.
+        Frames per second (Hz) of the clips, needed if annotations or results are in
+        seconds. None takes that of the extractor in a
+        :class:`skdeepmir.pipeline.Pipeline`, whatever its parameters are; outside of
+        one pass ``extractor.frame_rate``.
         """,
         default=None,
     )
@@ -93,6 +97,13 @@ Annotation: TypeAlias = tuple[NDArray[np.float64], NDArray[Any]]
 
 class ChordRecognizer(RecognizerParameters, BaseEstimator):
     """A recogniser of chords; a subclass gives the scores of classes in each frame."""
+
+    @property
+    def frame_rate_(self) -> float | None:
+        """Frames per second, if they are known: as set, or as a pipeline told."""
+        check_is_fitted(self)
+        own = self._handed_rate if self.frame_rate is None else self.frame_rate
+        return fitted_rate(own)
 
     def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Recognise the chord of each frame.
@@ -154,11 +165,11 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``frame_rate`` is None, or the labels are numbers.
+            If the frame rate is not known, or the labels are numbers.
         """
         check_is_fitted(self)
         self._check_chords("predict_intervals")
-        rate = needed_rate(self.frame_rate)
+        rate = needed_rate(self.frame_rate_)
         labels = self.predict(X)
         if labels.dtype != object:
             raise ValueError(
@@ -193,13 +204,13 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         check_not_one_path(y)
         check_clip_labels(y, len(labels), needed_by=self)
         if not self._labels_are_chords:
-            return _share_of_equal(labels, y)
+            return share_of_equal(labels, y)
         if labels.dtype != object:
             labels, y = [labels], [np.asarray(y)]
         metric = "tetrads_inv"
         if isinstance(self.vocabulary, str):
             metric = METRICS[self.vocabulary]
-        return wcsr(y, labels, vocabulary=metric, frame_rate=self.frame_rate)
+        return wcsr(y, labels, vocabulary=metric, frame_rate=self.frame_rate_)
 
     def to_lab(
         self, X: ClipsLike, paths: Sequence[str | PathLike[str]]
@@ -300,6 +311,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
     def _keep_coding(self, coding):
         self.classes_ = coding.classes
         self.transition_ = coding.transition
+        self._handed_rate = handed_rate(coding.frame_rate)
         self._labels_are_chords = coding.vocabulary is not None
 
     def _coding(self):
@@ -307,7 +319,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         return FrameCoding(
             self.classes_,
             vocabulary,
-            self.frame_rate,
+            self.frame_rate_,
             self._transposition(vocabulary),
             getattr(self, "transition_", None),  # nets that see labels do without
         )
@@ -353,17 +365,3 @@ class TransposingRecognizer(ChordRecognizer):
             return None
         bins = plain(self.bins_per_octave)
         return Transposition.of(vocabulary, self.n_features_in_, bins)
-
-
-def _share_of_equal(labels, y):
-    """Return the share of frames whose label is right, over all clips."""
-    for i, (found, expected) in enumerate(zip(labels, y, strict=True)):
-        if np.shape(found) != np.shape(expected):
-            raise ValueError(
-                f"y: clip {i} has labels of shape {np.shape(expected)}, but the clip "
-                f"has {np.size(found)} frames; expected one for each."
-            )
-    found, expected = (
-        np.concatenate([np.ravel(part) for part in parts]) for parts in (labels, y)
-    )
-    return float(np.mean(found == expected))

@@ -10,7 +10,7 @@ import numpy as np
 
 from skdeepmir import chords
 from skdeepmir._parameters import Positive, Size, parameter, parameters
-from skdeepmir._sklearn import Interval, _fit_context, plain
+from skdeepmir._sklearn import Interval, OneTask, _fit_context, plain
 from skdeepmir._validation import check_clip_labels, validate_frames
 from skdeepmir.chord_recognition._coding import check_not_one_path
 from skdeepmir.chord_recognition._recognizer import ChordRecognizer
@@ -21,7 +21,7 @@ Inside = Annotated[float, Interval(Real, 0, 1, closed="neither")]
 
 
 @parameters
-class TemplateChordRecognizer(ChordRecognizer):
+class TemplateChordRecognizer(OneTask, ChordRecognizer):
     """Recognise chords by binary templates of their pitch classes.
 
     The baseline without learning [1]_: the cosine of a frame and each chord's pitch
@@ -39,6 +39,8 @@ class TemplateChordRecognizer(ChordRecognizer):
         chords without training frames.
     transition_ : ndarray of shape (n_classes, n_classes)
         Probability of each class (column) after each (row).
+    frame_rate_ : float or None
+        Frames per second, if they are known: ``frame_rate``, or that of the pipeline.
     n_features_in_ : int
         Features per frame.
 

@@ -13,10 +13,18 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import BaseEstimator, ClassifierMixin
+from skdeepmir._bases import BaseEstimator
 from skdeepmir._groups import check_groups
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import HasMethods, Interval, StrOptions, _fit_context
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _fit_context,
+    fit_as_task,
+)
+from skdeepmir._tag_names import TagMixin, fitted_names, names_of
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import classes_of, read_labels, validate_clips
 from skdeepmir.frames import ClipsLike, LabelsLike
@@ -26,7 +34,7 @@ SMALLEST = 1e-12  # probability in a geometric mean
 MOST_DRAWS = 1000  # until there are two classes
 
 
-class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
+class GroupBaggingClassifier(CallbackSupportMixin, TagMixin, BaseEstimator):
     """Average the probabilities of classifiers that saw other groups of clips.
 
     Each classifier is fitted to as many groups (artists, albums, speakers) as there
@@ -59,6 +67,8 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         The fitted classifiers.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or the classifiers had some.
     oob_probabilities_ : ndarray of shape (n_clips, n_classes)
         Probabilities of the training clips by the classifiers that were not fitted to
         their group; NaN where there is none. Only with ``bootstrap``.
@@ -138,7 +148,8 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
                 (n_clips, n_features)
             Clips. Rows of a 2-D array are clips of one row.
         y : array-like of shape (n_clips,) or (n_clips, n_tags)
-            A label for each clip, or 0 and 1 for each tag.
+            A label for each clip, or 0 and 1 for each tag. The columns of a data frame
+            name the tags.
         groups : array-like of shape (n_clips,), default=None
             What is drawn together; None: each clip by itself.
 
@@ -157,7 +168,9 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
                 f"estimator={type(self.estimator).__name__} is not a classifier."
             )
         clips, layout = validate_clips(self, X, reset=True, stack=False)
+        names = names_of(y)
         y = read_labels(y, layout.n_clips, self)
+        labels = y if names is None else _with_names(y, names)
         self._tag_dtype = y.dtype.str if y.ndim == 2 else None
         self.classes_ = classes_of(y) if y.ndim == 1 else np.arange(y.shape[1])
         if groups is None:
@@ -166,9 +179,22 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         draws = [self._draw(groups, y, rng) for _ in range(self.n_estimators)]
         members = [_seeded(clone(self.estimator), rng) for _ in draws]
+        context = self._init_callback_context(
+            max_subtasks=len(draws), sequential_subtasks=False
+        )
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        what = f"fit-{type(self.estimator).__name__}"
+        tasks = [
+            context.subcontext(task_name=what, task_id=i) for i in range(len(draws))
+        ]
         fits = Parallel(n_jobs=self.n_jobs, return_as="generator")(
-            delayed(_fit_member)(member, _safe_indexing(clips, drawn), y[drawn])
-            for member, drawn in zip(members, draws, strict=True)
+            delayed(_fit_member)(
+                task,
+                member,
+                _safe_indexing(clips, drawn),
+                _safe_indexing(labels, drawn),
+            )
+            for task, member, drawn in zip(tasks, members, draws, strict=True)
         )
         self.estimators_ = list(
             progress(
@@ -179,7 +205,12 @@ class GroupBaggingClassifier(ClassifierMixin, BaseEstimator):
                 verbose=self.verbose,
             )
         )
+        vars(self).pop("tag_names_", None)
+        names = names or fitted_names(self.estimators_[0])
+        if names is not None and self._tag_dtype is not None:
+            self.tag_names_ = np.array(names, dtype=object)
         self._score_left_out(clips, y, draws)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def predict(self, X: ClipsLike) -> NDArray[Any]:
@@ -301,6 +332,14 @@ def _seeded(estimator, rng):
     return estimator.set_params(**seeds)
 
 
-def _fit_member(member, clips, y):
+def _with_names(tags, names):
+    """Return tags as a data frame, from which classifiers learn their names."""
+    import pandas as pd
+
+    return pd.DataFrame(tags, columns=names)
+
+
+def _fit_member(task, member, clips, y):
     with one_blas_thread():
-        return member.fit(clips, y)
+        fit_as_task(task, member, member, lambda: member.fit(clips, y), clips, y)
+    return member

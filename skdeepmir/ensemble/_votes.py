@@ -285,8 +285,8 @@ class AugmentedClassifier(_ClipClassifier):
     --------
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skdeepmir import AugmentedClassifier, BandShifter, MultiTimescalePooler
+    >>> from skdeepmir import AugmentedClassifier, BandShifter
+    >>> from skdeepmir import MultiTimescalePooler, make_pipeline
     >>> rng = np.random.RandomState(0)
     >>> clips = [rng.rand(20, 8) + (np.arange(8) == place) for place in (2, 2, 5, 5)]
     >>> inner = make_pipeline(MultiTimescalePooler(), LogisticRegression())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -61,6 +62,12 @@ class FrameBatches:
     def __iter__(self) -> Iterator[Batch]:
         """Return the batches of one pass."""
         return chain.from_iterable(map(self._batches, self._groups()))
+
+    def at_rest(self) -> FrameBatches:
+        """Return batches of the same in order."""
+        same = copy.copy(self)
+        same.rng = None
+        return same
 
     def draw(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
         """Return about ``n_frames``, as many from each clip as from the others."""

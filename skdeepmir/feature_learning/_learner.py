@@ -29,6 +29,7 @@ from skdeepmir._sklearn import (
     fitted_attributes,
     parameters_of,
 )
+from skdeepmir._tag_names import check_same_names, names_of
 from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import LabelledClips
 from skdeepmir._training._parameters import TrainingParameters
@@ -262,13 +263,23 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         """,
         default="float32",
     )
+    device: Literal["cpu", "cuda", "mps", "auto"] = parameter(
+        """
+        Where to learn: the processor, a GPU of NVIDIA or AMD ("cuda") or of Apple
+        ("mps"), or the first of "cuda", "mps" and "cpu" that there is ("auto").
+        Features are computed on the processor: few frames take longer on their way to a
+        GPU than through the layers.
+        """,
+        default="cpu",
+    )
     callbacks: list[Any] | tuple[Any, ...] | None = parameter(
         """
         Called during the training of each layer, of all together and with labels, with
         a ``skorch.NeuralNet`` as ``net`` whose ``module_`` is what learns; its
         ``history`` ends with it. One whose ``on_epoch_end`` returns True goes on to the
         next, as does skorch's ``EarlyStopping``. Without labels the losses are
-        reconstruction errors, which batches have none of. Set None before
+        reconstruction errors, which batches have none of; ``EpochScoring`` and
+        ``BatchScoring`` by labels are of fine-tuning alone. Set None before
         :func:`~skdeepmir.save`. (Callbacks of scikit-learn: ``set_callbacks``.)
         """,
         default=None,
@@ -320,6 +331,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         clips, layout = self._read(X, reset=True)
         classes, targets = _read_targets(given, y, layout.n_clips)
         data = LabelledClips(clips, layout, targets, None)
+        check_same_names(names_of(y_val, "y_val"), names_of(y), "y_val", "y")
         held_out = self._read_validation(given, X_val, y_val, classes, data)
         checkpoint, seed = None, self._draw_seed()
         if given.checkpoint_dir is not None:
@@ -338,10 +350,16 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             from skdeepmir._training._callbacks import check_callbacks
 
             watched = held_out if classes is None else judged
-            check_callbacks(given, watched, sets_rate=given.pretraining is not None)
+            check_callbacks(
+                given,
+                watched,
+                sets_rate=given.pretraining is not None,
+                has_labels=classes is not None,
+            )
         learned = before_stages(given, schedule, StandardScaler(), kept, 0, classes)
         rng = make_generator(seed, 0, len(targets))
-        watch = EpochWatch(self, n_epochs, X, y)
+        n_done = 0 if checkpoint is None else checkpoint.n_epochs
+        watch = EpochWatch(self, n_epochs, X, y, n_done)
         stages = Stages(
             given, schedule, learned, rng, watch, self._as_after, checkpoint
         )

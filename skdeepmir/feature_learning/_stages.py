@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from skdeepmir._threads import limit_threads, one_blas_thread
-from skdeepmir._training._data import Batch, LabelledClips, choose_device, scale_of
+from skdeepmir._training._data import Batch, LabelledClips, scale_of
+from skdeepmir._training._devices import choose_device
 from skdeepmir._training._engine import Progress, train
 from skdeepmir.feature_learning._autoencoder import Restoring
 from skdeepmir.feature_learning._dbm import (

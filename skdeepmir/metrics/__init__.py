@@ -26,6 +26,7 @@ from skdeepmir.metrics._report import (
     mirex2009_tag_scores,
     tag_report,
 )
+from skdeepmir.metrics._scorers import get_scorer, get_scorer_names
 
 __all__ = [
     "CHORD_SCORERS",
@@ -37,6 +38,8 @@ __all__ = [
     "chord_coverage",
     "chord_report",
     "chord_scorer",
+    "get_scorer",
+    "get_scorer_names",
     "mean_and_se",
     "mirex2009_tag_scores",
     "precision_at_k",

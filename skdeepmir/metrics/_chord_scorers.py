@@ -42,8 +42,9 @@ def frame_rate_of(estimator: Any) -> float | None:
     """Return the frame rate of an estimator, of its last step, or of its best one."""
     inner = estimator
     while inner is not None:
-        if getattr(inner, "frame_rate", None) is not None:
-            return inner.frame_rate
+        for name in ("frame_rate", "frame_rate_"):
+            if getattr(inner, name, None) is not None:
+                return getattr(inner, name)
         if hasattr(inner, "best_estimator_"):
             inner = inner.best_estimator_
         else:

@@ -141,8 +141,13 @@ def mean_precision_at(
     if strict_mirex:
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return float(np.take_along_axis(truth, best, axis=1).mean()), ""
+    return float(clip_precisions_at(truth, scores, k).mean()), ""
+
+
+def clip_precisions_at(truth: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
+    """Return the precision at k of each clip; orders of equal scores are averaged."""
+    n_tags = truth.shape[1]
     threshold = np.partition(scores, n_tags - k, axis=1)[:, n_tags - k, None]
     above, tied = scores > threshold, scores == threshold
     share = (k - above.sum(axis=1)) / tied.sum(axis=1)
-    hits = (above & truth).sum(axis=1) + share * (tied & truth).sum(axis=1)
-    return float(hits.mean() / k), ""
+    return ((above & truth).sum(axis=1) + share * (tied & truth).sum(axis=1)) / k

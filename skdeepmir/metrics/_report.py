@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import make_scorer
 
 from skdeepmir._printable import printable
+from skdeepmir._tag_names import aligned, check_names, fitted_names, names_of
 from skdeepmir.metrics._areas import auc_clip, auc_tag, roc_areas
 from skdeepmir.metrics._checks import (
     check_scores,
     check_shapes,
+    collected,
     defined_mean,
     indicators,
     positive_columns,
@@ -24,6 +25,9 @@ from skdeepmir.metrics._precision import (
     mean_precision_at,
     precision_at_k,
 )
+
+if TYPE_CHECKING:
+    from skdeepmir.metrics._tag_table import TagReport
 
 
 def mirex2009_tag_scores(
@@ -90,10 +94,11 @@ def tag_report(
     y_true: Any,
     y_pred: Any,
     *,
-    tag_names: Sequence[str] | None = None,
+    y_score: Any = None,
+    tag_names: Any = None,
     zero_division: float = np.nan,
-) -> Any:
-    """Report precision, recall, F-score, accuracy and prevalence of each tag.
+) -> TagReport:
+    """Report what each tag scores, and all tags together.
 
     Parameters
     ----------
@@ -101,19 +106,30 @@ def tag_report(
         0 or 1 for each tag of each clip.
     y_pred : array-like or sparse matrix of shape (n_clips, n_tags)
         Predictions, also 0 or 1.
-    tag_names : sequence of str, default=None
-        Names of the tags. None takes the columns of a DataFrame ``y_true``, or numbers.
-        Control characters in them are escaped in the report.
+    y_score : array-like of shape (n_clips, n_tags), default=None
+        Scores as for :func:`auc_tag`, such as probabilities, for two more columns.
+    tag_names : sequence of str or fitted estimator, default=None
+        Names of the tags, or the estimator that predicted them and knows their names
+        (``tag_names_``). None takes the columns of a DataFrame ``y_true``, or
+        ``y_pred``, or numbers. Columns of data frames are taken by their names, in
+        whatever order they are, those of arrays by their place; a sequence of other
+        names than the columns have renames them. Control characters in names are
+        escaped in the report.
     zero_division : float, default=nan
         Value where the denominator is zero: precision of a tag that is never predicted,
         recall of one that no clip has. Published tables often use 0.
 
     Returns
     -------
-    report : DataFrame of shape (n_tags, 7)
+    report : DataFrame of shape (n_tags, 7) or (n_tags, 9)
         One row per tag: "precision", "recall", "f_score", "accuracy",
-        "balanced_accuracy" (mean recall of presence and absence, 0.5 by chance),
-        "support" (clips with the tag) and "prevalence" (their share).
+        "balanced_accuracy" (mean recall of presence and absence, 0.5 by chance), with
+        ``y_score`` also "average_precision" and "auc" (NaN where they are not defined),
+        "support" (clips with the tag) and "prevalence" (their share). ``print`` shows
+        all of it, and below the tags ``report.averages``, a DataFrame of two rows:
+        "macro", the mean over the tags whose score is not NaN, and "micro", the score
+        of all decisions on all clips and tags at once. Their support is that of all
+        tags.
 
     See Also
     --------
@@ -130,25 +146,74 @@ def tag_report(
     >>> y_true = [[1, 0], [1, 0], [0, 1], [0, 0]]
     >>> y_pred = [[1, 0], [0, 0], [0, 1], [0, 1]]
     >>> report = tag_report(y_true, y_pred, tag_names=["guitar", "voice"])
-    >>> report[["precision", "recall", "support", "prevalence"]]
-            precision  recall  support  prevalence
-    guitar        1.0     0.5        2        0.50
-    voice         0.5     1.0        1        0.25
+    >>> print(report)
+            precision  recall  f_score  accuracy  balanced_accuracy  support  prevalence
+    guitar      1.000   0.500    0.667     0.750              0.750        2       0.500
+    voice       0.500   1.000    0.667     0.750              0.833        1       0.250
+    <BLANKLINE>
+    macro       0.750   0.750    0.667     0.750              0.792        3       0.375
+    micro       0.667   0.667    0.667     0.750              0.733        3       0.375
+    >>> print(report.averages.loc["macro", "f_score"].round(3))
+    0.667
     """
     import pandas as pd  # the one function here that needs it
 
-    if tag_names is None:
-        tag_names = getattr(y_true, "columns", None)
+    from skdeepmir.metrics._tag_table import TagReport
+
+    y_true, y_pred, y_score, names = _named(y_true, y_pred, y_score, tag_names)
     truth, predicted = indicators(y_true, "y_true"), indicators(y_pred, "y_pred")
     check_shapes(truth, predicted, "y_pred")
-    n_clips, n_tags = truth.shape
-    names: Sequence[Any] = range(n_tags) if tag_names is None else tag_names
-    names = [printable(n) if isinstance(n, str) else n for n in names]
-    if len(names) != n_tags:
+    n_tags = truth.shape[1]
+    index: Any = range(n_tags) if names is None else [printable(n) for n in names]
+    if len(index) != n_tags:
         raise ValueError(
-            f"tag_names has {len(names)} names, but there are {n_tags} tags."
+            f"tag_names has {len(index)} names, but there are {n_tags} tags."
         )
+    columns = _scores_of(truth, predicted, zero_division)
+    together = truth.reshape(-1, 1), predicted.reshape(-1, 1)
+    micro = _scores_of(*together, zero_division)
+    if y_score is not None:
+        scores = check_scores(truth, y_score)[1]
+        with collected():  # what is not defined is seen in the table
+            for name, function in (
+                ("average_precision", average_precision_tag),
+                ("auc", auc_tag),
+            ):
+                columns[name] = function(truth, scores, average=None)
+                micro[name] = [function(truth, scores, average="micro")]
+    shares = {"support": truth.sum(axis=0), "prevalence": truth.mean(axis=0)}
+    macro = {n: [defined_mean(values)] for n, values in columns.items()}
+    report = TagReport({**columns, **shares}, index=pd.Index(index))
+    both = pd.DataFrame({name: [*macro[name], *micro[name]] for name in columns})
+    report.averages = both.assign(
+        support=truth.sum(), prevalence=truth.mean()
+    ).set_axis(["macro", "micro"])
+    return report
 
+
+def _named(
+    y_true: Any, y_pred: Any, y_score: Any, tag_names: Any
+) -> tuple[Any, Any, Any, tuple[str, ...] | None]:
+    """Return tags and scores with their columns in one order, and names of these."""
+    order, whose = names_of(y_true, "y_true") or names_of(y_pred, "y_pred"), "y_true"
+    shown = order
+    if hasattr(tag_names, "predict"):
+        shown = order = fitted_names(tag_names) or order
+        whose = "the estimator"
+    elif tag_names is not None:
+        shown = check_names(tag_names, "tag_names")
+        if order is not None and {*order} == {*shown}:
+            order = shown
+    y_true = aligned(y_true, order, "y_true", whose)
+    y_pred = aligned(y_pred, order, "y_pred", whose)
+    return y_true, y_pred, aligned(y_score, order, "y_score", whose), shown
+
+
+def _scores_of(
+    truth: np.ndarray, predicted: np.ndarray, zero_division: float
+) -> dict[str, Any]:
+    """Return the scores of each column of decisions."""
+    n_clips, n_tags = truth.shape
     hits = (truth & predicted).sum(axis=0)
     support, predictions = truth.sum(axis=0), predicted.sum(axis=0)
     rejections = (~truth & ~predicted).sum(axis=0)
@@ -158,18 +223,13 @@ def tag_report(
         return np.divide(numerator, denominator, values, where=denominator > 0)
 
     recall = ratio(hits, support)
-    return pd.DataFrame(
-        {
-            "precision": ratio(hits, predictions),
-            "recall": recall,
-            "f_score": ratio(2 * hits, support + predictions),
-            "accuracy": (hits + rejections) / n_clips,
-            "balanced_accuracy": (recall + ratio(rejections, n_clips - support)) / 2,
-            "support": support,
-            "prevalence": support / n_clips,
-        },
-        index=pd.Index(names),
-    )
+    return {
+        "precision": ratio(hits, predictions),
+        "recall": recall,
+        "f_score": ratio(2 * hits, support + predictions),
+        "accuracy": (hits + rejections) / n_clips,
+        "balanced_accuracy": (recall + ratio(rejections, n_clips - support)) / 2,
+    }
 
 
 def mean_and_se(values: Any) -> tuple[float, float]:
@@ -219,6 +279,14 @@ def mean_and_se(values: Any) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
+_TAG_METRICS: dict[str, Any] = {
+    "auc_tag": auc_tag,
+    "auc_clip": auc_clip,
+    "average_precision_tag": average_precision_tag,
+    "precision_at_k": precision_at_k,
+}
+
+
 class _TagScorer(type(make_scorer(auc_tag))):  # type: ignore[misc]
     """A scorer for estimators that saw tags never, or always."""
 
@@ -234,12 +302,14 @@ class _TagScorer(type(make_scorer(auc_tag))):  # type: ignore[misc]
                 return positive_columns(found, classes)
             return found
 
+        y_true = aligned(y_true, fitted_names(estimator), "y_true")
         return super()._score(call, estimator, X, y_true, **kwargs)
 
 
-def _scorer(function: Any, **parameters: Any) -> Any:
+def tag_scorer(name: str, **parameters: Any) -> Any:
+    """Return a scorer from the tag metric of a name."""
     scorer = make_scorer(
-        function,
+        _TAG_METRICS[name],
         response_method=("decision_function", "predict_proba"),
         **parameters,
     )
@@ -252,8 +322,8 @@ def _scorer(function: Any, **parameters: Any) -> Any:
 #: ``decision_function`` where there is one, ``predict_proba`` otherwise. A tag that the
 #: training set lacks has probability 0 by scikit-learn's forests, trees and neighbours.
 TAG_SCORERS = {
-    "auc_tag": _scorer(auc_tag),
-    "auc_clip": _scorer(auc_clip),
-    "average_precision_tag": _scorer(average_precision_tag),
-    "precision_at_3": _scorer(precision_at_k, k=3),
+    "auc_tag": tag_scorer("auc_tag"),
+    "auc_clip": tag_scorer("auc_clip"),
+    "average_precision_tag": tag_scorer("average_precision_tag"),
+    "precision_at_3": tag_scorer("precision_at_k", k=3),
 }

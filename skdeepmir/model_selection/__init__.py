@@ -1,7 +1,13 @@
 """Pipelines compared under one protocol, and splitters for tags and groups."""
 
 from skdeepmir._public import suggest_names
-from skdeepmir.model_selection._compare import Comparison, compare, corrected_t_test
+from skdeepmir.model_selection._compare import compare
+from skdeepmir.model_selection._comparison import Comparison
+from skdeepmir.model_selection._significance import (
+    Difference,
+    corrected_t_test,
+    sign_flip_test,
+)
 from skdeepmir.model_selection._splitters import (
     MultilabelStratifiedGroupKFold,
     tag_rate_errors,
@@ -9,9 +15,11 @@ from skdeepmir.model_selection._splitters import (
 
 __all__ = [
     "Comparison",
+    "Difference",
     "MultilabelStratifiedGroupKFold",
     "compare",
     "corrected_t_test",
+    "sign_flip_test",
     "tag_rate_errors",
 ]
 

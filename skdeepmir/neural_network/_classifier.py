@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, Self
 
@@ -9,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from skdeepmir._bases import ClassifierMixin
 from skdeepmir._parameters import Positive, parameter, parameters
 from skdeepmir._sklearn import EpochWatch, _fit_context, parameters_of
+from skdeepmir._tag_names import TagMixin, names_of
 from skdeepmir._threads import limit_threads
 from skdeepmir._training._engine import Progress, train
 from skdeepmir._training._estimator import NetEstimator
 from skdeepmir._training._gradient import continue_optimizer, map_arrays
 from skdeepmir._validation import check_weights, read_labels
 from skdeepmir.frames import ClipsLike, LabelsLike
-from skdeepmir.neural_network._codings import ClassCoding
+from skdeepmir.neural_network._codings import ClassCoding, Labels
 from skdeepmir.neural_network._thresholds import f1_thresholds
 
 
@@ -42,6 +43,16 @@ class TagParameters:
         default=None,
         kind="float, array-like of shape (n_tags,) or None",
     )
+    tag_names: list[str] | tuple[str, ...] | NDArray[Any] | None = parameter(
+        """
+        Names of the tags, in the order of the columns of y, for ``predict_tags`` and
+        reports: ``clips.target_names``, or ``classes_`` of a ``MultiLabelBinarizer``.
+        None takes the names of the columns if y is a data frame, which must be the
+        same if both are given. Classes have no names but their labels.
+        """,
+        default=None,
+        kind="list, tuple or ndarray of str, or None",
+    )
     tune_thresholds: bool = parameter(
         """
         Whether to choose for each tag the threshold with the best F-score on validation
@@ -52,7 +63,7 @@ class TagParameters:
     )
 
 
-class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
+class NetClassifier(TagParameters, TagMixin, NetEstimator):
     """A classifier of clips, or a tagger, by a net."""
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -74,13 +85,13 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
                 (n_clips, n_features)
             Clips. Rows of a 2-D array are clips of one row.
         y : array-like of shape (n_clips,) or (n_clips, n_tags)
-            A label for each clip, or 0 and 1 for each tag.
+            A label for each clip, or 0 and 1 for each tag. The columns of a data frame
+            name the tags.
         sample_weight : array-like of shape (n_clips,), default=None
             Weights of the clips.
         X_val, y_val : array-like, default=None
             Clips to validate on, such as those of other artists; they are not trained
-            on. The earlier steps of a ``Pipeline`` transform them only if it is told
-            so, see the notes.
+            on. A :class:`skdeepmir.pipeline.Pipeline` takes and transforms them.
 
         Returns
         -------
@@ -99,14 +110,6 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         -----
         ConvergenceWarning
             If training ends far worse than guessing.
-
-        Notes
-        -----
-        Validation clips go through a pipeline with scikit-learn's metadata routing:
-        ``set_config(enable_metadata_routing=True)``,
-        ``net.set_fit_request(X_val=True, y_val=True)`` and
-        ``make_pipeline(scaler, net, transform_input=["X_val"])``, whose ``fit`` then
-        takes ``X_val`` and ``y_val``.
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
@@ -159,6 +162,8 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         if not is_first and classes is not None:
             _check_same_classes(coding, classes)
         data = self._label(given, coding, clips, layout, y_read, sample_weight)
+        if coding.kind == "tags" and coding.names is None:
+            coding = replace(coding, names=y_read.names)
         seed = self._draw_seed()
         with limit_threads(given.n_threads):
             if is_first:
@@ -240,10 +245,10 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         return tags
 
     def _read_targets(self, y, layout, name="y"):
-        return read_labels(y, layout.n_clips, self, name)
+        return Labels(read_labels(y, layout.n_clips, self, name), names_of(y, name))
 
-    def _make_coding(self, y, sample_weight):
-        coding = ClassCoding.of(y)
+    def _make_coding(self, labels, sample_weight):
+        coding = ClassCoding.of(labels, tag_names=self.tag_names)
         if self.tune_thresholds and coding.kind != "tags":
             raise ValueError(
                 "tune_thresholds=True needs tags, but y has one label a clip. For two "
@@ -251,22 +256,31 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
             )
         return coding
 
-    def _first_coding(self, y, classes):
+    def _continued(self, coding):
+        earlier = super()._continued(coding)
+        return replace(earlier, names=earlier.names or coding.names)
+
+    def _first_coding(self, labels, classes):
         """Return the coding of labels that may not all be there yet."""
-        if classes is None and y.ndim < 2:
+        if classes is None and labels.values.ndim < 2:
             raise ValueError(
                 "classes must be passed on the first call to partial_fit: all labels "
                 "there will be."
             )
-        return ClassCoding.of(y, classes)
+        return ClassCoding.of(labels, classes, self.tag_names)
 
     def _keep_coding(self, coding):
         self.classes_ = coding.classes
         self._kind = coding.kind
         self._tag_dtype = coding.dtype
+        vars(self).pop("tag_names_", None)
+        if coding.names is not None:
+            self.tag_names_ = np.array(coding.names, dtype=object)
 
     def _coding(self):
-        return ClassCoding(self._kind, self.classes_, self._tag_dtype)
+        names = getattr(self, "tag_names_", None)
+        names = None if names is None else tuple(names)
+        return ClassCoding(self._kind, self.classes_, self._tag_dtype, names)
 
     def _weigh(self, given, coding, targets, sample_weight):
         return coding.weigh(
@@ -284,7 +298,8 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
             clips = feed.for_prediction(watched.clips)
             logits = self._logits_of(given, feed, clips, watched.layout)
             probabilities = self._coding().probabilities(logits)
-            self.thresholds_ = f1_thresholds(watched.targets, probabilities)
+            names = self._coding().names
+            self.thresholds_ = f1_thresholds(watched.targets, probabilities, names)
 
     def _begin_thresholds(self):
         if self._kind == "tags" and not hasattr(self, "thresholds_"):
@@ -304,8 +319,11 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         given = SimpleNamespace(**{**vars(given), **once})
         step = self._step(training, given)
         kind = (given.optimizer, given.weight_decay > 0)
+        device = training.generator.device.type
         if state is not None and state["kind"] == kind:
-            training.generator.set_state(torch.from_numpy(state["generator"].copy()))
+            if state["device"] == device:  # those of other devices have other states
+                drawn = torch.from_numpy(state["generator"].copy())
+                training.generator.set_state(drawn)
             copies = map_arrays(
                 state["optimizer"], lambda array: torch.from_numpy(array.copy())
             )
@@ -326,6 +344,7 @@ class NetClassifier(TagParameters, ClassifierMixin, NetEstimator):
         epochs.finish()
         return {
             "kind": kind,
+            "device": device,
             "generator": training.generator.get_state().numpy(),
             "optimizer": map_arrays(
                 step.optimizer.state_dict(), lambda t: t.cpu().numpy().copy()

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logit, softmax
 from sklearn.utils.class_weight import compute_sample_weight
 
+from skdeepmir._tag_names import check_names, check_same_names
 from skdeepmir._training._data import LabelledClips
 from skdeepmir._training._gradient import LogisticLoss, MeanSquaredLoss, SoftmaxLoss
 from skdeepmir._validation import classes_of, number_labels
 from skdeepmir.frames import ClipLayout
+
+
+class Labels(NamedTuple):
+    """Labels (n_clips,) or tags (n_clips, n_tags), checked, and names of the tags."""
+
+    values: np.ndarray
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,14 @@ class ClassCoding:
         Labels, or the numbers of the tags.
     dtype : str
         Of tags.
+    names : tuple of str or None
+        Of tags that have names.
     """
 
     kind: str
     classes: np.ndarray
     dtype: str
+    names: tuple[str, ...] | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -44,21 +55,26 @@ class ClassCoding:
         return float(np.log(len(self.classes) if self.kind == "multiclass" else 2))
 
     @classmethod
-    def of(cls, y: np.ndarray, classes: Any = None) -> ClassCoding:
+    def of(
+        cls, labels: Labels, classes: Any = None, tag_names: Any = None
+    ) -> ClassCoding:
         """Return the coding that labels need.
 
         Parameters
         ----------
-        y : ndarray of shape (n_clips,) or (n_clips, n_tags)
-            Labels, or rows of 0 and 1, checked.
+        labels : Labels
+            Labels, or rows of 0 and 1.
         classes : array-like, optional
             All labels there are, if y may not hold them all.
+        tag_names : array-like of shape (n_tags,), optional
+            Names of the tags, which are those of the columns if these have some.
 
         Raises
         ------
         ValueError
-            If y holds no labels, or a single one.
+            If y holds no labels, or a single one, or its tags have other names.
         """
+        y = labels.values
         if y.ndim == 2:
             numbers = np.arange(y.shape[1])
             if classes is not None and not np.array_equal(classes, numbers):
@@ -66,7 +82,21 @@ class ClassCoding:
                     f"y has {len(numbers)} tags, whose classes are the numbers of its "
                     f"columns; found classes={classes!r}. Leave classes out."
                 )
-            return cls("tags", numbers, y.dtype.str)
+            names = labels.names
+            if tag_names is not None:
+                names = check_names(tag_names, "tag_names")
+                if len(names) != len(numbers):
+                    raise ValueError(
+                        f"tag_names has {len(names)} names, but y has {len(numbers)} "
+                        "tags; expected a name for each."
+                    )
+                check_same_names(labels.names, names, "y", "tag_names")
+            return cls("tags", numbers, y.dtype.str, names)
+        if tag_names is not None:
+            raise ValueError(
+                "tag_names are names of columns of tags, but y has one label a clip. "
+                "Leave them out; labels can be strings."
+            )
         known = classes_of(y, classes)
         return cls("binary" if len(known) == 2 else "multiclass", known, "")
 
@@ -81,21 +111,24 @@ class ClassCoding:
                 f"warm_start=True, but y has the classes {self.classes.tolist()} and "
                 f"the fit before had {earlier.classes.tolist()}; expected the same."
             )
+        check_same_names(self.names, earlier.names, "y", "the fit before")
 
     def make_loss(self) -> Any:
         """Return the loss of a net."""
         return SoftmaxLoss() if self.kind == "multiclass" else LogisticLoss()
 
     def encode(
-        self, y: np.ndarray, layout: ClipLayout | None = None, name: str = "y"
+        self, labels: Labels, layout: ClipLayout | None = None, name: str = "y"
     ) -> np.ndarray:
         """Return targets: numbers of classes, or 0 and 1 of shape (n, n_outputs)."""
+        y = labels.values
         if self.kind == "tags":
             if y.ndim != 2 or y.shape[1] != len(self.classes):
                 raise ValueError(
                     f"{name} has shape {y.shape}, expected (n_clips, "
                     f"{len(self.classes)}): 0 or 1 for each tag."
                 )
+            check_same_names(labels.names, self.names, name, "the training")
             return y.astype(np.float64)
         if y.ndim != 1:
             raise ValueError(f"{name} has shape {y.shape}, expected one label a clip.")
@@ -196,6 +229,8 @@ class ClassCoding:
         eps = np.finfo(np.float64).eps
         return expit(logits).clip(eps, 1 - eps)
 
+    activations = probabilities
+
     def log_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return their logarithms, also where they are too small for a float."""
         if self.kind == "multiclass":
@@ -276,3 +311,5 @@ class ValueCoding:
         """Return values for outputs of a net."""
         values = outputs * self.scale + self.mean
         return values[:, 0] if self.ndim == 1 else values
+
+    activations = decode

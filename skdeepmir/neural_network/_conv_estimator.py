@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Real
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir import nets
+from skdeepmir._frame_rates import fitted_rate
 from skdeepmir._parameters import (
     Count,
+    Positive,
     Share,
     Size,
     Sizes,
     parameter,
     parameters,
 )
-from skdeepmir._sklearn import Interval
+from skdeepmir._sklearn import Interval, parameters_of
 from skdeepmir._training._data import Batches, torch_dtype
 from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation, ExcerptFeed
+from skdeepmir.frames import ClipsLike, object_array
+from skdeepmir.neural_network._scaling import ScalingParameters
 
 Order = Annotated[float, Interval(Real, 1, None, closed="left")]
 Half = Annotated[float, Interval(Real, 0, 0.5, closed="both")]
 
 
 @parameters
-class ExcerptEstimator(NetEstimator):
+class ExcerptEstimator(ScalingParameters, NetEstimator):
     """An estimator by a net on excerpts of clips: it only has to make the net."""
 
     excerpt_length: Size = parameter(
@@ -55,14 +63,85 @@ class ExcerptEstimator(NetEstimator):
         """,
         default=0.0,
     )
+    frame_rate: Positive | None = parameter(
+        """
+        Frames per second (Hz) of the input, such as ``extractor.frame_rate``, by which
+        ``predict_activations`` tells times; nothing else depends on it. None: not
+        known.
+        """,
+        default=None,
+    )
+
+    @overload
+    def predict_activations(
+        self, X: ClipsLike, *, return_times: Literal[False] = False
+    ) -> NDArray[np.object_]: ...
+    @overload
+    def predict_activations(
+        self, X: ClipsLike, *, return_times: Literal[True]
+    ) -> tuple[NDArray[np.object_], NDArray[np.object_]]: ...
+    def predict_activations(self, X: ClipsLike, *, return_times: bool = False) -> Any:
+        """Predict what each excerpt of a clip holds: when classes or tags are there.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+        return_times : bool, default=False
+            Whether to return the times of the excerpts too, which takes the
+            ``frame_rate`` of the fit.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_clips,), dtype=object
+            For each clip an array (n_excerpts_i, n_outputs) of the probabilities of
+            classes or tags in its excerpts (of a regressor, of what it predicts). These
+            begin half their length (``excerpt_length_``) after each other; the last
+            ends with the clip.
+        times : ndarray of shape (n_clips,), dtype=object
+            Only with ``return_times``. For each clip an array (n_excerpts_i, 2): where
+            its excerpts begin and end, in seconds, as intervals of annotations do.
+            Frame t is at second ``t / frame_rate``, its centre, so that an excerpt ends
+            half a frame after its last one. Excerpts overlap; their centres are
+            ``times[i].mean(axis=1)``.
+
+        Raises
+        ------
+        ValueError
+            With ``return_times``, if the fit had no ``frame_rate``.
+        """
+        check_is_fitted(self)
+        given = parameters_of(self)
+        feed = self._feed(given)
+        if return_times and feed.frame_rate is None:
+            raise ValueError(
+                "return_times=True takes seconds from frame_rate, which was None in "
+                f"fit. Set it, as in {type(self).__name__}(frame_rate="
+                "extractor.frame_rate), and fit again; without it, excerpts begin "
+                f"every {max(1, feed.length // 2)} frames."
+            )
+        clips, layout = feed.read(self, X, reset=False, dtype=feed.predict_dtype)
+        coding = self._coding()
+        by_clip = self._logits_of(given, feed, clips, layout, "all_logits")
+        activations = object_array(map(coding.activations, by_clip))
+        if not return_times:
+            return activations
+        return activations, object_array(map(feed.intervals, layout.n_frames))
 
     def _make_feed(self, given):
         augmentation = Augmentation(
             given.shift_bands, given.mask_bands, given.mask_frames, given.mixup
         )
-        return ExcerptFeed(given.excerpt_length, given.precision, augmentation)
+        return ExcerptFeed(
+            given.excerpt_length,
+            given.precision,
+            augmentation,
+            standardize=given.standardize,
+            frame_rate=fitted_rate(given.frame_rate),
+        )
 
     def _keep_feed(self, feed):
+        self.frame_rate_ = feed.frame_rate
         self.mean_ = feed.mean
         self.scale_ = feed.scale
         self.excerpt_length_ = feed.length
@@ -74,6 +153,7 @@ class ExcerptEstimator(NetEstimator):
             n_outputs=self._coding().n_outputs,
             mean=self.mean_,
             scale=self.scale_,
+            frame_rate=getattr(self, "frame_rate_", None),
         )
 
 
@@ -162,5 +242,5 @@ class ConvEstimator(ExcerptEstimator):
             training.net.renew_statistics(batch.inputs for batch in again)
 
     def _predictor(self, given, feed, generator):
-        net = self._fitted_net(given, feed, generator).folded()
-        return net.to(torch_dtype(feed.predict_dtype))
+        net = self._fitted_net(given, feed).folded()
+        return net.to(generator.device, torch_dtype(feed.predict_dtype))

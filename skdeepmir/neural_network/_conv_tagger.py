@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from skdeepmir._parameters import parameters
-from skdeepmir.frames import ClipsLike, object_array
 from skdeepmir.neural_network._classifier import NetClassifier
 from skdeepmir.neural_network._conv_estimator import ConvEstimator
 
@@ -23,13 +19,19 @@ class ConvTagger(ConvEstimator, NetClassifier):
     weights_ : dict of str to ndarray
         Parameters of the net by their name in ``module_``.
     module_ : skdeepmir.nets.ConvNet
-        The net, built anew whenever it is asked for.
+        The net, built anew whenever it is asked for; it takes features as they are
+        standardised.
     mean_, scale_ : ndarray of shape (n_features_in_,), float32
-        What standardises the features: of all training frames.
+        What standardises the features: of all training frames; 0 and 1 without
+        ``standardize``.
+    frame_rate_ : float or None
+        Frames per second of what it was fitted to.
     excerpt_length_ : int
         Frames of an excerpt.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or ``tag_names`` had some.
     thresholds_ : ndarray of shape (n_tags,)
         Of tags: the probabilities above which they are predicted.
     loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)
@@ -69,23 +71,14 @@ class ConvTagger(ConvEstimator, NetClassifier):
     >>> tagger = ConvTagger((4,), excerpt_length=16, learning_rate=0.01, random_state=0)
     >>> tagger.fit(clips, y).score(clips, y)
     1.0
+
+    Tags have the names of their columns:
+
+    >>> import pandas as pd
+    >>> tags = pd.DataFrame({"low": 1 - y, "high": y})
+    >>> tagger.set_params(frame_rate=10.0).fit(clips, tags).predict_tags(clips[:2])
+    [['low'], ['high']]
+    >>> activations, times = tagger.predict_activations(clips[:1], return_times=True)
+    >>> activations[0].shape, times[0].tolist()
+    ((4, 2), [[0.0, 1.55], [0.75, 2.35], [1.55, 3.15], [2.35, 3.95]])
     """
-
-    def predict_activations(self, X: ClipsLike) -> NDArray[np.object_]:
-        """Predict when classes or tags are there.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-
-        Returns
-        -------
-        activations : ndarray of shape (n_clips,), dtype=object
-            For each clip an array (n_excerpts_i, n_classes) of the probabilities in its
-            excerpts, which begin half their length (``excerpt_length_``) after each
-            other; the last ends with the clip.
-        """
-        by_clip = self._logits(X, "all_logits")
-        coding = self._coding()
-        return object_array(coding.probabilities(logits) for logits in by_clip)

@@ -22,14 +22,16 @@ from skdeepmir.neural_network._classifier import NetClassifier
 from skdeepmir.neural_network._pretrained import (
     PretrainedFeed,
     denoise_layers,
+    has_learner,
 )
+from skdeepmir.neural_network._scaling import ScalingParameters
 
 Learner = Annotated[Any, HasMethods(["fit", "transform", "score_samples"])]
 FittedLearner = Annotated[Any, HasMethods(["fit", "transform"])]
 
 
 @parameters
-class DropoutMLPClassifier(NetClassifier):
+class DropoutMLPClassifier(ScalingParameters, NetClassifier):
     """Classify clips, or tag them, by a multi-layer perceptron with dropout.
 
     Every training row is seen by another net, in which units and inputs are missing at
@@ -41,14 +43,18 @@ class DropoutMLPClassifier(NetClassifier):
     weights_ : dict of str to ndarray
         Parameters of the net by their name in ``module_``.
     module_ : skdeepmir.nets.MLP
-        The net, built anew from ``weights_`` whenever it is asked for.
+        The net, built anew from ``weights_`` whenever it is asked for; it takes rows as
+        they are standardised.
     coefs_ : list of ndarray of shape (n_inputs, n_units)
-        Weights of each layer, the output last. Layers of maxout have
-        ``maxout_pieces * n_units`` columns, a piece after the other.
+        Weights of each layer, the output last; the first layer sees standardised
+        features. Layers of maxout have ``maxout_pieces * n_units`` columns, a piece
+        after the other.
     intercepts_ : list of ndarray of shape (n_units,)
         Biases of each layer.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or ``tag_names`` had some.
     thresholds_ : ndarray of shape (n_tags,)
         Of tags: the probabilities above which they are predicted.
     loss_curve_ : ndarray of shape (n_epochs,)
@@ -57,6 +63,8 @@ class DropoutMLPClassifier(NetClassifier):
         Minus the mean loss of the validation clips; empty if there are none.
     n_iter_ : int
         Epochs.
+    mean_, scale_ : ndarray of shape (n_features_in_,), float64
+        What standardises the features; only of nets that do so themselves.
     learner_ : DBNFeatureLearner
         What the layers began with; only of nets that began with one.
     n_features_in_ : int
@@ -71,11 +79,13 @@ class DropoutMLPClassifier(NetClassifier):
 
     Notes
     -----
-    Scale the input, for instance with ``StandardScaler``; a net that begins with a
-    ``DBNFeatureLearner`` ("rbm", "dbm") does so itself. Kept values are divided by the
-    probability of keeping them in training, so that the net predicts as it is, and
-    weights that were learned without dropout see inputs of the mean they know
-    (elsewhere: "multiply them by 1/p").
+    A net that begins with a ``DBNFeatureLearner`` ("rbm", "dbm") scales its input as
+    the learner does, whatever ``standardize`` says. Callbacks of skorch see rows as
+    ``module_`` does, and what they predict has to be standardised as well.
+
+    Kept values are divided by the probability of keeping them in training, so that the
+    net predicts as it is, and weights that were learned without dropout see inputs of
+    the mean they know (elsewhere: "multiply them by 1/p").
 
     Clips of several rows (frames, windows) train with each row, and their rows' logits
     are averaged: probabilities are a geometric mean. Only whole clips are held out.
@@ -117,13 +127,10 @@ class DropoutMLPClassifier(NetClassifier):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from skdeepmir import DropoutMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> net = DropoutMLPClassifier((256,), max_epochs=20, random_state=0)
-    >>> pipeline = make_pipeline(StandardScaler(), net).fit(X[:1000], y[:1000])
-    >>> pipeline.score(X[1000:], y[1000:]) > 0.85
+    >>> net.fit(X[:1000], y[:1000]).score(X[1000:], y[1000:]) > 0.85
     True
     """
 
@@ -219,16 +226,28 @@ class DropoutMLPClassifier(NetClassifier):
         sizes = given.hidden_layer_sizes
         sizes = [sizes] if isinstance(sizes, int) else sizes
         sizes = check_sizes("hidden_layer_sizes", sizes, "units")
-        return PretrainedFeed(dtype_of(given.precision), given, sizes)
+        standardize = given.standardize and not has_learner(given)
+        dtype = dtype_of(given.precision)
+        return PretrainedFeed(dtype, given, sizes, standardize=standardize)
 
     def _keep_feed(self, feed):
-        vars(self).pop("learner_", None)
+        for name in ("learner_", "mean_", "scale_"):
+            vars(self).pop(name, None)
         if feed.learner is not None:
             self.learner_ = feed.learner
+        if feed.standardize:
+            self.mean_ = feed.mean
+            self.scale_ = feed.scale
 
     def _feed(self, given):
-        learner = getattr(self, "learner_", None)
-        return replace(self._make_feed(given), learner=learner)
+        mean = getattr(self, "mean_", None)
+        return replace(
+            self._make_feed(given),
+            learner=getattr(self, "learner_", None),
+            standardize=mean is not None,
+            mean=mean,
+            scale=getattr(self, "scale_", None),
+        )
 
     def _make_net(self, given, feed, n_outputs, generator, is_new):
         return nets.MLP(
@@ -248,7 +267,8 @@ class DropoutMLPClassifier(NetClassifier):
         if feed.learner is not None:
             load_layers(net, feed.learner._network())
         elif given.pretraining == "denoising_autoencoder":
-            denoise_layers(given, net, data.clips, generator)
+            inputs = feed.inputs(data.clips, feed.dtype)
+            denoise_layers(given, net, inputs, generator)
 
     def _after_step(self, given, net):
         if given.max_norm is None:
@@ -262,12 +282,13 @@ class DropoutMLPClassifier(NetClassifier):
         for part in net.modules():
             if isinstance(part, nets.Dropout):  # one thinned net for all rows
                 part.train().shared = True
+                part.generator = generator
         return lambda inputs: self._average_of_thinned(net, inputs, generator)
 
     def _average_of_thinned(self, net, inputs, generator):
         """Return the logits of the mean probabilities of nets with missing units."""
         generator.manual_seed(self._mask_seed)
-        logits = np.stack([net(inputs).numpy() for _ in range(self.mc_samples)])
+        logits = np.stack([net(inputs).cpu().numpy() for _ in range(self.mc_samples)])
         if self._kind == "multiclass":
             mean = logsumexp(log_softmax(logits, axis=2), axis=0) - np.log(len(logits))
         else:

@@ -12,6 +12,7 @@ from skdeepmir._parameters import Positive, Share, Size, parameter, parameters
 from skdeepmir._training._data import dtype_of
 from skdeepmir._training._windows import WindowFeed
 from skdeepmir.neural_network._classifier import NetClassifier
+from skdeepmir.neural_network._scaling import ScalingParameters
 from skdeepmir.preprocessing import MultiTimescalePooler
 
 POOLER = MultiTimescalePooler._parameter_constraints
@@ -21,7 +22,7 @@ Overlap = Annotated[float, *POOLER["overlap"]]
 
 
 @parameters
-class MultiTimescaleTagger(NetClassifier):
+class MultiTimescaleTagger(ScalingParameters, NetClassifier):
     """Tag clips, or classify them, by a net over windows of several lengths.
 
     Multi-time-scale learning (MTSL) of [1]_: frames are summarised over windows of each
@@ -40,11 +41,16 @@ class MultiTimescaleTagger(NetClassifier):
         Makes the windows.
     window_frames_ : tuple of int or None
         Lengths of the windows in frames, as rounded; None is the whole clip.
+    frame_rate_ : float or None
+        Frames per second of the input, if they are known.
     mean_, scale_ : ndarray of shape (n_windows, n_functions * n_features_in_)
         What standardises the statistics of each window length: of all training windows,
         which weigh what their clips do. ``partial_fit`` learns them in its first call.
+        0 and 1 without ``standardize``.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or ``tag_names`` had some.
     thresholds_ : ndarray of shape (n_tags,)
         Of tags: the probabilities above which they are predicted.
     loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)
@@ -92,10 +98,11 @@ class MultiTimescaleTagger(NetClassifier):
 
     windows: Windows = parameter(
         """
-        Lengths of the windows, a branch for each: in seconds if ``frame_rate`` is
-        given, else in frames. "clip" is one window over the whole clip. Frames of 512
-        samples at 22,050 Hz make the default 0.6, 1.2 and 2.3 s: the last is what [1]_
-        found best for a single length, and each is twice the one before.
+        Lengths of the windows, a branch for each. A float such as 1.0 is in seconds, an
+        int such as 40 in frames (with ``frame_rate`` both are in seconds); "clip" is
+        one window over the whole clip. Frames of 512 samples at 22,050 Hz make the
+        default 0.6, 1.2 and 2.3 s: the last is what [1]_ found best for a single
+        length, and each is twice the one before.
         """,
         default=(25, 50, 100),
         kw_only=False,
@@ -117,8 +124,9 @@ class MultiTimescaleTagger(NetClassifier):
     )
     frame_rate: Positive | None = parameter(
         """
-        Frames per second (Hz) of the input, such as ``extractor.frame_rate``. None
-        means that ``windows`` counts frames.
+        Frames per second (Hz) of the input. None takes that of the extractor in a
+        :class:`skdeepmir.pipeline.Pipeline`, whatever its parameters are; outside of
+        one pass ``extractor.frame_rate`` for windows in seconds.
         """,
         default=None,
     )
@@ -159,6 +167,12 @@ class MultiTimescaleTagger(NetClassifier):
         check_is_fitted(self)
         return self.pooler_.window_frames_
 
+    @property
+    def frame_rate_(self):
+        """Frames per second of the input, if they are known."""
+        check_is_fitted(self)
+        return self.pooler_.frame_rate_
+
     def _make_feed(self, given):
         pooler = MultiTimescalePooler(
             given.functions,
@@ -166,7 +180,8 @@ class MultiTimescaleTagger(NetClassifier):
             overlap=given.overlap,
             frame_rate=given.frame_rate,
         )
-        return WindowFeed(pooler, dtype_of(given.precision))
+        dtype = dtype_of(given.precision)
+        return WindowFeed(pooler, dtype, standardize=given.standardize)
 
     def _keep_feed(self, feed):
         self.pooler_ = feed.pooler

@@ -14,18 +14,21 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdeepmir import nets
-from skdeepmir._progress import progress
+from skdeepmir._progress import progress_bar
 from skdeepmir._training._data import (
+    ROWS_AT_ONCE,
     Batches,
     LabelledClips,
     RowFeed,
     Rows,
+    scale_of,
+    standardized,
     tensor_of,
 )
 from skdeepmir._training._engine import train
 from skdeepmir._training._gradient import GradientStep, SquaredLoss
 from skdeepmir.feature_learning import DBNFeatureLearner
-from skdeepmir.frames import split_clips
+from skdeepmir.frames import ClipLayout, split_clips
 
 # What gives back the activations of a layer. Rectifiers would die.
 INVERSES = {
@@ -48,11 +51,18 @@ class PretrainedFeed(RowFeed):
         Units of the hidden layers.
     learner : DBNFeatureLearner or None
         The learner, fitted.
+    standardize : bool
+        Whether rows are standardised; a learner scales them itself.
+    mean, scale : ndarray of shape (n_features,), float64, or None
+        What standardises them.
     """
 
     given: Any = field(default=None, compare=False)  # not learned
     sizes: Any = ()
     learner: Any = None
+    standardize: bool = False
+    mean: Any = None
+    scale: Any = None
 
     @property
     def context_sizes(self) -> list[int]:
@@ -61,19 +71,51 @@ class PretrainedFeed(RowFeed):
             return []
         return [len(weights) for weights in self.learner._network().feedback]
 
-    def inputs(self, rows: np.ndarray) -> np.ndarray:
-        """Return what the net sees of rows (n, n_features), in their dtype."""
-        return rows if self.learner is None else self.learner._network_inputs(rows)
+    def read(
+        self, estimator: Any, X: Any, *, reset: bool, dtype: Any
+    ) -> tuple[np.ndarray, ClipLayout]:
+        """Return the rows of all clips, not rounded before they are standardised."""
+        exact = (np.float64, np.float32)
+        dtype = exact if self.standardize else dtype
+        return super().read(estimator, X, reset=reset, dtype=dtype)
+
+    def inputs(self, rows: np.ndarray, dtype: Any = np.float64) -> np.ndarray:
+        """Return what the net sees of rows (n, n_features), in ``dtype``."""
+        if self.learner is not None:
+            return self.learner._network_inputs(rows)
+        if not self.standardize:
+            return rows
+        inputs = np.empty(rows.shape, dtype)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[start : start + ROWS_AT_ONCE]
+            part = standardized(part, self.mean, self.scale, np.float64)
+            inputs[start : start + ROWS_AT_ONCE] = part
+        return inputs
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> PretrainedFeed:
-        """Return the feed with its learner, which may be fitted to these clips."""
+        """Return the feed with its scale, or its learner, which may be fitted here."""
         learner = find_learner(self.given, data.clips.shape[1], self.sizes)
-        if learner is None:
+        if learner is not None:
+            if not hasattr(learner, "weights_"):
+                clips = split_clips(data.clips, data.layout)
+                learner.set_params(random_state=seed).fit(clips)
+            return replace(self, learner=copy.deepcopy(learner))
+        if not self.standardize:
             return self
-        if not hasattr(learner, "weights_"):
-            clips = split_clips(data.clips, data.layout)
-            learner.set_params(random_state=seed).fit(clips)
-        return replace(self, learner=copy.deepcopy(learner))
+        with np.errstate(over="ignore", invalid="ignore"):  # noticed below
+            mean, variance = data.mean_and_variance()
+        if not np.isfinite(mean + variance).all():
+            raise ValueError(
+                f"X has values up to {np.abs(data.clips).max():.3g}, whose variance is "
+                "not finite. Scale X."
+            )
+        return replace(self, mean=mean, scale=scale_of(mean, variance))
+
+
+def has_learner(given: Any) -> bool:
+    """Tell whether a net begins with the layers of a learner, by its parameters."""
+    by_itself = (None, "denoising_autoencoder")
+    return given.pretrained is not None or given.pretraining not in by_itself
 
 
 def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
@@ -83,7 +125,7 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
         raise ValueError(
             "pretrained and pretraining are both set; a net begins with one of them."
         )
-    if given is None and (kind is None or kind == "denoising_autoencoder"):
+    if not has_learner(estimator):
         if kind and estimator.activation == "maxout":
             raise ValueError(
                 "pretraining='denoising_autoencoder' does not work with "
@@ -158,7 +200,7 @@ def denoise_layers(
         "callbacks": None,
     }
     settings = SimpleNamespace(**{**vars(given), **changed})
-    bar = _Bar(len(net.hidden) * settings.max_epochs, given.verbose)
+    watch = _Bar(len(net.hidden) * settings.max_epochs, given.verbose)
     inputs = tensor_of(rows).to(generator.device)
     output = "linear"
     for layer in net.hidden:
@@ -182,31 +224,29 @@ def denoise_layers(
         batches = Batches(
             Rows(inputs, inputs), settings.batch_size, generator, training=True
         )
-        train(step, batches, settings, watch=bar, state=lambda progress: {})
+        train(step, batches, settings, watch=watch, state=lambda progress: {})
         with torch.no_grad():
             layer.load_state_dict(coder.encoder.state_dict())
             inputs = coder.encode(inputs)
         output = INVERSES[given.activation]
+    watch.bar.close()
 
 
 class _Bar:
     """Epochs that only a progress bar hears of."""
 
     def __init__(self, n_epochs: int, verbose: Any) -> None:
-        bar = progress(
-            range(n_epochs + 1),
-            total=n_epochs,
-            label="Pre-training",
-            unit="epochs",
-            verbose=verbose,
+        self.bar = progress_bar(
+            total=n_epochs, label="Pre-training", unit="epochs", verbose=verbose
         )
-        self.ticks = iter(bar)
-        next(self.ticks)
 
     def begin(self) -> None:
         """Begin an epoch."""
 
-    def end(self, state: Callable[[], dict[str, Any]]) -> bool:
+    def end(
+        self, state: Callable[[], dict[str, Any]], losses: dict[str, float]
+    ) -> bool:
         """End an epoch."""
-        next(self.ticks)
+        self.bar.set_postfix(losses, refresh=False)
+        self.bar.update()
         return False

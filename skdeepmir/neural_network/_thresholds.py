@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skdeepmir._warnings import warn_user
 
 
-def f1_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def f1_thresholds(
+    targets: np.ndarray,
+    probabilities: np.ndarray,
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
     """Return the threshold of each tag that gives the best F-score.
 
     Parameters
@@ -16,6 +22,8 @@ def f1_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         0 and 1.
     probabilities : ndarray of shape (n_clips, n_tags)
         What was predicted for them.
+    names : sequence of str, optional
+        Names of the tags, for the warning.
 
     Returns
     -------
@@ -30,9 +38,11 @@ def f1_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """
     absent = ~targets.any(axis=0)
     if absent.any():
+        first = absent.argmax()
+        shown = f"column {first}" if names is None else repr(names[first])
         warn_user(
             f"{absent.sum()} of {len(absent)} tags are on no validation clip (the "
-            f"first is column {absent.argmax()}); their thresholds stay at 0.5. Pass "
+            f"first is {shown}); their thresholds stay at 0.5. Pass "
             "more clips as X_val and y_val, or a larger validation_fraction."
         )
     thresholds = np.full(targets.shape[1], 0.5)

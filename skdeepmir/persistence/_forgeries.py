@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Collection, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 SKOPS_PROTOCOL = 2  # older ones are never written; skops checks them less strictly
 # Objects with a member of their own, and its suffix. Sparse matrices are compressed.
 SUFFIXES = {"NdArrayNode": ".npy", "BytesNode": ".bin", "BytearrayNode": ".bin"}
+
+# Objects that may be of a user's own: load imports them, and calls none of them.
+OWN_LOADERS = ("ObjectNode", "TypeNode", "FunctionNode")
 
 MAX_FEATURES = 10**6  # of a boosting: rows of so many are predicted
 MAX_THREADS = 1024  # of the clusters: a process with too many ends
@@ -68,6 +72,20 @@ def _files(part: Any) -> Iterator[str]:
             yield from _files(value)
 
 
+def check_loaders(part: Any, names: Collection[str]) -> None:
+    """Refuse nodes that would call, or take a method of, what a user trusts by name."""
+    if isinstance(part, dict) and "__loader__" in part:
+        name = f"{part.get('__module__')}.{part.get('__class__')}"
+        if name in names and part["__loader__"] not in OWN_LOADERS:
+            raise ValueError(
+                f"Its {part['__loader__']!a} would call {name!a}, which save never "
+                "writes: it was forged."
+            )
+    if isinstance(part, dict | list):
+        for value in part.values() if isinstance(part, dict) else part:
+            check_loaders(value, names)
+
+
 def _count(part: Any, counts: dict[Any, int]) -> int:
     """Count what is in a part of a schema."""
     # Objects that occur again must have the same size each time; else a short file
@@ -90,7 +108,7 @@ def check_parts(value: Any, seen: set[int] | None = None) -> None:
     from sklearn.tree._tree import Tree
 
     seen = set() if seen is None else seen
-    if id(value) in seen:
+    if id(value) in seen or isinstance(value, type | FunctionType):
         return
     seen.add(id(value))
     inside: Any = ()

@@ -7,10 +7,13 @@ import hashlib
 import io
 import json
 import os
+import re
 import tokenize
 import warnings
 import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import skdeepmir
@@ -21,6 +24,7 @@ from skdeepmir._warnings import warn_user
 from skdeepmir.persistence._forgeries import (
     check_arrays,
     check_files,
+    check_loaders,
     check_parts,
     check_schema,
 )
@@ -47,6 +51,7 @@ TRUSTED = (
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
+DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")  # of a module, and a name in it
 # What skops, zipfile and the classes in a file raise where its content is invalid.
 BAD_VALUES = (AttributeError, RuntimeError, TypeError, ValueError)
 BAD_CONTENT = (*BAD_VALUES, ArithmeticError, EOFError, ImportError, LookupError)
@@ -54,13 +59,18 @@ BAD_HEADER = (SyntaxError, tokenize.TokenError)  # of an array: a Python literal
 BAD_FILE = (*BAD_CONTENT, *BAD_HEADER, MemoryError, zipfile.BadZipFile)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], *, trusted: Sequence[Any] | None = None) -> Any:
     """Load an estimator from a file that :func:`save` wrote.
 
     Parameters
     ----------
     path : str or PathLike
         The file. ``~`` is the home folder.
+    trusted : sequence of class, function or str, default=None
+        What else the file may name, beside estimators of scikit-learn and this package:
+        steps and modules of your own, as objects or as text such as "my_nets.MyNet".
+        Only pass what you know, and what may be called with any arguments: the writer
+        of the file chose them.
 
     Returns
     -------
@@ -74,8 +84,11 @@ def load(path: str | os.PathLike[str]) -> Any:
         If the file does not exist.
     ModelFileError
         If the file is not from :func:`save`, is damaged, comes from a newer version of
-        this package, or names anything outside of scikit-learn and this package. It is
-        a ValueError.
+        this package, or names anything outside of scikit-learn and this package that
+        is not in ``trusted``; it says what. It is a ValueError.
+    TypeError
+        If ``trusted`` holds anything but classes, functions and names of them, such as
+        a module, whose every import could be called then.
 
     Warns
     -----
@@ -95,13 +108,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     import sklearn
 
+    names = names_of(trusted)
     given, path = path, Path(user_path(path))
     if not path.exists():
         raise FileNotFoundError(
             f"There is no file {shown(given)}. Expected one from skdeepmir.save."
         )
     try:
-        estimator, saved = unsealed(path.read_bytes())
+        estimator, saved = unsealed(path.read_bytes(), names)
     except BAD_FILE as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         # What skops and NumPy say may hold what stands in the file.
@@ -137,8 +151,38 @@ def trusted_names() -> frozenset[str]:
     return frozenset({*TRUSTED, *(f"{c.__module__}.{c.__name__}" for c in named)})
 
 
-def unsealed(sealed: bytes) -> tuple[Any, str]:
-    """Check a file; return its estimator and the scikit-learn that saved it."""
+def names_of(trusted: Sequence[Any] | None) -> frozenset[str]:
+    """Return the names by which files know what a user trusts."""
+    if isinstance(trusted, str) or not isinstance(
+        trusted,
+        Iterable | None,  # type: ignore[arg-type]
+    ):
+        raise TypeError(
+            f"trusted={trusted!a} must be a list of classes, functions or their names, "
+            "such as trusted=['my_nets.MyNet']."
+        )
+    names = set()
+    for part in trusted or ():
+        is_named = isinstance(part, type | FunctionType | BuiltinFunctionType)
+        name = part
+        if is_named:
+            # Some functions of torch do not know their module; files name the root.
+            name = f"{part.__module__ or 'torch'}.{part.__name__}"
+        if not isinstance(name, str) or not DOTTED.fullmatch(name):
+            raise TypeError(
+                f"trusted holds {part!a}; expected classes, functions or their names "
+                "with the module that defines them, such as 'my_nets.MyNet'. (A whole "
+                "module cannot be trusted: a file could call whatever it imports.)"
+            )
+        names.add(name)
+    return frozenset(names)
+
+
+def unsealed(sealed: bytes, trusted: frozenset[str] = frozenset()) -> tuple[Any, str]:
+    """Check a file; return its estimator and the scikit-learn that saved it.
+
+    ``trusted`` are names that may stand in it as well.
+    """
     import skops.io
     from sklearn.exceptions import InconsistentVersionWarning
 
@@ -156,16 +200,20 @@ def unsealed(sealed: bytes) -> tuple[Any, str]:
     schema = json.loads(contents["schema.json"])
     check_schema(schema)
     check_arrays(contents)
-    bad = sorted(set(skops.io.get_untrusted_types(data=sealed)) - trusted_names())
+    known = trusted_names() | trusted
+    bad = sorted(set(skops.io.get_untrusted_types(data=sealed)) - known)
     if bad:
         raise ValueError(
-            f"It names {', '.join(bad)!a}; expected only names of scikit-learn and "
-            "skdeepmir. Such a file is not from skdeepmir.save: do not use it."
+            f"It names {', '.join(bad)!a}, which is neither of scikit-learn nor of "
+            "skdeepmir, nor among what you trust. If you know and trust all of it, "
+            f"pass load(..., trusted={bad!a}), or the classes and functions "
+            "themselves; else do not use the file."
         )
+    check_loaders(schema, trusted)
     check_files(schema, members)
     with warnings.catch_warnings():  # load gives one warning for all
         warnings.simplefilter("ignore", InconsistentVersionWarning)
-        estimator = skops.io.loads(sealed, trusted=sorted(trusted_names()))
+        estimator = skops.io.loads(sealed, trusted=sorted(known))
     check_parts(estimator)
     if type(estimator).__name__ != manifest["class"]:
         raise ValueError(f"It holds a {type(estimator).__name__}: it was forged.")

@@ -7,12 +7,14 @@ import io
 import itertools
 import json
 import os
+import sys
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import skdeepmir
 from skdeepmir._disk import target_path, written_whole
+from skdeepmir.persistence._forgeries import OWN_LOADERS
 from skdeepmir.persistence._load import (
     BAD_FILE,
     BAD_VALUES,
@@ -25,6 +27,7 @@ from skdeepmir.persistence._load import (
     unsealed,
 )
 
+NOT_OWN = ("joblib", "numpy", "scipy", "sklearn", "skdeepmir", "skops")
 DEEPEST = 150  # levels that skops writes and reads without a RecursionError
 
 
@@ -35,7 +38,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     ----------
     estimator : estimator
         An estimator of this package or scikit-learn, fitted or not; also pipelines,
-        searches and other meta-estimators.
+        searches and other meta-estimators, with steps, functions and modules of your
+        own (``load`` has to be told to trust these).
     path : str or PathLike
         The file; one that exists is replaced when the new one is complete. ``~`` is the
         home folder.
@@ -43,9 +47,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If it is not an estimator, or holds something that could not be loaded safely: a
-        function, an object of another package or a class of your own. The message says
-        where.
+        If it is not an estimator, or holds something that could not be loaded safely,
+        such as a tensor, a function without a name or one of Python's own. The message
+        says where.
     ValueError
         If it would not be the same after :func:`load`.
     FileNotFoundError
@@ -56,6 +60,11 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     The file holds no pickle and no code: it is an uncompressed ZIP of JSON and ``.npy``
     members, with a checksum. What was written is read back and compared before the file
     takes its name.
+
+    Classes and functions of your own, and of other packages, stand in the file by name
+    and not with their code: their module must be importable where it is loaded. Define
+    them at the top level of a file that is imported, not in a script or notebook, whose
+    module is called ``__main__``.
 
     Histogram gradient boosting and the search trees of nearest neighbours
     (``algorithm="brute"`` has none) cannot be saved: scikit-learn does not check the
@@ -71,8 +80,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skdeepmir import MultiTimescalePooler, load, save
+    >>> from skdeepmir import MultiTimescalePooler, load, make_pipeline, save
     >>> rng = np.random.RandomState(0)
     >>> clips = [rng.rand(30, 4), rng.rand(20, 4) + 1]
     >>> model = make_pipeline(MultiTimescalePooler(), LogisticRegression())
@@ -90,9 +98,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         )
     path = target_path(path)
     data = _dumped(estimator)
-    _refuse_what_is_not_trusted(data)
+    own = _own_names(data)
     sealed = _sealed(data, type(estimator).__name__)
-    _refuse_what_changes(data, sealed)
+    _refuse_what_changes(data, sealed, own)
     with written_whole(path) as file:
         file.write(sealed)
 
@@ -166,28 +174,51 @@ def _described(value: Any) -> str:
     return f"a {type(value).__module__}.{type(value).__name__}"
 
 
-def _refuse_what_is_not_trusted(data: bytes) -> None:
-    """Refuse types that are not trusted; name each, and where it first occurs."""
+def _own_names(data: bytes) -> frozenset[str]:
+    """Return the names that whoever loads the file has to trust.
+
+    Others are refused; the error names each, and where it first occurs.
+    """
     import skops.io
 
-    bad = set(skops.io.get_untrusted_types(data=data)) - trusted_names()
-    if not bad:
-        return
+    strange = set(skops.io.get_untrusted_types(data=data)) - trusted_names()
+    if not strange:
+        return frozenset()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read("schema.json"))
-    places: dict[str, str] = {}
+    found: dict[str, list[tuple[str, dict]]] = {name: [] for name in sorted(strange)}
     for place, node in _nodes(schema):
         name = f"{node['__module__']}.{node['__class__']}"
         if node["__loader__"] == "MethodNode":
             name += f".{node['content']['func']}"
-        places.setdefault(name, place)
-    found = ", ".join(f"{name} ({places.get(name, '?')})" for name in sorted(bad))
-    raise TypeError(
-        f"Found {found}; expected estimators of scikit-learn and skdeepmir that hold "
-        "numbers, strings and NumPy arrays. Functions and classes of your own cannot "
-        "be registered yet, and search trees of scikit-learn are not safe to load. "
-        "Leave it out or use another estimator."
-    )
+        if name in found:
+            found[name].append((place, node))
+    bad = [
+        f"{name} ({nodes[0][0] if nodes else '?'})"
+        for name, nodes in found.items()
+        if not nodes or not all(_is_own(node) for _, node in nodes)
+    ]
+    if bad:
+        raise TypeError(
+            f"Found {', '.join(bad)}; expected estimators of scikit-learn and "
+            "skdeepmir, and classes and functions of your own that a module defines at "
+            "its top level, which hold numbers, strings and NumPy arrays. Lambdas, "
+            "those of Python and NumPy, tensors, and search trees of scikit-learn are "
+            "not safe to load. Leave it out or use another."
+        )
+    return frozenset(strange)
+
+
+def _is_own(node: dict) -> bool:
+    """Tell whether a node of the schema is something that a user can trust by name."""
+    home, loader = node["__module__"], node["__loader__"]
+    root = home.split(".")[0]
+    is_found = hasattr(sys.modules.get(home), node["__class__"])
+    if loader not in OWN_LOADERS or not is_found:
+        return False
+    if root == "torch":  # layers and activations, as parameters of a module
+        return loader != "ObjectNode"
+    return root not in NOT_OWN and root not in sys.stdlib_module_names - {"__main__"}
 
 
 def _nodes(part: Any, place: str = "estimator") -> Iterator[tuple[str, dict]]:
@@ -235,9 +266,9 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _refuse_what_changes(data: bytes, sealed: bytes) -> None:
+def _refuse_what_changes(data: bytes, sealed: bytes, own: frozenset[str]) -> None:
     try:
-        again = _dumped(unsealed(sealed)[0])
+        again = _dumped(unsealed(sealed, own)[0])
     except BAD_FILE as error:
         raise ValueError(f"estimator cannot be loaded again: {error}") from error
     for old, new in itertools.zip_longest(_facts(data), _facts(again)):

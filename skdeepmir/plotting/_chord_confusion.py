@@ -12,6 +12,7 @@ from skdeepmir.metrics._chord_scorers import frame_rate_of
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class ChordConfusionDisplay:
@@ -47,6 +48,9 @@ class ChordConfusionDisplay:
     C          75.0   25.0
     A           0.0  100.0
     """
+
+    ax_: Axes
+    figure_: Figure
 
     def __init__(self, confusion: pd.DataFrame) -> None:
         self.confusion = confusion

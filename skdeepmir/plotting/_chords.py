@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import mir_eval.chord
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from skdeepmir import chords
 from skdeepmir._disk import path_name
@@ -75,6 +75,9 @@ class ChordDisplay:
     >>> [text.get_text() for text in display.axes_[1].texts]
     ['C', 'Am', 'C', 'Am']
     """
+
+    axes_: NDArray[np.object_]
+    figure_: Figure
 
     def __init__(
         self,

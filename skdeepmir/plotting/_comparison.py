@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 from skdeepmir._printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -20,6 +22,9 @@ class ComparisonDisplay:
         ``Comparison.folds``: one row for each pipeline and fold.
     metric : str
         The column with the scores.
+    errors : mapping of str to float, default=None
+        Standard error of each pipeline. None takes that over folds, of which a single
+        test set has none.
 
     Attributes
     ----------
@@ -29,9 +34,15 @@ class ComparisonDisplay:
         Its figure.
     """
 
-    def __init__(self, folds: pd.DataFrame, metric: str) -> None:
+    def __init__(
+        self,
+        folds: pd.DataFrame,
+        metric: str,
+        errors: Mapping[str, float] | None = None,
+    ) -> None:
         self.folds = folds
         self.metric = metric
+        self.errors = errors
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the scores.
@@ -57,14 +68,16 @@ class ComparisonDisplay:
                 self.folds["pipeline"] == name, self.metric
             ].dropna()
             ax.plot(scores, [place] * len(scores), "o", color="0.7", ms=4)
-            error = scores.sem()
+            error = scores.sem() if self.errors is None else self.errors[name]
             ax.errorbar(
                 scores.mean(), place, xerr=error, fmt="D", color="C0", capsize=4
             )
         labels = [printable(name) for name in names]
         ax.set_yticks(range(len(names)), labels, parse_math=False)
         ax.invert_yaxis()
-        label = f"{printable(self.metric)} (folds; mean and standard error)"
+        has_folds = self.folds["fold"].nunique() > 1
+        what = "folds; mean and standard error" if has_folds else "± standard error"
+        label = f"{printable(self.metric)} ({what})"
         ax.set_xlabel(label, parse_math=False)
         ax.grid(axis="x", alpha=0.3)
         self.ax_, self.figure_ = ax, ax.figure

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from numpy.typing import ArrayLike
-
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
 
 COLOURED_SHARE = 0.995  # of the weights, within the range of colours
 
@@ -34,6 +35,9 @@ class FilterDisplay:
     figure_ : matplotlib Figure
         Its figure.
     """
+
+    ax_: Axes
+    figure_: Figure
 
     def __init__(
         self,
@@ -159,6 +163,9 @@ class TrainingDisplay:
     figure_ : matplotlib Figure
         Its figure.
     """
+
+    axes_: NDArray[np.object_]
+    figure_: Figure
 
     def __init__(
         self,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
-from numpy.typing import ArrayLike
-
 from skdeepmir._printable import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
     from numpy.random import RandomState
+    from numpy.typing import ArrayLike, NDArray
 
 LARGEST_LEGEND = 20
 
@@ -33,6 +34,9 @@ class ProjectionDisplay:
     figure_ : matplotlib Figure
         Its figure.
     """
+
+    axes_: NDArray[np.object_]
+    figure_: Figure
 
     def __init__(self, projections: Mapping[str, ArrayLike], y: ArrayLike) -> None:
         self.projections = projections

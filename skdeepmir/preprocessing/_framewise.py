@@ -24,7 +24,14 @@ from skdeepmir._sklearn import (
 )
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import check_clip_labels, dense_labels, validate_clips
-from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, split_clips, stack_clips
+from skdeepmir.frames import (
+    ClipsLike,
+    LabelsLike,
+    Mirrored,
+    object_array,
+    split_clips,
+    stack_clips,
+)
 
 
 def _inner_has(name):
@@ -219,6 +226,11 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             The names that the transformer gives.
         """
         check_is_fitted(self)
+        return self._feature_names_out(input_features)
+
+    @available_if(_inner_has("get_feature_names_out"))
+    def _feature_names_out(self, input_features):
+        """Name the columns of the output, also where it is no table."""
         names = _check_feature_names_in(self, input_features)
         return self.transformer_.get_feature_names_out(names)
 
@@ -264,7 +276,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             drawn = rng.choice(len(rows), self.max_frames, replace=False)
             drawn.sort()  # in the order of memory
             rows, clip_of_row = rows[drawn], clip_of_row[drawn]
-        return rows, None if y is None else np.asarray(dense_labels(y))[clip_of_row]
+        return rows, None if y is None else _as_array(dense_labels(y))[clip_of_row]
 
     def _apply(self, method, rows, layout):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -286,6 +298,14 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 "finite values. Scale the frames, or use another transformer."
             )
         return split_clips(transformed, layout)
+
+
+def _as_array(y):
+    """Return targets as an array: of objects where they are annotations of clips."""
+    try:
+        return np.asarray(y)
+    except ValueError:  # they differ in length
+        return object_array(y)
 
 
 def _silence_weak_components(transformer, floor):

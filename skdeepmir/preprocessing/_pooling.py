@@ -12,7 +12,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
+from skdeepmir._frame_rates import HandedRate, fitted_rate
+from skdeepmir._sklearn import Interval, OneTask, StrOptions, _fit_context, plain
 from skdeepmir._validation import check_clip_labels, validate_clips
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips, what_is_no_set
 
@@ -31,7 +32,7 @@ FUNCTIONS = (
 LEVELS = ("mean", "min", "max", "median")  # of one frame: the frame itself
 
 
-class MultiTimescalePooler(TransformerMixin, BaseEstimator):
+class MultiTimescalePooler(OneTask, TransformerMixin, BaseEstimator):
     """Summarise frames by statistics over windows of several lengths.
 
     Parameters
@@ -43,9 +44,10 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         baseline; [1]_ found that combinations with "min", "max" and the moments beat
         any single one.
     windows : array-like of float, int or "clip", or one of these, default="clip"
-        Lengths of the windows, in seconds if ``frame_rate`` is given, else in frames.
-        "clip" is one window over the whole clip. A clip that is shorter than a window
-        gives one window with all its frames.
+        Lengths of the windows. A float such as 1.0 is in seconds, an int such as 40 in
+        frames (with ``frame_rate`` both are in seconds); "clip" is one window over the
+        whole clip. A clip that is shorter than a window gives one window with all its
+        frames.
     overlap : float, default=0.5
         Share of a window that the next one covers again, in [0, 1). Frames at the end
         that do not fill another window are left out for that window length.
@@ -56,8 +58,9 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
           several lengths the shortest sets the pace, and each row also holds the
           nearest window of each other length.
     frame_rate : float, default=None
-        Frames per second (Hz) of the input, such as ``extractor.frame_rate``. None
-        means that ``windows`` counts frames.
+        Frames per second (Hz) of the input. None takes that of the extractor in a
+        :class:`skdeepmir.pipeline.Pipeline`, whatever its parameters are; outside of
+        one pass ``extractor.frame_rate`` for windows in seconds.
     short : {"pool", "raise"}, default="pool"
         What to do with a clip that is shorter than a window: pool what there is, or
         raise an error.
@@ -72,6 +75,8 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
         Names of the output's columns, such as "std_2.5s_x3": function, window, feature.
     window_frames_ : tuple of int or None
         Lengths of the windows in frames, as rounded; None is the whole clip.
+    frame_rate_ : float or None
+        Frames per second of the input, if they are known.
 
     See Also
     --------
@@ -216,7 +221,7 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
             Names such as "std_2.5s_mfcc_3".
         """
         check_is_fitted(self)
-        return self._names(_check_feature_names_in(self, input_features))
+        return self._feature_names_out(input_features)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -227,6 +232,19 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
     def _output_is_ragged(self):
         return self.output == "windows" and getattr(self, "_fitted_on_clips", False)
 
+    def _feature_names_out(self, input_features):
+        """Name the columns of the output, also where it is no table."""
+        return self._names(_check_feature_names_in(self, input_features))
+
+    def _frame_rate_after(self, rate):
+        """Return windows per second, or None if there are none or it is not known."""
+        if self.output != "windows" or rate is None:
+            return None
+        self._validate_params()
+        lengths = [self._to_frames(window, rate) for window in self._windows()]
+        known = [length for length in lengths if length is not None]
+        return rate / self._hop(min(known)) if known else None
+
     def _fit(self, X, y):
         functions, windows = self._functions(), self._windows()
         unknown = [f for f in functions if f not in FUNCTIONS]
@@ -235,12 +253,14 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
                 f"functions={self.functions!r} must name one or more of "
                 f"{', '.join(FUNCTIONS)}."
             )
-        window_frames = tuple(self._to_frames(window) for window in windows)
+        rate = fitted_rate(self.frame_rate)
+        window_frames = tuple(self._to_frames(window, rate) for window in windows)
         if not windows:
             raise ValueError("windows=() must name one or more window lengths.")
         clips, layout = validate_clips(self, X, reset=True, stack=False)
         check_clip_labels(y, layout.n_clips)
         self.window_frames_ = window_frames
+        self.frame_rate_ = rate
         self.feature_names_ = self._names(_check_feature_names_in(self))
         return clips, layout
 
@@ -250,27 +270,40 @@ class MultiTimescalePooler(TransformerMixin, BaseEstimator):
     def _windows(self):
         return _listed("windows", self.windows)
 
-    def _to_frames(self, window):
+    def _in_seconds(self, window):
+        """Tell whether the length of a window is in seconds."""
+        # A rate that a pipeline has set does not change what a window of 40 frames is.
+        is_own = not isinstance(self.frame_rate, HandedRate | None)
+        return is_own or not isinstance(window, Integral)
+
+    def _to_frames(self, window, rate):
         """Return a window length in frames, None for the whole clip."""
         if window == "clip" and isinstance(window, str):
             return None
-        if isinstance(window, Real) and window > 0:
-            if self.frame_rate is not None:
-                return max(1, round(plain(window) * plain(self.frame_rate)))
-            if isinstance(window, Integral):
-                return int(window)
-        expected = (
-            "a whole number of frames (or give frame_rate for seconds)"
-            if self.frame_rate is None
-            else "a length in seconds"
-        )
-        raise ValueError(
-            f"windows has {window!r}; expected 'clip' or {expected}, above 0."
-        )
+        if not isinstance(window, Real) or not window > 0:
+            expected = "a length in seconds (1.0) or frames (40)"
+            if not isinstance(self.frame_rate, HandedRate | None):
+                expected = "a length in seconds"
+            raise ValueError(
+                f"windows has {window!r}; expected 'clip' or {expected}, above 0."
+            )
+        if not self._in_seconds(window):
+            return int(window)
+        if rate is None:
+            raise ValueError(
+                f"windows has {window!r}; expected 'clip' or a whole number of frames, "
+                "such as 40, because the frame rate that seconds need is not known: "
+                "frame_rate=None, and no step before tells one. Put this step behind "
+                "SpectrogramExtractor into skdeepmir.make_pipeline, which hands the "
+                "rate on, or pass frame_rate=extractor.frame_rate."
+            )
+        return max(1, round(plain(window) * rate))
 
     def _names(self, input_features):
-        unit = "f" if self.frame_rate is None else "s"
-        labels = [w if isinstance(w, str) else f"{w:g}{unit}" for w in self._windows()]
+        labels = [
+            w if isinstance(w, str) else f"{w:g}{'s' if self._in_seconds(w) else 'f'}"
+            for w in self._windows()
+        ]
         names = [
             f"{function}_{label}_{feature}"
             for label in labels

@@ -15,13 +15,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context, plain
+from skdeepmir._sklearn import Interval, OneTask, StrOptions, _fit_context, plain
 from skdeepmir._validation import validate_clips
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips
 
 
-class _Preparation(TransformerMixin, BaseEstimator, ABC):
+class _Preparation(OneTask, TransformerMixin, BaseEstimator, ABC):
     """A transformer that treats each clip by itself and learns nothing."""
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -95,14 +95,18 @@ class _Preparation(TransformerMixin, BaseEstimator, ABC):
             Names of the columns.
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
-        return np.array(self._names(names), dtype=object)
+        return self._feature_names_out(input_features)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def _feature_names_out(self, input_features):
+        """Name the columns of the output, also where it is no table."""
+        names = _check_feature_names_in(self, input_features)
+        return np.array(self._names(names), dtype=object)
 
     def _check(self, layout):
         """Check the parameters against the clips."""
@@ -245,6 +249,11 @@ class FrameStacker(_Preparation):
     def __init__(self, n_frames: int = 9, *, hop: int = 1) -> None:
         self.n_frames = n_frames
         self.hop = hop
+
+    def _frame_rate_after(self, rate):
+        """Return the frames per second of the output."""
+        self._validate_params()
+        return None if rate is None else rate / self.hop
 
     def _names(self, names):
         return [

@@ -14,7 +14,13 @@ from sklearn.utils.validation import validate_data
 from skdeepmir import audio
 from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._progress import progress
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    _fit_context,
+    telling,
+)
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import check_clip_labels
 from skdeepmir._warnings import warn_user
@@ -25,7 +31,7 @@ from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, R
 from skdeepmir.spectrogram._store import FeatureStore
 
 
-class SpectrogramExtractor(TransformerMixin, BaseEstimator):
+class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Turn audio clips into frames of spectral features.
 
     Stateless: ``fit`` only checks the parameters, so ``transform`` works at once.
@@ -140,9 +146,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
     -----
     The output mirrors the input: a list of paths or of 1-D waveforms becomes a list of
     2-D arrays, a 2-D array ``(n_clips, n_samples)`` of equally long waveforms becomes a
-    3-D array. Frames are not a table, so there is no ``get_feature_names_out``, and
-    ``set_output`` (which ``Pipeline.set_output`` calls on every step) leaves them
-    alone.
+    3-D array. Frames are not a table, so there is no ``get_feature_names_out`` (that of
+    :class:`skdeepmir.pipeline.Pipeline` begins here all the same), and ``set_output``
+    (which ``Pipeline.set_output`` calls on every step) leaves them alone.
 
     Files are decoded, resampled and transformed in blocks: beyond its output, a clip
     takes the same memory (some 30 MB) at any length. With ``cache_dir``, features of
@@ -269,7 +275,8 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         self : SpectrogramExtractor
             The extractor.
         """
-        self._fit(X, y, self._recipe())
+        with telling(self, X, y):
+            self._fit(X, y, self._recipe())
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -289,7 +296,9 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             See :meth:`transform`.
         """
         recipe = self._recipe()
-        return self._extract(self._fit(X, y, recipe), recipe)
+        clips = self._fit(X, y, recipe)
+        with telling(self, X, y, len(clips.items), "extract") as tell:
+            return self._extract(clips, recipe, tell)
 
     def transform(self, X: ClipsLike) -> Mirrored:
         """Extract the frames of all clips.
@@ -352,6 +361,15 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+    def _frame_rate_after(self, rate):
+        """Return the frames per second of the output; audio has none itself."""
+        self._validate_params()
+        return self.frame_rate
+
+    def _feature_names_out(self, input_features):
+        """Name the columns of a frame; waveforms have no names to build on."""
+        return np.array(self._recipe().feature_names(), dtype=object)
 
     def _fit(self, X, y, recipe):
         clips = self._read(X, recipe, reset=True)
@@ -417,7 +435,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             raise first
         return Clips(checked, clips.shape[1] if is_array else None, doubts)
 
-    def _extract(self, clips, recipe):
+    def _extract(self, clips, recipe, tell=lambda: None):
         store = self._store()
         # Clips share the cores, so matrix products must not; and one thread makes the
         # result the same for any n_jobs.
@@ -439,6 +457,7 @@ class SpectrogramExtractor(TransformerMixin, BaseEstimator):
             frames, doubts = [], list(clips.doubts)
             for extracted, found in watched:
                 frames.append(extracted)
+                tell()
                 doubts += found
         # A worker process could not warn: its warnings don't reach the user.
         if doubts:

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skdeepmir import compare
 from skdeepmir._printable import printable
 from skdeepmir.metrics import tag_report
-from skdeepmir.model_selection._compare import Comparison
+from skdeepmir.model_selection import Comparison
 from skdeepmir.plotting import (
     ChordConfusionDisplay,
     ComparisonDisplay,
@@ -87,7 +87,7 @@ def _comparisons():
     yield from _pictures_of(result.plot())
     for name in NAMES.values():
         folds = result.folds.rename(columns={"accuracy": name})
-        yield "Markdown", Comparison(folds, name, baseline=name).to_markdown()
+        yield "Markdown", Comparison(folds, [name], baseline=name).to_markdown()
     everything = "".join(NAMES.values())
     folds = result.folds.rename(columns={"accuracy": everything})
     yield from _pictures_of(ComparisonDisplay(folds, everything).plot())

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
+from torch import nn
 
 import skdeepmir
 from skdeepmir import (
@@ -36,6 +37,9 @@ from skdeepmir import (
     GroupBaggingClassifier,
     MultiTimescalePooler,
     MultiTimescaleTagger,
+    NetFrameClassifier,
+    NetRegressor,
+    NetTagger,
     SpectrogramExtractor,
     TemplateChordRecognizer,
 )
@@ -48,6 +52,20 @@ SEED_VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 SHORT = {"max_epochs": 2, "random_state": 0, "verbose": False}
 DBN = {**SHORT, "joint_epochs": 2, "finetune_epochs": 2, "batch_size": 20}
 CONV = {**SHORT, "excerpt_length": 8, "batch_size": 4}
+
+
+def own_frame_net(n_features, n_outputs):
+    """Return a module of a user's, which draws from torch's global generator."""
+    return nn.Sequential(
+        nn.Linear(n_features, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, n_outputs)
+    )
+
+
+def own_clip_net(n_features, n_outputs):
+    """Return one that sees excerpts of eight frames."""
+    return nn.Sequential(nn.Flatten(), own_frame_net(8 * n_features, n_outputs))
+
+
 ESTIMATORS = {
     "mel": SpectrogramExtractor(n_fft=256, hop_length=128, n_mels=16),
     "cqt": SpectrogramExtractor("cqt", sample_rate=8000, n_bins=24, log=True),
@@ -95,6 +113,9 @@ ESTIMATORS = {
     "bagging": GroupBaggingClassifier(
         ClipVotingClassifier(LogisticRegression()), 2, random_state=0
     ),
+    "own tagger": NetTagger(own_clip_net, **CONV),
+    "own regressor": NetRegressor(own_clip_net, **CONV),
+    "own frames": NetFrameClassifier(own_frame_net, **CONV),
     "timescales": MultiTimescaleTagger((4, "clip"), n_units=10, **SHORT),
 }
 METHODS = "transform predict_proba decision_function predict score_samples".split()
@@ -128,7 +149,7 @@ def example(name, seed, *, n_features=12, longest=30):
         (rng.rand(n, n_features) + 0.2 * k).astype(np.float32)
         for n, k in zip(lengths, y, strict=True)
     ]
-    if hasattr(estimator, "predict_intervals"):
+    if hasattr(estimator, "predict_intervals") or name == "own frames":
         y = [np.full(n, k) for n, k in zip(lengths, y, strict=True)]
     return estimator, clips, y
 

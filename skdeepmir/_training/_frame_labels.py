@@ -1,0 +1,215 @@
+"""Labels of frames, and what they mean to a net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+
+from skdeepmir._errors import raise_together
+from skdeepmir._validation import check_clip_labels, number_labels
+from skdeepmir.chords._vocabularies import NO_LABEL
+from skdeepmir.frames import ClipLayout, object_array
+
+NUMBERS = "biuf"
+
+
+class FrameCodes:
+    """What codings of frames as numbers of their classes have in common.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    transposition : Transposition or None
+        How clips are moved to other keys, where labels have keys.
+    """
+
+    classes: np.ndarray
+    transposition: Any = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of logits."""
+        return len(self.classes)
+
+    @property
+    def guessing_loss(self) -> float:
+        """Cross-entropy of equal probabilities."""
+        return float(np.log(max(2, len(self.classes))))
+
+    def check_same(self, earlier: Any) -> None:
+        """Raise a ``ValueError`` unless a warm start can go on from ``earlier``."""
+        if not np.array_equal(self.classes, earlier.classes):
+            raise ValueError(
+                f"warm_start=True, but there are {len(self.classes)} classes now and "
+                f"the fit before had {len(earlier.classes)}; expected the same."
+            )
+
+    def make_loss(self) -> Any:
+        """Return the loss of a net, which brings torch along."""
+        from skdeepmir._training._gradient import FrameSoftmaxLoss
+
+        return FrameSoftmaxLoss()
+
+
+@dataclass(frozen=True)
+class FrameLabelCoding(FrameCodes):
+    """How labels of frames of any kind are coded.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Labels, in order.
+    """
+
+    classes: np.ndarray
+
+    @classmethod
+    def of(cls, y: np.ndarray) -> Self:
+        """Return the coding that labels from :func:`read_frame_labels` need."""
+        known = [part[~is_unlabelled(part)].tolist() for part in y]
+        classes = np.unique(np.array([label for part in known for label in part]))
+        if not len(classes):
+            raise ValueError("y has no label of any frame; expected some.")
+        return cls(classes)
+
+    def learn(self, data: Any) -> Self:
+        """Return the coding, which has nothing to learn of the clips to train on."""
+        return self
+
+    def weigh(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
+        """Return what frames of each class count (n_classes,), 1 on average.
+
+        ``targets`` are those to train on, ``class_weight`` a dict, "balanced" or None.
+        """
+        if class_weight is None:
+            return None
+        numbers = np.concatenate(list(targets))
+        counts = np.bincount(numbers[numbers != NO_LABEL], minlength=self.n_outputs)
+        if class_weight == "balanced":
+            weights = 1 / np.maximum(counts, 1)
+        else:
+            weights = self._given_weights(class_weight)
+        mean = weights @ counts / max(counts.sum(), 1)
+        if not mean > 0:
+            raise ValueError(
+                f"class_weight={class_weight!r} gives no frame to train on a weight "
+                "above 0."
+            )
+        return weights / mean
+
+    def _given_weights(self, class_weight: dict[Any, Any]) -> np.ndarray:
+        known = self.classes.tolist()
+        for label, weight in class_weight.items():
+            if label not in known:
+                raise ValueError(
+                    f"class_weight has the class {label!r}, which no frame has; the "
+                    f"classes are {known}."
+                )
+            if not (isinstance(weight, Real) and 0 <= float(weight) < np.inf):
+                raise ValueError(
+                    f"class_weight has {weight!r} for {label!r}; expected a number "
+                    "from 0 up."
+                )
+        return np.array([class_weight.get(label, 1.0) for label in known])
+
+    def encode(self, y: np.ndarray, layout: ClipLayout, name: str = "y") -> np.ndarray:
+        """Return the numbers of the classes of the frames of each clip; -1 for none."""
+        return object_array(self._numbers(part, name) for part in y)
+
+    def _numbers(self, labels: np.ndarray, name: str) -> np.ndarray:
+        numbers = np.full(len(labels), NO_LABEL)
+        known = ~is_unlabelled(labels)
+        if known.any():
+            values = np.array(labels[known].tolist())
+            numbers[known] = number_labels(values, self.classes, name)
+        return numbers
+
+
+def read_frame_labels(
+    y: Any, layout: ClipLayout, owner: Any, name: str = "y"
+) -> np.ndarray:
+    """Return the labels of the frames of each clip, an array each, checked.
+
+    Raises a ``ValueError`` that names the clips whose labels do not fit them.
+    """
+    check_clip_labels(y, layout.n_clips, needed_by=owner, name=name)
+    if not layout.has_clips:
+        parts = [np.asarray(labels_of_rows(y, name))[i : i + 1] for i in range(len(y))]
+    else:
+        parts, errors = [], []
+        for i, (item, n_frames) in enumerate(zip(y, layout.n_frames, strict=True)):
+            part = np.asarray(item)
+            if part.shape == (n_frames,):
+                parts.append(part)
+                continue
+            found = f"labels of shape {part.shape}" if part.ndim else repr(item)[:40]
+            errors.append(
+                ValueError(
+                    f"{name}: clip {i} has {found}, but the clip has {n_frames} "
+                    "frames; expected one label for each frame, of shape "
+                    f"({n_frames},)."
+                )
+            )
+        raise_together(errors, f"{name}: {len(errors)} of {len(y)} clips do not fit")
+    _check_kinds(parts, name)
+    return object_array(parts)
+
+
+def _check_kinds(parts: list[np.ndarray], name: str) -> None:
+    """Raise a ``ValueError`` unless all labels are of one kind that can be classes."""
+    first: tuple[int, str] | None = None
+    for i, part in enumerate(parts):
+        labels = np.array(part[~is_unlabelled(part)].tolist())
+        if not len(labels):
+            continue
+        kind = "numbers" if labels.dtype.kind in NUMBERS else labels.dtype.name
+        kind = "text" if labels.dtype.kind == "U" else kind
+        first = first or (i, kind)
+        if kind != first[1] or labels.dtype == object:
+            raise ValueError(
+                f"Unknown label type: {name} has {first[1]} as labels of clip "
+                f"{first[0]}, but {kind} as those of clip {i}; expected one kind for "
+                "all frames: text or whole numbers."
+            )
+        check_classification_targets(labels)
+
+
+def is_unlabelled(labels: np.ndarray) -> np.ndarray:
+    """Tell which frames have no label: None or NaN."""
+    if labels.dtype.kind == "f":
+        return np.isnan(labels)
+    if labels.dtype != object:
+        return np.zeros(labels.shape, dtype=bool)
+    return np.array([label is None or label != label for label in labels], dtype=bool)
+
+
+def labels_of_rows(y: Any, name: str) -> np.ndarray:
+    """Return the labels of rows of a 2-D array, (n_rows,)."""
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {labels.shape}; expected one label for each row of X."
+        )
+    return labels
+
+
+def share_of_equal(labels: Any, y: Any) -> float:
+    """Return the share of labelled frames whose label is right, over all clips."""
+    for i, (found, expected) in enumerate(zip(labels, y, strict=True)):
+        if np.shape(found) != np.shape(expected):
+            raise ValueError(
+                f"y: clip {i} has labels of shape {np.shape(expected)}, but the clip "
+                f"has {np.size(found)} frames; expected one for each."
+            )
+    found, expected = (
+        np.concatenate([np.ravel(part) for part in parts]) for parts in (labels, y)
+    )
+    known = ~is_unlabelled(expected)
+    return float(np.mean(found[known] == expected[known]))

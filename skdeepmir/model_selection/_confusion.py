@@ -1,0 +1,85 @@
+"""What pipelines take for what: classes, tags and chords."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import multilabel_confusion_matrix
+
+from skdeepmir._printable import printable
+from skdeepmir.metrics import chord_confusion
+from skdeepmir.model_selection._answers import Answers
+
+By = Literal["root", "quality", "interval"]
+
+
+def confusion_of(
+    pipeline: str,
+    true: np.ndarray,
+    answers: Sequence[Answers],
+    by: By,
+    target_names: Sequence[str] | None,
+) -> pd.DataFrame:
+    """Return the table of what was predicted for what, in all test sets."""
+    if true.dtype == object and not isinstance(true[0], str):
+        estimates = [item for answer in answers for item in answer.predicted]
+        rate = answers[0].frame_rate
+        return chord_confusion(list(true), estimates, by=by, frame_rate=rate)
+    predicted = np.concatenate([answer.predicted for answer in answers])
+    if true.ndim == 2:
+        return _confusion_of_tags(true, predicted, target_names)
+    if "f" in true.dtype.kind + predicted.dtype.kind:
+        raise ValueError(
+            f"pipeline {pipeline!a} predicts numbers; expected labels, tags or "
+            "chords. Use predictions."
+        )
+    return _confusion_of_classes(true, predicted, target_names)
+
+
+def _confusion_of_classes(
+    true: np.ndarray, predicted: np.ndarray, target_names: Sequence[str] | None
+) -> pd.DataFrame:
+    labels = sorted({*true.tolist(), *predicted.tolist()})
+    places = {label: place for place, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)), dtype=int)
+    pairs = zip(true.tolist(), predicted.tolist(), strict=True)
+    for row, column in pairs:
+        counts[places[row], places[column]] += 1
+    names = labels
+    if target_names is not None:
+        if not all(isinstance(n, int) and 0 <= n < len(target_names) for n in labels):
+            raise ValueError(
+                f"target_names has {len(target_names)} names; expected one for each of "
+                f"the classes {labels[:10]}, which must be 0, 1 and so on."
+            )
+        names = [target_names[label] for label in labels]
+    index = [printable(name) if isinstance(name, str) else name for name in names]
+    return pd.DataFrame(
+        counts,
+        index=pd.Index(index, name="true"),
+        columns=pd.Index(index, name="predicted"),
+    )
+
+
+def _confusion_of_tags(
+    true: np.ndarray, predicted: np.ndarray, target_names: Sequence[str] | None
+) -> pd.DataFrame:
+    counts = multilabel_confusion_matrix(true, predicted)
+    names: Sequence[Any] = (
+        range(true.shape[1]) if target_names is None else target_names
+    )
+    if len(names) != true.shape[1]:
+        raise ValueError(
+            f"target_names has {len(names)} names; expected {true.shape[1]}."
+        )
+    columns = {
+        "true_positive": counts[:, 1, 1],
+        "false_positive": counts[:, 0, 1],
+        "false_negative": counts[:, 1, 0],
+        "true_negative": counts[:, 0, 0],
+    }
+    index = [printable(name) if isinstance(name, str) else name for name in names]
+    return pd.DataFrame(columns, index=pd.Index(index, name="tag"))

@@ -1,0 +1,242 @@
+"""Which scores are asked for, whether pipelines can be given them, and clip by clip."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import check_scoring
+from sklearn.pipeline import Pipeline
+
+from skdeepmir._printable import printable
+from skdeepmir._sklearn import BaseSearchCV, response_methods
+from skdeepmir.metrics import CHORD_SCORERS, auc_clip, get_scorer, score_chords
+from skdeepmir.metrics._checks import check_scores, collected
+from skdeepmir.metrics._chord_inputs import list_songs, overlay
+from skdeepmir.metrics._chord_scorers import ChordScorer
+from skdeepmir.metrics._chords import SEGMENTATIONS, recalled, segmented
+from skdeepmir.metrics._precision import clip_precisions_at
+from skdeepmir.metrics._scorers import FIELD_SCORERS
+from skdeepmir.model_selection._answers import (
+    Answers,
+    Recorded,
+    ideal_answers,
+    kind_of,
+)
+
+OWN = "score"  # the name of a scorer that has none
+COLUMNS = frozenset(  # of the tables of results
+    "pipeline fold clip group n_train n_test fit_time predict_time true predicted "
+    "scores".split()
+)
+SONGS_TRIED = 20
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score that is asked for.
+
+    Attributes
+    ----------
+    name : str
+        What its column is called.
+    scorer : callable
+        ``scorer(estimator, X, y)``.
+    known : str
+        Its name in :func:`skdeepmir.metrics.get_scorer`, or "".
+    """
+
+    name: str
+    scorer: Any
+    known: str = ""
+
+    @property
+    def can_be_replayed(self) -> bool:
+        """Whether the scorer sees nothing but answers, so that these suffice."""
+        scorer = self.scorer
+        return isinstance(scorer, ChordScorer) or response_methods(scorer) is not None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of a pipeline of which the scorer calls the first that is there.
+
+        Of a scorer of another kind it is not known.
+        """
+        return response_methods(self.scorer) or ("predict",)
+
+
+def read_scoring(scoring: Any) -> list[Metric]:
+    """Return the metrics that are asked for; refuse what is not one."""
+    if scoring is score_chords:
+        scoring = CHORD_SCORERS
+    if isinstance(scoring, str):
+        return [_read_metric(scoring, scoring)]
+    if isinstance(scoring, Mapping):
+        named = dict(scoring)
+    elif isinstance(scoring, list | tuple | set | frozenset):
+        strange = [item for item in scoring if not isinstance(item, str)]
+        if strange:
+            raise ValueError(
+                f"scoring={scoring!r} has {strange[0]!r}; expected a list of names. "
+                "Pass a dict from names to scorers for scorers of your own."
+            )
+        named = {item: item for item in scoring}
+        if len(named) < len(scoring):
+            raise ValueError(f"scoring={scoring!r} has a name twice.")
+    else:
+        return [_read_metric(OWN, own_score if scoring is None else scoring)]
+    if not named:
+        raise ValueError(f"scoring={scoring!r} is empty; expected at least one scorer.")
+    taken = [name for name in named if not isinstance(name, str) or name in COLUMNS]
+    if taken:
+        raise ValueError(
+            f"scoring: {taken[0]!r} cannot be the name of a score; expected text other "
+            f"than {', '.join(sorted(COLUMNS))}."
+        )
+    return [_read_metric(name, scorer) for name, scorer in named.items()]
+
+
+def _read_metric(name: str, given: Any) -> Metric:
+    scorer = get_scorer(given)
+    module = getattr(scorer, "__module__", "") or ""
+    if module.startswith("skdeepmir.metrics") and hasattr(scorer, "__qualname__"):
+        raise ValueError(
+            f"scoring: {scorer.__name__} is a metric, called with y_true and y_pred; "
+            "expected a scorer(estimator, X, y) or its name, see "
+            "skdeepmir.metrics.get_scorer_names()."
+        )
+    check_scoring(DummyClassifier(), scoring=scorer)  # refuses scikit-learn's metrics
+    if isinstance(given, str):
+        return Metric(name, scorer, given)
+    known = (other for other, field in FIELD_SCORERS.items() if field is scorer)
+    return Metric(name, scorer, next(known, ""))
+
+
+def own_score(estimator: Any, X: Any, y: Any) -> Any:
+    """Return what an estimator thinks of itself."""
+    return estimator.score(X, y)
+
+
+def needed_responses(metrics: Iterable[Metric], pipeline: Any) -> list[str]:
+    """Return the methods of a pipeline that scorers will call."""
+    needed = []
+    for metric in metrics:
+        if metric.can_be_replayed:
+            needed += [m for m in metric.methods if hasattr(pipeline, m)][:1]
+    return needed
+
+
+def check_metrics(
+    metrics: Sequence[Metric], pipelines: dict[str, Any], y: Any, trained: Any
+) -> None:
+    """Raise a ValueError if a score cannot be that of these pipelines and targets."""
+    for metric in metrics:
+        tried = set()
+        for name, pipeline in pipelines.items() if metric.can_be_replayed else ():
+            if not any(hasattr(pipeline, method) for method in metric.methods):
+                raise ValueError(
+                    f"scoring={metric.name!a} needs {' or '.join(metric.methods)}, but "
+                    f"pipeline {name!a} has no such method: it ends with "
+                    f"{type(last_step(pipeline)).__name__}. Choose another score, or "
+                    "give it one, for example with CalibratedClassifierCV."
+                )
+            kind = kind_of(pipeline)
+            if kind not in tried:
+                tried.add(kind)
+                _try_metric(metric, kind, y, trained, name)
+
+
+def _try_metric(
+    metric: Metric, kind: str | None, y: np.ndarray, trained: np.ndarray, name: str
+) -> None:
+    """Score what is always right: what refuses that, refuses all predictions."""
+    if kind is None:
+        y = y[:SONGS_TRIED]
+    try:
+        answers = ideal_answers(y, kind, trained)
+        if not answers.suffice_for(metric.methods):
+            return  # of an estimator of no kind, nobody knows what it answers
+        with warnings.catch_warnings(), collected():
+            warnings.simplefilter("ignore")
+            metric.scorer(Recorded(answers), y, y)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"scoring={metric.name!a} cannot score pipeline {name!a} on this y, "
+            f"{_described(y)} ({printable(error).rstrip('.')}). Choose one for such "
+            "labels; see skdeepmir.metrics.get_scorer_names()."
+        ) from error
+
+
+def _described(y: np.ndarray) -> str:
+    if y.ndim == 2:
+        return f"{y.shape[1]} tags of {len(y)} clips"
+    if y.dtype == object and not isinstance(y[0], str):
+        return "an annotation of each clip"
+    kind = "numbers" if y.dtype.kind == "f" else "labels"
+    return f"{kind} of {len(np.unique(y))} values"
+
+
+def last_step(pipeline: Any) -> Any:
+    """Return the last step, inside pipelines and searches."""
+    while True:
+        if isinstance(pipeline, Pipeline):
+            pipeline = pipeline.steps[-1][1]
+        elif isinstance(pipeline, BaseSearchCV):
+            pipeline = pipeline.estimator
+        else:
+            return pipeline
+
+
+def clip_scores(
+    metric: Metric, answers: Answers, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return values and weights of clips, whose weighted mean is the score.
+
+    None is returned for a score that is not such a mean.
+    """
+    found = None
+    if isinstance(metric.scorer, ChordScorer):
+        found = _of_songs(metric.scorer, answers, y)
+    elif metric.known == "accuracy":
+        right = np.asarray(answers.predicted == y, float)
+        found = (right.min(axis=1) if right.ndim == 2 else right), np.ones(len(y))
+    elif metric.known in ERRORS:
+        predicted = np.reshape(answers.predicted, y.shape)
+        errors = np.asarray(ERRORS[metric.known](predicted - y), float)
+        values = errors.mean(axis=1) if errors.ndim == 2 else errors
+        found = -values, np.ones(len(y))
+    elif metric.known == "auc_clip" or metric.known.startswith("precision_at_"):
+        found = _of_ranked_tags(metric.known, answers, y)
+    if found is None:
+        return None
+    values, weights = found
+    return np.where(weights > 0, values, np.nan), weights
+
+
+ERRORS = {"neg_mean_absolute_error": np.abs, "neg_mean_squared_error": np.square}
+
+
+def _of_ranked_tags(name: str, answers: Answers, y: np.ndarray) -> Any:
+    # TAG_SCORERS prefer the decision function.
+    scores = answers.scores_of("decision_function", "predict_proba")
+    if name == "auc_clip":
+        with collected():
+            areas = np.asarray(auc_clip(y, scores, average=None))
+        return areas, np.isfinite(areas).astype(float)
+    truth, scores = check_scores(y, scores)
+    k = int(name.rpartition("_")[2])
+    return clip_precisions_at(truth, scores, k), np.ones(len(truth))
+
+
+def _of_songs(scorer: ChordScorer, answers: Answers, y: np.ndarray) -> Any:
+    frame_rate = scorer.frame_rate or answers.frame_rate
+    songs = list_songs(list(y), list(answers.predicted), frame_rate)
+    if scorer.vocabulary in SEGMENTATIONS:
+        durations = np.array([song.duration for song in songs])
+        return segmented(songs)[scorer.vocabulary], durations
+    hits, scored = recalled(overlay(songs), scorer.vocabulary)
+    return np.divide(hits, scored, out=np.zeros_like(hits), where=scored > 0), scored

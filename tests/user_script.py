@@ -1,0 +1,110 @@
+"""What a user writes: good code, and lines that type checkers must refuse (# wrong)."""
+
+# ruff: noqa: B018, F401, I001
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
+from scipy.sparse import csr_array  # type: ignore[import-untyped]
+from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
+from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+from sklearn.svm import SVC  # type: ignore[import-untyped]
+
+import skdeepmir
+from skdeepmir import (
+    BLSTMChordRecognizer,
+    ClipVotingClassifier,
+    ConvRegressor,
+    ConvTagger,
+    DBNFeatureLearner,
+    DropoutMLPClassifier,
+    FrameTransformer,
+    GaussianChordRecognizer,
+    MultiTimescalePooler,
+    SpectrogramExtractor,
+    compare,
+    datasets,
+    load,
+    metrics,
+    save,
+)
+from skdeepmir import ConvTager  # wrong
+
+# Clips and labels in every form
+
+paths = [Path("a.wav"), Path("b.wav")]
+rng = np.random.RandomState(0)
+clips = [rng.rand(40, 8), rng.rand(50, 8)]
+tags = np.array([[0, 1], [1, 0]])
+SpectrogramExtractor("mfcc", n_fft=1024, cache_dir=Path("cache")).fit(paths)
+SpectrogramExtractor().transform(pd.Series(["a.wav", "b.wav"]))
+ConvTagger((8, 16), max_epochs=3, learning_rate=0.01, random_state=0)
+ConvTagger(channels=[8], early_stopping=np.bool_(True).item(), random_state=rng)
+ConvTagger().fit(clips, [0, 1]).predict(np.zeros((2, 40, 8)))
+ConvTagger().fit(clips, ["a", "b"], X_val=clips, y_val=["a", "b"])
+ConvTagger().fit(clips, tags, sample_weight=[1.0, 2.0])
+ConvTagger().fit(clips, csr_array(tags))
+ConvTagger().fit(clips, pd.DataFrame(tags, columns=["guitar", "voice"]))
+DropoutMLPClassifier().fit(pd.DataFrame(np.eye(3)), pd.Series([0, 1, 0]))
+
+# Pipelines, searches, models
+
+pooler = MultiTimescalePooler(("mean", "std"), windows=("clip", 1.0), frame_rate=43.0)
+pipeline = make_pipeline(SpectrogramExtractor(), pooler, SVC())
+pipeline.fit(paths, [0, 1])
+search = GridSearchCV(ConvTagger(), {"max_epochs": [1, 2]}, cv=2).fit(clips, [0, 1])
+best = search.best_estimator_.predict(clips)
+tagger = ConvTagger().set_params(max_epochs=1)
+save(pipeline, "model")
+load("model").predict(paths)
+ClipVotingClassifier(SVC()).fit(clips, [0, 1]).predict(clips)
+FrameTransformer(SVC(), max_frames=None)
+
+# Fitted attributes and results
+
+fitted = ConvTagger().fit(clips, tags)
+shape: tuple[int, ...] = fitted.predict_proba(clips).shape
+score: float = fitted.score(clips, tags)
+n_features: int = fitted.n_features_in_
+first: float = fitted.loss_curve_[0] + fitted.weights_["output.weight"].max()
+print(fitted.classes_.tolist(), fitted.n_iter_ + 1, fitted.module_.training)
+print(fitted.get_params()["max_epochs"], fitted.feature_names_in_.tolist())
+rate: float = SpectrogramExtractor().frame_rate
+for intervals, labels in GaussianChordRecognizer(frame_rate=10.0).predict_intervals([]):
+    print(intervals.shape, labels.tolist())
+codes = DBNFeatureLearner((8,)).fit_transform(clips)
+numbers = ConvRegressor().fit(clips, [0.1, 2.0]).predict(clips).mean() + 1.0
+collection = datasets.make_tag_clips(n_clips=10, random_state=0)
+print(collection.target_names, metrics.auc_tag(tags, fitted.predict_proba(clips)))
+print(skdeepmir.__version__, skdeepmir.chords.VOCABULARIES, codes, best)
+result = compare({"svm": pipeline, "net": tagger}, paths, [0, 1], cv=2)
+print(result.to_markdown(), result.summary().loc["svm"])
+result.plot().figure_.savefig("comparison.png")
+
+# What must be flagged
+
+ConvTagger(chanels=3)  # wrong
+ConvTagger(max_epochs="3")  # wrong
+ConvTagger(max_epochs="3", chanels=3)  # wrong
+ConvTagger(filters="round")  # wrong
+ConvTagger().fit(clips)  # wrong
+ConvTagger().fit(clips, tags, x_val=clips)  # wrong
+ConvTagger().fit(clips, tags).predct(clips)  # wrong
+ConvTagger().predict(None)  # wrong
+ConvTagger().scores_  # wrong
+fitted.predict_proba(clips).shap  # wrong
+fitted.classes_.tolst()  # wrong
+fitted.weights_.max()  # wrong
+BLSTMChordRecognizer(n_unit=3)  # wrong
+SpectrogramExtractor("mell")  # wrong
+SpectrogramExtractor(hop=512)  # wrong
+MultiTimescalePooler(output="window")  # wrong
+ClipVotingClassifier(SVC(), voting=1)  # wrong
+DropoutMLPClassifier().fit(clips, tags).coef_  # wrong
+datasets.load_manifst("clips.csv")  # wrong
+metrics.auctag(tags, tags)  # wrong
+skdeepmir.ConvTager  # wrong
+compare({"svm": pipeline}, paths, [0, 1], folds=3)  # wrong
+result.summery()  # wrong
+save("model")  # wrong

@@ -52,7 +52,7 @@ if MYPY:
         def set_callbacks(self, *callbacks: Any) -> Self: ...
         def _init_callback_context(self, **options: Any) -> Any: ...
 
-    class ScikitPipeline(_BaseEstimator):
+    class _ScikitPipeline(_BaseEstimator):
         steps: list[tuple[str, Any]]
         classes_: NDArray[Any]
         n_features_in_: int
@@ -84,7 +84,7 @@ else:
     from sklearn.base import BaseEstimator as _BaseEstimator
     from sklearn.base import ClassifierMixin as _ClassifierMixin
     from sklearn.base import RegressorMixin, TransformerMixin
-    from sklearn.pipeline import Pipeline as ScikitPipeline
+    from sklearn.pipeline import Pipeline as _ScikitPipeline
 
     try:
         from sklearn.callback import CallbackSupportMixin
@@ -113,14 +113,8 @@ else:
                 return _NoCallbacks()
 
 
-class BaseEstimator(_BaseEstimator):
-    """scikit-learn's base class, with what its ``validate_data`` keeps.
-
-    Notebooks show it with what the documentation says of parameters and attributes.
-    """
-
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
+class _Explained(_BaseEstimator):
+    """Notebooks show parameters and attributes with what the documentation says."""
 
     _doc_link_module = "skdeepmir"
     _doc_link_template = DOCUMENTATION
@@ -130,6 +124,17 @@ class BaseEstimator(_BaseEstimator):
 
     def _get_fitted_attr_html(self, *args: Any, **options: Any) -> Any:
         return _with_tooltips(super()._get_fitted_attr_html(*args, **options))
+
+
+class BaseEstimator(_Explained):
+    """scikit-learn's base class, with what its ``validate_data`` keeps."""
+
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
+
+class ScikitPipeline(_Explained, _ScikitPipeline):
+    """scikit-learn's pipeline."""
 
 
 class ClassifierMixin(_ClassifierMixin):

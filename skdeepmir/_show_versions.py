@@ -10,9 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 DEPENDENCIES = (
     *("numpy", "scipy", "scikit-learn", "torch", "skorch", "librosa", "soundfile"),
     *("soxr", "joblib", "lazy_loader", "mir_eval", "numba", "filelock", "packaging"),
-    *("pooch", "skops", "threadpoolctl", "tqdm", "pandas", "matplotlib"),
+    *("pooch", "skops", "threadpoolctl", "tqdm", "pandas", "matplotlib", "rich"),
 )
-OPTIONAL = ("dask", "distributed", "polars", "rich")
+OPTIONAL = ("dask", "distributed", "polars", "imbalanced-learn")
 
 
 def show_versions() -> None:

@@ -6,7 +6,14 @@ from attention_tagger import AttentionTagger
 from sklearn.base import clone
 from small_nets import assert_same_weights, clips_and_labels
 
-from skdeepmir import ConvRegressor, ConvTagger, SpectrogramExtractor, load, save
+from skdeepmir import (
+    ConvRegressor,
+    ConvTagger,
+    SpectrogramExtractor,
+    load,
+    make_pipeline,
+    save,
+)
 from skdeepmir.chords import frame_intervals
 
 SHORT = {"excerpt_length": 16, "max_epochs": 2, "random_state": 0, "verbose": False}
@@ -55,6 +62,10 @@ def test_seconds_are_those_of_the_waveform():
     assert times[0].max() == pytest.approx(seconds, abs=0.01)
     heard = times[0][activations[0][:, 0] > 0.9]
     assert heard.min() > 2.8 and heard.max() == times[0].max()
+    audio = make_pipeline(extractor, net.set_params(frame_rate=None))
+    audio.fit(waveforms, tags)  # it knows the rate
+    _, again = audio.predict_activations(waveforms[:1], return_times=True)
+    np.testing.assert_array_equal(again[0], times[0])
 
 
 def test_without_a_rate_there_are_no_seconds(tmp_path):

@@ -22,6 +22,7 @@ from skdeepmir import (
     ClipNormalizer,
     FrameStacker,
     MultiTimescalePooler,
+    Pipeline,
     SpectrogramExtractor,
     check_audio,
     drop_bad_audio,
@@ -247,7 +248,7 @@ def test_every_public_estimator_is_here():
 
     public = {getattr(skdeepmir, name) for name in skdeepmir.__all__}
     estimators = {kind for kind in public if hasattr(kind, "fit")}
-    assert estimators == {type(e) for e in ON_FRAMES} | {SpectrogramExtractor}
+    assert estimators == {type(e) for e in ON_FRAMES} | {SpectrogramExtractor, Pipeline}
 
 
 def test_each_bad_item_in_a_pipeline(pipelines, refused, good):

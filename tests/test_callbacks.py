@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import skorch.callbacks as sc
+from own_nets import ClipNet, MaskedNet
 from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
 from small_nets import assert_same_weights
 
@@ -13,6 +14,8 @@ from skdeepmir import (
     DBNFeatureLearner,
     DropoutMLPClassifier,
     MultiTimescaleTagger,
+    NetFrameClassifier,
+    NetTagger,
 )
 
 RNG = np.random.RandomState(0)
@@ -61,6 +64,12 @@ LEARNERS = {
         lambda **k: BLSTMChordRecognizer(sees_previous=True, **SEQUENCES, **k),
         CLIPS,
         CHORDS,
+    ),
+    "own": (lambda **k: NetTagger(ClipNet, **MIXED, **k), CLIPS, THREE),
+    "own frames": (
+        lambda **k: NetFrameClassifier(MaskedNet, **CONV, **k),
+        CLIPS,
+        [np.arange(len(clip)) % 2 for clip in CLIPS],
     ),
     "belief net": (dbn, CLIPS, THREE),
 }

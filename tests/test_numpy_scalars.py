@@ -65,7 +65,7 @@ VALUES = {
 }
 # Not scalars, or tested below.
 OTHER = {"cache_dir", "callbacks", "checkpoint_dir", "pos_weight", "pretrained"}
-OTHER |= {"pretraining", "tag_names"}
+OTHER |= {"module_params", "pretraining", "tag_names"}
 WIDTHS = {"64 bits": (np.int64, np.float64), "few bits": (np.int8, np.float32)}
 
 

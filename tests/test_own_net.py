@@ -205,9 +205,51 @@ def test_callbacks_see_the_module_itself():
     assert net.n_iter_ == 2 and set(seen) == {ClipNet}
     name = "layers.0.weight"
     np.testing.assert_allclose(net.weights_[name], first.weights_[name], atol=1e-6)
-    scoring = EpochScoring("accuracy", on_train=True, name="train_acc")
-    equal = np.stack([clip[:30] for clip in clips])
-    NetTagger(ClipNet, callbacks=[scoring], **FEW).fit(equal, y)
+
+
+@pytest.mark.parametrize("on_train", [True, False])
+def test_callbacks_score_clips_and_frames(on_train):
+    found = []
+
+    class Watch(Stop):
+        def on_epoch_end(self, net, **kwargs):
+            found.append(net.history[-1]["score"])
+
+    clips, y = clips_and_labels(24)
+    of_frames = clips_and_frames(lengths=(50, 13, 33, 14))
+    for net, X, targets, scoring in (
+        (NetTagger(ClipNet, **WELL), clips, y, "accuracy"),
+        (NetRegressor(PlainNet, **WELL), clips, 1.0 * y, "r2"),
+        (NetFrameClassifier(FrameNet, **WELL), *of_frames, "accuracy"),
+        (NetFrameClassifier(MaskedNet, **WELL), *of_frames, "accuracy"),
+    ):
+        score = EpochScoring(
+            scoring, on_train=on_train, name="score", use_caching=False
+        )
+        net.set_params(callbacks=[score, Watch(99)])
+        net.fit(X, targets, X_val=X, y_val=targets)
+        assert len(found) == net.n_iter_ and found[-1] > 0.5
+        if not on_train:  # whole clips, but for excerpts of the first two
+            assert found[-1] == pytest.approx(net.score(X, targets), abs=0.1)
+        found.clear()
+
+
+def test_tags_have_names_and_excerpts_have_times(tmp_path):
+    clips, y = clips_and_labels(12)
+    tags = np.stack([y, 1 - y], axis=1)
+    net = NetTagger(
+        PlainNet,
+        tag_names=["loud", "soft"],
+        frame_rate=10.0,
+        excerpt_length=16,
+        **{**WELL, "learning_rate": 0.05},
+    ).fit(clips, tags)
+    save(net, tmp_path / "a")
+    again = load(tmp_path / "a", trusted=[PlainNet])
+    assert again.predict_tags(clips)[:2] == [["soft"], ["loud"]]
+    activations, times = again.predict_activations(clips, return_times=True)
+    assert activations[0].shape == times[0].shape == (3, 2)
+    assert times[0][-1, 1] == pytest.approx((len(clips[0]) - 0.5) / 10)
 
 
 # The module's parameters.

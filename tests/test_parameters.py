@@ -156,7 +156,7 @@ def test_signatures_and_docstrings_agree(kind):
     for name, described in inspect.signature(kind).parameters.items():
         assert f"{name} : " in documented or f"{name}, " in documented, name
         assert described.default is not inspect.Parameter.empty or name in (
-            *("estimator", "module", "transformer", "variants"),
+            *("estimator", "module", "steps", "transformer", "variants"),
         )
     assert "see DropoutMLPClassifier" not in kind.__doc__.lower()
 

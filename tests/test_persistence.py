@@ -34,6 +34,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from test_common import (
     CLASSIFIERS,
+    PIPELINES,
     REGRESSORS,
     SEQUENCE_LABELLERS,
     TRANSFORMERS,
@@ -55,6 +56,7 @@ from skdeepmir.persistence import (
 )
 
 ESTIMATORS = TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS
+ESTIMATORS += PIPELINES[:1]
 
 
 def make_input(estimator):

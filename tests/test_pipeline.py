@@ -598,6 +598,22 @@ def test_methods_are_there_if_the_last_step_has_them(clips):
     np.testing.assert_array_equal(nested.predict_activations(clips.data)[3], found[3])
 
 
+@pytest.mark.parametrize("hop_length", [512, 1024])
+def test_activations_of_audio_have_times(clips, hop_length):
+    tagger = ConvTagger(
+        (2,), excerpt_length=8, max_epochs=1, random_state=0, verbose=False
+    )
+    pipeline = make_pipeline(mel(hop_length=hop_length), tagger)
+    pipeline.fit(clips.data, clips.target)
+    assert pipeline[1].frame_rate is None
+    _, times = pipeline.predict_activations(clips.data, return_times=True)
+    frame = hop_length / 22050
+    np.testing.assert_allclose(np.diff(times[0], axis=1)[1:], 8 * frame)
+    pipeline.set_params(spectrogramextractor__hop_length=256)
+    with pytest.raises(ValueError, match="frame_rate_"):
+        pipeline.predict_activations(clips.data, return_times=True)
+
+
 class WholeTagger(BaseEstimator):
     """Has what taggers and recognisers have, with options."""
 

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline as ordinary_pipeline
 from sklearn.preprocessing import MultiLabelBinarizer
 from small_nets import assert_same_weights
 
@@ -24,7 +24,9 @@ from skdeepmir import (
     FrameStacker,
     GroupBaggingClassifier,
     MultiTimescaleTagger,
+    SpectrogramExtractor,
     load,
+    make_pipeline,
     save,
 )
 from skdeepmir.metrics import TAG_SCORERS, tag_report
@@ -227,7 +229,7 @@ def test_a_finished_checkpoint_has_names(tmp_path):
 def test_scores_take_columns_by_name():
     fitted = tagger().fit(CLIPS, TABLE)
     search = GridSearchCV(fitted, {"mixup": [0.0]}, cv=2).fit(CLIPS, TABLE)
-    pipeline = make_pipeline(FrameStacker(1), fitted).fit(CLIPS, TABLE)
+    pipeline = ordinary_pipeline(FrameStacker(1), fitted).fit(CLIPS, TABLE)
     for estimator in (fitted, GroupBaggingClassifier(fitted, 2, random_state=0)):
         estimator.fit(CLIPS, TABLE)
         expected = estimator.score(CLIPS, TAGS)
@@ -262,7 +264,7 @@ def test_an_average_of_classifiers_has_the_names_of_its_tags(tmp_path):
 
 def test_a_report_takes_names_from_what_predicted():
     fitted = tagger().fit(CLIPS, TABLE)
-    pipeline = make_pipeline(FrameStacker(1), fitted).fit(CLIPS, TABLE)
+    pipeline = ordinary_pipeline(FrameStacker(1), fitted).fit(CLIPS, TABLE)
     predicted = fitted.predict(CLIPS)
     expected = tag_report(TAGS, predicted, tag_names=NAMES)
     for estimator in (fitted, pipeline):
@@ -271,3 +273,20 @@ def test_a_report_takes_names_from_what_predicted():
     fitted.fit(CLIPS, TAGS)
     assert tag_report(TAGS, predicted, tag_names=fitted).index.tolist() == [0, 1, 2]
     assert tag_report(TABLE, predicted, tag_names=fitted).index.tolist() == NAMES
+
+
+def test_a_pipeline_on_audio_names_tags(tmp_path):
+    rng = np.random.RandomState(0)
+    waveforms = [0.1 * rng.randn(4000) for _ in TAGS]
+    extractor = SpectrogramExtractor(n_mels=8, n_fft=256, hop_length=128, verbose=False)
+    pipeline = make_pipeline(extractor, tagger()).fit(waveforms, TABLE)
+    save(pipeline, tmp_path / "pipeline")
+    for estimator in (pipeline, load(tmp_path / "pipeline")):
+        assert estimator.tag_names_.tolist() == NAMES
+        assert estimator.predict_tags(waveforms) == told(pipeline.predict(waveforms))
+        score = estimator.score(waveforms, TABLE)
+        assert estimator.score(waveforms, TABLE[MOVED]) == score
+    options = {"X_val": waveforms, "y_val": TABLE[MOVED]}
+    with pytest.raises(ValueError, match="y_val has 'voice' in column 0"):
+        pipeline.fit(waveforms, TABLE, **options)
+    assert not hasattr(pipeline.fit(waveforms, TAGS), "tag_names_")

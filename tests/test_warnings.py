@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -91,6 +92,7 @@ def test_folders_that_cannot_be_used_point_to_the_user(tmp_path, monkeypatch):
     net = clone(NET).set_params(checkpoint_dir=tmp_path / "checkpoints")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         store.fit_transform([tmp_path / "clip.wav"])
         net.fit(X, TAGS[:, 0])
     assert ["cannot be used" in str(warning.message) for warning in caught] == [

@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 from scipy.sparse import csr_array  # type: ignore[import-untyped]
+from sklearn.ensemble import BaggingClassifier  # type: ignore[import-untyped]
 from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
-from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+from sklearn.pipeline import make_pipeline as scikit_pipeline  # type: ignore[import-untyped]
 from sklearn.svm import SVC  # type: ignore[import-untyped]
+import torch
+from torch import nn
 
 import skdeepmir
 from skdeepmir import (
     BLSTMChordRecognizer,
+    ClipLookup,
     ClipVotingClassifier,
     ConvRegressor,
     ConvTagger,
@@ -22,10 +26,13 @@ from skdeepmir import (
     FrameTransformer,
     GaussianChordRecognizer,
     MultiTimescalePooler,
+    NetTagger,
+    Pipeline,
     SpectrogramExtractor,
     compare,
     datasets,
     load,
+    make_pipeline,
     metrics,
     save,
 )
@@ -51,8 +58,17 @@ DropoutMLPClassifier().fit(pd.DataFrame(np.eye(3)), pd.Series([0, 1, 0]))
 # Pipelines, searches, models
 
 pooler = MultiTimescalePooler(("mean", "std"), windows=("clip", 1.0), frame_rate=43.0)
-pipeline = make_pipeline(SpectrogramExtractor(), pooler, SVC())
-pipeline.fit(paths, [0, 1])
+pipeline = make_pipeline(SpectrogramExtractor(), pooler, SVC(), memory="cache")
+pipeline.fit(paths, [0, 1]).predict(paths)
+pipeline.fit(paths, [0, 1], X_val=paths, y_val=[0, 1])
+steps = Pipeline([("log_mel", SpectrogramExtractor()), ("net", ConvTagger())])
+steps.set_params(net__max_epochs=3)[:-1].fit_transform(paths)
+print(steps.named_steps["net"], [name for name, step in steps.steps])
+scikit_pipeline(SpectrogramExtractor(), ConvTagger()).fit(paths, [0, 1])
+GridSearchCV(pipeline, {"svc__C": [1, 10]}, cv=2).fit(paths, [0, 1])
+BaggingClassifier(make_pipeline(ClipLookup(clips), ConvTagger())).fit(
+    [[0], [1]], [0, 1]
+)
 search = GridSearchCV(ConvTagger(), {"max_epochs": [1, 2]}, cv=2).fit(clips, [0, 1])
 best = search.best_estimator_.predict(clips)
 tagger = ConvTagger().set_params(max_epochs=1)
@@ -60,6 +76,21 @@ save(pipeline, "model")
 load("model").predict(paths)
 ClipVotingClassifier(SVC()).fit(clips, [0, 1]).predict(clips)
 FrameTransformer(SVC(), max_frames=None)
+
+
+class MyNet(nn.Module):  # type: ignore[misc, unused-ignore]
+    def __init__(self, n_features: int, n_outputs: int, depth: int = 1) -> None:
+        super().__init__()
+        self.layer = nn.Linear(n_features, n_outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layer(x).mean(dim=1)
+        return logits
+
+
+own = NetTagger(MyNet, max_epochs=2).fit(clips, tags)
+GridSearchCV(own, {"module__depth": [1, 2]}).fit(clips, tags)
+load("model", trusted=[MyNet]).predict(clips)
 
 # Fitted attributes and results
 
@@ -79,6 +110,8 @@ collection = datasets.make_tag_clips(n_clips=10, random_state=0)
 print(collection.target_names, metrics.auc_tag(tags, fitted.predict_proba(clips)))
 print(skdeepmir.__version__, skdeepmir.chords.VOCABULARIES, codes, best)
 result = compare({"svm": pipeline, "net": tagger}, paths, [0, 1], cv=2)
+compare({"svm": pipeline}, paths, [0, 1], cv=np.array([0, 1]), scoring=["accuracy"])
+compare({"svm": pipeline}, paths, [0, 1], X_test=paths, y_test=[0, 1], cache_dir="kept")
 print(result.to_markdown(), result.summary().loc["svm"])
 result.plot().figure_.savefig("comparison.png")
 
@@ -88,6 +121,7 @@ ConvTagger(chanels=3)  # wrong
 ConvTagger(max_epochs="3")  # wrong
 ConvTagger(max_epochs="3", chanels=3)  # wrong
 ConvTagger(filters="round")  # wrong
+NetTagger(module=3, max_epoch=2)  # wrong
 ConvTagger().fit(clips)  # wrong
 ConvTagger().fit(clips, tags, x_val=clips)  # wrong
 ConvTagger().fit(clips, tags).predct(clips)  # wrong
@@ -107,4 +141,6 @@ metrics.auctag(tags, tags)  # wrong
 skdeepmir.ConvTager  # wrong
 compare({"svm": pipeline}, paths, [0, 1], folds=3)  # wrong
 result.summery()  # wrong
+pipeline.fit(paths, [0, 1]).predct(paths)  # wrong
+make_pipeline(SVC(), memry="cache")  # wrong
 save("model")  # wrong

@@ -127,7 +127,11 @@ class TrainingParameters:
         default=None,
     )
     verbose: Verbose = parameter(
-        "Whether to show a progress bar where training takes longer than two seconds.",
+        """
+        Whether to show a progress bar, with the losses of the last epoch, where
+        training takes longer than two seconds. Workers of a search show none: see all
+        of it by ``search.set_callbacks(sklearn.callback.ProgressBar())``.
+        """,
         default=True,
         kind="bool",
     )

@@ -65,9 +65,10 @@ class ExcerptEstimator(ScalingParameters, NetEstimator):
     )
     frame_rate: Positive | None = parameter(
         """
-        Frames per second (Hz) of the input, such as ``extractor.frame_rate``, by which
-        ``predict_activations`` tells times; nothing else depends on it. None: not
-        known.
+        Frames per second (Hz) of the input, by which ``predict_activations`` tells
+        times; nothing else depends on it. None takes that of the extractor in a
+        :class:`skdeepmir.pipeline.Pipeline`; outside of one pass
+        ``extractor.frame_rate``, if times are needed.
         """,
         default=None,
     )
@@ -117,7 +118,8 @@ class ExcerptEstimator(ScalingParameters, NetEstimator):
             raise ValueError(
                 "return_times=True takes seconds from frame_rate, which was None in "
                 f"fit. Set it, as in {type(self).__name__}(frame_rate="
-                "extractor.frame_rate), and fit again; without it, excerpts begin "
+                "extractor.frame_rate), or put it behind the extractor into "
+                "skdeepmir.make_pipeline, and fit again; without it, excerpts begin "
                 f"every {max(1, feed.length // 2)} frames."
             )
         clips, layout = feed.read(self, X, reset=False, dtype=feed.predict_dtype)

@@ -168,7 +168,7 @@ class MultiTimescaleTagger(ScalingParameters, NetClassifier):
         return self.pooler_.window_frames_
 
     @property
-    def frame_rate_(self):
+    def frame_rate_(self) -> float | None:
         """Frames per second of the input, if they are known."""
         check_is_fitted(self)
         return self.pooler_.frame_rate_

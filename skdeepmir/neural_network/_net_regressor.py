@@ -19,9 +19,13 @@ class NetRegressor(OwnNetEstimator, ExcerptEstimator, ClipRegressor):
     weights_ : dict of str to ndarray
         Parameters and buffers of the module by their name in ``module_``.
     module_ : torch.nn.Module
-        The module, made anew whenever it is asked for.
+        The module, made anew whenever it is asked for; it takes features as they are
+        standardised.
     mean_, scale_ : ndarray of shape (n_features_in_,), float32
-        What standardises the features: of all training frames.
+        What standardises the features: of all training frames; 0 and 1 without
+        ``standardize``.
+    frame_rate_ : float or None
+        Frames per second of what it was fitted to.
     excerpt_length_ : int
         Frames of an excerpt.
     target_mean_, target_scale_ : ndarray of shape (n_targets,), float

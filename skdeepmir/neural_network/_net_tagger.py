@@ -21,13 +21,19 @@ class NetTagger(OwnNetEstimator, ExcerptEstimator, NetClassifier):
     weights_ : dict of str to ndarray
         Parameters and buffers of the module by their name in ``module_``.
     module_ : torch.nn.Module
-        The module, made anew whenever it is asked for.
+        The module, made anew whenever it is asked for; it takes features as they are
+        standardised.
     mean_, scale_ : ndarray of shape (n_features_in_,), float32
-        What standardises the features: of all training frames.
+        What standardises the features: of all training frames; 0 and 1 without
+        ``standardize``.
+    frame_rate_ : float or None
+        Frames per second of what it was fitted to.
     excerpt_length_ : int
         Frames of an excerpt.
     classes_ : ndarray of shape (n_classes,)
         Labels, or the numbers of the tags.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, where y or ``tag_names`` had some.
     thresholds_ : ndarray of shape (n_tags,)
         Of tags: the probabilities above which they are predicted.
     loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)
@@ -50,10 +56,11 @@ class NetTagger(OwnNetEstimator, ExcerptEstimator, NetClassifier):
     - It is called as ``module(n_features, n_outputs, **module_params)``; the function
       or class names its arguments as it likes. ``n_outputs`` is the number of classes
       or tags, and 1 for two classes.
-    - Its ``forward`` takes standardised excerpts, a floating-point tensor of shape
-      (batch, n_frames, n_features), and returns logits of shape (batch, n_outputs): no
-      sigmoid or softmax at the end. Every excerpt has ``excerpt_length_`` frames. An
-      excerpt must not see others of its batch, except for batch normalisation.
+    - Its ``forward`` takes excerpts, standardised unless ``standardize=False``, as a
+      floating-point tensor of shape (batch, n_frames, n_features), and returns logits
+      of shape (batch, n_outputs): no sigmoid or softmax at the end. Every excerpt has
+      ``excerpt_length_`` frames. An excerpt must not see others of its batch, except
+      for batch normalisation.
     - It is made on the processor and moved with ``.to(device, dtype)``; what it needs
       there are parameters and buffers, of which each fit keeps all (integers as well).
       Lazy layers get their shapes from a first call with zeros.

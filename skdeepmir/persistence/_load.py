@@ -204,8 +204,8 @@ def unsealed(sealed: bytes, trusted: frozenset[str] = frozenset()) -> tuple[Any,
     bad = sorted(set(skops.io.get_untrusted_types(data=sealed)) - known)
     if bad:
         raise ValueError(
-            f"It names {', '.join(bad)!a}, which is neither of scikit-learn nor of "
-            "skdeepmir, nor among what you trust. If you know and trust all of it, "
+            f"It names {', '.join(map(ascii, bad))}; expected names of scikit-learn, "
+            "of skdeepmir or among what you trust. If you know and trust all of them, "
             f"pass load(..., trusted={bad!a}), or the classes and functions "
             "themselves; else do not use the file."
         )

@@ -203,8 +203,8 @@ def _own_names(data: bytes) -> frozenset[str]:
             f"Found {', '.join(bad)}; expected estimators of scikit-learn and "
             "skdeepmir, and classes and functions of your own that a module defines at "
             "its top level, which hold numbers, strings and NumPy arrays. Lambdas, "
-            "those of Python and NumPy, tensors, and search trees of scikit-learn are "
-            "not safe to load. Leave it out or use another."
+            "functions of Python and NumPy, tensors and search trees of scikit-learn "
+            "are not safe to load. Leave it out or use another."
         )
     return frozenset(strange)
 

@@ -8,6 +8,7 @@ from functools import wraps
 from os import PathLike
 from typing import Any, Self
 
+import numpy as np
 import sklearn.pipeline
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
@@ -95,6 +96,8 @@ class Pipeline(ScikitPipeline):
         Steps by name.
     classes_ : ndarray of shape (n_classes,)
         Labels, if the last step is a classifier.
+    tag_names_ : ndarray of shape (n_tags,), dtype=object
+        Names of the tags, if the last step is a tagger that knows them.
     n_features_in_ : int
         Of the first step, if it has some.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -393,6 +396,11 @@ class Pipeline(ScikitPipeline):
                 )
             names, in_frames = names_after(step, names, in_frames)
         return names
+
+    @property
+    def tag_names_(self) -> NDArray[np.object_]:
+        """Names of the tags that the last step knows."""
+        return self.steps[-1][1].tag_names_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

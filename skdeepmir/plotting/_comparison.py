@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class ComparisonDisplay:
@@ -33,6 +34,9 @@ class ComparisonDisplay:
     figure_ : matplotlib Figure
         Its figure.
     """
+
+    ax_: Axes
+    figure_: Figure
 
     def __init__(
         self,

@@ -60,7 +60,8 @@ def check_audio_estimator(
     Raises
     ------
     AssertionError
-        At the first check that fails.
+        At the first check that fails: it names the check and the case, what was found,
+        and the rule.
 
     Examples
     --------
@@ -90,10 +91,14 @@ def _run(name, check, names):
     try:
         check()
     except AssertionError as error:
-        raise AssertionError(f"{name}: {error}") from error
+        found, cause = str(error), error
     except (ValueError, TypeError, OSError) as error:  # where none is owed
-        raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
-    names.append(name)
+        found, cause = f"{type(error).__name__}: {error}", error
+    else:
+        names.append(name)
+        return
+    rule = check.func.__doc__.splitlines()[0]
+    raise AssertionError(f"{name}: {found.rstrip('. ')}. Rule: {rule}") from cause
 
 
 def _list_checks(estimator):

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +22,7 @@ from sklearn.svm import LinearSVC
 from skdeepmir import compare
 from skdeepmir.baselines import chroma_templates
 from skdeepmir.datasets import make_chord_clips
+from skdeepmir.frames import object_array
 from skdeepmir.metrics import (
     CHORD_SCORERS,
     TAG_SCORERS,
@@ -271,6 +273,32 @@ def test_confusion_of_classes_tags_and_chords():
     result = compare(numbers, X, X[:, 0], scoring="r2", verbose=False)
     with pytest.raises(ValueError, match="'mean' predicts numbers"):
         result.confusion("mean")
+
+
+class AlwaysC(BaseEstimator):
+    """Calls everything C, at a frame rate that depends on the fold."""
+
+    def fit(self, X, y):
+        self.frame_rate_ = 4.0 * len(X)
+        return self
+
+    def predict(self, X):
+        n_frames = round(4 * self.frame_rate_)
+        return object_array([np.full(n_frames, "C:maj") for _ in X])
+
+
+def test_confusion_of_chords_is_in_seconds_at_the_rate_of_each_fold(tmp_path):
+    files = [tmp_path / f"{i}.lab" for i in range(3)]
+    for file in files:
+        file.write_text("0 1 C:maj\n1 4 A:min\n")
+    cv = [([0, 1], [2]), ([2], [0, 1])]
+    for y in (files, [str(file) for file in files]):
+        result = compare(
+            {"it": AlwaysC()}, np.zeros((3, 1)), y, cv=cv, scoring="wcsr_majmin"
+        )
+        table = result.confusion("it", by="quality")
+        np.testing.assert_allclose(table.loc["maj", "maj"], 3, atol=0.3)
+        np.testing.assert_allclose(table.loc["min", "maj"], 9, atol=0.4)
 
 
 @pytest.mark.usefixtures("pictures")

@@ -318,9 +318,9 @@ class Comparison:
         found = [item for item in records.answers.items() if item[0][0] == pipeline]
         if not found or found[0][1].predicted is None:
             raise ValueError(f"pipeline {pipeline!a} has no predictions, or failed.")
-        rows = np.concatenate([records.tests[fold] for (_, fold), _ in found])
+        truths = [records.y[records.tests[fold]] for (_, fold), _ in found]
         answers = [answer for _, answer in found]
-        return confusion_of(pipeline, records.y[rows], answers, by, target_names)
+        return confusion_of(pipeline, truths, answers, by, target_names)
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> ComparisonDisplay:
         """Draw the scores of all folds with mean and standard error, as the summary.

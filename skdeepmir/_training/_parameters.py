@@ -91,7 +91,8 @@ class TrainingParameters:
         """
         Threads of torch. One is fastest for small nets, leaves the other cores to
         ``n_jobs`` of a search, and gives the same bits wherever it runs on one machine.
-        More help large nets; None leaves the number to torch, which takes all cores.
+        More help large nets where cores are idle (4, say; None takes all cores). On a
+        machine that is busy they are several times slower than one.
         """,
         default=1,
     )

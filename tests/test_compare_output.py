@@ -269,6 +269,9 @@ def test_confusion_of_classes_tags_and_chords():
         axis=1
     )
     np.testing.assert_allclose(recall, report["recall"])
+    framed = pd.DataFrame(TAGS, columns=["drums", "voice"])
+    named = compare(TAGGERS, X, framed, cv=3, verbose=False).confusion("linear")
+    pd.testing.assert_frame_equal(named, counts)
     numbers = {"mean": DummyRegressor()}
     result = compare(numbers, X, X[:, 0], scoring="r2", verbose=False)
     with pytest.raises(ValueError, match="'mean' predicts numbers"):

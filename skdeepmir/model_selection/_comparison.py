@@ -299,7 +299,7 @@ class Comparison:
             Of chords, see :func:`skdeepmir.metrics.chord_confusion`.
         target_names : sequence of str, default=None
             Names of the classes 0, 1 and so on, or of the tags. None takes the labels
-            themselves.
+            themselves, and of tags the columns of y if it was a data frame.
 
         Returns
         -------
@@ -320,6 +320,8 @@ class Comparison:
             raise ValueError(f"pipeline {pipeline!a} has no predictions, or failed.")
         truths = [records.y[records.tests[fold]] for (_, fold), _ in found]
         answers = [answer for _, answer in found]
+        if target_names is None:
+            target_names = records.tag_names
         return confusion_of(pipeline, truths, answers, by, target_names)
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> ComparisonDisplay:
@@ -454,10 +456,12 @@ class Comparison:
         if self.records is None:
             return ""
         n_groups = self.records.n_groups
-        what = "clips" if self.records.groups is None else "groups"
+        has_groups = self.records.groups is not None
+        units = "groups of test clips" if has_groups else "test clips"
         note = (
-            f"±: standard error over {n_groups} {what} of test clips. In parentheses: "
-            f"95 % interval of the difference; it and p by sign flips of {what}"
+            f"±: standard error over {n_groups} {units}. In parentheses: 95 % interval "
+            "of the difference; it and p by sign flips of "
+            f"{'groups' if has_groups else 'clips'}"
         )
         if n_groups < 6:
             note += (

@@ -153,6 +153,7 @@ NUMBERS = {"it": make_pipeline(FunctionTransformer(explode), DummyRegressor())}
         (NEVER, Y, "roc_auc", "roc_auc.*3 values.*multi_class"),
         (NEVER, Y, "auc_tag", "auc_tag.*'first'"),
         (NEVER, Y, "wcsr_majmin", "wcsr_majmin"),
+        (NEVER, TAGS, "wcsr_majmin", "2 tags of 60 clips .it scores annotations"),
         (NUMBERS, X[:, 0], "accuracy", "accuracy.*'it'.*numbers.*continuous"),
         (NUMBERS, Y, "f1_macro", "f1_macro.*'it'"),
         (NEVER, Y, accuracy_score, "accuracy_score"),
@@ -173,12 +174,15 @@ def test_scores_that_cannot_be_are_refused_before_anything_is_extracted(
         compare(pipelines, X, y, scoring=scoring, verbose=False)
 
 
-def test_accuracy_is_refused_for_chords():
+@pytest.mark.parametrize(
+    "scoring", ["accuracy", "auc_tag", "roc_auc", "precision_at_2"]
+)
+def test_scores_of_classes_and_tags_are_refused_for_chords(scoring):
     songs = make_chord_clips(n_clips=4, duration=2.0, random_state=0)
     chords = {"it": make_pipeline(FunctionTransformer(explode), chroma_templates())}
     for y in (songs.target, [["C:maj"]] * 4):
-        with pytest.raises(ValueError, match="'accuracy' .*'it'.*annotation"):
-            compare(chords, songs.data, y, cv=2, verbose=False)
+        with pytest.raises(ValueError, match=f"'{scoring}' .*'it'.*annotation"):
+            compare(chords, songs.data, y, scoring=scoring, cv=2, verbose=False)
 
 
 def test_several_scores_come_from_one_fit():

@@ -42,7 +42,7 @@ def main():
     """Run the comparison, and keep a net that is trained on all clips."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_data_options(parser)
-    parser.add_argument("--max-epochs", type=int, default=60)
+    parser.add_argument("--max-epochs", type=int, default=100)
     parser.add_argument("--n-units", type=int, nargs="+", default=[24, 48])
     args = parser.parse_args()
     clips, cache = load(args), {"cache_dir": args.cache_dir}

@@ -87,7 +87,10 @@ def wrong_lines():
     return {i for i, line in enumerate(LINES, 1) if line.endswith("# wrong")}
 
 
-@pytest.mark.parametrize("options", [[], ["--strict"]])
+# What is an error by default is one with --strict, which has some more.
+@pytest.mark.parametrize(
+    "options", [["--strict"], pytest.param([], marks=pytest.mark.slow)]
+)
 def test_mypy_flags_the_wrong_lines_alone(tmp_path, options):
     (tmp_path / "mypy.ini").write_text(SETTINGS)
     shown = as_a_user(tmp_path, "mypy", *options)

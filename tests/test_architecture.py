@@ -19,6 +19,7 @@ ORDER = [
     "_errors",
     "_workers",
     "_disk",
+    "_sources",
     "frames",
     "_clip_files",
     "chords",

@@ -535,6 +535,30 @@ def test_checkpoints_go_on_and_notice_another_source(tmp_path):
         ).fit(clips, y)
 
 
+NET_OF_A_CONSOLE = """
+from torch import nn
+
+class ConsoleNet(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.output = nn.Linear(n_features, n_outputs)
+
+    def forward(self, x):
+        return self.output(x.mean(dim=1))
+"""
+
+
+def test_checkpoints_notice_another_net_in_a_console(tmp_path, monkeypatch):
+    clips, y = clips_and_labels(12)
+    for call in ("mean", "amax"):  # without a file, and so without a source
+        space = {"__name__": __name__}
+        exec(NET_OF_A_CONSOLE.replace("mean", call), space)
+        monkeypatch.setitem(globals(), "ConsoleNet", space["ConsoleNet"])
+        net = NetTagger(space["ConsoleNet"], **FEW)
+        kept = clone(net).set_params(checkpoint_dir=tmp_path).fit(clips, y)
+        assert_same_weights(kept, net.fit(clips, y))
+
+
 def own_pipeline():
     return make_pipeline(
         Doubler(), FunctionTransformer(halved), NetTagger(ClipNet, **FEW)

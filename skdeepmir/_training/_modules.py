@@ -81,18 +81,6 @@ def name_of(factory: Any) -> str:
     return getattr(factory, "__qualname__", None) or type(factory).__qualname__
 
 
-def source_of(factory: Any) -> list[str]:
-    """Return the source of a factory and, of a class, that of its bases."""
-    parts = []
-    for part in getattr(factory, "__mro__", [factory]):
-        if not getattr(part, "__module__", "").startswith(("torch.", "builtins")):
-            try:
-                parts.append(inspect.getsource(part))
-            except (OSError, TypeError):  # typed in by hand, or not Python
-                parts.append(name_of(part))
-    return parts
-
-
 def make_module(
     factory: Any,
     keywords: dict[str, Any],

@@ -140,6 +140,8 @@ def test_rare_classes_of_frames_are_found_by_their_weight():
     np.testing.assert_array_equal(
         net.set_params(warm_start=True).fit(clips, y).class_weight_, weights
     )
+    huge = clone(net).set_params(class_weight={0: 1e308, 1: 1e308})
+    np.testing.assert_allclose(huge.fit(clips, y).class_weight_, 1)
     for bad, fact in ({7: 1.0}, "7"), ({1: -1.0}, "-1.0"), ({0: 0, 1: 0}, "above 0"):
         with pytest.raises(ValueError, match=f"class_weight.*{fact}"):
             clone(net).set_params(class_weight=bad).fit(clips, y)

@@ -159,7 +159,7 @@ def named_weights(class_weight: dict[Any, Any], names: list[list[Any]]) -> np.nd
 def _check_named(class_weight: dict[Any, Any], names: Any, hint: str) -> None:
     known = {name for own in names for name in own}
     for key, weight in class_weight.items():
-        if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+        if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
             raise ValueError(
                 f"class_weight has {weight!r} for {key!r}; expected a finite number "
                 "from 0 up."

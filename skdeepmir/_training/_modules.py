@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import threading
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from skdeepmir._errors import did_you_mean
 from skdeepmir.nets import SequenceBatch
 
 # The global generators of torch belong to all threads of a process.
@@ -65,12 +65,11 @@ def check_keywords(factory: Any, names: Any, prefix: str = "") -> None:
     for name in names:
         if takes_any or name in keywords:
             continue
-        near = difflib.get_close_matches(str(name), keywords, 1)
         takes = ", ".join(prefix + known for known in keywords) or "nothing else"
         raise ValueError(
-            f"module={name_of(factory)} has no parameter {prefix + str(name)!r}. "
-            + (f"Did you mean {prefix + near[0]!r}? " if near else "")
-            + f"Beside ({SIZES}) it takes {takes}."
+            f"module={name_of(factory)} has no parameter {prefix + str(name)!r}."
+            f"{did_you_mean(str(name), keywords, prefix)} Beside ({SIZES}) it takes "
+            f"{takes}."
         )
 
 

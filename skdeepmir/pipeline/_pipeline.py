@@ -455,7 +455,7 @@ class Pipeline(ScikitPipeline):
                 yield
         except (TypeError, ValueError) as error:
             if found := advice_on_rows(self._estimators(), X):
-                raise ValueError(found) from error
+                raise ValueError(f"{found} (Its error was: {error})") from error
             raise
         if needs_rate:
             check_numbers_of_frames(self, X)

@@ -23,6 +23,7 @@ from skdeepmir._disk import (
     write_checked,
 )
 from skdeepmir._sklearn import parameters_of
+from skdeepmir._sources import sources_of
 from skdeepmir._training._devices import choose_device
 from skdeepmir._warnings import warn_user
 
@@ -37,12 +38,12 @@ FILE = r"\w+-[0-9a-f]{32}(-finished)?\.pt"
 class Checkpoint:
     """The files of one fit in a folder.
 
-    Their names are a hash of the estimator's class and parameters (without callbacks,
-    but for those of predictions alone), of what it is fitted to, and of the versions
-    that train it, so that fits share a folder (folds, candidates) and none goes on from
-    another. One holds the state after an epoch, the other what the fit ended with: that
-    is kept where every such fit is the same, which takes an int ``random_state`` and no
-    callback that could change it.
+    Their names are a hash of the estimator's class, of its source and parameters
+    (without callbacks, but for those of predictions alone), of what it is fitted to,
+    and of the versions that train it, so that fits share a folder (folds, candidates)
+    and none goes on from another. One holds the state after an epoch, the other what
+    the fit ended with: that is kept where every such fit is the same, which takes an
+    int ``random_state`` and no callback that could change it.
 
     A folder that cannot be used costs the checkpoints, not the fit: there is one
     warning.
@@ -87,6 +88,7 @@ class Checkpoint:
             (
                 (FORMAT, skdeepmir.__version__, torch.__version__),
                 type(estimator).__qualname__,
+                sources_of(type(estimator)),
                 parameters,
                 data,
             ),

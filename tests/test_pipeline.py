@@ -744,3 +744,36 @@ def test_it_is_a_pipeline_of_scikit_learn(clips):
     assert np.isfinite(scores).all()
     made = make_pipeline(mel(), memory="m", transform_input=["X_val"], verbose=True)
     assert (made.memory, made.transform_input, made.verbose) == ("m", ["X_val"], True)
+
+
+class Refuses(TransformerMixin, BaseEstimator):
+    """Fails in its own words, and cannot transform after that."""
+
+    def fit(self, X, y=None):
+        raise ValueError("its own words")
+
+    def transform(self, X):
+        return self.missing_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class Fails(BaseEstimator):
+    """Takes clips, of which it says nothing, and fails for another reason."""
+
+    def fit(self, X, y=None):
+        raise ValueError("its own words")
+
+
+def test_advice_never_hides_what_went_wrong():
+    frames, y = [np.ones((5, 3))] * 4, [0, 1] * 2
+    with pytest.raises(ValueError, match="its own words"):
+        make_pipeline(Refuses(), SVC()).fit(frames, y)
+    with pytest.raises(ValueError, match=r"Put Multi.*its own words"):
+        make_pipeline(ClipNormalizer(), Fails()).fit(frames, y)
+    for X in (frames, np.ones((4, 3))):
+        with pytest.raises(TypeError, match="should be transformers"):
+            make_pipeline(SVC(), SVC()).fit(X, y)

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir._errors import check_choice
+from skdeepmir._errors import check_choice, did_you_mean
 from skdeepmir._groups import clean_name
 from skdeepmir._warnings import warn_user
 from skdeepmir.datasets._collections import counted
-from skdeepmir.datasets._tables import did_you_mean
 
 MOST_SHOWN = 5  # labels that a message names
 FEW = 30  # clips of which chance tells nothing: every tag that a source lacks is told

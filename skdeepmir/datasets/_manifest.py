@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skdeepmir._disk import shown, user_path
+from skdeepmir._errors import did_you_mean
 from skdeepmir._groups import clean_name, is_missing, missing_text
 from skdeepmir._warnings import warn_user
 from skdeepmir.datasets._collections import PARTS, counted
@@ -24,7 +25,7 @@ from skdeepmir.datasets._labels import (
     warn_of_unannotated_tags,
 )
 from skdeepmir.datasets._loaders import list_paths
-from skdeepmir.datasets._tables import Table, did_you_mean, read_table
+from skdeepmir.datasets._tables import Table, read_table
 from skdeepmir.frames import object_array
 
 MOST_SHOWN = 5  # values of a column that an error shows

@@ -34,7 +34,7 @@ from skdeepmir.plotting import ChordConfusionDisplay, ComparisonDisplay
 Test = Literal["folds", "groups"]
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)  # data frames have no single answer
 class Comparison:
     """Scores of pipelines on the same test clips; printed, it is a table.
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
-from sklearn.utils.validation import _num_samples
 
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import refuse_masked, telling_of
 from skdeepmir._groups import check_groups
+from skdeepmir._sklearn import _num_samples
 from skdeepmir._validation import (
     check_clip_labels,
     dense_labels,

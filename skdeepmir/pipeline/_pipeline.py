@@ -450,31 +450,29 @@ class Pipeline(ScikitPipeline):
     def _fitting(self, X: Any, X_val: Any, y_val: Any) -> Iterator[None]:
         """Hand on what steps need to know of each other, for the time of a fit."""
         self._validate_params()
-        steps = self.steps
-        last = steps[-1] if steps else None
         try:
-            with handed_on(self) as needs_rate:
-                if X_val is not None or y_val is not None:
-                    self.steps = [*steps[:-1], self._validated(last, X_val, y_val)]
+            with handed_on(self) as needs_rate, self._validating(X_val, y_val):
                 yield
         except (TypeError, ValueError) as error:
-            self._put_back(steps, last)
             if found := advice_on_rows(self._estimators(), X):
-                raise ValueError(found) from error
+                raise ValueError(f"{found} (Its error was: {error})") from error
             raise
-        finally:
-            self._put_back(steps, last)
         if needs_rate:
             check_numbers_of_frames(self, X)
 
-    def _put_back(self, steps: list[Any], last: Any) -> None:
-        """Put back the list of steps, unless a cache has given others."""
-        if last is not None and isinstance(self.steps[-1][1], Validated):
-            self.steps = [*self.steps[:-1], last]
-        if len(self.steps) == len(steps) and all(
-            now[1] is before[1] for now, before in zip(self.steps, steps, strict=True)
-        ):
-            self.steps = steps
+    @contextmanager
+    def _validating(self, X_val: Any, y_val: Any) -> Iterator[None]:
+        """Give the last step clips to validate on, for the time of a fit."""
+        steps = self.steps
+        if steps and (X_val is not None or y_val is not None):
+            self.steps = [*steps[:-1], self._validated(steps[-1], X_val, y_val)]
+        try:
+            yield
+        finally:
+            self.steps = [*self.steps[:-1], *steps[-1:]]
+            pairs = zip(self.steps, steps, strict=True)
+            if all(now[1] is before[1] for now, before in pairs):
+                self.steps = steps  # a cache has given no others
 
     def _validated(self, last: Any, X_val: Any, y_val: Any) -> tuple[str, Any]:
         """Return the last step with clips to validate on."""

@@ -455,9 +455,11 @@ class Comparison:
         if self.records is None:
             return ""
         n_groups = self.records.n_groups
-        what = "clips" if self.records.groups is None else "groups"
+        what, tested = "groups", f"{n_groups} groups of test clips"
+        if self.records.groups is None:
+            what, tested = "clips", f"{n_groups} test clips"
         note = (
-            f"±: standard error over {n_groups} {what} of test clips. In parentheses: "
+            f"±: standard error over {tested}. In parentheses: "
             f"95 % interval of the difference; it and p by sign flips of {what}"
         )
         if n_groups < 6:

@@ -32,7 +32,7 @@ VALUES = {
     "corruption_level": 0.23,
     "dropout": 0.12,
     "early_stopping": True,
-    "excerpt_length": 10,
+    "excerpt_length": 8,  # that of own modules in the examples
     "finetune_learning_rate": 0.13,
     "fmax": 3000.3,
     "fmin": 60.6,

@@ -292,9 +292,8 @@ def test_confusion_of_classes_tags_and_chords():
     report = tag_report(truth, predicted)
     assert counts.index.tolist() == ["drums", "voice"]
     named = pd.DataFrame(TAGS, columns=["drums", "voice"])
-    assert compare(TAGGERS, X, named, cv=3, verbose=False).confusion("linear").equals(
-        counts
-    )
+    again = compare(TAGGERS, X, named, cv=3, verbose=False)
+    assert again.confusion("linear").equals(counts)
     there = compare(TAGGERS, X[:40], named[:40], X_test=X[40:], y_test=TAGS[40:])
     assert there.confusion("linear").index.tolist() == ["drums", "voice"]
     recall = counts["true_positive"] / counts[["true_positive", "false_negative"]].sum(

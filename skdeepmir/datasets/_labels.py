@@ -143,12 +143,12 @@ def _warn_of_absent_tags(names: np.ndarray, target: np.ndarray) -> None:
 
 def warn_of_unannotated_tags(
     names: np.ndarray, target: np.ndarray, column: str, sources: Sequence[str]
-) -> None:
-    """Warn of tags that no clip of a source has, but those of others do."""
+) -> bool:
+    """Warn of tags that no clip of a source has, but those of others do, if any."""
     # An absent tag is a 0, whether the annotators heard nothing or never listened.
     found, code = np.unique(np.array(sources), return_inverse=True)
     if len(found) < 2 or len(code) < 2 * len(found):
-        return  # a column that tells nearly all clips apart says nothing of collections
+        return False  # a column that tells nearly all clips apart is no collection
     n_clips = np.bincount(code)
     has = np.zeros((len(found), len(names)), dtype=int)
     np.add.at(has, code, target)
@@ -161,7 +161,7 @@ def warn_of_unannotated_tags(
     doubtful |= len(code) < FEW
     doubtful &= lacks.any(axis=1)
     if not doubtful.any():
-        return
+        return False
     parts = [
         f"{found[i].item()!a} never has {_listed(names[lacks[i]].tolist())}"
         for i in np.flatnonzero(doubtful)[:MOST_SHOWN]
@@ -176,6 +176,7 @@ def warn_of_unannotated_tags(
         f"If they were not annotated, load a {column} at a time with "
         f"where={{{column!r}: ...}}{keep if shared else ''}."
     )
+    return True
 
 
 def _listed(labels: Sequence[str], show: Callable[[str], str] = ascii) -> str:

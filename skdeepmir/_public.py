@@ -87,6 +87,6 @@ def _names_in_source(package: str, room: str) -> list[str]:
     for node in ast.parse(found[0].read_text("utf-8")).body if found else []:
         if isinstance(node, ast.ImportFrom) and found[0].suffix == ".pyi":
             names += [alias.asname or alias.name for alias in node.names]
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets) == "__all__":
+        elif isinstance(node, ast.Assign) and ast.unparse(node).startswith("__all__ ="):
             names += ast.literal_eval(node.value)
     return names

@@ -9,6 +9,7 @@ import mir_eval
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +23,7 @@ from sklearn.svm import LinearSVC
 from skdeepmir import compare
 from skdeepmir.baselines import chroma_templates
 from skdeepmir.datasets import make_chord_clips
+from skdeepmir.frames import object_array
 from skdeepmir.metrics import (
     CHORD_SCORERS,
     TAG_SCORERS,
@@ -152,6 +154,7 @@ NUMBERS = {"it": make_pipeline(FunctionTransformer(explode), DummyRegressor())}
         (NEVER, Y, "roc_auc", "roc_auc.*3 values.*multi_class"),
         (NEVER, Y, "auc_tag", "auc_tag.*'first'"),
         (NEVER, Y, "wcsr_majmin", "wcsr_majmin"),
+        (NEVER, TAGS, "wcsr_majmin", "2 tags of 60 clips .it scores annotations"),
         (NUMBERS, X[:, 0], "accuracy", "accuracy.*'it'.*numbers.*continuous"),
         (NUMBERS, Y, "f1_macro", "f1_macro.*'it'"),
         (NEVER, Y, accuracy_score, "accuracy_score"),
@@ -179,12 +182,15 @@ def test_scores_that_cannot_be_are_refused_before_anything_is_extracted(
         compare(pipelines, X, y, scoring=scoring, verbose=False)
 
 
-def test_accuracy_is_refused_for_chords():
+@pytest.mark.parametrize(
+    "scoring", ["accuracy", "auc_tag", "roc_auc", "precision_at_2"]
+)
+def test_scores_of_classes_and_tags_are_refused_for_chords(scoring):
     songs = make_chord_clips(n_clips=4, duration=2.0, random_state=0)
     chords = {"it": make_pipeline(FunctionTransformer(explode), chroma_templates())}
     for y in (songs.target, [["C:maj"]] * 4):
-        with pytest.raises(ValueError, match="'accuracy' .*'it'.*annotation"):
-            compare(chords, songs.data, y, cv=2, verbose=False)
+        with pytest.raises(ValueError, match=f"'{scoring}' .*'it'.*annotation"):
+            compare(chords, songs.data, y, scoring=scoring, cv=2, verbose=False)
 
 
 def test_several_scores_come_from_one_fit():
@@ -300,10 +306,39 @@ def test_confusion_of_classes_tags_and_chords():
         axis=1
     )
     np.testing.assert_allclose(recall, report["recall"])
+    framed = pd.DataFrame(TAGS, columns=["drums", "voice"])
+    named = compare(TAGGERS, X, framed, cv=3, verbose=False).confusion("linear")
+    pd.testing.assert_frame_equal(named, counts)
     numbers = {"mean": DummyRegressor()}
     result = compare(numbers, X, X[:, 0], scoring="r2", verbose=False)
     with pytest.raises(ValueError, match="'mean' predicts numbers"):
         result.confusion("mean")
+
+
+class AlwaysC(BaseEstimator):
+    """Calls everything C, at a frame rate that depends on the fold."""
+
+    def fit(self, X, y):
+        self.frame_rate_ = 4.0 * len(X)
+        return self
+
+    def predict(self, X):
+        n_frames = round(4 * self.frame_rate_)
+        return object_array([np.full(n_frames, "C:maj") for _ in X])
+
+
+def test_confusion_of_chords_is_in_seconds_at_the_rate_of_each_fold(tmp_path):
+    files = [tmp_path / f"{i}.lab" for i in range(3)]
+    for file in files:
+        file.write_text("0 1 C:maj\n1 4 A:min\n")
+    cv = [([0, 1], [2]), ([2], [0, 1])]
+    for y in (files, [str(file) for file in files]):
+        result = compare(
+            {"it": AlwaysC()}, np.zeros((3, 1)), y, cv=cv, scoring="wcsr_majmin"
+        )
+        table = result.confusion("it", by="quality")
+        np.testing.assert_allclose(table.loc["maj", "maj"], 3, atol=0.3)
+        np.testing.assert_allclose(table.loc["min", "maj"], 9, atol=0.4)
 
 
 @pytest.mark.usefixtures("pictures")

@@ -43,6 +43,7 @@ def test_a_fit_that_ends_too_soon_warns(schedule, n_epochs):
     assert warning.filename == __file__
     text = str(warning.message)
     facts = f"max_epochs={n_epochs}", f"{net.loss_curve_[0]:.3g}", f"to {3 * n_epochs}"
+    facts += ("learning_rate='auto', which is 0.001",)
     assert all(fact in text for fact in facts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skdeepmir._training._gradient import scheduled_rate
+from skdeepmir._training._gradient import scheduled_rate, told_rate
 from skdeepmir._warnings import warn_user
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
@@ -35,9 +35,8 @@ def warn_of_loss(
     if losses[-1] > ALLOWED_LOSS * guessing:
         warn_user(
             f"Training ended with a loss of {losses[-1]:.3g}, where guessing has "
-            f"{guessing:.3g}. Lower learning_rate={given.learning_rate!r} "
-            f"(optimizer={given.optimizer!r}), or scale the input, as with "
-            "StandardScaler.",
+            f"{guessing:.3g}. Lower {told_rate(given)} (optimizer="
+            f"{given.optimizer!r}), or scale the input, as with StandardScaler.",
             ConvergenceWarning,
         )
         return
@@ -57,8 +56,8 @@ def warn_of_loss(
         f"Training ended after max_epochs={given.max_epochs} although the loss still "
         f"fell: it was {', '.join(told.values())} and {losses[-1]:.3g} at the end, "
         f"where guessing has {guessing:.3g}. Raise max_epochs (to "
-        f"{3 * given.max_epochs}, say) or learning_rate="
-        f"{given.learning_rate!r}{advice}.",
+        f"{3 * given.max_epochs}, say) or the learning rate "
+        f"({told_rate(given)}){advice}.",
         ConvergenceWarning,
     )
 

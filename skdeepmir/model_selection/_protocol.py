@@ -124,12 +124,12 @@ def _read_set(
     pipelines: dict[str, Any], metrics: Sequence[Metric], X: Any, y: Any, groups: Any
 ) -> ClipSet:
     refuse_masked("X", X)
-    tag_names = names_of(y)
+    names = names_of(y)
     y = _check_targets(y, X, pipelines.values(), metrics)
     n_clips = _num_samples(X)
     check_clip_labels(y, n_clips)
     groups = None if groups is None else check_groups(groups, n_clips)
-    return ClipSet(X, y, groups, tag_names)
+    return ClipSet(X, y, groups, names if y.ndim == 2 else None)
 
 
 def _check_targets(

@@ -50,7 +50,7 @@ class Records:
     tests : list of ndarray
         The rows of each test set.
     tag_names : tuple of str or None
-        Names of the columns of ``y``, if they have some.
+        Names of the columns of y, if it has some.
     answers : dict of (str, int) to Answers
         By pipeline and test set.
     """

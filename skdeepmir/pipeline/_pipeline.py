@@ -13,10 +13,9 @@ import sklearn.pipeline
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import ScikitPipeline
+from skdeepmir._bases import ScikitPipeline, available_if
 from skdeepmir._frame_rates import (
     check_numbers_of_frames,
     check_rates,

@@ -5,6 +5,7 @@ import re
 import sys
 from typing import ClassVar
 
+import mir_eval
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,6 +166,13 @@ NUMBERS = {"it": make_pipeline(FunctionTransformer(explode), DummyRegressor())}
         (NEVER, Y, {3: "accuracy"}, "3 cannot be"),
         (NEVER, Y, {"a": 3}, "scoring=3"),
         (NEVER, Y, [], "empty"),
+        (NEVER, Y, lambda y_true, y_pred: 1.0, r"scoring takes \(y_true, y_pred\)"),
+        (NEVER, Y, {"of 4": lambda e, X, y, w: 1.0}, "'of 4' takes .*w"),
+        (NEVER, Y, {"keyed": lambda e, X, y, *, k: 1.0}, "'keyed' takes .*k"),
+        (NEVER, Y, mir_eval.onset.f_measure, "'reference_onsets' would be the"),
+        (NEVER, Y, {"mine": lambda y_true, y_pred, k=3: 1.0}, "'mine'.*'y_true'"),
+        (NEVER, Y, {"made": Monitor}, "'made' is the class Monitor"),
+        (NEVER, Y, len, "scoring takes"),
     ],
 )
 def test_scores_that_cannot_be_are_refused_before_anything_is_extracted(
@@ -219,6 +227,26 @@ def test_a_score_that_fails_costs_no_other():
     assert result.folds["accuracy"].notna().all()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.parametrize("value", ["good", None, np.ones(2), {"p": [1.0]}])
+def test_what_is_no_score_is_named(value):
+    with pytest.raises(ValueError, match=r"scorer 'mine' gave .*expected a number"):
+        compare(
+            {"a": LogisticRegression()},
+            *(X, Y),
+            scoring={"mine": lambda estimator, X, y: value},
+            cv=2,
+            verbose=False,
+        )
+
+
+def test_names_of_scores_may_be_an_array():
+    names = np.array(["accuracy", "f1_macro"])
+    for scoring in (names, pd.Series(names)):
+        result = compare(TAGGERS, X, TAGS, scoring=scoring, cv=2, verbose=False)
+        assert result.metrics == names.tolist()
+
+
 def test_predictions_and_scores_of_clips_are_kept():
     groups = np.arange(60) // 4
     result = compare(PIPELINES, X, Y, groups=groups, cv=3, verbose=False)
@@ -269,6 +297,11 @@ def test_confusion_of_classes_tags_and_chords():
     )
     report = tag_report(truth, predicted)
     assert counts.index.tolist() == ["drums", "voice"]
+    named = pd.DataFrame(TAGS, columns=["drums", "voice"])
+    again = compare(TAGGERS, X, named, cv=3, verbose=False)
+    assert again.confusion("linear").equals(counts)
+    there = compare(TAGGERS, X[:40], named[:40], X_test=X[40:], y_test=TAGS[40:])
+    assert there.confusion("linear").index.tolist() == ["drums", "voice"]
     recall = counts["true_positive"] / counts[["true_positive", "false_negative"]].sum(
         axis=1
     )

@@ -296,7 +296,7 @@ def merged(column="source", labels=("piano|drums", "piano", "calm|happy", "happy
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("column", ["source", "collection", "dataset"])
+@pytest.mark.parametrize("column", ["source", "collection", "dataset", "corpus"])
 def test_tags_that_a_source_never_has_are_told(column):
     with pytest.warns(UserWarning) as caught:
         bunch = load_manifest(merged(column))
@@ -308,6 +308,16 @@ def test_tags_that_a_source_never_has_are_told(column):
     with pytest.warns(UserWarning, match=r"'two' never has 'drums'.*=\['piano'\]"):
         load_manifest(merged(labels=["piano|drums", "piano", "piano", "piano"]))
     load_manifest(merged(labels=["piano|drums", "piano", "piano", "drums"]))
+
+
+@pytest.mark.parametrize("where", [["one", "two"], lambda task: task != "three"])
+def test_tags_of_merged_values_of_any_column_are_told(where):
+    with pytest.warns(UserWarning, match="Of the tasks, 'one' never has 'calm'"):
+        load_manifest(merged("task"), where={"task": where})
+    rows = merged("task").assign(dataset="all", source=["a", "b", "c", "d"])
+    with pytest.warns(UserWarning, match="Of the tasks, 'one' never has 'calm'"):
+        load_manifest(rows, where={"task": where})
+    load_manifest(rows.assign(fold=rows["task"]), where={"fold": ["one", "two"]})
 
 
 def test_tags_that_a_source_lacks_by_chance_are_not_told():

@@ -64,7 +64,14 @@ VALUES = {
     "whitening_floor": 0.0017,
 }
 # Not scalars, or tested below.
-OTHER = {"cache_dir", "callbacks", "checkpoint_dir", "pos_weight", "pretrained"}
+OTHER = {
+    "cache_dir",
+    "callbacks",
+    "checkpoint_dir",
+    "clips",
+    "pos_weight",
+    "pretrained",
+}
 OTHER |= {"module_params", "pretraining", "tag_names"}
 WIDTHS = {"64 bits": (np.int64, np.float64), "few bits": (np.int8, np.float32)}
 

@@ -40,7 +40,7 @@ def warn_of_loss(
             ConvergenceWarning,
         )
         return
-    if given.early_stopping or given.warm_start or len(losses) < given.max_epochs:
+    if given.warm_start or len(losses) < given.max_epochs:
         return
     curves = [losses, validation_losses] if len(validation_losses) else [losses]
     half = _half(given)
@@ -49,12 +49,15 @@ def warn_of_loss(
     told = {
         epoch: f"{losses[epoch]:.3g} after epoch {epoch + 1}" for epoch in (0, half)
     }
+    advice = ", or set early_stopping=True and many epochs"
+    if given.early_stopping:
+        advice = ": early_stopping has not ended it"
     warn_user(
         f"Training ended after max_epochs={given.max_epochs} although the loss still "
         f"fell: it was {', '.join(told.values())} and {losses[-1]:.3g} at the end, "
         f"where guessing has {guessing:.3g}. Raise max_epochs (to "
-        f"{3 * given.max_epochs}, say) or the learning rate ({told_rate(given)}), or "
-        "set early_stopping=True and many epochs.",
+        f"{3 * given.max_epochs}, say) or the learning rate "
+        f"({told_rate(given)}){advice}.",
         ConvergenceWarning,
     )
 

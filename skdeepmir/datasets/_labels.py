@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir._errors import check_choice
+from skdeepmir._errors import check_choice, did_you_mean
 from skdeepmir._groups import clean_name
 from skdeepmir._warnings import warn_user
 from skdeepmir.datasets._collections import counted
-from skdeepmir.datasets._tables import did_you_mean
 
 MOST_SHOWN = 5  # labels that a message names
 FEW = 30  # clips of which chance tells nothing: every tag that a source lacks is told
@@ -147,12 +146,12 @@ def _warn_of_absent_tags(names: np.ndarray, target: np.ndarray) -> None:
 
 def warn_of_unannotated_tags(
     names: np.ndarray, target: np.ndarray, column: str, sources: Sequence[str]
-) -> None:
-    """Warn of tags that no clip of a source has, but those of others do."""
+) -> bool:
+    """Warn of tags that no clip of a source has, but those of others do, if any."""
     # An absent tag is a 0, whether the annotators heard nothing or never listened.
     found, code = np.unique(np.array(sources), return_inverse=True)
     if len(found) < 2 or len(code) < 2 * len(found):
-        return  # a column that tells nearly all clips apart says nothing of collections
+        return False  # a column that tells nearly all clips apart is no collection
     n_clips = np.bincount(code)
     has = np.zeros((len(found), len(names)), dtype=int)
     np.add.at(has, code, target)
@@ -165,7 +164,7 @@ def warn_of_unannotated_tags(
     doubtful |= len(code) < FEW
     doubtful &= lacks.any(axis=1)
     if not doubtful.any():
-        return
+        return False
     parts = [
         f"{found[i].item()!a} never has {_listed(names[lacks[i]].tolist())}"
         for i in np.flatnonzero(doubtful)[:MOST_SHOWN]
@@ -180,6 +179,7 @@ def warn_of_unannotated_tags(
         f"If they were not annotated, load a {column} at a time with "
         f"where={{{column!r}: ...}}{keep if shared else ''}."
     )
+    return True
 
 
 def _listed(labels: Sequence[str], show: Callable[[str], str] = ascii) -> str:

@@ -34,7 +34,7 @@ from skdeepmir.plotting import ChordConfusionDisplay, ComparisonDisplay
 Test = Literal["folds", "groups"]
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)  # data frames have no single answer
 class Comparison:
     """Scores of pipelines on the same test clips; printed, it is a table.
 
@@ -456,12 +456,12 @@ class Comparison:
         if self.records is None:
             return ""
         n_groups = self.records.n_groups
-        has_groups = self.records.groups is not None
-        units = "groups of test clips" if has_groups else "test clips"
+        what, tested = "groups", f"{n_groups} groups of test clips"
+        if self.records.groups is None:
+            what, tested = "clips", f"{n_groups} test clips"
         note = (
-            f"±: standard error over {n_groups} {units}. In parentheses: 95 % interval "
-            "of the difference; it and p by sign flips of "
-            f"{'groups' if has_groups else 'clips'}"
+            f"±: standard error over {tested}. In parentheses: "
+            f"95 % interval of the difference; it and p by sign flips of {what}"
         )
         if n_groups < 6:
             note += (

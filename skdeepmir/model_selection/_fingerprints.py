@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 import json
 import os
 import pickle
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import skdeepmir
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._sklearn import plain
+from skdeepmir._sources import sources_of
 from skdeepmir.frames import PATH_TYPES, as_sequence
 from skdeepmir.model_selection._folds import takes_groups
 from skdeepmir.model_selection._protocol import ClipSet, Protocol, file_digest
@@ -177,11 +177,6 @@ def _items(items: Iterable[tuple[Any, Any]], describe: Any) -> list[Any]:
     return sorted(([repr(key), describe(item)] for key, item in items), key=str)
 
 
-@functools.lru_cache(maxsize=1000)
-def _source(code: Hashable) -> list[Any]:
+def _source(code: Any) -> list[str]:
     name = f"{code.__module__}.{getattr(code, '__qualname__', '')}"
-    try:
-        return [name, _digest(inspect.getsource(code))]  # type: ignore[arg-type]
-    except (OSError, TypeError):  # of a console, or not written in Python
-        body = getattr(code, "__code__", None)
-        return [name, body and f"{body.co_code!r} {body.co_names}"]
+    return [name, _digest(sources_of(code))]

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
-from sklearn.utils.validation import _num_samples
 
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import refuse_masked, telling_of
 from skdeepmir._groups import check_groups
+from skdeepmir._sklearn import _num_samples
 from skdeepmir._tag_names import names_of
 from skdeepmir._validation import (
     check_clip_labels,
@@ -37,7 +37,7 @@ LISTED = 5  # labels or tags that a message names
 
 @dataclass(frozen=True)
 class ClipSet:
-    """Clips with their labels, and their groups if they have some."""
+    """Clips with their labels, and their groups and names of tags if they have some."""
 
     X: Any
     y: np.ndarray

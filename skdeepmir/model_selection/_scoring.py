@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ COLUMNS = frozenset(  # of the tables of results
     "scores".split()
 )
 SONGS_TRIED = 20
+OF_TRUTH = ("y_", "true", "ref")  # how metrics call what they compare with
 TAG_METRICS = (*TAG_SCORERS, "ap_tag", "precision_at_")  # how their names begin
 
 
@@ -81,6 +83,8 @@ def read_scoring(scoring: Any) -> list[Metric]:
     """Return the metrics that are asked for; refuse what is not one."""
     if scoring is score_chords:
         scoring = CHORD_SCORERS
+    if hasattr(scoring, "tolist"):  # an array or a Series of names
+        scoring = scoring.tolist()
     if isinstance(scoring, str):
         return [_read_metric(scoring, scoring)]
     if isinstance(scoring, Mapping):
@@ -118,10 +122,37 @@ def _read_metric(name: str, given: Any) -> Metric:
             "skdeepmir.metrics.get_scorer_names()."
         )
     check_scoring(DummyClassifier(), scoring=scorer)  # refuses scikit-learn's metrics
+    _check_parameters(name, scorer)
     if isinstance(given, str):
         return Metric(name, scorer, given)
     known = (other for other, field in FIELD_SCORERS.items() if field is scorer)
     return Metric(name, scorer, next(known, ""))
+
+
+def _check_parameters(name: str, scorer: Any) -> None:
+    """Raise a ValueError unless a callable can be called as a scorer."""
+    shown = f"scoring={name!a}" if name != OWN else "scoring"
+    expected = "expected a scorer(estimator, X, y)"
+    if inspect.isclass(scorer):
+        raise ValueError(f"{shown} is the class {scorer.__name__}; {expected}.")
+    try:
+        signature = inspect.signature(scorer)
+    except (TypeError, ValueError):  # some functions in C do not tell
+        return
+    takes = f"{shown} takes {signature}"
+    try:
+        signature.bind(None, None, None)
+    except TypeError as error:
+        raise ValueError(
+            f"{takes}; {expected}. Make one of a metric(y_true, y_pred) with "
+            "sklearn.metrics.make_scorer."
+        ) from error
+    first = next(iter(signature.parameters))
+    if first.startswith(OF_TRUTH):
+        raise ValueError(
+            f"{takes}, so that {first!r} would be the estimator; {expected}. Make one "
+            "of a metric with sklearn.metrics.make_scorer."
+        )
 
 
 def own_score(estimator: Any, X: Any, y: Any) -> Any:

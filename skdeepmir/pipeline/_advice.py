@@ -18,6 +18,13 @@ def advice_on_rows(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
 
     It is for the time after an error: each step is asked again, of two clips.
     """
+    try:
+        return _advice(steps, X)
+    except Exception:  # of any kind: what counts is the error that came before
+        return None
+
+
+def _advice(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
     clips = as_sequence(X)
     if not isinstance(clips, list | np.ndarray) and not hasattr(clips, "columns"):
         return None  # not a set of clips at all

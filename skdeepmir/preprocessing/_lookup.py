@@ -125,7 +125,7 @@ class ClipLookup(_Preparation):
         """The numbers of all clips, a column (n_clips, 1)."""
         if self.clips is None:
             raise AttributeError(
-                "ClipLookup has clips=None, and so no numbers of clips"
+                "ClipLookup has clips=None, so there are no numbers. Pass clips."
             )
         return np.arange(len(self._all_clips()))[:, np.newaxis]
 

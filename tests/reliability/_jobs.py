@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 import soundfile
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -464,6 +465,7 @@ def write_to_full_disk(folder, seed, limit):
         model_is_refused = False
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of a short training
         make_net("DropoutMLPClassifier", seed, checkpoint_dir=folder / "fits")[0].fit(
             clips, y
         )

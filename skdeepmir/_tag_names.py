@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.metaestimators import available_if
 
-from skdeepmir._bases import ClassifierMixin
+from skdeepmir._bases import ClassifierMixin, available_if
 from skdeepmir.frames import UNORDERED, ClipsLike, LabelsLike
 
 NOT_NAMES = ("None", "nan", "<NA>", "NaT")  # of what is not a string

@@ -628,6 +628,34 @@ class WholeTagger(BaseEstimator):
         return [duration for _ in X]
 
 
+def test_methods_are_those_of_what_a_search_has_chosen(songs, tmp_path):
+    grid = {"self_transition": [1.0, 5.0]}
+    search = GridSearchCV(GaussianChordRecognizer(), grid, cv=2)
+    pipeline = make_pipeline(chroma(), search)
+    assert hasattr(pipeline, "to_lab") and not hasattr(pipeline, "predict_tags")
+    with pytest.raises(NotFittedError):
+        pipeline.predict_intervals(songs.data)
+    pipeline.fit(songs.data, songs.target)
+    plain = make_pipeline(chroma(), pipeline[-1].best_estimator_)
+    found = pipeline.predict_intervals(songs.data)
+    expected = plain.predict_intervals(songs.data)
+    for (times, labels), (other_times, others) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(times, other_times)
+        assert labels.tolist() == others.tolist()
+    files = [tmp_path / f"{i}.lab" for i in range(len(songs.data))]
+    pipeline.to_lab(songs.data, files)
+    assert all(file.is_file() for file in files)
+
+
+def test_names_of_tags_are_those_of_what_a_search_has_chosen(clips):
+    tags = pd.DataFrame(np.eye(6, dtype=int)[clips.target], columns=list("abcdef"))
+    tagger = ConvTagger((2,), max_epochs=1, random_state=0, verbose=False)
+    search = GridSearchCV(tagger, {"dropout": [0.1]}, cv=2)
+    pipeline = make_pipeline(mel(), search).fit(clips.data, tags)
+    assert pipeline.tag_names_.tolist() == list("abcdef")
+    assert len(pipeline.predict_tags(clips.data[:2])) == 2
+
+
 def test_methods_hand_on_their_options(clips):
     pipeline = make_pipeline(mel(), WholeTagger()).fit(clips.data)
     assert pipeline.predict_tags(clips.data, n_most=2)[0] == ["jazz", "jazz"]

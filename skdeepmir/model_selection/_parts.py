@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn import config_context
 
+from skdeepmir._printable import printable
 from skdeepmir._sklearn import _safe_split
 from skdeepmir.metrics._checks import collected
 from skdeepmir.model_selection._answers import Answers, Recorded
@@ -149,7 +150,7 @@ class Work:
         if not isinstance(found, Mapping):
             found = {"": found}
         key = self.keys.get(metric.name, metric.name)
-        kept.scores[key] = {str(name): float(value) for name, value in found.items()}
+        kept.scores[key] = {str(name): _number(v, metric) for name, v in found.items()}
         kept.problems[key] = problems
 
     def _tell(self, part: Part, kept: KeptPart, metric: Metric) -> None:
@@ -158,3 +159,14 @@ class Work:
         part.problems += kept.problems[key]
         scores = kept.scores[key].items()
         part.scores.update({name or metric.name: value for name, value in scores})
+
+
+def _number(value: Any, metric: Metric) -> float:
+    """Return a score as a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the scorer {metric.name!a} gave {printable(repr(value))}; expected a "
+            "number, or a dict from names to numbers."
+        ) from error

@@ -13,16 +13,16 @@ import sklearn.pipeline
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import ScikitPipeline
+from skdeepmir._bases import ScikitPipeline, available_if
 from skdeepmir._frame_rates import (
     check_numbers_of_frames,
     check_rates,
     handed_on,
     is_estimator,
 )
+from skdeepmir._sklearn import BaseSearchCV
 from skdeepmir.pipeline._advice import advice_on_rows
 from skdeepmir.pipeline._names import makes_frames, names_after, names_features
 from skdeepmir.pipeline._validated import Validated, takes_validation
@@ -52,10 +52,17 @@ def _inherited(name: str) -> Any:
 
 def _last_has(name: str) -> Callable[[Any], bool]:
     def check(self: Any) -> bool:
-        getattr(self.steps[-1][1], name)  # says which estimator has none
+        getattr(_chosen(self.steps[-1][1]), name)  # says which estimator has none
         return True
 
     return check
+
+
+def _chosen(step: Any) -> Any:
+    """Return what a search has chosen, or what it chooses from; other steps as such."""
+    while isinstance(step, BaseSearchCV):
+        step = getattr(step, "best_estimator_", step.estimator)
+    return step
 
 
 class Pipeline(ScikitPipeline):
@@ -70,7 +77,8 @@ class Pipeline(ScikitPipeline):
     - takes validation clips in ``fit(X, y, X_val=..., y_val=...)`` and hands them
       through the fitted steps to the last, also from
       ``GridSearchCV(pipeline).fit(X, y, X_val=..., y_val=...)``;
-    - has the methods of its last step that scikit-learn does not know, on audio:
+    - has the methods of its last step, or of what a search there has chosen, that
+      scikit-learn does not know, on audio:
       ``predict_intervals``, ``predict_activations``, ``predict_tags``, ``to_lab``,
       ``to_jams``;
     - names features from the spectrum on, such as "mean_clip_log_mel_12";
@@ -400,7 +408,7 @@ class Pipeline(ScikitPipeline):
     @property
     def tag_names_(self) -> NDArray[np.object_]:
         """Names of the tags that the last step knows."""
-        return self.steps[-1][1].tag_names_
+        return _chosen(self.steps[-1][1]).tag_names_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -434,7 +442,7 @@ class Pipeline(ScikitPipeline):
         check_rates(self)
         if len(self.steps) > 1:
             X = self[:-1].transform(X)
-        return getattr(self.steps[-1][1], method)(X, *args, **options)
+        return getattr(_chosen(self.steps[-1][1]), method)(X, *args, **options)
 
     def _with_names(self, transformed: Any) -> Any:
         """Return a data frame with columns that are named from the spectrum on."""

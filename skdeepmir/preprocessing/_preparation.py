@@ -11,10 +11,9 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import BaseEstimator, TransformerMixin
+from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
 from skdeepmir._sklearn import (
     Interval,
     OneTask,

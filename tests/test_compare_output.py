@@ -341,6 +341,15 @@ def test_confusion_of_chords_is_in_seconds_at_the_rate_of_each_fold(tmp_path):
         np.testing.assert_allclose(table.loc["min", "maj"], 9, atol=0.4)
 
 
+@pytest.mark.parametrize("cv", [3, [(FOLDS > 0, FOLDS == 0)]])
+def test_a_pipeline_alone_is_shown_without_differences(cv):
+    result = compare({"it": LogisticRegression()}, X, Y, cv=cv, verbose=False)
+    assert re.search(r"^1 pipeline,(?s:.*)pipeline +accuracy +fit", str(result))
+    assert "| accuracy | fit (s) |" in result.to_markdown()
+    for text in (str(result), result._repr_html_(), result.to_latex()):
+        assert "to it" not in text and "difference" not in text
+
+
 @pytest.mark.usefixtures("pictures")
 def test_confusion_is_drawn(tmp_path):
     names = ["pop", "r$b$", "jazz"]

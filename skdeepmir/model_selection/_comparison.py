@@ -444,14 +444,20 @@ class Comparison:
         first = self.folds.drop_duplicates("fold")
         n_tested, n_folds = int(first["n_test"].sum()), len(first)
         where = f"{n_folds} folds" if n_folds > 1 else "one test set"
-        return f"{len(self.pipelines)} pipelines, {where}, {n_tested} clips tested"
+        n = len(self.pipelines)
+        pipelines = "1 pipeline" if n == 1 else f"{n} pipelines"
+        return f"{pipelines}, {where}, {n_tested} clips tested"
 
     def _note(self) -> str:
         _, test = self._checked(None, None)
+        is_alone = len(self.pipelines) == 1
+        interval = "In parentheses: 95 % interval of the difference; it and p by"
         if test == "folds":
+            note = "±: standard error over folds."
             return (
-                "±: standard error over folds. In parentheses: 95 % interval of the "
-                "difference; it and p by the corrected resampled t-test."
+                note
+                if is_alone
+                else f"{note} {interval} the corrected resampled t-test."
             )
         if self.records is None:
             return ""
@@ -459,10 +465,10 @@ class Comparison:
         what, tested = "groups", f"{n_groups} groups of test clips"
         if self.records.groups is None:
             what, tested = "clips", f"{n_groups} test clips"
-        note = (
-            f"±: standard error over {tested}. In parentheses: "
-            f"95 % interval of the difference; it and p by sign flips of {what}"
-        )
+        note = f"±: standard error over {tested}"
+        if is_alone:
+            return f"{note}."
+        note += f". {interval} sign flips of {what}"
         if n_groups < 6:
             note += (
                 f", of which there are too few for an interval, and for a p under "

@@ -31,13 +31,14 @@ def make_table(
 ) -> Table:
     """Return a table of the summaries of several metrics."""
     header = ["pipeline"]
+    width = 3 if len(names) > 1 else 1  # a pipeline alone is compared to none
     for metric in summaries:
-        header += [metric, f"to {baseline}", "p"]
+        header += [metric, f"to {baseline}", "p"][:width]
     rows = []
     for place, name in enumerate(names):
         row = [name]
         for summary in summaries.values():
-            row += _cells(summary.iloc[place], name == baseline, n_folds)
+            row += _cells(summary.iloc[place], name == baseline, n_folds)[:width]
         line = summary.iloc[place]
         rows.append([*row, _seconds(line["fit_time"]), _seconds(line["predict_time"])])
     return Table([*header, "fit (s)", "predict (s)"], rows)

@@ -267,6 +267,7 @@ def test_tags_of_data_frames_are_lined_up_by_name():
         ({"X_test": X, "y_test": Y, "groups_test": Y[1:]}, "groups_test.*119 .*120"),
         ({"X_test": X, "y_test": [None, *Y[1:]]}, "y_test.*clip 0 has no label"),
         ({"X_test": X, "y_test": Y > 5, "scoring": "roc_auc_ovr"}, "roc_auc_ovr"),
+        ({"X_test": X[:0], "y_test": Y[:0]}, "X_test.*no clips"),
     ],
 )
 def test_what_makes_no_test_set_is_refused(options, match):

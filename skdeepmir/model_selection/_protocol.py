@@ -124,9 +124,11 @@ def _read_set(
     pipelines: dict[str, Any], metrics: Sequence[Metric], X: Any, y: Any, groups: Any
 ) -> ClipSet:
     refuse_masked("X", X)
+    n_clips = _num_samples(X)
+    if not n_clips:
+        raise ValueError("X has no clips; expected at least one.")
     names = names_of(y)
     y = _check_targets(y, X, pipelines.values(), metrics)
-    n_clips = _num_samples(X)
     check_clip_labels(y, n_clips)
     groups = None if groups is None else check_groups(groups, n_clips)
     return ClipSet(X, y, groups, names if y.ndim == 2 else None)

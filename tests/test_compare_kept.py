@@ -144,6 +144,28 @@ def test_functions_are_told_apart_by_what_they_hold(run):
     assert run({"a": shifted(2)})[1] == 3
 
 
+def test_functions_of_one_line_are_told_apart(run):
+    twice, thrice = (lambda X: 2 * X), (lambda X: 3 * X)
+    a, b = (make_pipeline(FunctionTransformer(f), Counted()) for f in (twice, thrice))
+    assert run({"a": a, "b": b})[1] == 6
+    assert run({"a": b, "b": a})[1] == 0
+
+
+def test_classes_are_told_apart_by_the_function_that_made_them(run):
+    def made(C, solver="lbfgs"):
+        class Made(Counted):
+            def fit(self, X, y):
+                self.C = C
+                return super().fit(X, y)
+
+        return type("Named", (Made,), {"solver_of_all": solver})
+
+    run({"a": made(1.0)()})
+    assert run({"a": made(1.0)()})[1] == 0
+    assert run({"a": made(2.0)()})[1] == 3
+    assert run({"a": made(2.0, "saga")()})[1] == 3
+
+
 @pytest.mark.filterwarnings("ignore:clips of one group")
 def test_inner_groups_matter_only_to_searches(run):
     search = GridSearchCV(Counted(), {"C": [1.0]}, cv=StratifiedGroupKFold(2))

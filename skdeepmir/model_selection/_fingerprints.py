@@ -8,9 +8,10 @@ import inspect
 import json
 import os
 import pickle
+import sys
 from collections.abc import Hashable, Iterable, Mapping
 from importlib.metadata import version
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
 import joblib
@@ -28,6 +29,7 @@ FORMAT = 1
 IMMATERIAL = frozenset(
     ("n_jobs", "verbose", "cache_dir", "cache_size", "memory", "checkpoint_dir")
 )
+WRAPPED = ("__func__", "fget", "fset")  # what methods and properties are made of
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "torch", "librosa", "soundfile", "soxr")
 
 
@@ -143,11 +145,16 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
     describe = functools.partial(_described, outer=(*outer, id(value)))
     cls: Any = type(value)
     kind = cls.__qualname__
-    if isinstance(value, type | BuiltinFunctionType):
+    if isinstance(value, type):
+        bases = [base for base in value.__mro__ if base is not object]
+        return [[*_source(base), _members(base, describe)] for base in bases]
+    if isinstance(value, BuiltinFunctionType):
         return _source(value)
     if isinstance(value, FunctionType):
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [*_source(value), *map(describe, (value.__defaults__, cells))]
+        # Two on one line have the same source.
+        body = _body(value.__code__)
+        given = value.__defaults__, value.__kwdefaults__, _enclosed(value)
+        return [*_source(value), body, *map(describe, given)]
     if isinstance(value, MethodType):
         return [describe(value.__self__), value.__name__]
     if isinstance(value, functools.partial):
@@ -162,7 +169,7 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
     parts = _parts(value)
     if not parts:
         return joblib.hash(value)
-    return [_source(cls), _items(parts.items(), describe)]
+    return [describe(cls), _items(parts.items(), describe)]
 
 
 def _parts(value: Any) -> dict[str, Any]:
@@ -183,5 +190,45 @@ def _source(code: Hashable) -> list[Any]:
     try:
         return [name, _digest(inspect.getsource(code))]  # type: ignore[arg-type]
     except (OSError, TypeError):  # of a console, or not written in Python
-        body = getattr(code, "__code__", None)
-        return [name, body and f"{body.co_code!r} {body.co_names}"]
+        return [name]
+
+
+def _body(code: CodeType) -> list[Any]:
+    """Return what a function does, wherever it stands."""
+    constants: list[Any] = []
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            constants.append(_body(value))
+        else:  # the order of a set differs between processes
+            is_set = isinstance(value, frozenset)
+            constants.append(sorted(map(repr, value)) if is_set else repr(value))
+    return [code.co_code.hex(), list(code.co_names), constants]
+
+
+def _enclosed(function: FunctionType) -> list[Any]:
+    """Return the variables around a function that it uses, if they are set."""
+    return [
+        cell.cell_contents
+        for cell in function.__closure__ or ()
+        if cell != type(cell)()  # an empty one has no contents
+    ]
+
+
+def _members(cls: type, describe: Any) -> list[Any]:
+    """Return what is in a class whose source does not tell it from its like.
+
+    It was made by a function, or typed into a console.
+    """
+    home = sys.modules.get(cls.__module__)
+    is_found = getattr(home, cls.__name__, None) is cls
+    if is_found and len(_source(cls)) > 1:
+        return []
+    found: dict[str, Any] = {}
+    for name, member in vars(cls).items():
+        parts = [getattr(member, part, None) for part in WRAPPED]
+        functions = [p for p in (member, *parts) if isinstance(p, FunctionType)]
+        is_value = not name.startswith("__") and isinstance(
+            member, bool | int | float | str | bytes | list | tuple | dict | type
+        )
+        found[name] = functions or (member if is_value else None)
+    return _items(found.items(), describe)

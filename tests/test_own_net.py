@@ -308,6 +308,21 @@ def make_net(forward):
     return Net
 
 
+def with_state(name, value):
+    class Net(PlainNet):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            setattr(self, name, value)
+
+        def get_extra_state(self):
+            return torch.tensor(0) if name != "get_extra_state" else value
+
+        def set_extra_state(self, state):
+            pass
+
+    return Net
+
+
 def needs_a_size(n_features, n_outputs, n_units):
     return PlainNet(n_features, n_outputs, n_units)
 
@@ -334,6 +349,26 @@ def needs_a_size(n_features, n_outputs, n_units):
             ValueError,
             ["bool", "(2, 1)"],
         ),
+        (
+            with_state("wave", nn.Parameter(torch.ones(3, dtype=torch.cfloat))),
+            None,
+            ValueError,
+            ["'wave'"],
+        ),
+        (
+            with_state("filters", nn.Buffer(torch.ones(3, dtype=torch.cfloat))),
+            None,
+            ValueError,
+            ["complex", "'filters'"],
+        ),
+        (with_state("get_extra_state", dict), None, ValueError, ["state", "dict"]),
+        (with_state("shared", nn.Linear(8, 8)), None, ValueError, ["'shared.weight'"]),
+        (
+            make_net(lambda self, x: PlainNet.forward(self, x).detach()),
+            None,
+            ValueError,
+            ["gradient"],
+        ),
         (3, None, ValueError, ["'module' parameter of NetTagger"]),
         (PlainNet, [3], ValueError, ["'module_params' parameter of NetTagger"]),
     ],
@@ -348,6 +383,52 @@ def test_what_is_wrong_with_a_module_is_said_before_training(
     for fact in facts:
         assert fact in str(caught.value)
     assert not hasattr(net, "weights_")
+
+
+class Pretrained(PlainNet):
+    """A net on layers that it is given."""
+
+    def __init__(self, n_features, n_outputs, first):
+        super().__init__(n_features, n_outputs)
+        self.first = first
+
+    def forward(self, x):
+        return super().forward(self.first(x))
+
+
+def test_layers_among_the_parameters_are_where_each_fit_starts():
+    clips, y = clips_and_labels(12)
+    first = nn.Linear(8, 8)
+    before = {name: value.clone() for name, value in first.state_dict().items()}
+    net = NetTagger(Pretrained, module_params={"first": first}, **FEW).fit(clips, y)
+    assert all(value.equal(before[name]) for name, value in first.state_dict().items())
+    assert not np.array_equal(net.weights_["first.weight"], first.weight.detach())
+    expected = net.predict_proba(clips)
+    assert_same_weights(clone(net).fit(clips, y), net)
+    np.testing.assert_array_equal(net.predict_proba(clips), expected)
+    assert first.weight.dtype == torch.float32
+
+
+def test_a_module_that_is_changed_after_fit_is_told():
+    clips, y = clips_and_labels(12)
+    net = NetTagger(PlainNet, module_params={"n_units": 3}, **FEW).fit(clips, y)
+    with pytest.raises(ValueError, match=r"\[3, 8\].*\[5, 8\].*fit again"):
+        net.set_params(module__n_units=5).predict(clips)
+
+
+def test_a_batch_of_one_clip_that_normalisation_refuses_is_told():
+    class Normalised(PlainNet):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            self.scale = nn.BatchNorm1d(1)
+
+        def forward(self, x):
+            return self.scale(super().forward(x))
+
+    clips, y = clips_and_labels(12)
+    with pytest.raises(ValueError, match="Normalised .*one clip.*batch_size"):
+        NetTagger(Normalised, batch_size=11, **FEW).fit(clips, y)
+    NetTagger(Normalised, batch_size=10, **FEW).fit(clips, y)
 
 
 def test_frames_that_a_module_drops_are_told():

@@ -123,8 +123,10 @@ def _read_set(
     pipelines: dict[str, Any], metrics: Sequence[Metric], X: Any, y: Any, groups: Any
 ) -> ClipSet:
     refuse_masked("X", X)
-    y = _check_targets(y, X, pipelines.values(), metrics)
     n_clips = _num_samples(X)
+    if not n_clips:
+        raise ValueError("there are no clips; expected one at least.")
+    y = _check_targets(y, X, pipelines.values(), metrics)
     check_clip_labels(y, n_clips)
     return ClipSet(X, y, None if groups is None else check_groups(groups, n_clips))
 

@@ -13,7 +13,9 @@ from skdeepmir._frame_rates import inner_estimators
 from skdeepmir.frames import as_sequence, holds_clips
 
 
-def advice_on_rows(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
+def advice_on_rows(
+    steps: Sequence[tuple[str, Any]], X: Any, error: Exception
+) -> str | None:
     """Say what to do if clips of frames reached a step that takes rows, else None.
 
     It is for the time after an error: each step is asked again, of two clips.
@@ -26,7 +28,7 @@ def advice_on_rows(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
         is_last = i == len(steps) - 1
         if holds_clips(clips) and not _takes_clips(step):
             if is_last or not _transforms(step, clips):
-                return _between(place, step)
+                return _between(place, step) + _also(step, error)
         if is_last:
             break
         try:
@@ -52,6 +54,12 @@ def _transforms(step: Any, clips: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _also(step: Any, error: Exception) -> str:
+    """Return the error of a step that may take clips and not say so."""
+    is_known = type(step).__module__.startswith("sklearn.")
+    return "" if is_known else f" ({type(step).__name__} raised: {error})"
 
 
 def _between(place: str, step: Any) -> str:

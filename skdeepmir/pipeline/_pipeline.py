@@ -454,12 +454,12 @@ class Pipeline(ScikitPipeline):
         last = steps[-1] if steps else None
         try:
             with handed_on(self) as needs_rate:
-                if X_val is not None or y_val is not None:
+                if last and (X_val is not None or y_val is not None):
                     self.steps = [*steps[:-1], self._validated(last, X_val, y_val)]
                 yield
         except (TypeError, ValueError) as error:
             self._put_back(steps, last)
-            if found := advice_on_rows(self._estimators(), X):
+            if found := advice_on_rows(self._estimators(), X, error):
                 raise ValueError(found) from error
             raise
         finally:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copyreg
+from numbers import Real
 from typing import Any, Self, TypeVar
 
 import numpy as np
 import sklearn.base
 from numpy.typing import NDArray
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir._sklearn import _fit_context, _safe_indexing, validate_data
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import (
@@ -127,7 +129,7 @@ class ClipLookup(_Preparation):
             raise AttributeError(
                 "ClipLookup has clips=None, and so no numbers of clips"
             )
-        return np.arange(len(self._all_clips()))[:, np.newaxis]
+        return np.arange(_num_samples(self._all_clips()))[:, np.newaxis]
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
@@ -200,7 +202,7 @@ class ClipLookup(_Preparation):
     def _all_clips(self):
         """Return the clips, or raise a ``ValueError`` if they are not a set of some."""
         clips = self.clips.items if isinstance(self.clips, SharedClips) else self.clips
-        found = what_is_no_set(clips) or ("" if len(clips) else "empty")
+        found = what_is_no_set(clips) or ("" if _num_samples(clips) else "empty")
         if found:
             raise ValueError(
                 f"clips is {found}; expected a list of paths, waveforms or matrices, "
@@ -210,7 +212,8 @@ class ClipLookup(_Preparation):
 
     def _numbers(self, X, reset):
         """Return a column of numbers as one of indices."""
-        n_clips = len(self._all_clips())
+        n_clips = _num_samples(self._all_clips())
+        refuse_masked("X", X)
         if holds_clips(X) or _is_audio(X):
             raise ValueError(
                 "X holds clips, but ClipLookup has clips: expected their numbers, an "
@@ -229,6 +232,13 @@ class ClipLookup(_Preparation):
                 "remainder='passthrough')."
             )
         numbers = X[:, 0]
+        if numbers.dtype.kind not in "biuf":
+            are_real = [isinstance(number, Real) for number in numbers]
+            row = are_real.index(False)
+            raise ValueError(
+                f"row {row} of X is {numbers[row]!r}; expected the number of a clip, a whole "
+                f"one from 0 to {n_clips - 1}."
+            )
         are_bad = ~(
             (numbers >= 0) & (numbers < n_clips) & (numbers == np.rint(numbers))
         )

@@ -5,6 +5,7 @@ import threading
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from own_nets import (
@@ -66,6 +67,12 @@ def test_classes_tags_and_numbers_are_learned():
     assert numbers.fit(clips, 100.0 + 5 * y).score(clips, 100.0 + 5 * y) > 0.8
 
 
+def test_numbers_beyond_what_can_be_scaled_are_told():
+    clips, _ = clips_and_labels(4)
+    with pytest.raises(ValueError, match=r"y .*1e\+300.*Scale y"):
+        NetRegressor(ClipNet, excerpt_length=16, **FEW).fit(clips, [0, 1e300, 0, 1])
+
+
 def test_labels_of_frames_are_learned_and_come_back_as_objects():
     clips, y = clips_and_frames()
     net = NetFrameClassifier(FrameNet, excerpt_length=20, **WELL).fit(clips, y)
@@ -83,7 +90,7 @@ def test_labels_of_frames_are_learned_and_come_back_as_objects():
     assert [len(part) for part in across] == [len(clip) for clip in clips]
 
 
-@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
 def test_frames_without_a_label_are_neither_learned_from_nor_scored(missing):
     clips, y = clips_and_frames()
     part = [labels.astype(object) for labels in y]
@@ -93,6 +100,9 @@ def test_frames_without_a_label_are_neither_learned_from_nor_scored(missing):
     assert net.classes_.tolist() == ["chorus", "verse"] and net.score(clips, part) > 0.9
     part[0][:] = missing  # a clip without any
     net.fit(clips, part)
+    lists = [labels.tolist() for labels in part]
+    assert net.fit(clips, lists).classes_.tolist() == ["chorus", "verse"]
+    assert net.score(clips, lists) == net.score(clips, part)
     numbers = [np.where(labels == "verse", 1.0, 0.0) for labels in y]
     numbers[0][:7] = np.nan
     assert net.fit(clips, numbers).classes_.tolist() == [0.0, 1.0]
@@ -105,6 +115,7 @@ def test_frames_without_a_label_are_neither_learned_from_nor_scored(missing):
         (lambda y: [*y[:2], "verse", y[3]], "clip 2 has 'verse'"),
         (lambda y: y[:3], "y has 3 labels"),
         (lambda y: [*y[:3], np.arange(64)], "text as labels of clip 0, but numbers"),
+        (lambda y: [*y[:3], [1, *y[3][1:]]], "clip 3 has 'verse' and 1 as labels"),
         (lambda y: [np.linspace(0, 1, len(p)) for p in y], "Unknown label type"),
         (lambda y: [np.full(len(p), None) for p in y], "no label of any frame"),
     ],
@@ -115,6 +126,8 @@ def test_labels_that_do_not_fit_are_named(change, facts):
         NetFrameClassifier(FrameNet, **FEW).fit(clips, change(y))
     assert facts in str(caught.value)
     net = NetFrameClassifier(FrameNet, **FEW).fit(clips, y)
+    with pytest.raises(ValueError, match="y has the label 0, .*'"):
+        net.score(clips, [np.zeros(len(part), int) for part in y])
     with pytest.raises(ValueError, match="y_val: clip 0 has labels"):
         net.fit(clips, y, X_val=clips[:1], y_val=[y[0][1:]])
     with pytest.raises(ValueError, match="y_val has labels .*bridge"):

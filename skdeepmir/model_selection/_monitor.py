@@ -96,7 +96,7 @@ class Monitor:
         except (
             OSError,
             ValueError,
-        ):  # a terminal that is gone, a stream that is closed
+        ):  # the terminal is gone
             self.is_shown = False
 
     def close(self) -> None:

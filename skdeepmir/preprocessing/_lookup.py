@@ -232,21 +232,17 @@ class ClipLookup(_Preparation):
                 "remainder='passthrough')."
             )
         numbers = X[:, 0]
-        if numbers.dtype.kind not in "biuf":
-            are_real = [isinstance(number, Real) for number in numbers]
-            row = are_real.index(False)
+        if numbers.dtype.kind in "biuf":
+            are_whole = numbers == np.rint(numbers)
+            are_good = (numbers >= 0) & (numbers < n_clips) & are_whole
+        else:
+            are_good = np.array([isinstance(number, Real) for number in numbers])
+        if not are_good.all():
+            row = int(np.argmin(are_good))
+            found = getattr(numbers[row], "item", lambda: numbers[row])()
             raise ValueError(
-                f"row {row} of X is {numbers[row]!r}; expected the number of a clip, a whole "
+                f"row {row} of X is {found!r}; expected the number of a clip, a whole "
                 f"one from 0 to {n_clips - 1}."
-            )
-        are_bad = ~(
-            (numbers >= 0) & (numbers < n_clips) & (numbers == np.rint(numbers))
-        )
-        if are_bad.any():
-            row = int(np.argmax(are_bad))
-            raise ValueError(
-                f"row {row} of X is {numbers[row].item()!r}; expected the number of a "
-                f"clip, a whole one from 0 to {n_clips - 1}."
             )
         return numbers.astype(np.intp)
 

@@ -11,16 +11,20 @@ do nothing, so that estimators are written once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self, overload
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if as _available_if
 
 # Where the page of an estimator is, with {estimator_module} and {estimator_name}. There
 # is none yet, and without it there are no links.
 DOCUMENTATION = ""
 LINK = re.compile(r'rel="noreferrer" target="_blank" href="#[^"]*"')
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 MYPY = False
 
@@ -77,6 +81,7 @@ if MYPY:
         def __getitem__(self, place: slice) -> Self: ...
         @overload
         def __getitem__(self, place: int | str) -> Any: ...
+        def __getitem__(self, place: Any) -> Any: ...
         @property
         def named_steps(self) -> Any: ...
 
@@ -111,6 +116,14 @@ else:
 
             def _init_callback_context(self, **kwargs: Any) -> _NoCallbacks:
                 return _NoCallbacks()
+
+
+def available_if(
+    check: Callable[[Any], Any],
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Return scikit-learn's decorator; checkers keep the type of the method."""
+    found: Callable[[Callable[_P, _R]], Callable[_P, _R]] = _available_if(check)
+    return found
 
 
 class _Explained(_BaseEstimator):

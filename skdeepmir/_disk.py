@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 from skdeepmir._warnings import warn_user
 
 TEMPORARY = ".part"  # the last suffix of files that are not finished
+CHECKSUM = 32  # bytes before what is in a checked file
 STRAY_SECONDS = 24 * 3600
 _REPORTED: set[tuple[Path, str]] = set()  # of warn_unusable
 
@@ -87,6 +89,28 @@ def make_folder(name: str, folder: Path) -> None:
         ) from error
 
 
+def write_checked(path: Path, body: Any) -> None:
+    """Write a file, whole, that :func:`read_checked` reads."""
+    with written_whole(path) as file:
+        file.write(checksum_of(path, body))
+        file.write(body)
+
+
+def read_checked(path: Path) -> bytes | None:
+    """Return what :func:`write_checked` wrote, None if there is no such file.
+
+    A ``ValueError`` says that it is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    body = content[CHECKSUM:]
+    if content[:CHECKSUM] != checksum_of(path, body):
+        raise ValueError("its checksum differs")
+    return body
+
+
 def checksum_of(path: Path, content: Any) -> bytes:
     """Return that of a file: it covers the name, for what was copied over another."""
     digest = hashlib.sha256(path.name.encode())
@@ -105,3 +129,12 @@ def warn_unusable(folder: Path, error: Exception, message: str) -> None:
 def is_stray(status: os.stat_result) -> bool:
     """Tell whether an unfinished file is so old that its writer must be dead."""
     return time.time() - status.st_mtime > STRAY_SECONDS
+
+
+def remove_strays(folder: Path, name: str) -> None:
+    """Remove what killed processes were writing: unfinished files, named by a regex."""
+    unfinished = re.compile(rf"{name}\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}")
+    for path in folder.glob(f"*{TEMPORARY}"):
+        with contextlib.suppress(OSError):  # another process does, or may
+            if unfinished.fullmatch(path.name) and is_stray(path.stat()):
+                path.unlink()

@@ -1,6 +1,7 @@
 """Errors of the package, and checks that several rooms make."""
 
-from collections.abc import Collection, Iterator, Sequence
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +34,15 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
         raise ValueError(
             f"{name}={value!r} must be one of {', '.join(map(repr, choices))}."
         )
+
+
+def did_you_mean(name: str, choices: Iterable[str], prefix: str = "") -> str:
+    """Return the end of an error that suggests a similar name, "" if there is none.
+
+    The ``prefix`` is what stands before each of them.
+    """
+    close = difflib.get_close_matches(name, list(choices), 1)
+    return f" Did you mean {prefix + close[0]!a}?" if close else ""
 
 
 def refuse_masked(name: str, value: Any, item: str = "row") -> None:

@@ -192,7 +192,7 @@ def refuse_other_rate(use: Use, name: str, rate: float | None) -> None:
     if name == "frame_rate_":
         fix = "Fit the pipeline again, or put the parameters back."
         if use.is_frozen:
-            fix = "It was fitted to others. Extract what it was fitted to."
+            fix = "It is frozen: give the extractor the parameters of its fit."
     raise ValueError(
         f"{use.place} ({type(use.estimator).__name__}) has {name}={rate:g}, but frames "
         f"reach it at {use.rate:g} per second. {fix}"

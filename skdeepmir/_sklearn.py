@@ -18,7 +18,13 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    _num_samples,
+    check_consistent_length,
+    validate_data,
+)
 
 from skdeepmir._bases import CallbackSupportMixin
 from skdeepmir._progress import progress_bar
@@ -31,7 +37,10 @@ __all__ = [
     "Interval",
     "OneTask",
     "StrOptions",
+    "_check_feature_names_in",
+    "_check_sample_weight",
     "_fit_context",
+    "_num_samples",
     "_safe_indexing",
     "_safe_split",
     "check_consistent_length",

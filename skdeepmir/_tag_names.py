@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.metaestimators import available_if
 
-from skdeepmir._bases import ClassifierMixin
+from skdeepmir._bases import ClassifierMixin, available_if
 from skdeepmir.frames import UNORDERED, ClipsLike, LabelsLike
 
 NOT_NAMES = ("None", "nan", "<NA>", "NaT")  # of what is not a string
@@ -183,6 +182,7 @@ class TagMixin(ClassifierMixin):
             ``tag_names_``; numbers of columns where tags have no names. Estimators that
             were fitted to classes lack the method.
         """
-        present = np.asarray(self.predict(X)) == 1
-        names = fitted_names(self) or range(present.shape[1])
+        estimator: Any = self
+        present = np.asarray(estimator.predict(X)) == 1
+        names: Any = fitted_names(self) or range(present.shape[1])
         return [[names[k] for k in np.flatnonzero(row)] for row in present]

@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from skdeepmir._errors import refuse_masked
-from skdeepmir._sklearn import check_consistent_length, validate_data
+from skdeepmir._sklearn import (
+    _check_sample_weight,
+    check_consistent_length,
+    validate_data,
+)
 from skdeepmir._workers import leave_with_parent
 from skdeepmir.frames import (
     UNORDERED,

@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
+from skdeepmir._public import suggest_names
 from skdeepmir.chord_recognition import (
     GaussianChordRecognizer,
     TemplateChordRecognizer,
@@ -20,6 +21,17 @@ from skdeepmir.pipeline import Pipeline, make_pipeline
 from skdeepmir.preprocessing._framewise import FrameTransformer
 from skdeepmir.preprocessing._pooling import MultiTimescalePooler
 from skdeepmir.spectrogram import SpectrogramExtractor
+
+__all__ = [
+    "chroma_hmm",
+    "chroma_templates",
+    "mel_svm",
+    "mfcc_forest",
+    "mfcc_svm",
+    "pmsc_mlp",
+]
+
+suggest_names(__name__)
 
 
 def mfcc_svm(**extraction: Any) -> Pipeline:

@@ -33,6 +33,22 @@ from numpy.typing import ArrayLike
 
 from skdeepmir._disk import path_name
 from skdeepmir._errors import refuse_masked
+from skdeepmir._public import suggest_names
+
+__all__ = [
+    "ClipLayout",
+    "as_sequence",
+    "holds_clips",
+    "length_buckets",
+    "list_clips",
+    "mean_of_clips",
+    "object_array",
+    "pack_clips",
+    "split_clips",
+    "stack_clips",
+]
+
+suggest_names(__name__)
 
 PATH_TYPES = (str, bytes, os.PathLike)
 UNORDERED = (Mapping, MappingView, Set)  # dicts, what shows them, sets

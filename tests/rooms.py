@@ -42,7 +42,7 @@ ROOMS = {
     "package": """
         architecture common determinism examples html killed_jobs machines
         meta_estimators numerical_safety pipeline pipelines progress properties
-        public_names reliability typing versions warnings workers
+        public_names reliability sources typing versions warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

@@ -19,6 +19,7 @@ ORDER = [
     "_errors",
     "_workers",
     "_disk",
+    "_sources",
     "frames",
     "_clip_files",
     "chords",
@@ -87,6 +88,22 @@ def test_imports_point_downward():
             assert below == room or inside or place_below < place, (
                 f"{path} imports {other}, which stands above it"
             )
+
+
+def test_private_names_of_sklearn_and_skorch_stand_in_one_place():
+    # Those in persistence are of what files of models may hold.
+    allowed = {"_sklearn.py", "_bases.py", "persistence/_forgeries.py"}
+    found = [
+        f"{path.relative_to(PACKAGE)}: {node.module}.{alias.name}"
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).as_posix() not in allowed
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if (node.module or "").startswith(("sklearn", "skorch"))
+        and "._" in f"{node.module}.{alias.name}"
+    ]
+    assert not found
 
 
 @pytest.mark.parametrize(

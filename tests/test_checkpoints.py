@@ -68,6 +68,25 @@ def test_a_broken_fit_goes_on_to_the_same_weights(options, tmp_path):
         assert "-finished" in file.name
 
 
+OWN = """
+from skdeepmir import DropoutMLPClassifier
+
+class Own(DropoutMLPClassifier):
+    def _finish(self, given, training, batches):
+        next(training.net.parameters()).data *= 2
+"""
+
+
+def test_another_estimator_of_the_same_name_is_fitted_anew(tmp_path):
+    X, y = problem()
+    for code in (OWN, OWN.replace("*= 2", "*= 3")):  # as in a notebook
+        space = {"__name__": "__main__"}
+        exec(code, space)
+        own = space["Own"]((4,), max_epochs=2, random_state=0, verbose=False)
+        kept = clone(own).set_params(checkpoint_dir=tmp_path).fit(X, y)
+        assert_same_fit(own.fit(X, y), kept)
+
+
 @pytest.mark.parametrize("options", SETTINGS, ids=str)
 def test_a_finished_fit_is_taken_by_the_next(options, tmp_path, trained):
     X, y = problem()

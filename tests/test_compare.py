@@ -148,7 +148,7 @@ def test_what_a_scorer_returns_is_a_number_or_some_with_names(found, fact):
     options = {"cv": 2, "verbose": False, "scoring": {"odd": lambda *given: found}}
     with (
         pytest.warns(FitFailedWarning),
-        pytest.raises(ValueError, match=f"'odd' returned .*{fact}"),
+        pytest.raises(ValueError, match=f"'odd' gave .*{fact}"),
     ):
         compare({"guess": DummyClassifier()}, X, Y, **options)
 

@@ -166,6 +166,13 @@ def test_classes_are_told_apart_by_the_function_that_made_them(run):
     assert run({"a": made(2.0, "saga")()})[1] == 3
 
 
+def test_another_base_of_a_class_is_seen(run):
+    bases = [type("Base", (Counted,), {"added": n}) for n in (1, 1, 2)]
+    names = {"__module__": __name__, "__qualname__": "Own"}
+    pipelines = [{"a": type("Own", (base,), names)()} for base in bases]
+    assert [run(pipeline)[1] for pipeline in pipelines] == [3, 0, 3]
+
+
 @pytest.mark.filterwarnings("ignore:clips of one group")
 def test_inner_groups_matter_only_to_searches(run):
     search = GridSearchCV(Counted(), {"C": [1.0]}, cv=StratifiedGroupKFold(2))

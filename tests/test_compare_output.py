@@ -5,9 +5,11 @@ import re
 import sys
 from typing import ClassVar
 
+import mir_eval
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +23,7 @@ from sklearn.svm import LinearSVC
 from skdeepmir import compare
 from skdeepmir.baselines import chroma_templates
 from skdeepmir.datasets import make_chord_clips
+from skdeepmir.frames import object_array
 from skdeepmir.metrics import (
     CHORD_SCORERS,
     TAG_SCORERS,
@@ -151,6 +154,7 @@ NUMBERS = {"it": make_pipeline(FunctionTransformer(explode), DummyRegressor())}
         (NEVER, Y, "roc_auc", "roc_auc.*3 values.*multi_class"),
         (NEVER, Y, "auc_tag", "auc_tag.*'first'"),
         (NEVER, Y, "wcsr_majmin", "wcsr_majmin"),
+        (NEVER, TAGS, "wcsr_majmin", "2 tags of 60 clips .it scores annotations"),
         (NUMBERS, X[:, 0], "accuracy", "accuracy.*'it'.*numbers.*continuous"),
         (NUMBERS, Y, "f1_macro", "f1_macro.*'it'"),
         (NEVER, Y, accuracy_score, "accuracy_score"),
@@ -162,6 +166,13 @@ NUMBERS = {"it": make_pipeline(FunctionTransformer(explode), DummyRegressor())}
         (NEVER, Y, {3: "accuracy"}, "3 cannot be"),
         (NEVER, Y, {"a": 3}, "scoring=3"),
         (NEVER, Y, [], "empty"),
+        (NEVER, Y, lambda y_true, y_pred: 1.0, r"scoring takes \(y_true, y_pred\)"),
+        (NEVER, Y, {"of 4": lambda e, X, y, w: 1.0}, "'of 4' takes .*w"),
+        (NEVER, Y, {"keyed": lambda e, X, y, *, k: 1.0}, "'keyed' takes .*k"),
+        (NEVER, Y, mir_eval.onset.f_measure, "'reference_onsets' would be the"),
+        (NEVER, Y, {"mine": lambda y_true, y_pred, k=3: 1.0}, "'mine'.*'y_true'"),
+        (NEVER, Y, {"made": Monitor}, "'made' is the class Monitor"),
+        (NEVER, Y, len, "scoring takes"),
     ],
 )
 def test_scores_that_cannot_be_are_refused_before_anything_is_extracted(
@@ -171,12 +182,15 @@ def test_scores_that_cannot_be_are_refused_before_anything_is_extracted(
         compare(pipelines, X, y, scoring=scoring, verbose=False)
 
 
-def test_accuracy_is_refused_for_chords():
+@pytest.mark.parametrize(
+    "scoring", ["accuracy", "auc_tag", "roc_auc", "precision_at_2"]
+)
+def test_scores_of_classes_and_tags_are_refused_for_chords(scoring):
     songs = make_chord_clips(n_clips=4, duration=2.0, random_state=0)
     chords = {"it": make_pipeline(FunctionTransformer(explode), chroma_templates())}
     for y in (songs.target, [["C:maj"]] * 4):
-        with pytest.raises(ValueError, match="'accuracy' .*'it'.*annotation"):
-            compare(chords, songs.data, y, cv=2, verbose=False)
+        with pytest.raises(ValueError, match=f"'{scoring}' .*'it'.*annotation"):
+            compare(chords, songs.data, y, scoring=scoring, cv=2, verbose=False)
 
 
 def test_several_scores_come_from_one_fit():
@@ -211,6 +225,26 @@ def test_a_score_that_fails_costs_no_other():
             verbose=False,
         )
     assert result.folds["accuracy"].notna().all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.parametrize("value", ["good", None, np.ones(2), {"p": [1.0]}])
+def test_what_is_no_score_is_named(value):
+    with pytest.raises(ValueError, match=r"scorer 'mine' gave .*expected a number"):
+        compare(
+            {"a": LogisticRegression()},
+            *(X, Y),
+            scoring={"mine": lambda estimator, X, y: value},
+            cv=2,
+            verbose=False,
+        )
+
+
+def test_names_of_scores_may_be_an_array():
+    names = np.array(["accuracy", "f1_macro"])
+    for scoring in (names, pd.Series(names)):
+        result = compare(TAGGERS, X, TAGS, scoring=scoring, cv=2, verbose=False)
+        assert result.metrics == names.tolist()
 
 
 def test_predictions_and_scores_of_clips_are_kept():
@@ -263,14 +297,48 @@ def test_confusion_of_classes_tags_and_chords():
     )
     report = tag_report(truth, predicted)
     assert counts.index.tolist() == ["drums", "voice"]
+    named = pd.DataFrame(TAGS, columns=["drums", "voice"])
+    again = compare(TAGGERS, X, named, cv=3, verbose=False)
+    assert again.confusion("linear").equals(counts)
+    there = compare(TAGGERS, X[:40], named[:40], X_test=X[40:], y_test=TAGS[40:])
+    assert there.confusion("linear").index.tolist() == ["drums", "voice"]
     recall = counts["true_positive"] / counts[["true_positive", "false_negative"]].sum(
         axis=1
     )
     np.testing.assert_allclose(recall, report["recall"])
+    framed = pd.DataFrame(TAGS, columns=["drums", "voice"])
+    named = compare(TAGGERS, X, framed, cv=3, verbose=False).confusion("linear")
+    pd.testing.assert_frame_equal(named, counts)
     numbers = {"mean": DummyRegressor()}
     result = compare(numbers, X, X[:, 0], scoring="r2", verbose=False)
     with pytest.raises(ValueError, match="'mean' predicts numbers"):
         result.confusion("mean")
+
+
+class AlwaysC(BaseEstimator):
+    """Calls everything C, at a frame rate that depends on the fold."""
+
+    def fit(self, X, y):
+        self.frame_rate_ = 4.0 * len(X)
+        return self
+
+    def predict(self, X):
+        n_frames = round(4 * self.frame_rate_)
+        return object_array([np.full(n_frames, "C:maj") for _ in X])
+
+
+def test_confusion_of_chords_is_in_seconds_at_the_rate_of_each_fold(tmp_path):
+    files = [tmp_path / f"{i}.lab" for i in range(3)]
+    for file in files:
+        file.write_text("0 1 C:maj\n1 4 A:min\n")
+    cv = [([0, 1], [2]), ([2], [0, 1])]
+    for y in (files, [str(file) for file in files]):
+        result = compare(
+            {"it": AlwaysC()}, np.zeros((3, 1)), y, cv=cv, scoring="wcsr_majmin"
+        )
+        table = result.confusion("it", by="quality")
+        np.testing.assert_allclose(table.loc["maj", "maj"], 3, atol=0.3)
+        np.testing.assert_allclose(table.loc["min", "maj"], 9, atol=0.4)
 
 
 @pytest.mark.usefixtures("pictures")

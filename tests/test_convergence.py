@@ -43,6 +43,7 @@ def test_a_fit_that_ends_too_soon_warns(schedule, n_epochs):
     assert warning.filename == __file__
     text = str(warning.message)
     facts = f"max_epochs={n_epochs}", f"{net.loss_curve_[0]:.3g}", f"to {3 * n_epochs}"
+    facts += ("learning_rate='auto', which is 0.001",)
     assert all(fact in text for fact in facts)
 
 
@@ -90,8 +91,17 @@ def test_validation_that_got_no_better_is_enough():
     assert not found(lambda: net.fit(noise, y, X_val=others, y_val=y))
 
 
+def test_early_stopping_that_has_ended_nothing_is_no_reason_to_be_quiet():
+    (warning,) = found(lambda: mlp(4, early_stopping=True).fit(X, Y))
+    assert "early_stopping has not ended it" in str(warning.message)
+    assert not found(lambda: mlp(40, early_stopping=True).fit(X, Y))
+    rng = np.random.RandomState(0)
+    stopped = mlp(40, early_stopping=True, n_iter_no_change=2, tol=0.05)
+    assert not found(lambda: stopped.fit(X, rng.permutation(Y)))
+    assert stopped.n_iter_ < 40
+
+
 def test_what_ends_a_fit_on_purpose_is_quiet():
-    assert not found(lambda: mlp(4, early_stopping=True).fit(X, Y))
     assert not found(lambda: mlp(4, warm_start=True).fit(X, Y))
     net = mlp(4)
     for _ in range(3):

@@ -430,7 +430,7 @@ def test_a_stream_keeps_its_sizes():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="device='cuda', but torch finds no GPU"):
+    with pytest.raises(ValueError, match="device='cuda', but torch sees no CUDA GPU"):
         DBNFeatureLearner((4,), device="cuda").fit([np.ones((9, 2))])
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import sklearn.inspection
 import sklearn.model_selection
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline as make_balanced
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import ConvergenceWarning
@@ -378,11 +380,8 @@ def test_utilities_take_clips():
 
 
 def test_imbalanced_learn_takes_numbers_of_clips():
-    over_sampling = pytest.importorskip("imblearn.over_sampling")
-    from imblearn.pipeline import make_pipeline as make_balanced
-
     rows, y = ROWS[Y < 2][:8], np.array([0, 0, 0, 0, 0, 0, 1, 1])
-    sampler = over_sampling.RandomOverSampler(random_state=0)
+    sampler = RandomOverSampler(random_state=0)
     again, labels = sampler.fit_resample(rows, y)
     assert np.bincount(labels).tolist() == [6, 6]
     assert {*again[labels == 1].ravel()} <= {*rows[y == 1].ravel()}

@@ -32,7 +32,7 @@ VALUES = {
     "corruption_level": 0.23,
     "dropout": 0.12,
     "early_stopping": True,
-    "excerpt_length": 10,
+    "excerpt_length": 8,  # that of own modules in the examples
     "finetune_learning_rate": 0.13,
     "fmax": 3000.3,
     "fmin": 60.6,
@@ -64,7 +64,14 @@ VALUES = {
     "whitening_floor": 0.0017,
 }
 # Not scalars, or tested below.
-OTHER = {"cache_dir", "callbacks", "checkpoint_dir", "pos_weight", "pretrained"}
+OTHER = {
+    "cache_dir",
+    "callbacks",
+    "checkpoint_dir",
+    "clips",
+    "pos_weight",
+    "pretrained",
+}
 OTHER |= {"module_params", "pretraining", "tag_names"}
 WIDTHS = {"64 bits": (np.int64, np.float64), "few bits": (np.int8, np.float32)}
 

@@ -153,6 +153,8 @@ def test_rare_classes_of_frames_are_found_by_their_weight():
     np.testing.assert_array_equal(
         net.set_params(warm_start=True).fit(clips, y).class_weight_, weights
     )
+    huge = clone(net).set_params(class_weight={0: 1e308, 1: 1e308})
+    np.testing.assert_allclose(huge.fit(clips, y).class_weight_, 1)
     for bad, fact in ({7: 1.0}, "7"), ({1: -1.0}, "-1.0"), ({0: 0, 1: 0}, "above 0"):
         with pytest.raises(ValueError, match=f"class_weight.*{fact}"):
             clone(net).set_params(class_weight=bad).fit(clips, y)
@@ -627,6 +629,30 @@ def test_checkpoints_go_on_and_notice_another_source(tmp_path):
         clone(resumed).set_params(
             module=lambda n, m: PlainNet(n, m), module_params=None
         ).fit(clips, y)
+
+
+NET_OF_A_CONSOLE = """
+from torch import nn
+
+class ConsoleNet(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.output = nn.Linear(n_features, n_outputs)
+
+    def forward(self, x):
+        return self.output(x.mean(dim=1))
+"""
+
+
+def test_checkpoints_notice_another_net_in_a_console(tmp_path, monkeypatch):
+    clips, y = clips_and_labels(12)
+    for call in ("mean", "amax"):  # without a file, and so without a source
+        space = {"__name__": __name__}
+        exec(NET_OF_A_CONSOLE.replace("mean", call), space)
+        monkeypatch.setitem(globals(), "ConsoleNet", space["ConsoleNet"])
+        net = NetTagger(space["ConsoleNet"], **FEW)
+        kept = clone(net).set_params(checkpoint_dir=tmp_path).fit(clips, y)
+        assert_same_weights(kept, net.fit(clips, y))
 
 
 def own_pipeline():

@@ -628,6 +628,34 @@ class WholeTagger(BaseEstimator):
         return [duration for _ in X]
 
 
+def test_methods_are_those_of_what_a_search_has_chosen(songs, tmp_path):
+    grid = {"self_transition": [1.0, 5.0]}
+    search = GridSearchCV(GaussianChordRecognizer(), grid, cv=2)
+    pipeline = make_pipeline(chroma(), search)
+    assert hasattr(pipeline, "to_lab") and not hasattr(pipeline, "predict_tags")
+    with pytest.raises(NotFittedError):
+        pipeline.predict_intervals(songs.data)
+    pipeline.fit(songs.data, songs.target)
+    plain = make_pipeline(chroma(), pipeline[-1].best_estimator_)
+    found = pipeline.predict_intervals(songs.data)
+    expected = plain.predict_intervals(songs.data)
+    for (times, labels), (other_times, others) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(times, other_times)
+        assert labels.tolist() == others.tolist()
+    files = [tmp_path / f"{i}.lab" for i in range(len(songs.data))]
+    pipeline.to_lab(songs.data, files)
+    assert all(file.is_file() for file in files)
+
+
+def test_names_of_tags_are_those_of_what_a_search_has_chosen(clips):
+    tags = pd.DataFrame(np.eye(6, dtype=int)[clips.target], columns=list("abcdef"))
+    tagger = ConvTagger((2,), max_epochs=1, random_state=0, verbose=False)
+    search = GridSearchCV(tagger, {"dropout": [0.1]}, cv=2)
+    pipeline = make_pipeline(mel(), search).fit(clips.data, tags)
+    assert pipeline.tag_names_.tolist() == list("abcdef")
+    assert len(pipeline.predict_tags(clips.data[:2])) == 2
+
+
 def test_methods_hand_on_their_options(clips):
     pipeline = make_pipeline(mel(), WholeTagger()).fit(clips.data)
     assert pipeline.predict_tags(clips.data, n_most=2)[0] == ["jazz", "jazz"]
@@ -758,3 +786,36 @@ def test_it_is_a_pipeline_of_scikit_learn(clips):
     assert np.isfinite(scores).all()
     made = make_pipeline(mel(), memory="m", transform_input=["X_val"], verbose=True)
     assert (made.memory, made.transform_input, made.verbose) == ("m", ["X_val"], True)
+
+
+class Refuses(TransformerMixin, BaseEstimator):
+    """Fails in its own words, and cannot transform after that."""
+
+    def fit(self, X, y=None):
+        raise ValueError("its own words")
+
+    def transform(self, X):
+        return self.missing_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class Fails(BaseEstimator):
+    """Takes clips, of which it says nothing, and fails for another reason."""
+
+    def fit(self, X, y=None):
+        raise ValueError("its own words")
+
+
+def test_advice_never_hides_what_went_wrong():
+    frames, y = [np.ones((5, 3))] * 4, [0, 1] * 2
+    with pytest.raises(ValueError, match="its own words"):
+        make_pipeline(Refuses(), SVC()).fit(frames, y)
+    with pytest.raises(ValueError, match=r"Put Multi.*its own words"):
+        make_pipeline(ClipNormalizer(), Fails()).fit(frames, y)
+    for X in (frames, np.ones((4, 3))):
+        with pytest.raises(TypeError, match="should be transformers"):
+            make_pipeline(SVC(), SVC()).fit(X, y)

@@ -1,6 +1,7 @@
 """Public names are told once, load when they are used, and are suggested."""
 
 import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import skdeepmir
-from skdeepmir import chord_recognition, frames, metrics
+from skdeepmir import frames
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,9 +20,17 @@ def test_every_public_name_exists():
         assert getattr(skdeepmir, name) is not None
 
 
-@pytest.mark.parametrize("module", [skdeepmir, chord_recognition, metrics])
+ROOMS = [
+    found
+    for name in skdeepmir.__all__
+    if inspect.ismodule(found := getattr(skdeepmir, name))
+]
+
+
+@pytest.mark.parametrize("module", [skdeepmir, *ROOMS], ids=lambda m: m.__name__)
 def test_dir_lists_public_names_only(module):
     assert dir(module) == sorted(module.__all__)
+    assert not [name for name in dir(module) if name.startswith("_")]
 
 
 def test_documentation_names_what_it_imports():
@@ -51,6 +60,8 @@ def test_a_star_import_brings_every_public_name():
         ),
         ("skdeepmir.datasets", "load_manifst", "load_manifest"),
         ("skdeepmir.metrics", "auctag", "auc_tag"),
+        ("skdeepmir.baselines", "mfcc_smv", "mfcc_svm"),
+        ("skdeepmir.frames", "stack_clip", "stack_clips"),
     ],
 )
 def test_a_misspelt_name_is_suggested(module, misspelt, right):
@@ -59,6 +70,23 @@ def test_a_misspelt_name_is_suggested(module, misspelt, right):
     with pytest.raises(AttributeError, match=f"{module!r}.*{misspelt!r}.*{right!r}"):
         getattr(importlib.import_module(module), misspelt)
     assert not hasattr(importlib.import_module(module), misspelt)
+
+
+@pytest.mark.parametrize(
+    "name, right, room",
+    [
+        ("load_manifest", "load_manifest", "datasets"),
+        ("mfcc_svm", "mfcc_svm", "baselines"),
+        ("auctag", "auc_tag", "metrics"),
+        ("NetFrameClasifier", "NetFrameClassifier", ""),
+        ("GaussianRecogniser", "GaussianChordRecognizer", ""),
+        ("TrainingDisplays", "TrainingDisplay", "plotting"),
+    ],
+)
+def test_a_name_of_a_room_is_suggested_with_it(name, right, room):
+    where = f" from 'skdeepmir.{room}'" if room else ""
+    with pytest.raises(ImportError, match=rf"Did you mean '{right}'{where}\?"):
+        exec(f"from skdeepmir import {name}", {})
 
 
 def test_a_name_like_no_other_gets_no_suggestion():

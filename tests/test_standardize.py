@@ -90,17 +90,32 @@ def test_clips_that_are_held_out_are_not_learned_from():
     assert given.validation_scores_[-1] < early.validation_scores_[-1]
 
 
-def test_passes_keep_the_scale_of_the_first():
+def test_passes_learn_the_scale_of_all_clips_so_far():
     X, y = decibels()
-    scaler = StandardScaler().fit(X[:50])
-    inside, outside = net(), net(standardize=False)
-    for part in (slice(50), slice(50, 200), slice(50)):
-        inside.partial_fit(X[part] if part.start else X[:50], y[part], classes=[0, 1])
-        outside.partial_fit(scaler.transform(X[part]), y[part], classes=[0, 1])
-        np.testing.assert_allclose(inside.mean_, X[:50].mean(axis=0))
-    np.testing.assert_allclose(
-        inside.predict_proba(X), outside.predict_proba(scaler.transform(X)), atol=1e-4
-    )
+    weights = np.random.RandomState(0).uniform(0.5, 2, len(y))
+    fitted = net()
+    for part in map(slice, (0, 1, 50, 60), (1, 50, 60, 200)):  # one has no deviations
+        fitted.partial_fit(X[part], y[part], [0, 1], sample_weight=weights[part])
+    mean = np.average(X, axis=0, weights=weights)
+    variance = np.average((X - mean) ** 2, axis=0, weights=weights)
+    assert fitted.n_rows_seen_ == pytest.approx(weights.sum())
+    np.testing.assert_allclose(fitted.mean_, mean, rtol=1e-12)
+    np.testing.assert_allclose(fitted.var_, variance, rtol=1e-9)
+    for _ in range(20):
+        fitted.partial_fit(X, y)
+    assert fitted.score(X, y) > 0.7  # .75 has a fit of 20 epochs
+
+
+@pytest.mark.parametrize("sizes", [(16,), ()])
+@pytest.mark.parametrize("activation", ["relu", "maxout"])
+def test_a_pass_keeps_what_the_net_gives_when_the_scale_changes(sizes, activation):
+    X, y = decibels()
+    options = {"hidden_layer_sizes": sizes, "activation": activation}
+    fitted = net(**options, precision="float64").fit(X, y)
+    before, scale = fitted.decision_function(X), fitted.scale_
+    fitted.set_params(learning_rate=1e-12).partial_fit(3 * X[:100] + 40, y[:100])
+    assert not np.allclose(fitted.scale_, scale)
+    np.testing.assert_allclose(fitted.decision_function(X), before, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:Training ended")

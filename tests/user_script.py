@@ -102,6 +102,8 @@ first: float = fitted.loss_curve_[0] + fitted.weights_["output.weight"].max()
 print(fitted.classes_.tolist(), fitted.n_iter_ + 1, fitted.module_.training)
 print(fitted.get_params()["max_epochs"], fitted.feature_names_in_.tolist())
 rate: float = SpectrogramExtractor().frame_rate
+names: list[list[str]] = fitted.predict_tags(clips)
+names += steps.fit(paths, tags).predict_tags(paths)
 for intervals, labels in GaussianChordRecognizer(frame_rate=10.0).predict_intervals([]):
     print(intervals.shape, labels.tolist())
 codes = DBNFeatureLearner((8,)).fit_transform(clips)
@@ -144,3 +146,9 @@ result.summery()  # wrong
 pipeline.fit(paths, [0, 1]).predct(paths)  # wrong
 make_pipeline(SVC(), memry="cache")  # wrong
 save("model")  # wrong
+fitted.predict_tags(clips).shape  # wrong
+fitted.predict_tags()  # wrong
+steps.predict_tags(paths).shape  # wrong
+steps.to_lab(paths)  # wrong
+steps.transform(paths, 3)  # wrong
+pooler.get_feature_names_out(1, 2)  # wrong

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
-import re
 from collections.abc import Iterator
 from numbers import Integral
 from pathlib import Path
@@ -16,39 +15,35 @@ import torch
 
 import skdeepmir
 from skdeepmir._disk import (
-    TEMPORARY,
-    checksum_of,
-    is_stray,
     make_folder,
+    read_checked,
+    remove_strays,
     user_path,
     warn_unusable,
-    written_whole,
+    write_checked,
 )
 from skdeepmir._sklearn import parameters_of
+from skdeepmir._sources import sources_of
 from skdeepmir._training._devices import choose_device
 from skdeepmir._warnings import warn_user
 
-# A file: the SHA-256 of its name and of what follows, and that is from torch.save.
 FORMAT = 3
-CHECKSUM = 32
 # What may differ between the fit that was killed and the one that goes on.
 IMMATERIAL = ("callbacks", "checkpoint_dir", "verbose")
 FINISHED_KEYS = {"result"}
 STATE_KEYS = {"kept", "stage", "progress", "best", "step"}
-UNFINISHED_FILE = re.compile(
-    rf"\w+-[0-9a-f]{{32}}(-finished)?\.pt\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}"
-)
+FILE = r"\w+-[0-9a-f]{32}(-finished)?\.pt"
 
 
 class Checkpoint:
     """The files of one fit in a folder.
 
-    Their names are a hash of the estimator's class and parameters (without callbacks,
-    but for those of predictions alone), of what it is fitted to, and of the versions
-    that train it, so that fits share a folder (folds, candidates) and none goes on from
-    another. One holds the state after an epoch, the other what the fit ended with: that
-    is kept where every such fit is the same, which takes an int ``random_state`` and no
-    callback that could change it.
+    Their names are a hash of the estimator's class, of its source and parameters
+    (without callbacks, but for those of predictions alone), of what it is fitted to,
+    and of the versions that train it, so that fits share a folder (folds, candidates)
+    and none goes on from another. One holds the state after an epoch, the other what
+    the fit ended with: that is kept where every such fit is the same, which takes an
+    int ``random_state`` and no callback that could change it.
 
     A folder that cannot be used costs the checkpoints, not the fit: there is one
     warning.
@@ -87,14 +82,13 @@ class Checkpoint:
         for name in (*IMMATERIAL, *of_predictions):
             parameters.pop(name)
         device, precision = parameters["device"], parameters["precision"]
-        parameters["device"] = choose_device(
-            device, precision
-        )  # what "auto" means here
+        parameters["device"] = choose_device(device, precision)  # what "auto" means
         # Workers may see arrays as memory maps.
         key = joblib.hash(
             (
                 (FORMAT, skdeepmir.__version__, torch.__version__),
                 type(estimator).__qualname__,
+                sources_of(type(estimator)),
                 parameters,
                 data,
             ),
@@ -105,7 +99,7 @@ class Checkpoint:
         self._finished_path = self.folder / f"{name}-finished.pt"
         with self._reporting():
             make_folder("checkpoint_dir", self.folder)
-            self._remove_strays()
+            remove_strays(self.folder, FILE)
         self.finished = self.state = None
         if self._is_repeatable:
             finished = self._load(self._finished_path, FINISHED_KEYS)
@@ -154,32 +148,19 @@ class Checkpoint:
         with self._reporting():
             self._path.unlink(missing_ok=True)
 
-    def _remove_strays(self) -> None:
-        """Remove what killed processes were writing a day ago and more."""
-        for path in self.folder.glob(f"*{TEMPORARY}"):
-            with contextlib.suppress(OSError):  # another process does, or may
-                if UNFINISHED_FILE.fullmatch(path.name) and is_stray(path.stat()):
-                    path.unlink()
-
     def _load(self, path: Path, keys: set[str]) -> dict[str, Any] | None:
-        content = None
-        with self._reporting(), contextlib.suppress(FileNotFoundError):
-            content = path.read_bytes()
-        if content is None:
-            return None
-        body = content[CHECKSUM:]
-        problem = "its checksum differs"
-        if content[:CHECKSUM] == checksum_of(path, body):
-            problem = "it is of another format"
-            try:
-                state = torch.load(
-                    io.BytesIO(body), map_location="cpu", weights_only=True
-                )
-            except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-                problem = str(error)  # it was forged
-            else:
-                if isinstance(state, dict) and keys <= state.keys():
-                    return state
+        problem = "it is of another format"
+        body = None
+        try:
+            with self._reporting():
+                body = read_checked(path)
+            if body is None:
+                return None
+            state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+            if isinstance(state, dict) and keys <= state.keys():
+                return state
+        except (ValueError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            problem = str(error)  # it was forged
         warn_user(
             f"The checkpoint {str(path)!a} is damaged: {problem}. Training begins anew."
         )
@@ -190,9 +171,8 @@ class Checkpoint:
             return
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        with self._reporting(), written_whole(path) as file:
-            file.write(checksum_of(path, buffer.getbuffer()))
-            file.write(buffer.getbuffer())
+        with self._reporting():
+            write_checked(path, buffer.getbuffer())
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skdeepmir._training._gradient import scheduled_rate
+from skdeepmir._training._gradient import scheduled_rate, told_rate
 from skdeepmir._warnings import warn_user
 
 ALLOWED_LOSS = 10  # times that of guessing, without a warning
@@ -35,13 +35,12 @@ def warn_of_loss(
     if losses[-1] > ALLOWED_LOSS * guessing:
         warn_user(
             f"Training ended with a loss of {losses[-1]:.3g}, where guessing has "
-            f"{guessing:.3g}. Lower learning_rate={given.learning_rate!r} "
-            f"(optimizer={given.optimizer!r}), or scale the input, as with "
-            "StandardScaler.",
+            f"{guessing:.3g}. Lower {told_rate(given)} (optimizer="
+            f"{given.optimizer!r}), or scale the input, as with StandardScaler.",
             ConvergenceWarning,
         )
         return
-    if given.early_stopping or given.warm_start or len(losses) < given.max_epochs:
+    if given.warm_start or len(losses) < given.max_epochs:
         return
     curves = [losses, validation_losses] if len(validation_losses) else [losses]
     half = _half(given)
@@ -50,12 +49,15 @@ def warn_of_loss(
     told = {
         epoch: f"{losses[epoch]:.3g} after epoch {epoch + 1}" for epoch in (0, half)
     }
+    advice = ", or set early_stopping=True and many epochs"
+    if given.early_stopping:
+        advice = ": early_stopping has not ended it"
     warn_user(
         f"Training ended after max_epochs={given.max_epochs} although the loss still "
         f"fell: it was {', '.join(told.values())} and {losses[-1]:.3g} at the end, "
         f"where guessing has {guessing:.3g}. Raise max_epochs (to "
-        f"{3 * given.max_epochs}, say) or learning_rate="
-        f"{given.learning_rate!r}, or set early_stopping=True and many epochs.",
+        f"{3 * given.max_epochs}, say) or the learning rate "
+        f"({told_rate(given)}){advice}.",
         ConvergenceWarning,
     )
 

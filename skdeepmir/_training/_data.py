@@ -84,6 +84,11 @@ class LabelledClips:
             return np.ones(len(self))
         return self.weight.reshape(len(self), -1).mean(axis=1)
 
+    @property
+    def n_weighted_frames(self) -> float:
+        """What all frames count: each what its clip counts."""
+        return float(self.clip_weight @ self.layout.n_frames)
+
     def mean_and_variance(self) -> tuple[np.ndarray, np.ndarray]:
         """Return these of each feature; a frame counts what its clip counts."""
         clips: Any = self.clips
@@ -373,6 +378,9 @@ def standardized(
 
 def scale_of(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Return what features are divided by: deviations, 1 where they are constant."""
-    deviation = np.sqrt(np.maximum(variance, 0))
-    # Rounding leaves a constant feature with a deviation of this size.
-    return np.where(deviation <= 1e-6 * np.abs(mean) + 1e-12, 1, deviation)
+    return np.where(are_constant(mean, variance), 1, np.sqrt(np.maximum(variance, 0)))
+
+
+def are_constant(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return which features are constant: rounding leaves some deviation."""
+    return np.sqrt(np.maximum(variance, 0)) <= 1e-6 * np.abs(mean) + 1e-12

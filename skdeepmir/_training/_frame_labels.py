@@ -16,6 +16,7 @@ from skdeepmir.chords._vocabularies import NO_LABEL
 from skdeepmir.frames import ClipLayout, object_array
 
 NUMBERS = "biuf"
+MOST_SHOWN = 3  # labels that a message names
 
 
 class FrameCodes:
@@ -49,6 +50,14 @@ class FrameCodes:
                 f"warm_start=True, but there are {len(self.classes)} classes now and "
                 f"the fit before had {len(earlier.classes)}; expected the same."
             )
+
+    def count(self, targets: np.ndarray) -> np.ndarray:
+        """Return the number of encoded frames of each class, in all keys."""
+        numbers = np.concatenate(list(targets))
+        counts = np.bincount(numbers[numbers != NO_LABEL], minlength=self.n_outputs)
+        if self.transposition is not None:
+            counts = counts[self.transposition.classes].sum(axis=0)
+        return counts
 
     def make_loss(self) -> Any:
         """Return the loss of a net, which brings torch along."""
@@ -87,36 +96,8 @@ class FrameLabelCoding(FrameCodes):
 
         ``targets`` are those to train on, ``class_weight`` a dict, "balanced" or None.
         """
-        if class_weight is None:
-            return None
-        numbers = np.concatenate(list(targets))
-        counts = np.bincount(numbers[numbers != NO_LABEL], minlength=self.n_outputs)
-        if class_weight == "balanced":
-            weights = 1 / np.maximum(counts, 1)
-        else:
-            weights = self._given_weights(class_weight)
-        mean = weights @ counts / max(counts.sum(), 1)
-        if not mean > 0:
-            raise ValueError(
-                f"class_weight={class_weight!r} gives no frame to train on a weight "
-                "above 0."
-            )
-        return weights / mean
-
-    def _given_weights(self, class_weight: dict[Any, Any]) -> np.ndarray:
-        known = self.classes.tolist()
-        for label, weight in class_weight.items():
-            if label not in known:
-                raise ValueError(
-                    f"class_weight has the class {label!r}, which no frame has; the "
-                    f"classes are {known}."
-                )
-            if not (isinstance(weight, Real) and 0 <= float(weight) < np.inf):
-                raise ValueError(
-                    f"class_weight has {weight!r} for {label!r}; expected a number "
-                    "from 0 up."
-                )
-        return np.array([class_weight.get(label, 1.0) for label in known])
+        names = [[label] for label in self.classes.tolist()]
+        return weigh_classes(class_weight, self.count(targets), names)
 
     def encode(self, y: np.ndarray, layout: ClipLayout, name: str = "y") -> np.ndarray:
         """Return the numbers of the classes of the frames of each clip; -1 for none."""
@@ -129,6 +110,69 @@ class FrameLabelCoding(FrameCodes):
             values = np.array(labels[known].tolist())
             numbers[known] = number_labels(values, self.classes, name)
         return numbers
+
+
+def weigh_classes(
+    class_weight: Any, counts: np.ndarray, names: list[list[Any]], hint: str = ""
+) -> np.ndarray | None:
+    """Return what a frame of each class counts, 1 in the mean over frames.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        Weights by names of classes, 1 for those it does not name; None if all count
+        the same.
+    counts : ndarray of shape (n_classes,)
+        Frames of each class to train on.
+    names : list of list
+        What may name each class, the label first; of several the first counts.
+    hint : str, default=""
+        What names are, for the error of one that no class has.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_classes,) or None
+        Weights, 0 for classes without frames.
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str):  # "balanced"
+        weights = 1 / np.maximum(counts, 1)
+    else:
+        _check_named(class_weight, names, hint)
+        weights = named_weights(class_weight, names)
+    weights = np.where(counts > 0, weights, 0)
+    if not weights.any():
+        raise ValueError(
+            f"class_weight={class_weight!r} leaves no frame to train on with a weight "
+            "above 0."
+        )
+    weights = weights / weights.max()  # sums of the largest floats are not finite
+    return weights * (counts.sum() / (weights @ counts))
+
+
+def named_weights(class_weight: dict[Any, Any], names: list[list[Any]]) -> np.ndarray:
+    """Return the weight of each class by the first of its names that has one, or 1."""
+    first = (next((n for n in own if n in class_weight), None) for own in names)
+    return np.array([float(class_weight.get(name, 1)) for name in first])
+
+
+def _check_named(class_weight: dict[Any, Any], names: Any, hint: str) -> None:
+    known = {name for own in names for name in own}
+    for key, weight in class_weight.items():
+        if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
+            raise ValueError(
+                f"class_weight has {weight!r} for {key!r}; expected a finite number "
+                "from 0 up."
+            )
+        if key not in known:
+            shared = dict.fromkeys(name for own in names for name in own[1:])
+            some = [*shared, *(own[0] for own in names[:MOST_SHOWN])]
+            more = ", ..." if len(names) > MOST_SHOWN else ""
+            raise ValueError(
+                f"class_weight names {key!r}, which no class has; expected some of "
+                f"{', '.join(map(repr, some))}{more}{hint}."
+            )
 
 
 def read_frame_labels(

@@ -61,8 +61,8 @@ class GradientStep:
         self.generator, self.after, self.largest_loss = generator, after, largest_loss
         self.optimizer = optimizer or _make_optimizer(given, module)
         self.advice = advice or (
-            f"Lower learning_rate={given.learning_rate!r} (optimizer="
-            f"{given.optimizer!r}), or scale the input, as with StandardScaler."
+            f"Lower {told_rate(given)} (optimizer={given.optimizer!r}), or scale the "
+            "input, as with StandardScaler."
         )
         self.device_type = generator.device.type
         self.on_gradient: Callable[[Batch], None] | None = None
@@ -174,6 +174,13 @@ def _make_optimizer(given: Any, module: nn.Module) -> torch.optim.Optimizer:
 def _first_rate(given: Any) -> float:
     rate = given.learning_rate
     return RATES[given.optimizer] if rate == "auto" else float(rate)
+
+
+def told_rate(given: Any) -> str:
+    """Return what messages call the learning rate."""
+    told = f"learning_rate={given.learning_rate!r}"
+    is_auto = given.learning_rate == "auto"
+    return f"{told}, which is {_first_rate(given):g}" if is_auto else told
 
 
 def scheduled_rate(given: Any, n_epochs: int, n_reductions: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
 import inspect
 import threading
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from skdeepmir._errors import did_you_mean
 from skdeepmir.nets import SequenceBatch
 
 # The global generators of torch belong to all threads of a process.
@@ -66,12 +66,11 @@ def check_keywords(factory: Any, names: Any, prefix: str = "") -> None:
     for name in names:
         if takes_any or name in keywords:
             continue
-        near = difflib.get_close_matches(str(name), keywords, 1)
         takes = ", ".join(prefix + known for known in keywords) or "nothing else"
         raise ValueError(
-            f"module={name_of(factory)} has no parameter {prefix + str(name)!r}. "
-            + (f"Did you mean {prefix + near[0]!r}? " if near else "")
-            + f"Beside ({SIZES}) it takes {takes}."
+            f"module={name_of(factory)} has no parameter {prefix + str(name)!r}."
+            f"{did_you_mean(str(name), keywords, prefix)} Beside ({SIZES}) it takes "
+            f"{takes}."
         )
 
 
@@ -80,18 +79,6 @@ def name_of(factory: Any) -> str:
     while isinstance(factory, functools.partial):
         factory = factory.func
     return getattr(factory, "__qualname__", None) or type(factory).__qualname__
-
-
-def source_of(factory: Any) -> list[str]:
-    """Return the source of a factory and, of a class, that of its bases."""
-    parts = []
-    for part in getattr(factory, "__mro__", [factory]):
-        if not getattr(part, "__module__", "").startswith(("torch.", "builtins")):
-            try:
-                parts.append(inspect.getsource(part))
-            except (OSError, TypeError):  # typed in by hand, or not Python
-                parts.append(name_of(part))
-    return parts
 
 
 def make_module(

@@ -30,7 +30,7 @@ from skdeepmir._training._sequences import SequenceFeed
 from skdeepmir.chord_recognition._priors import (
     discount_of,
     share_of_frames,
-    weigh_classes,
+    weigh_chords,
 )
 from skdeepmir.chord_recognition._recognizer import TransposingRecognizer
 from skdeepmir.frames import ClipsLike, LabelsLike
@@ -325,8 +325,8 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
 
     def _begin(self, given, coding, feed, data, *args, **options):
         if coding.counts is None:  # a warm start from a model of an earlier version
-            coding = coding.with_counts(data.targets)
-        feed = replace(feed, class_weight=weigh_classes(given.class_weight, coding))
+            coding = replace(coding, counts=coding.count(data.targets))
+        feed = replace(feed, class_weight=weigh_chords(given.class_weight, coding))
         return super()._begin(given, coding, feed, data, *args, **options)
 
     def _keep_coding(self, coding):

@@ -66,7 +66,8 @@ class FrameCoding(FrameCodes):
 
     def learn(self, data: Any) -> FrameCoding:
         """Return the coding with the transitions and counts of labelled clips."""
-        return self.with_transitions(data.targets).with_counts(data.targets)
+        counted = replace(self, counts=self.count(data.targets))
+        return counted.with_transitions(data.targets)
 
     def with_transitions(self, targets: np.ndarray) -> FrameCoding:
         """Return the coding with the transitions of encoded frames, in all keys."""
@@ -75,15 +76,6 @@ class FrameCoding(FrameCodes):
             list(targets), self.n_outputs, transpositions=moves
         )
         return replace(self, transition=transition)
-
-    def with_counts(self, targets: np.ndarray) -> FrameCoding:
-        """Return the coding with the number of frames of each class, in all keys."""
-        numbers = np.concatenate(list(targets))
-        known = numbers[numbers != NO_LABEL]
-        counts = np.bincount(known, minlength=self.n_outputs)
-        if self.transposition is not None:
-            counts = counts[self.transposition.classes].sum(axis=0)
-        return replace(self, counts=counts)
 
     def encode(self, y: Any, layout: ClipLayout, name: str = "y") -> np.ndarray:
         """Return the numbers of the classes of the frames of each clip.

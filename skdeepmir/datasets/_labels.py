@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdeepmir._errors import check_choice
+from skdeepmir._errors import check_choice, did_you_mean
 from skdeepmir._groups import clean_name
 from skdeepmir._warnings import warn_user
 from skdeepmir.datasets._collections import counted
-from skdeepmir.datasets._tables import did_you_mean
 
 MOST_SHOWN = 5  # labels that a message names
 FEW = 30  # clips of which chance tells nothing: every tag that a source lacks is told
@@ -71,7 +70,7 @@ def encode_classes(
         names, numbers = np.unique(np.array(labels), return_inverse=True)
         return Targets(names, numbers, np.arange(len(labels)))
     number = {name: i for i, name in enumerate(target_names)}
-    _check_known([[label] for label in labels], target_names, unknown, at)
+    _check_known([[label] for label in labels], target_names, unknown, at, False)
     kept = [row for row, label in enumerate(labels) if label in number]
     if not kept:
         raise ValueError(
@@ -92,7 +91,7 @@ def encode_tags(
     if target_names is None:
         names = np.array(sorted(set().union(*tags)))
     else:
-        _check_known(tags, target_names, unknown, at)
+        _check_known(tags, target_names, unknown, at, True)
         names = np.array(target_names)
     column = {name: number for number, name in enumerate(names.tolist())}
     target = np.zeros((len(tags), len(names)), dtype=int)
@@ -108,6 +107,7 @@ def _check_known(
     target_names: list[str],
     unknown: str,
     at: Callable[[list[int]], str],
+    are_tags: bool,
 ) -> None:
     """Raise or warn where clips have labels that are not among the names."""
     known = set(target_names)
@@ -127,7 +127,9 @@ def _check_known(
             "out with unknown='drop'."
         )
     n_clips = len({row for found in rows.values() for row in found})
-    warn_user(f"{found}: left out, of {counted(n_clips, 'clip', 'clips')}.")
+    clips = counted(n_clips, "clip", "clips")
+    lost = f"such tags of {clips}" if are_tags else clips
+    warn_user(f"{found}: left out {lost}.")
 
 
 def _warn_of_absent_tags(names: np.ndarray, target: np.ndarray) -> None:
@@ -144,12 +146,12 @@ def _warn_of_absent_tags(names: np.ndarray, target: np.ndarray) -> None:
 
 def warn_of_unannotated_tags(
     names: np.ndarray, target: np.ndarray, column: str, sources: Sequence[str]
-) -> None:
-    """Warn of tags that no clip of a source has, but those of others do."""
+) -> bool:
+    """Warn of tags that no clip of a source has, but those of others do, if any."""
     # An absent tag is a 0, whether the annotators heard nothing or never listened.
     found, code = np.unique(np.array(sources), return_inverse=True)
     if len(found) < 2 or len(code) < 2 * len(found):
-        return  # a column that tells nearly all clips apart says nothing of collections
+        return False  # a column that tells nearly all clips apart is no collection
     n_clips = np.bincount(code)
     has = np.zeros((len(found), len(names)), dtype=int)
     np.add.at(has, code, target)
@@ -162,7 +164,7 @@ def warn_of_unannotated_tags(
     doubtful |= len(code) < FEW
     doubtful &= lacks.any(axis=1)
     if not doubtful.any():
-        return
+        return False
     parts = [
         f"{found[i].item()!a} never has {_listed(names[lacks[i]].tolist())}"
         for i in np.flatnonzero(doubtful)[:MOST_SHOWN]
@@ -177,6 +179,7 @@ def warn_of_unannotated_tags(
         f"If they were not annotated, load a {column} at a time with "
         f"where={{{column!r}: ...}}{keep if shared else ''}."
     )
+    return True
 
 
 def _listed(labels: Sequence[str], show: Callable[[str], str] = ascii) -> str:

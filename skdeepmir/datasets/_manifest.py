@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skdeepmir._disk import shown, user_path
+from skdeepmir._errors import did_you_mean
 from skdeepmir._groups import clean_name, is_missing, missing_text
 from skdeepmir._warnings import warn_user
 from skdeepmir.datasets._collections import PARTS, counted
@@ -24,7 +25,7 @@ from skdeepmir.datasets._labels import (
     warn_of_unannotated_tags,
 )
 from skdeepmir.datasets._loaders import list_paths
-from skdeepmir.datasets._tables import Table, did_you_mean, read_table
+from skdeepmir.datasets._tables import Table, read_table
 from skdeepmir.frames import object_array
 
 MOST_SHOWN = 5  # values of a column that an error shows
@@ -43,7 +44,8 @@ SPELLED = {
     "dev": "valid",
     "testing": "test",
 }
-COLLECTIONS = ("collection", "dataset", "source")  # columns that say where clips are of
+# Columns that say where clips are of.
+COLLECTIONS = ("collection", "dataset", "corpus", "source")
 
 
 def load_manifest(
@@ -132,7 +134,8 @@ def load_manifest(
         a tag of ``target_names`` has no clip; or if all clips of one source lack a tag
         that others have, beyond what chance explains, so that it seems not to have been
         annotated there: tags that are not given count as absent. Sources are told apart
-        by the first of the columns "collection", "dataset" and "source".
+        by the columns "collection", "dataset", "corpus" and "source", and by those of
+        which ``where`` takes several values.
 
     Examples
     --------
@@ -179,6 +182,8 @@ def load_manifest(
     _check_once(table, list_paths(folder, table.raw_column("path"), **rules))
     if annotations is None:
         names, target, kept = _targets(table, pinned, unknown, multilabel)
+        if np.ndim(target) == 2:
+            _warn_of_sources(table, names, target, wanted)
         table = table.keep(kept)
     else:
         names, target = (
@@ -343,13 +348,20 @@ def _targets(
                 "expected tags joined by |, as in piano|drums."
             )
         tags.append(clip)
-    targets = encode_tags(tags, names, unknown, table.places)
-    for column in COLLECTIONS:
-        if column in table.header:
+    return encode_tags(tags, names, unknown, table.places)
+
+
+def _warn_of_sources(
+    table: Table, names: np.ndarray, target: np.ndarray, wanted: dict[str, Any]
+) -> None:
+    """Warn of tags that a source never has, by the first column that shows some."""
+    merged = [n for n, values in wanted.items() if callable(values) or len(values) > 1]
+    own = {"path", "label", *OPTIONAL}
+    for column in dict.fromkeys([*COLLECTIONS, *merged]):
+        if column in table.header and column not in own:
             sources = table.column(column)
-            warn_of_unannotated_tags(targets.names, targets.numbers, column, sources)
-            break
-    return targets
+            if warn_of_unannotated_tags(names, target, column, sources):
+                return
 
 
 def _splits(cells: np.ndarray) -> dict[str, np.ndarray]:

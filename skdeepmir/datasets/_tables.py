@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import os
 import re
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from skdeepmir._errors import did_you_mean
 from skdeepmir._groups import clean_name
 from skdeepmir._printable import printable
 from skdeepmir.datasets._collections import counted
@@ -90,12 +90,6 @@ class Table:
             if other.casefold() == name.casefold():
                 return f" Rename {other!a} to {name!a}: case matters."
         return did_you_mean(name, self.header)
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Return the end of an error that suggests a similar name, "" if there is none."""
-    close = difflib.get_close_matches(name, list(choices), 1)
-    return f" Did you mean {close[0]!a}?" if close else ""
 
 
 def read_text(path: Path) -> str:

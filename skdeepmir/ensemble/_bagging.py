@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import accuracy_score
-from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._bases import BaseEstimator
@@ -22,6 +22,7 @@ from skdeepmir._sklearn import (
     Interval,
     StrOptions,
     _fit_context,
+    _safe_indexing,
     fit_as_task,
 )
 from skdeepmir._tag_names import TagMixin, fitted_names, names_of

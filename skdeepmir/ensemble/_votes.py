@@ -10,13 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_is_fitted,
     has_fit_parameter,
 )
 
-from skdeepmir._bases import BaseEstimator, ClassifierMixin
+from skdeepmir._bases import BaseEstimator, ClassifierMixin, available_if
 from skdeepmir._sklearn import (
     BaseSearchCV,
     CallbackSupportMixin,

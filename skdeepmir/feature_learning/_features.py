@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import BaseEstimator, TransformerMixin
+from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
+from skdeepmir._sklearn import _check_feature_names_in
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._training._data import standardized
 from skdeepmir._validation import validate_clips

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 import sklearn.metrics
 
+from skdeepmir._errors import did_you_mean
 from skdeepmir.metrics._chord_scorers import chord_scorer
 from skdeepmir.metrics._chords import COMPARISONS, SEGMENTATIONS
 from skdeepmir.metrics._report import TAG_SCORERS, tag_scorer
@@ -72,8 +72,7 @@ def get_scorer(scoring: Any) -> Any:
     try:
         return sklearn.metrics.get_scorer(scoring)
     except ValueError as error:
-        near = get_close_matches(scoring, get_scorer_names(), 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(scoring, get_scorer_names())
         raise ValueError(
             f"scoring={scoring!a} is not the name of a scorer.{hint} See "
             "skdeepmir.metrics.get_scorer_names()."

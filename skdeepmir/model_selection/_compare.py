@@ -280,6 +280,7 @@ def _comparison(
         tested.y,
         tested.groups,
         [test for _, test in protocol.splits],
+        protocol.clips.tag_names or tested.tag_names,
     )
     rows = []
     for (name, i), part in parts.items():

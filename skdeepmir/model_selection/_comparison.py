@@ -34,7 +34,7 @@ from skdeepmir.plotting import ChordConfusionDisplay, ComparisonDisplay
 Test = Literal["folds", "groups"]
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)  # data frames have no single answer
 class Comparison:
     """Scores of pipelines on the same test clips; printed, it is a table.
 
@@ -299,7 +299,7 @@ class Comparison:
             Of chords, see :func:`skdeepmir.metrics.chord_confusion`.
         target_names : sequence of str, default=None
             Names of the classes 0, 1 and so on, or of the tags. None takes the labels
-            themselves.
+            themselves, and of tags the columns of y if it was a data frame.
 
         Returns
         -------
@@ -318,9 +318,11 @@ class Comparison:
         found = [item for item in records.answers.items() if item[0][0] == pipeline]
         if not found or found[0][1].predicted is None:
             raise ValueError(f"pipeline {pipeline!a} has no predictions, or failed.")
-        rows = np.concatenate([records.tests[fold] for (_, fold), _ in found])
+        truths = [records.y[records.tests[fold]] for (_, fold), _ in found]
         answers = [answer for _, answer in found]
-        return confusion_of(pipeline, records.y[rows], answers, by, target_names)
+        if target_names is None:
+            target_names = records.tag_names
+        return confusion_of(pipeline, truths, answers, by, target_names)
 
     def plot(self, ax: Any = None, *, metric: str | None = None) -> ComparisonDisplay:
         """Draw the scores of all folds with mean and standard error, as the summary.
@@ -454,9 +456,11 @@ class Comparison:
         if self.records is None:
             return ""
         n_groups = self.records.n_groups
-        what = "clips" if self.records.groups is None else "groups"
+        what, tested = "groups", f"{n_groups} groups of test clips"
+        if self.records.groups is None:
+            what, tested = "clips", f"{n_groups} test clips"
         note = (
-            f"±: standard error over {n_groups} {what} of test clips. In parentheses: "
+            f"±: standard error over {tested}. In parentheses: "
             f"95 % interval of the difference; it and p by sign flips of {what}"
         )
         if n_groups < 6:

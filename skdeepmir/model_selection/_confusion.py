@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any, Literal
 
 import numpy as np
@@ -18,16 +20,21 @@ By = Literal["root", "quality", "interval"]
 
 def confusion_of(
     pipeline: str,
-    true: np.ndarray,
+    truths: Sequence[np.ndarray],
     answers: Sequence[Answers],
     by: By,
     target_names: Sequence[str] | None,
 ) -> pd.DataFrame:
     """Return the table of what was predicted for what, in all test sets."""
-    if true.dtype == object and not isinstance(true[0], str):
-        estimates = [item for answer in answers for item in answer.predicted]
-        rate = answers[0].frame_rate
-        return chord_confusion(list(true), estimates, by=by, frame_rate=rate)
+    if isinstance(answers[0].predicted[0], np.ndarray | tuple) and truths[0].ndim == 1:
+        tables = [  # frames of each at their own rate, which a search may have chosen
+            chord_confusion(
+                list(true), list(found.predicted), by=by, frame_rate=found.frame_rate
+            )
+            for true, found in zip(truths, answers, strict=True)
+        ]
+        return reduce(add, tables)
+    true = np.concatenate(truths)
     predicted = np.concatenate([answer.predicted for answer in answers])
     if true.ndim == 2:
         return _confusion_of_tags(true, predicted, target_names)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 import json
 import os
 import pickle
 import sys
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import joblib
@@ -20,6 +19,7 @@ import numpy as np
 import skdeepmir
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._sklearn import plain
+from skdeepmir._sources import is_of_library, sources_of
 from skdeepmir.frames import PATH_TYPES, as_sequence
 from skdeepmir.model_selection._folds import takes_groups
 from skdeepmir.model_selection._protocol import ClipSet, Protocol, file_digest
@@ -146,15 +146,13 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
     cls: Any = type(value)
     kind = cls.__qualname__
     if isinstance(value, type):
-        bases = [base for base in value.__mro__ if base is not object]
-        return [[*_source(base), _members(base, describe)] for base in bases]
+        bases = [base for base in value.__mro__ if not is_of_library(base)]
+        return [*_source(value), [_members(base, describe) for base in bases]]
     if isinstance(value, BuiltinFunctionType):
         return _source(value)
     if isinstance(value, FunctionType):
-        # Two on one line have the same source.
-        body = _body(value.__code__)
         given = value.__defaults__, value.__kwdefaults__, _enclosed(value)
-        return [*_source(value), body, *map(describe, given)]
+        return [*_source(value), *map(describe, given)]
     if isinstance(value, MethodType):
         return [describe(value.__self__), value.__name__]
     if isinstance(value, functools.partial):
@@ -184,25 +182,9 @@ def _items(items: Iterable[tuple[Any, Any]], describe: Any) -> list[Any]:
     return sorted(([repr(key), describe(item)] for key, item in items), key=str)
 
 
-@functools.lru_cache(maxsize=1000)
-def _source(code: Hashable) -> list[Any]:
+def _source(code: Any) -> list[str]:
     name = f"{code.__module__}.{getattr(code, '__qualname__', '')}"
-    try:
-        return [name, _digest(inspect.getsource(code))]  # type: ignore[arg-type]
-    except (OSError, TypeError):  # of a console, or not written in Python
-        return [name]
-
-
-def _body(code: CodeType) -> list[Any]:
-    """Return what a function does, wherever it stands."""
-    constants: list[Any] = []
-    for value in code.co_consts:
-        if isinstance(value, CodeType):
-            constants.append(_body(value))
-        else:  # the order of a set differs between processes
-            is_set = isinstance(value, frozenset)
-            constants.append(sorted(map(repr, value)) if is_set else repr(value))
-    return [code.co_code.hex(), list(code.co_names), constants]
+    return [name, _digest(sources_of(code))]
 
 
 def _enclosed(function: FunctionType) -> list[Any]:
@@ -215,13 +197,9 @@ def _enclosed(function: FunctionType) -> list[Any]:
 
 
 def _members(cls: type, describe: Any) -> list[Any]:
-    """Return what is in a class whose source does not tell it from its like.
-
-    It was made by a function, or typed into a console.
-    """
+    """Return what is in a class that a function made, whose like have its source."""
     home = sys.modules.get(cls.__module__)
-    is_found = getattr(home, cls.__name__, None) is cls
-    if is_found and len(_source(cls)) > 1:
+    if getattr(home, cls.__name__, None) is cls:
         return []
     found: dict[str, Any] = {}
     for name, member in vars(cls).items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,20 +14,16 @@ from typing import Any
 import numpy as np
 
 from skdeepmir._disk import (
-    TEMPORARY,
-    checksum_of,
-    is_stray,
     make_folder,
+    read_checked,
+    remove_strays,
     user_path,
     warn_unusable,
-    written_whole,
+    write_checked,
 )
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import object_array
 from skdeepmir.model_selection._answers import Answers
-
-CHECKSUM = 32
-UNFINISHED = re.compile(rf"[0-9a-f]{{64}}\.part\.[0-9a-f]{{12}}{re.escape(TEMPORARY)}")
 
 
 @dataclass
@@ -55,7 +50,7 @@ class KeptPart:
 
 
 class PartStore:
-    """Finished parts on disk, one file for each: a checksum, then arrays and JSON.
+    """Finished parts on disk, one checked file for each, of arrays and JSON.
 
     Nothing is a pickle. A file is written whole or not at all. Several processes may
     share a folder; a part is computed by one of them while others wait for it.
@@ -72,26 +67,18 @@ class PartStore:
         with self._reporting():
             make_folder("cache_dir", self.folder)
             (self.folder / "locks").mkdir(exist_ok=True)
-            for path in self.folder.glob(f"*{TEMPORARY}"):
-                with contextlib.suppress(FileNotFoundError, PermissionError):
-                    if UNFINISHED.fullmatch(path.name) and is_stray(path.stat()):
-                        path.unlink()
+            remove_strays(self.folder, r"[0-9a-f]{64}\.part")
 
     def read(self, key: str, *, loud: bool = True) -> KeptPart | None:
         """Return a part, or None if there is none, or it is damaged."""
         path = self._path(key)
-        content = None
-        with self._reporting(), contextlib.suppress(FileNotFoundError):
-            content = path.read_bytes()
-        if content is None:
-            return None
-        body = content[CHECKSUM:]
-        problem = "its checksum differs"
-        if content[:CHECKSUM] == checksum_of(path, body):
-            try:
-                return _decoded_part(body)
-            except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-                problem = f"it is of another format ({error})"  # or forged
+        body = None
+        try:
+            with self._reporting():
+                body = read_checked(path)
+            return None if body is None else _decoded_part(body)
+        except ValueError as error:
+            problem = str(error)
         if loud:
             warn_user(
                 f"cache_dir: the finished part {str(path)!a} is damaged: {problem}. It "
@@ -101,10 +88,9 @@ class PartStore:
 
     def write(self, key: str, part: KeptPart) -> None:
         """Keep a part; readers find the old one or the new one, whole."""
-        path, body = self._path(key), _encoded_part(part)
-        with self._reporting(), written_whole(path) as file:
-            file.write(checksum_of(path, body))
-            file.write(body)
+        body = _encoded_part(part)
+        with self._reporting():
+            write_checked(self._path(key), body)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[None]:
@@ -152,9 +138,12 @@ def _encoded_part(part: KeptPart) -> bytes:
 
 
 def _decoded_part(body: bytes) -> KeptPart:
-    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
-        tree = _decoded(json.loads(arrays["tree"].tobytes()), arrays)
-    return KeptPart(**{**tree, "answers": Answers(**tree["answers"])})
+    try:
+        with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+            tree = _decoded(json.loads(arrays["tree"].tobytes()), arrays)
+        return KeptPart(**{**tree, "answers": Answers(**tree["answers"])})
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:  # forged
+        raise ValueError(f"it is of another format ({error})") from error
 
 
 def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:

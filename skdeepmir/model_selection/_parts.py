@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn import config_context
 
+from skdeepmir._printable import printable
 from skdeepmir._sklearn import _safe_split
 from skdeepmir.metrics._checks import collected
 from skdeepmir.model_selection._answers import Answers, Recorded
@@ -166,15 +167,16 @@ class Work:
 def _read_scores(scorer: str, found: Any) -> dict[str, float]:
     """Return the scores that a scorer gave by their names, "" if there is one."""
     scores = dict(found) if isinstance(found, Mapping) else {"": found}
-    for name, value in scores.items():
-        is_number = not isinstance(value, str | bytes | None) and np.ndim(value) == 0
-        if not is_number or name in COLUMNS:
-            found = f"{name!a}: {value!r}" if name else repr(value)
-            break
-    else:
-        if scores:
-            return {str(name): float(value) for name, value in scores.items()}
-    raise ValueError(
-        f"scoring={scorer!a} returned {found}; expected a number, or a dict from names "
-        f"of scores (other than {', '.join(sorted(COLUMNS))}) to numbers."
-    )
+    are_good = [
+        name not in COLUMNS
+        and not isinstance(value, str | bytes | None)
+        and np.ndim(value) == 0
+        for name, value in scores.items()
+    ]
+    if not are_good or not all(are_good):
+        raise ValueError(
+            f"the scorer {scorer!a} gave {printable(repr(found))}; expected a number, "
+            "or a dict from names to numbers. Columns of results cannot be names: "
+            f"{', '.join(sorted(COLUMNS))}."
+        )
+    return {str(name): float(value) for name, value in scores.items()}

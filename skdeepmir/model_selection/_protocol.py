@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
-from sklearn.utils.validation import _num_samples
 
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import refuse_masked, telling_of
 from skdeepmir._groups import check_groups
+from skdeepmir._sklearn import _num_samples
 from skdeepmir._tag_names import aligned, names_of
 from skdeepmir._validation import (
     check_clip_labels,
@@ -37,11 +37,12 @@ LISTED = 5  # labels or tags that a message names
 
 @dataclass(frozen=True)
 class ClipSet:
-    """Clips with their labels, and their groups if they have some."""
+    """Clips with their labels, and their groups and names of tags if they have some."""
 
     X: Any
     y: np.ndarray
     groups: np.ndarray | None
+    tag_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -123,12 +124,14 @@ def _read_set(
     pipelines: dict[str, Any], metrics: Sequence[Metric], X: Any, y: Any, groups: Any
 ) -> ClipSet:
     refuse_masked("X", X)
+    names = names_of(y)
     n_clips = _num_samples(X)
     if not n_clips:
         raise ValueError("there are no clips; expected one at least.")
     y = _check_targets(y, X, pipelines.values(), metrics)
     check_clip_labels(y, n_clips)
-    return ClipSet(X, y, None if groups is None else check_groups(groups, n_clips))
+    groups = None if groups is None else check_groups(groups, n_clips)
+    return ClipSet(X, y, groups, names if y.ndim == 2 else None)
 
 
 def _check_targets(

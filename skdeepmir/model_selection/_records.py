@@ -49,6 +49,8 @@ class Records:
         Their groups.
     tests : list of ndarray
         The rows of each test set.
+    tag_names : tuple of str or None
+        Names of the columns of y, if it has some.
     answers : dict of (str, int) to Answers
         By pipeline and test set.
     """
@@ -57,6 +59,7 @@ class Records:
     y: np.ndarray
     groups: np.ndarray | None
     tests: list[np.ndarray]
+    tag_names: tuple[str, ...] | None = None
     answers: dict[tuple[str, int], Answers] = field(default_factory=dict)
     _shares: dict[Any, Shares | None] = field(default_factory=dict, repr=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from sklearn.pipeline import Pipeline
 
 from skdeepmir._printable import printable
 from skdeepmir._sklearn import BaseSearchCV, response_methods
-from skdeepmir.metrics import CHORD_SCORERS, auc_clip, get_scorer, score_chords
+from skdeepmir.chord_recognition._recognizer import ChordRecognizer
+from skdeepmir.metrics import (
+    CHORD_SCORERS,
+    TAG_SCORERS,
+    auc_clip,
+    get_scorer,
+    score_chords,
+)
 from skdeepmir.metrics._checks import check_scores, collected
 from skdeepmir.metrics._chord_inputs import list_songs, overlay
 from skdeepmir.metrics._chord_scorers import ChordScorer
@@ -34,6 +42,8 @@ COLUMNS = frozenset(  # of the tables of results
     "scores".split()
 )
 SONGS_TRIED = 20
+OF_TRUTH = ("y_", "true", "ref")  # how metrics call what they compare with
+TAG_METRICS = (*TAG_SCORERS, "ap_tag", "precision_at_")  # how their names begin
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,8 @@ def read_scoring(scoring: Any) -> list[Metric]:
     """Return the metrics that are asked for; refuse what is not one."""
     if scoring is score_chords:
         scoring = CHORD_SCORERS
+    if hasattr(scoring, "tolist"):  # an array or a Series of names
+        scoring = scoring.tolist()
     if isinstance(scoring, str):
         return [_read_metric(scoring, scoring)]
     if isinstance(scoring, Mapping):
@@ -110,10 +122,37 @@ def _read_metric(name: str, given: Any) -> Metric:
             "skdeepmir.metrics.get_scorer_names()."
         )
     check_scoring(DummyClassifier(), scoring=scorer)  # refuses scikit-learn's metrics
+    _check_parameters(name, scorer)
     if isinstance(given, str):
         return Metric(name, scorer, given)
     known = (other for other, field in FIELD_SCORERS.items() if field is scorer)
     return Metric(name, scorer, next(known, ""))
+
+
+def _check_parameters(name: str, scorer: Any) -> None:
+    """Raise a ValueError unless a callable can be called as a scorer."""
+    shown = f"scoring={name!a}" if name != OWN else "scoring"
+    expected = "expected a scorer(estimator, X, y)"
+    if inspect.isclass(scorer):
+        raise ValueError(f"{shown} is the class {scorer.__name__}; {expected}.")
+    try:
+        signature = inspect.signature(scorer)
+    except (TypeError, ValueError):  # some functions in C do not tell
+        return
+    takes = f"{shown} takes {signature}"
+    try:
+        signature.bind(None, None, None)
+    except TypeError as error:
+        raise ValueError(
+            f"{takes}; {expected}. Make one of a metric(y_true, y_pred) with "
+            "sklearn.metrics.make_scorer."
+        ) from error
+    first = next(iter(signature.parameters))
+    if first.startswith(OF_TRUTH):
+        raise ValueError(
+            f"{takes}, so that {first!r} would be the estimator; {expected}. Make one "
+            "of a metric with sklearn.metrics.make_scorer."
+        )
 
 
 def own_score(estimator: Any, X: Any, y: Any) -> Any:
@@ -144,10 +183,32 @@ def check_metrics(
                     f"{type(last_step(pipeline)).__name__}. Choose another score, or "
                     "give it one, for example with CalibratedClassifierCV."
                 )
+            if reason := _foreign(metric, y, last_step(pipeline)):
+                raise _refusal(metric, name, y, reason)
             kind = kind_of(pipeline)
             if kind not in tried:
                 tried.add(kind)
                 _try_metric(metric, kind, y, trained, name)
+
+
+def _foreign(metric: Metric, y: np.ndarray, step: Any) -> str:
+    """Return why a score is for labels of another kind, as its name tells, or ""."""
+    if isinstance(metric.scorer, ChordScorer):
+        is_other = y.ndim > 1 or y.dtype.kind in "biuf"
+        return "it scores annotations of chords" if is_other else ""
+    if isinstance(step, ChordRecognizer) and metric.known:
+        return "chords have scores of their own, such as 'wcsr_majmin'"
+    if y.ndim == 1 and metric.known.startswith(TAG_METRICS):
+        return "it scores tags, which are y of shape (n_clips, n_tags)"
+    return ""
+
+
+def _refusal(metric: Metric, name: str, y: np.ndarray, reason: str) -> ValueError:
+    return ValueError(
+        f"scoring={metric.name!a} cannot score pipeline {name!a} on this y, "
+        f"{_described(y)} ({printable(reason).rstrip('.')}). Choose one for such "
+        "labels; see skdeepmir.metrics.get_scorer_names()."
+    )
 
 
 def _try_metric(
@@ -164,11 +225,7 @@ def _try_metric(
             warnings.simplefilter("ignore")
             metric.scorer(Recorded(answers), y, y)
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"scoring={metric.name!a} cannot score pipeline {name!a} on this y, "
-            f"{_described(y)} ({printable(error).rstrip('.')}). Choose one for such "
-            "labels; see skdeepmir.metrics.get_scorer_names()."
-        ) from error
+        raise _refusal(metric, name, y, str(error)) from error
 
 
 def _described(y: np.ndarray) -> str:

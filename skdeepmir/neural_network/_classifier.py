@@ -167,8 +167,9 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
         seed = self._draw_seed()
         with limit_threads(given.n_threads):
             if is_first:
-                feed = feed.learn(data, coding, seed)
-            earlier = None if is_first else self.weights_
+                feed, earlier = feed.learn(data, coding, seed), None
+            else:
+                feed, earlier = self._learn_more(feed, data)
             training = self._begin(given, coding, feed, data, seed, earlier)
             self._training_state = self._run_once(training, given, X, y, data)
         self._begin_thresholds()
@@ -259,6 +260,10 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
     def _continued(self, coding):
         earlier = super()._continued(coding)
         return replace(earlier, names=earlier.names or coding.names)
+
+    def _learn_more(self, feed, data):
+        """Return feed and weights that another call of ``partial_fit`` begins with."""
+        return feed, self.weights_
 
     def _first_coding(self, labels, classes):
         """Return the coding of labels that may not all be there yet."""

@@ -23,6 +23,7 @@ from skdeepmir.neural_network._pretrained import (
     PretrainedFeed,
     denoise_layers,
     has_learner,
+    rescaled,
 )
 from skdeepmir.neural_network._scaling import ScalingParameters
 
@@ -63,8 +64,11 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
         Minus the mean loss of the validation clips; empty if there are none.
     n_iter_ : int
         Epochs.
-    mean_, scale_ : ndarray of shape (n_features_in_,), float64
-        What standardises the features; only of nets that do so themselves.
+    mean_, var_, scale_ : ndarray of shape (n_features_in_,), float64
+        Means, variances and deviations (1 of constants) that standardise the features;
+        only of nets that do so themselves.
+    n_rows_seen_ : float
+        Rows that these are of; each counts what its clip counts.
     learner_ : DBNFeatureLearner
         What the layers began with; only of nets that began with one.
     n_features_in_ : int
@@ -202,6 +206,17 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
         default=None,
         kind="DBNFeatureLearner, FrozenEstimator or None",
     )
+    standardize: bool = parameter(
+        """
+        Whether features are standardised first, by their means and deviations over the
+        clips that are trained on (``mean_``, ``scale_``): nets hardly learn from values
+        far from 0 and 1, such as decibels. A clip counts by its weight, and a constant
+        feature is only centred. Each call of ``partial_fit`` takes the clips of all
+        calls so far, and sets the weights of the first layer so that the net gives what
+        it gave before. False takes features as they are, for what is scaled already.
+        """,
+        default=True,
+    )
     mc_samples: Count = parameter(
         """
         Nets with missing units whose probabilities predictions average (Monte Carlo). 0
@@ -231,13 +246,15 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
         return PretrainedFeed(dtype, given, sizes, standardize=standardize)
 
     def _keep_feed(self, feed):
-        for name in ("learner_", "mean_", "scale_"):
+        for name in ("learner_", "mean_", "var_", "scale_", "n_rows_seen_"):
             vars(self).pop(name, None)
         if feed.learner is not None:
             self.learner_ = feed.learner
         if feed.standardize:
             self.mean_ = feed.mean
+            self.var_ = feed.variance
             self.scale_ = feed.scale
+            self.n_rows_seen_ = feed.n_seen
 
     def _feed(self, given):
         mean = getattr(self, "mean_", None)
@@ -246,8 +263,15 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
             learner=getattr(self, "learner_", None),
             standardize=mean is not None,
             mean=mean,
-            scale=getattr(self, "scale_", None),
+            variance=getattr(self, "var_", None),
+            n_seen=getattr(self, "n_rows_seen_", 0.0),
         )
+
+    def _learn_more(self, feed, data):
+        if not feed.standardize:
+            return feed, self.weights_
+        after = feed.learn_more(data)
+        return after, rescaled(self.weights_, feed, after)
 
     def _make_net(self, given, feed, n_outputs, generator, is_new):
         return nets.MLP(

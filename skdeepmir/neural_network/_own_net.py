@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 import torch
 
 from skdeepmir._parameters import parameter, parameters
+from skdeepmir._sources import sources_of
 from skdeepmir._training._estimator import NetEstimator
 from skdeepmir._training._modules import (
     ClipCaller,
@@ -15,7 +16,6 @@ from skdeepmir._training._modules import (
     keywords_of,
     make_module,
     name_of,
-    source_of,
 )
 
 PREFIX = "module__"
@@ -120,9 +120,9 @@ class OwnNetEstimator(NetEstimator):
         self._caller(net, n_outputs, generator)(frames)
 
     def _open_checkpoint(self, coding, feed, earlier, *data):
-        source = source_of(self.module)
+        sources = sources_of(self.module)
         try:
-            return super()._open_checkpoint(coding, feed, earlier, *data, source)
+            return super()._open_checkpoint(coding, feed, earlier, *data, sources)
         except pickle.PicklingError as error:
             raise ValueError(
                 f"checkpoint_dir needs names by which module={name_of(self.module)} "

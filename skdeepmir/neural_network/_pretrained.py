@@ -21,6 +21,7 @@ from skdeepmir._training._data import (
     LabelledClips,
     RowFeed,
     Rows,
+    are_constant,
     scale_of,
     standardized,
     tensor_of,
@@ -53,8 +54,10 @@ class PretrainedFeed(RowFeed):
         The learner, fitted.
     standardize : bool
         Whether rows are standardised; a learner scales them itself.
-    mean, scale : ndarray of shape (n_features,), float64, or None
+    mean, variance : ndarray of shape (n_features,), float64, or None
         What standardises them.
+    n_seen : float
+        Rows that these are of; each counts what its clip counts.
     """
 
     given: Any = field(default=None, compare=False)  # not learned
@@ -62,7 +65,13 @@ class PretrainedFeed(RowFeed):
     learner: Any = None
     standardize: bool = False
     mean: Any = None
-    scale: Any = None
+    variance: Any = None
+    n_seen: float = 0.0
+
+    @property
+    def scale(self) -> np.ndarray:
+        """What centred rows are divided by."""
+        return scale_of(self.mean, self.variance)
 
     @property
     def context_sizes(self) -> list[int]:
@@ -85,10 +94,10 @@ class PretrainedFeed(RowFeed):
             return self.learner._network_inputs(rows)
         if not self.standardize:
             return rows
-        inputs = np.empty(rows.shape, dtype)
+        inputs, scale = np.empty(rows.shape, dtype), self.scale
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[start : start + ROWS_AT_ONCE]
-            part = standardized(part, self.mean, self.scale, np.float64)
+            part = standardized(part, self.mean, scale, np.float64)
             inputs[start : start + ROWS_AT_ONCE] = part
         return inputs
 
@@ -100,16 +109,46 @@ class PretrainedFeed(RowFeed):
                 clips = split_clips(data.clips, data.layout)
                 learner.set_params(random_state=seed).fit(clips)
             return replace(self, learner=copy.deepcopy(learner))
+        return self.learn_more(data)
+
+    def learn_more(self, data: LabelledClips) -> PretrainedFeed:
+        """Return the feed with the mean and variance of all clips up to these."""
         if not self.standardize:
             return self
         with np.errstate(over="ignore", invalid="ignore"):  # noticed below
             mean, variance = data.mean_and_variance()
+            n_seen = self.n_seen + data.n_weighted_frames
+            if self.mean is not None:
+                share = data.n_weighted_frames / n_seen
+                change = mean - self.mean
+                mean = self.mean + share * change
+                variance = (1 - share) * self.variance + share * variance
+                variance = variance + share * (1 - share) * change**2
         if not np.isfinite(mean + variance).all():
             raise ValueError(
                 f"X has values up to {np.abs(data.clips).max():.3g}, whose variance is "
                 "not finite. Scale X."
             )
-        return replace(self, mean=mean, scale=scale_of(mean, variance))
+        return replace(self, mean=mean, variance=variance, n_seen=n_seen)
+
+
+def rescaled(
+    weights: dict[str, np.ndarray], before: PretrainedFeed, after: PretrainedFeed
+) -> dict[str, np.ndarray]:
+    """Return weights with which a net gives what it gave before the scale changed.
+
+    Where a feature was constant, the net has learned nothing of it.
+    """
+    name = next(iter(weights)).removesuffix("weight")  # of the first layer
+    is_new = are_constant(before.mean, before.variance)
+    ratio = np.where(is_new, 1, after.scale / before.scale)
+    shift = np.where(is_new, 0, (after.mean - before.mean) / before.scale)
+    weight, bias = weights[f"{name}weight"], weights[f"{name}bias"]
+    first = {
+        f"{name}weight": (weight * ratio).astype(weight.dtype),
+        f"{name}bias": (bias + weight @ shift).astype(bias.dtype),
+    }
+    return {**weights, **first}
 
 
 def has_learner(given: Any) -> bool:

@@ -36,9 +36,9 @@ def f1_thresholds(
     UserWarning
         If no clip has some tag.
     """
-    absent = ~targets.any(axis=0)
+    absent = np.asarray(~targets.any(axis=0))
     if absent.any():
-        first = absent.argmax()
+        first = int(absent.argmax())
         shown = f"column {first}" if names is None else repr(names[first])
         warn_user(
             f"{absent.sum()} of {len(absent)} tags are on no validation clip (the "

@@ -153,16 +153,14 @@ def trusted_names() -> frozenset[str]:
 
 def names_of(trusted: Sequence[Any] | None) -> frozenset[str]:
     """Return the names by which files know what a user trusts."""
-    if isinstance(trusted, str) or not isinstance(
-        trusted,
-        Iterable | None,  # type: ignore[arg-type]
-    ):
+    trusted = () if trusted is None else trusted
+    if isinstance(trusted, str) or not isinstance(trusted, Iterable):
         raise TypeError(
             f"trusted={trusted!a} must be a list of classes, functions or their names, "
             "such as trusted=['my_nets.MyNet']."
         )
     names = set()
-    for part in trusted or ():
+    for part in trusted:
         is_named = isinstance(part, type | FunctionType | BuiltinFunctionType)
         name = part
         if is_named:

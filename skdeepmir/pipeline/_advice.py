@@ -13,13 +13,18 @@ from skdeepmir._frame_rates import inner_estimators
 from skdeepmir.frames import as_sequence, holds_clips
 
 
-def advice_on_rows(
-    steps: Sequence[tuple[str, Any]], X: Any, error: Exception
-) -> str | None:
+def advice_on_rows(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
     """Say what to do if clips of frames reached a step that takes rows, else None.
 
     It is for the time after an error: each step is asked again, of two clips.
     """
+    try:
+        return _advice(steps, X)
+    except Exception:  # of any kind: what counts is the error that came before
+        return None
+
+
+def _advice(steps: Sequence[tuple[str, Any]], X: Any) -> str | None:
     clips = as_sequence(X)
     if not isinstance(clips, list | np.ndarray) and not hasattr(clips, "columns"):
         return None  # not a set of clips at all
@@ -28,7 +33,7 @@ def advice_on_rows(
         is_last = i == len(steps) - 1
         if holds_clips(clips) and not _takes_clips(step):
             if is_last or not _transforms(step, clips):
-                return _between(place, step) + _also(step, error)
+                return _between(place, step)
         if is_last:
             break
         try:
@@ -54,12 +59,6 @@ def _transforms(step: Any, clips: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _also(step: Any, error: Exception) -> str:
-    """Return the error of a step that may take clips and not say so."""
-    is_known = type(step).__module__.startswith("sklearn.")
-    return "" if is_known else f" ({type(step).__name__} raised: {error})"
 
 
 def _between(place: str, step: Any) -> str:

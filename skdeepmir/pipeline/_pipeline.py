@@ -13,16 +13,16 @@ import sklearn.pipeline
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import ScikitPipeline
+from skdeepmir._bases import ScikitPipeline, available_if
 from skdeepmir._frame_rates import (
     check_numbers_of_frames,
     check_rates,
     handed_on,
     is_estimator,
 )
+from skdeepmir._sklearn import BaseSearchCV
 from skdeepmir.pipeline._advice import advice_on_rows
 from skdeepmir.pipeline._names import makes_frames, names_after, names_features
 from skdeepmir.pipeline._validated import Validated, takes_validation
@@ -52,10 +52,17 @@ def _inherited(name: str) -> Any:
 
 def _last_has(name: str) -> Callable[[Any], bool]:
     def check(self: Any) -> bool:
-        getattr(self.steps[-1][1], name)  # says which estimator has none
+        getattr(_chosen(self.steps[-1][1]), name)  # says which estimator has none
         return True
 
     return check
+
+
+def _chosen(step: Any) -> Any:
+    """Return what a search has chosen, or what it chooses from; other steps as such."""
+    while isinstance(step, BaseSearchCV):
+        step = getattr(step, "best_estimator_", step.estimator)
+    return step
 
 
 class Pipeline(ScikitPipeline):
@@ -70,7 +77,8 @@ class Pipeline(ScikitPipeline):
     - takes validation clips in ``fit(X, y, X_val=..., y_val=...)`` and hands them
       through the fitted steps to the last, also from
       ``GridSearchCV(pipeline).fit(X, y, X_val=..., y_val=...)``;
-    - has the methods of its last step that scikit-learn does not know, on audio:
+    - has the methods of its last step, or of what a search there has chosen, that
+      scikit-learn does not know, on audio:
       ``predict_intervals``, ``predict_activations``, ``predict_tags``, ``to_lab``,
       ``to_jams``;
     - names features from the spectrum on, such as "mean_clip_log_mel_12";
@@ -400,7 +408,7 @@ class Pipeline(ScikitPipeline):
     @property
     def tag_names_(self) -> NDArray[np.object_]:
         """Names of the tags that the last step knows."""
-        return self.steps[-1][1].tag_names_
+        return _chosen(self.steps[-1][1]).tag_names_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -434,7 +442,7 @@ class Pipeline(ScikitPipeline):
         check_rates(self)
         if len(self.steps) > 1:
             X = self[:-1].transform(X)
-        return getattr(self.steps[-1][1], method)(X, *args, **options)
+        return getattr(_chosen(self.steps[-1][1]), method)(X, *args, **options)
 
     def _with_names(self, transformed: Any) -> Any:
         """Return a data frame with columns that are named from the spectrum on."""
@@ -450,31 +458,29 @@ class Pipeline(ScikitPipeline):
     def _fitting(self, X: Any, X_val: Any, y_val: Any) -> Iterator[None]:
         """Hand on what steps need to know of each other, for the time of a fit."""
         self._validate_params()
-        steps = self.steps
-        last = steps[-1] if steps else None
         try:
-            with handed_on(self) as needs_rate:
-                if last and (X_val is not None or y_val is not None):
-                    self.steps = [*steps[:-1], self._validated(last, X_val, y_val)]
+            with handed_on(self) as needs_rate, self._validating(X_val, y_val):
                 yield
         except (TypeError, ValueError) as error:
-            self._put_back(steps, last)
-            if found := advice_on_rows(self._estimators(), X, error):
-                raise ValueError(found) from error
+            if found := advice_on_rows(self._estimators(), X):
+                raise ValueError(f"{found} (Its error was: {error})") from error
             raise
-        finally:
-            self._put_back(steps, last)
         if needs_rate:
             check_numbers_of_frames(self, X)
 
-    def _put_back(self, steps: list[Any], last: Any) -> None:
-        """Put back the list of steps, unless a cache has given others."""
-        if last is not None and isinstance(self.steps[-1][1], Validated):
-            self.steps = [*self.steps[:-1], last]
-        if len(self.steps) == len(steps) and all(
-            now[1] is before[1] for now, before in zip(self.steps, steps, strict=True)
-        ):
-            self.steps = steps
+    @contextmanager
+    def _validating(self, X_val: Any, y_val: Any) -> Iterator[None]:
+        """Give the last step clips to validate on, for the time of a fit."""
+        steps = self.steps
+        if steps and (X_val is not None or y_val is not None):
+            self.steps = [*steps[:-1], self._validated(steps[-1], X_val, y_val)]
+        try:
+            yield
+        finally:
+            self.steps = [*self.steps[:-1], *steps[-1:]]
+            pairs = zip(self.steps, steps, strict=True)
+            if all(now[1] is before[1] for now, before in pairs):
+                self.steps = steps  # a cache has given no others
 
     def _validated(self, last: Any, X_val: Any, y_val: Any) -> tuple[str, Any]:
         """Return the last step with clips to validate on."""

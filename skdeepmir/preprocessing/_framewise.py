@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import BaseEstimator, TransformerMixin
+from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     HasMethods,
     Interval,
+    _check_feature_names_in,
     _fit_context,
     fit_inside,
     plain,

@@ -10,10 +10,15 @@ import numpy as np
 import sklearn.base
 from numpy.typing import NDArray
 from sklearn.utils import check_array
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._errors import refuse_masked
-from skdeepmir._sklearn import _fit_context, _safe_indexing, validate_data
+from skdeepmir._sklearn import (
+    _fit_context,
+    _num_samples,
+    _safe_indexing,
+    validate_data,
+)
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import (
     PATH_TYPES,
@@ -127,7 +132,7 @@ class ClipLookup(_Preparation):
         """The numbers of all clips, a column (n_clips, 1)."""
         if self.clips is None:
             raise AttributeError(
-                "ClipLookup has clips=None, and so no numbers of clips"
+                "ClipLookup has clips=None, so there are no numbers. Pass clips."
             )
         return np.arange(_num_samples(self._all_clips()))[:, np.newaxis]
 

@@ -8,12 +8,18 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._bases import BaseEstimator, TransformerMixin
+from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
 from skdeepmir._frame_rates import HandedRate, fitted_rate
-from skdeepmir._sklearn import Interval, OneTask, StrOptions, _fit_context, plain
+from skdeepmir._sklearn import (
+    Interval,
+    OneTask,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+    plain,
+)
 from skdeepmir._validation import check_clip_labels, validate_clips
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips, what_is_no_set
 

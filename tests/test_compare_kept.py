@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skdeepmir import compare
+from skdeepmir import ClipLookup, compare
 from skdeepmir._disk import checksum_of
 from skdeepmir.baselines import chroma_hmm
 from skdeepmir.datasets import make_chord_clips
@@ -195,8 +195,9 @@ def lengths(paths):
 
 
 @pytest.mark.filterwarnings("ignore:files with the same bytes")
-def test_files_are_known_by_their_bytes(run, tmp_path):
-    pipelines = {"a": make_pipeline(FunctionTransformer(lengths), Counted())}
+@pytest.mark.parametrize("by_number", [False, True])
+def test_files_are_known_by_their_bytes(run, tmp_path, by_number):
+    steps = FunctionTransformer(lengths), Counted()
     n_fits = []
     for folder, last in (("one", 59), ("two", 59), ("two", 7)):
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -204,7 +205,10 @@ def test_files_are_known_by_their_bytes(run, tmp_path):
         for path, size in zip(clips, [*range(59), last], strict=True):
             with open(path, "w") as file:
                 file.write("x" * size)
-        n_fits.append(run(pipelines, X=clips, cv=KFold(3), cache_dir=tmp_path)[1])
+        lookup = ClipLookup(clips)
+        pipeline = make_pipeline(*([lookup] if by_number else []), *steps)
+        given = lookup.rows if by_number else clips
+        n_fits.append(run({"a": pipeline}, X=given, cache_dir=tmp_path)[1])
     assert n_fits == [3, 0, 3]
 
 

@@ -23,6 +23,7 @@ from skdeepmir._sources import is_of_library, sources_of
 from skdeepmir.frames import PATH_TYPES, as_sequence
 from skdeepmir.model_selection._folds import takes_groups
 from skdeepmir.model_selection._protocol import ClipSet, Protocol, file_digest
+from skdeepmir.preprocessing import ClipLookup
 
 FORMAT = 1
 # Parameters that change how long something takes, or where it is kept.
@@ -161,6 +162,8 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
         return [kind, *map(describe, value)]
     if isinstance(value, Mapping):
         return [kind, _items(value.items(), describe)]
+    if isinstance(value, ClipLookup) and value.clips is not None:
+        return [_source(cls), _ids_of_clips(value._all_clips())]
     value = getattr(value, "detach", lambda: value)()  # of a tensor
     if hasattr(value, "__array__"):
         return joblib.hash(np.asarray(value))

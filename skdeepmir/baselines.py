@@ -187,9 +187,10 @@ def chroma_hmm(
         The chroma of :func:`chroma_templates`, in logarithms above 0.01, learned in all
         twelve keys.
     """
+    log = FunctionTransformer(_log_above_floor, feature_names_out="one-to-one")
     return make_pipeline(
         _chroma(extraction),
-        FrameTransformer(FunctionTransformer(_log_above_floor)),
+        FrameTransformer(log),
         GaussianChordRecognizer(vocabulary, transpose=True),
     )
 

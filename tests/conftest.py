@@ -19,6 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skdeepmir import MultiTimescalePooler, save
 
+collect_ignore = ["user_script.py"]  # which is wrong, for type checkers
+
 VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 DEFAULT_SEED = 42
 

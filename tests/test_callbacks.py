@@ -17,6 +17,7 @@ from skdeepmir import (
     NetFrameClassifier,
     NetTagger,
 )
+from skdeepmir.metrics import get_scorer
 
 RNG = np.random.RandomState(0)
 N = 24
@@ -211,6 +212,21 @@ def test_scorers_of_scikit_learn_find_what_they_need(name, scoring, measure):
         assert history[-1]["score"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["auc_tag", "precision_at_1"])
+def test_names_of_the_field_are_scores_of_callbacks(name):
+    learner, history = fit("tags", sc.EpochScoring(name, lower_is_better=False))
+    X, y = LEARNERS["tags"][1:]
+    expected = get_scorer(name)(learner, X[:9], y[:9])
+    assert history[-1][name] == pytest.approx(expected, rel=1e-5)
+
+
+def test_names_that_score_no_frames_are_refused_before_training():
+    with pytest.raises(ValueError, match=r"'wcsr_majmin'\).*scores songs"):
+        fit("frames", sc.EpochScoring("wcsr_majmin"))
+    with pytest.raises(ValueError, match="'auc_tags'.*Did you mean 'auc_tag'"):
+        fit("tags", sc.EpochScoring("auc_tags"))
+
+
 def test_scores_that_nothing_can_be_compared_with_are_refused():
     make, X, y = LEARNERS["rows"]
     for callback in (sc.EpochScoring("f1_macro"), sc.PassthroughScoring("f1_macro")):
@@ -218,6 +234,9 @@ def test_scores_that_nothing_can_be_compared_with_are_refused():
             make(callbacks=[callback]).fit(X, y)
     scoring = sc.EpochScoring("accuracy", on_train=True)
     with pytest.raises(ValueError, match=r"EpochScoring\('accuracy'\).*Pass y"):
+        dbn(callbacks=[scoring]).fit(CLIPS)
+    scoring = sc.EpochScoring(get_scorer("auc_tag"), on_train=True)
+    with pytest.raises(ValueError, match="EpochScoring.*Pass y"):
         dbn(callbacks=[scoring]).fit(CLIPS)
     with pytest.raises(AttributeError, match="pre-training"):
         dbn(callbacks=[sc.EpochScoring(own_scoring, on_train=True)]).fit(CLIPS)

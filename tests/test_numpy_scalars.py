@@ -72,7 +72,7 @@ OTHER = {
     "pos_weight",
     "pretrained",
 }
-OTHER |= {"module_params", "pretraining", "tag_names"}
+OTHER |= {"memory", "module_params", "pretraining", "tag_names", "transform_input"}
 WIDTHS = {"64 bits": (np.int64, np.float64), "few bits": (np.int8, np.float32)}
 
 

@@ -135,6 +135,7 @@ def test_chord_baselines_recognise_made_songs(baseline):
     chords = pipeline.predict(songs.data[4:])
     rate = pipeline[0].frame_rate
     assert len(chords[0]) == 1 + len(songs.data[4]) // 2048
+    assert pipeline[:-1].get_feature_names_out()[0] == "chroma_C"
     assert wcsr(songs.target[4:], chords, frame_rate=rate) == pytest.approx(
         CHORD_SCORERS["majmin"](pipeline, songs.data[4:], songs.target[4:])
     )

@@ -140,6 +140,7 @@ ClipVotingClassifier(SVC(), voting=1)  # wrong
 DropoutMLPClassifier().fit(clips, tags).coef_  # wrong
 datasets.load_manifst("clips.csv")  # wrong
 metrics.auctag(tags, tags)  # wrong
+metrics.get_scorer(3)  # wrong
 skdeepmir.ConvTager  # wrong
 compare({"svm": pipeline}, paths, [0, 1], folds=3)  # wrong
 result.summery()  # wrong

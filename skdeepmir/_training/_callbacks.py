@@ -25,6 +25,8 @@ from skorch.callbacks import (
 
 from skdeepmir._training._data import ROWS_AT_ONCE, Batch, tensor_of
 from skdeepmir._training._gradient import LogisticLoss
+from skdeepmir.metrics import get_scorer
+from skdeepmir.metrics._chord_scorers import ChordScorer
 
 SCORING = EpochScoring | BatchScoring | PassthroughScoring
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -169,6 +171,9 @@ class _Net(skorch.NeuralNet):
         self.batch: Batch | None = None  # that callbacks are told of
         self.n_outputs = 0  # not known yet
         self.initialize()
+        for _, callback in self.callbacks_:
+            if isinstance(callback, EpochScoring | BatchScoring):
+                _find_scorer(callback)
 
     def get_default_callbacks(self) -> list[Any]:
         """Return none."""
@@ -355,8 +360,23 @@ def _scores_labels(callback: Any) -> bool:
     if not isinstance(callback, EpochScoring | BatchScoring):
         return False
     scoring = callback.scoring
-    of_sklearn = str(getattr(scoring, "__module__", "")).startswith("sklearn.metrics")
-    return scoring is None or isinstance(scoring, str) or of_sklearn
+    module = str(getattr(scoring, "__module__", ""))
+    is_scorer = module.startswith(("sklearn.metrics", "skdeepmir.metrics"))
+    return scoring is None or isinstance(scoring, str) or is_scorer
+
+
+def _find_scorer(callback: Any) -> None:
+    """Let names of scores be those of the field as well."""
+    if not isinstance(callback.scoring, str):
+        return
+    scorer = get_scorer(callback.scoring)
+    if isinstance(scorer, ChordScorer):
+        raise ValueError(
+            f"callbacks holds {type(callback).__name__}({callback.scoring!r}), which "
+            "scores songs, but callbacks see frames. Use 'accuracy', or "
+            "scikit-learn's ScoringMonitor."
+        )
+    callback.scoring_ = scorer
 
 
 def _hears_batches(callback: Callback) -> bool:

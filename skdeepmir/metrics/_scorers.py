@@ -23,7 +23,7 @@ FIELD_SCORERS: dict[str, Callable[..., float]] = {
 _PRECISION_AT = re.compile(r"precision_at_([1-9]\d*)")
 
 
-def get_scorer(scoring: Any) -> Any:
+def get_scorer(scoring: str | Callable[..., Any]) -> Any:
     """Return a scorer by its name, the field's as well as scikit-learn's.
 
     Parameters

@@ -64,7 +64,8 @@ def compare(
         and keep ``groups`` whole if given (``StratifiedGroupKFold``, for tags
         ``MultilabelStratifiedGroupKFold``). An array has the fold of each clip, as
         ``cv=clips.folds``; each value is tested on once, -1 never. Pairs have row
-        numbers or masks; a single split is ``[(train, test)]``.
+        numbers or masks; a single split is ``[(train, test)]``. Tables and messages
+        count folds from 0, those of an array in the order of their sorted names.
     X_test, y_test, groups_test : as X, y and groups, default=None
         A test set of its own, such as another collection, in place of ``cv``: each
         pipeline is fitted once, to all of X. Columns of data frames of tags are brought

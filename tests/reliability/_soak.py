@@ -120,7 +120,7 @@ def soak(folder, n_files, duration, n_rounds, seed):
             for row, total in zip(good, expected, strict=True)
         )
         pooled = MultiTimescalePooler().fit_transform([frames[row] for row in good])
-        net = DropoutMLPClassifier((16,), max_epochs=5, random_state=0, verbose=False)
+        net = DropoutMLPClassifier((16,), max_epochs=20, random_state=0, verbose=False)
         n_wrong += net.fit(pooled, y).score(pooled, y) < 0.9
         del frames, pooled, net
         sizes.append(memory())

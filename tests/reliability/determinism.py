@@ -42,6 +42,7 @@ from skdeepmir import (
     NetTagger,
     SpectrogramExtractor,
     TemplateChordRecognizer,
+    make_pipeline,
 )
 from skdeepmir.feature_learning import DivergenceError
 
@@ -61,9 +62,17 @@ def own_frame_net(n_features, n_outputs):
     )
 
 
+class MeanFrame(nn.Module):
+    """The mean over the frames of excerpts."""
+
+    def forward(self, x):
+        """Return (n, n_features)."""
+        return x.mean(dim=1)
+
+
 def own_clip_net(n_features, n_outputs):
-    """Return one that sees excerpts of eight frames."""
-    return nn.Sequential(nn.Flatten(), own_frame_net(8 * n_features, n_outputs))
+    """Return one that sees excerpts."""
+    return nn.Sequential(MeanFrame(), own_frame_net(n_features, n_outputs))
 
 
 ESTIMATORS = {
@@ -113,6 +122,7 @@ ESTIMATORS = {
     "bagging": GroupBaggingClassifier(
         ClipVotingClassifier(LogisticRegression()), 2, random_state=0
     ),
+    "pipeline": make_pipeline(FrameStacker(2), MultiTimescalePooler()),
     "own tagger": NetTagger(own_clip_net, **CONV),
     "own regressor": NetRegressor(own_clip_net, **CONV),
     "own frames": NetFrameClassifier(own_frame_net, **CONV),

@@ -29,17 +29,21 @@ def sources_of(code: Any) -> list[str]:
     if not isinstance(code, type | FunctionType | BuiltinFunctionType):
         code = type(code)
     parts = getattr(code, "__mro__", (code,))
-    return [_source(part) for part in parts if _room(part) not in LIBRARIES]
+    return [_source(part) for part in parts if not is_of_library(part)]
 
 
-def _room(part: Any) -> str:
-    return str(part.__module__).partition(".")[0]
+def is_of_library(part: Any) -> bool:
+    """Tell whether a class or function is of a library, whose version says enough."""
+    return str(part.__module__).partition(".")[0] in LIBRARIES
 
 
 @functools.lru_cache(maxsize=1000)
 def _source(part: Any) -> str:
     try:
-        return inspect.getsource(part)
+        source = inspect.getsource(part)
+        # Of several on a line each has the same.
+        is_alone = getattr(part, "__name__", "") != "<lambda>"
+        return source if is_alone else source + repr(_compiled(part))
     except (OSError, TypeError):  # of a console, or not written in Python
         if not isinstance(part, type):
             return repr(_compiled(part))

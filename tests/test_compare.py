@@ -133,6 +133,48 @@ def test_bad_arguments_are_named(pipelines, baseline, message):
         compare(pipelines, X, Y, baseline=baseline, verbose=False)
 
 
+@pytest.mark.parametrize(
+    "found, fact",
+    [
+        (None, "None"),
+        ("best", "'best'"),
+        ([0.5, 0.5], "0.5, 0.5"),
+        ({}, "{}"),
+        ({"fold": 1}, "'fold': 1"),
+        ({"kept": 1.0, "mean": None}, "'mean': None"),
+    ],
+)
+def test_what_a_scorer_returns_is_a_number_or_some_with_names(found, fact):
+    options = {"cv": 2, "verbose": False, "scoring": {"odd": lambda *given: found}}
+    with (
+        pytest.warns(FitFailedWarning),
+        pytest.raises(ValueError, match=f"'odd' gave .*{fact}"),
+    ):
+        compare({"guess": DummyClassifier()}, X, Y, **options)
+
+
+def test_two_scores_of_one_name_are_refused():
+    scoring = {"a": lambda *given: {"b": 0.1}, "b": lambda *given: {"b": 0.9}}
+    with pytest.warns(FitFailedWarning, match="'b' .*another scorer"):
+        found = compare({"guess": DummyClassifier()}, X, Y, cv=2, scoring=scoring)
+    assert (found.folds["b"] == 0.1).all()
+
+
+@pytest.mark.parametrize(
+    "options, fact",
+    [
+        ({"pipelines": {1: DummyClassifier()}}, "1 is not text"),
+        ({"X": X[:0], "y": Y[:0]}, "no clips"),
+        ({"X_test": X[:0], "y_test": Y[:0]}, "X_test.*no clips"),
+        ({"cv": [([0, 0, 1], [2, 2])]}, "test rows of split 0"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(options, fact):
+    given = {"pipelines": {"guess": DummyClassifier()}, "X": X, "y": Y, **options}
+    with pytest.raises(ValueError, match=fact):
+        compare(**given, verbose=False)
+
+
 def test_what_is_not_an_estimator_is_refused_before_anything_is_fitted():
     with pytest.raises(TypeError, match="LogisticRegression|instance"):
         compare({"a": Fails(always=True), "b": LogisticRegression}, X, Y)

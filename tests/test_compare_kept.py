@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skdeepmir import compare
+from skdeepmir import ClipLookup, compare
 from skdeepmir._disk import checksum_of
 from skdeepmir.baselines import chroma_hmm
 from skdeepmir.datasets import make_chord_clips
@@ -144,6 +144,28 @@ def test_functions_are_told_apart_by_what_they_hold(run):
     assert run({"a": shifted(2)})[1] == 3
 
 
+def test_functions_of_one_line_are_told_apart(run):
+    twice, thrice = (lambda X: 2 * X), (lambda X: 3 * X)
+    a, b = (make_pipeline(FunctionTransformer(f), Counted()) for f in (twice, thrice))
+    assert run({"a": a, "b": b})[1] == 6
+    assert run({"a": b, "b": a})[1] == 0
+
+
+def test_classes_are_told_apart_by_the_function_that_made_them(run):
+    def made(C, solver="lbfgs"):
+        class Made(Counted):
+            def fit(self, X, y):
+                self.C = C
+                return super().fit(X, y)
+
+        return type("Named", (Made,), {"solver_of_all": solver})
+
+    run({"a": made(1.0)()})
+    assert run({"a": made(1.0)()})[1] == 0
+    assert run({"a": made(2.0)()})[1] == 3
+    assert run({"a": made(2.0, "saga")()})[1] == 3
+
+
 def test_another_base_of_a_class_is_seen(run):
     bases = [type("Base", (Counted,), {"added": n}) for n in (1, 1, 2)]
     names = {"__module__": __name__, "__qualname__": "Own"}
@@ -173,8 +195,9 @@ def lengths(paths):
 
 
 @pytest.mark.filterwarnings("ignore:files with the same bytes")
-def test_files_are_known_by_their_bytes(run, tmp_path):
-    pipelines = {"a": make_pipeline(FunctionTransformer(lengths), Counted())}
+@pytest.mark.parametrize("by_number", [False, True])
+def test_files_are_known_by_their_bytes(run, tmp_path, by_number):
+    steps = FunctionTransformer(lengths), Counted()
     n_fits = []
     for folder, last in (("one", 59), ("two", 59), ("two", 7)):
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -182,7 +205,10 @@ def test_files_are_known_by_their_bytes(run, tmp_path):
         for path, size in zip(clips, [*range(59), last], strict=True):
             with open(path, "w") as file:
                 file.write("x" * size)
-        n_fits.append(run(pipelines, X=clips, cv=KFold(3), cache_dir=tmp_path)[1])
+        lookup = ClipLookup(clips)
+        pipeline = make_pipeline(*([lookup] if by_number else []), *steps)
+        given = lookup.rows if by_number else clips
+        n_fits.append(run({"a": pipeline}, X=given, cache_dir=tmp_path)[1])
     assert n_fits == [3, 0, 3]
 
 

@@ -479,6 +479,34 @@ def test_the_rest_is_told_by_what_each_pipeline_takes(monkeypatch):
     assert found == ["4 min", "22 min", "20 min", "10 min", "10 min", None]
 
 
+class Gone(io.StringIO):
+    """The end of a pipe that nobody reads any more."""
+
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("make", [lambda: None, closed, Gone])
+def test_a_comparison_ends_even_if_nobody_can_read_of_it(make, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", make())
+    found = compare(PIPELINES, X, Y, cv=2)
+    assert found.folds["accuracy"].notna().all()
+
+
+def test_names_are_written_in_the_letters_of_the_terminal(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stderr", stream)
+    compare({"caf\u00e9": DummyClassifier()}, X, Y, cv=2)
+    stream.flush()
+    assert rb"caf\xe9, fold 1: accuracy" in stream.buffer.getvalue()
+
+
 def test_two_workers_halve_the_rest(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     tasks = [("a", i) for i in range(5)]

@@ -5,6 +5,7 @@ import threading
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from own_nets import (
@@ -66,6 +67,12 @@ def test_classes_tags_and_numbers_are_learned():
     assert numbers.fit(clips, 100.0 + 5 * y).score(clips, 100.0 + 5 * y) > 0.8
 
 
+def test_numbers_beyond_what_can_be_scaled_are_told():
+    clips, _ = clips_and_labels(4)
+    with pytest.raises(ValueError, match=r"y .*1e\+300.*Scale y"):
+        NetRegressor(ClipNet, excerpt_length=16, **FEW).fit(clips, [0, 1e300, 0, 1])
+
+
 def test_labels_of_frames_are_learned_and_come_back_as_objects():
     clips, y = clips_and_frames()
     net = NetFrameClassifier(FrameNet, excerpt_length=20, **WELL).fit(clips, y)
@@ -83,7 +90,7 @@ def test_labels_of_frames_are_learned_and_come_back_as_objects():
     assert [len(part) for part in across] == [len(clip) for clip in clips]
 
 
-@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
 def test_frames_without_a_label_are_neither_learned_from_nor_scored(missing):
     clips, y = clips_and_frames()
     part = [labels.astype(object) for labels in y]
@@ -93,6 +100,9 @@ def test_frames_without_a_label_are_neither_learned_from_nor_scored(missing):
     assert net.classes_.tolist() == ["chorus", "verse"] and net.score(clips, part) > 0.9
     part[0][:] = missing  # a clip without any
     net.fit(clips, part)
+    lists = [labels.tolist() for labels in part]
+    assert net.fit(clips, lists).classes_.tolist() == ["chorus", "verse"]
+    assert net.score(clips, lists) == net.score(clips, part)
     numbers = [np.where(labels == "verse", 1.0, 0.0) for labels in y]
     numbers[0][:7] = np.nan
     assert net.fit(clips, numbers).classes_.tolist() == [0.0, 1.0]
@@ -105,6 +115,7 @@ def test_frames_without_a_label_are_neither_learned_from_nor_scored(missing):
         (lambda y: [*y[:2], "verse", y[3]], "clip 2 has 'verse'"),
         (lambda y: y[:3], "y has 3 labels"),
         (lambda y: [*y[:3], np.arange(64)], "text as labels of clip 0, but numbers"),
+        (lambda y: [*y[:3], [1, *y[3][1:]]], "clip 3 has 'verse' and 1 as labels"),
         (lambda y: [np.linspace(0, 1, len(p)) for p in y], "Unknown label type"),
         (lambda y: [np.full(len(p), None) for p in y], "no label of any frame"),
     ],
@@ -115,6 +126,8 @@ def test_labels_that_do_not_fit_are_named(change, facts):
         NetFrameClassifier(FrameNet, **FEW).fit(clips, change(y))
     assert facts in str(caught.value)
     net = NetFrameClassifier(FrameNet, **FEW).fit(clips, y)
+    with pytest.raises(ValueError, match="y has the label 0, .*'"):
+        net.score(clips, [np.zeros(len(part), int) for part in y])
     with pytest.raises(ValueError, match="y_val: clip 0 has labels"):
         net.fit(clips, y, X_val=clips[:1], y_val=[y[0][1:]])
     with pytest.raises(ValueError, match="y_val has labels .*bridge"):
@@ -310,6 +323,21 @@ def make_net(forward):
     return Net
 
 
+def with_state(name, value):
+    class Net(PlainNet):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            setattr(self, name, value)
+
+        def get_extra_state(self):
+            return torch.tensor(0) if name != "get_extra_state" else value
+
+        def set_extra_state(self, state):
+            pass
+
+    return Net
+
+
 def needs_a_size(n_features, n_outputs, n_units):
     return PlainNet(n_features, n_outputs, n_units)
 
@@ -336,6 +364,26 @@ def needs_a_size(n_features, n_outputs, n_units):
             ValueError,
             ["bool", "(2, 1)"],
         ),
+        (
+            with_state("wave", nn.Parameter(torch.ones(3, dtype=torch.cfloat))),
+            None,
+            ValueError,
+            ["'wave'"],
+        ),
+        (
+            with_state("filters", nn.Buffer(torch.ones(3, dtype=torch.cfloat))),
+            None,
+            ValueError,
+            ["complex", "'filters'"],
+        ),
+        (with_state("get_extra_state", dict), None, ValueError, ["state", "dict"]),
+        (with_state("shared", nn.Linear(8, 8)), None, ValueError, ["'shared.weight'"]),
+        (
+            make_net(lambda self, x: PlainNet.forward(self, x).detach()),
+            None,
+            ValueError,
+            ["gradient"],
+        ),
         (3, None, ValueError, ["'module' parameter of NetTagger"]),
         (PlainNet, [3], ValueError, ["'module_params' parameter of NetTagger"]),
     ],
@@ -350,6 +398,52 @@ def test_what_is_wrong_with_a_module_is_said_before_training(
     for fact in facts:
         assert fact in str(caught.value)
     assert not hasattr(net, "weights_")
+
+
+class Pretrained(PlainNet):
+    """A net on layers that it is given."""
+
+    def __init__(self, n_features, n_outputs, first):
+        super().__init__(n_features, n_outputs)
+        self.first = first
+
+    def forward(self, x):
+        return super().forward(self.first(x))
+
+
+def test_layers_among_the_parameters_are_where_each_fit_starts():
+    clips, y = clips_and_labels(12)
+    first = nn.Linear(8, 8)
+    before = {name: value.clone() for name, value in first.state_dict().items()}
+    net = NetTagger(Pretrained, module_params={"first": first}, **FEW).fit(clips, y)
+    assert all(value.equal(before[name]) for name, value in first.state_dict().items())
+    assert not np.array_equal(net.weights_["first.weight"], first.weight.detach())
+    expected = net.predict_proba(clips)
+    assert_same_weights(clone(net).fit(clips, y), net)
+    np.testing.assert_array_equal(net.predict_proba(clips), expected)
+    assert first.weight.dtype == torch.float32
+
+
+def test_a_module_that_is_changed_after_fit_is_told():
+    clips, y = clips_and_labels(12)
+    net = NetTagger(PlainNet, module_params={"n_units": 3}, **FEW).fit(clips, y)
+    with pytest.raises(ValueError, match=r"\[3, 8\].*\[5, 8\].*fit again"):
+        net.set_params(module__n_units=5).predict(clips)
+
+
+def test_a_batch_of_one_clip_that_normalisation_refuses_is_told():
+    class Normalised(PlainNet):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            self.scale = nn.BatchNorm1d(1)
+
+        def forward(self, x):
+            return self.scale(super().forward(x))
+
+    clips, y = clips_and_labels(12)
+    with pytest.raises(ValueError, match="Normalised .*one clip.*batch_size"):
+        NetTagger(Normalised, batch_size=11, **FEW).fit(clips, y)
+    NetTagger(Normalised, batch_size=10, **FEW).fit(clips, y)
 
 
 def test_frames_that_a_module_drops_are_told():

@@ -22,6 +22,7 @@ from sklearn.ensemble import (
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.metrics import RocCurveDisplay
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -257,6 +258,7 @@ def holding(value, scaler=None):
         (holding(torch.ones(2)), r"extra_ .*torch\.Tensor"),
         (holding([1, {"a": torch.ones(2)}]), r"extra_\.1\.a .*torch\.Tensor"),
         (holding(StandardScaler().fit), r"StandardScaler\.fit \(.*extra_"),
+        (holding(RocCurveDisplay.from_estimator), "top level of a module"),
         (holding(subprocess.Popen), r"subprocess\.Popen \(.*extra_"),
         (holding(skops.io.loads), r"loads \(.*extra_"),
         (holding(np.zeros(2, [("a", object)])), r"extra_ .*numpy\.ndarray"),

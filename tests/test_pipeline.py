@@ -741,6 +741,20 @@ class Mean(TransformerMixin, BaseEstimator):
         return np.stack([clip.mean(axis=0) for clip in X])
 
 
+def test_a_users_step_is_still_heard_where_advice_is_given(clips):
+    class Nearest(Mean):
+        def fit(self, X, y=None):
+            raise ValueError("k=9 is too large")
+
+    with pytest.raises(ValueError, match=r"nearest .*Multi.*k=9 is too large"):
+        make_pipeline(mel(), Nearest()).fit(clips.data, clips.target)
+
+
+def test_a_pipeline_without_steps_is_refused_whatever_it_is_given():
+    with pytest.raises(ValueError, match="empty"):
+        make_pipeline().fit([[0]], [0], X_val=[[0]], y_val=[0])
+
+
 def test_frames_alone_are_told_what_they_need(clips):
     frames = mel().transform(clips.data)
     with pytest.raises(ValueError, match=r"standardscaler.*FrameTransformer"):

@@ -225,14 +225,15 @@ class NetEstimator(
             self._prepare(given, net, feed, data, generator)
         return Training(coding, feed, net, generator, seed)
 
-    def _load_weights(self, net, weights):
+    def _load_weights(
+        self, net, weights, fix="use warm_start=False (a clone, for partial_fit)"
+    ):
         found = {name: list(array.shape) for name, array in weights.items()}
         expected = {n: list(t.shape) for n, t in net.state_dict().items()}
         if found != expected:
             raise ValueError(
                 f"The fit before had a net with weights of shapes {found}, but the "
-                f"parameters now ask for {expected}. Set them back, or use "
-                "warm_start=False (a clone, for partial_fit)."
+                f"parameters now ask for {expected}. Set them back, or {fix}."
             )
         net.load_state_dict({n: tensor_of(w) for n, w in weights.items()})
 
@@ -310,7 +311,7 @@ class NetEstimator(
         """Return the net with its fitted weights, in float64, on the processor."""
         n_outputs = self._coding().n_outputs
         net = self._make_net(given, feed, n_outputs, None, False).double()
-        net.load_state_dict({n: tensor_of(w) for n, w in self.weights_.items()})
+        self._load_weights(net, self.weights_, "fit again")
         return net.eval()
 
     def _predictor(self, given, feed, generator):

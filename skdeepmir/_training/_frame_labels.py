@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from skdeepmir._errors import raise_together
+from skdeepmir._groups import shown_value
 from skdeepmir._validation import check_clip_labels, number_labels
 from skdeepmir.chords._vocabularies import NO_LABEL
 from skdeepmir.frames import ClipLayout, object_array
@@ -187,7 +188,7 @@ def read_frame_labels(
     else:
         parts, errors = [], []
         for i, (item, n_frames) in enumerate(zip(y, layout.n_frames, strict=True)):
-            part = np.asarray(item)
+            part = as_labels(item)
             if part.shape == (n_frames,):
                 parts.append(part)
                 continue
@@ -208,9 +209,17 @@ def _check_kinds(parts: list[np.ndarray], name: str) -> None:
     """Raise a ``ValueError`` unless all labels are of one kind that can be classes."""
     first: tuple[int, str] | None = None
     for i, part in enumerate(parts):
-        labels = np.array(part[~is_unlabelled(part)].tolist())
-        if not len(labels):
+        known = part[~is_unlabelled(part)].tolist()
+        if not known:
             continue
+        texts = [isinstance(label, str) for label in known]
+        if any(texts) and not all(texts):
+            two = (shown_value(known[texts.index(kind)]) for kind in (True, False))
+            raise ValueError(
+                f"Unknown label type: {name}: clip {i} has {' and '.join(two)} as "
+                "labels; expected one kind for all frames: text or whole numbers."
+            )
+        labels = np.array(known)
         kind = "numbers" if labels.dtype.kind in NUMBERS else labels.dtype.name
         kind = "text" if labels.dtype.kind == "U" else kind
         first = first or (i, kind)
@@ -223,13 +232,20 @@ def _check_kinds(parts: list[np.ndarray], name: str) -> None:
         check_classification_targets(labels)
 
 
+def as_labels(item: Any) -> np.ndarray:
+    """Return labels of frames as an array, in which numbers beside text stay such."""
+    return np.asarray(item, dtype=object if isinstance(item, list | tuple) else None)
+
+
 def is_unlabelled(labels: np.ndarray) -> np.ndarray:
-    """Tell which frames have no label: None or NaN."""
+    """Tell which frames have no label: None, NaN or NA."""
     if labels.dtype.kind == "f":
         return np.isnan(labels)
     if labels.dtype != object:
         return np.zeros(labels.shape, dtype=bool)
-    return np.array([label is None or label != label for label in labels], dtype=bool)
+    import pandas as pd
+
+    return pd.isna(labels)
 
 
 def labels_of_rows(y: Any, name: str) -> np.ndarray:
@@ -253,7 +269,14 @@ def share_of_equal(labels: Any, y: Any) -> float:
                 f"has {np.size(found)} frames; expected one for each."
             )
     found, expected = (
-        np.concatenate([np.ravel(part) for part in parts]) for parts in (labels, y)
+        np.concatenate([np.ravel(as_labels(part)).astype(object) for part in parts])
+        for parts in (labels, y)
     )
     known = ~is_unlabelled(expected)
+    for label in expected[known]:
+        if isinstance(label, str) != isinstance(found[0], str):
+            raise ValueError(
+                f"y has the label {shown_value(label)}, but predictions are like "
+                f"{shown_value(found[0])}; expected labels as those in fit."
+            )
     return float(np.mean(found[known] == expected[known]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import threading
@@ -96,7 +97,7 @@ def make_module(
     factory : callable
         The class, or a function that returns a module.
     keywords : dict
-        What it is called with beside the sizes.
+        What it is called with beside the sizes; copies of it, which training changes.
     sizes : tuple of int
         Features and outputs.
     generator : torch.Generator
@@ -116,17 +117,21 @@ def make_module(
         )
     _check_signature(factory, keywords)
     with drawing_from(generator):
-        net = factory(*sizes, **keywords)
+        net = factory(*sizes, **copy.deepcopy(keywords))
         if not isinstance(net, nn.Module):
             raise TypeError(
                 f"module={name} returned a {type(net).__name__} for {SIZES} = {sizes}; "
                 "expected a torch.nn.Module."
             )
+        if is_new:
+            with drawing_from(torch.Generator()):
+                _check_new(name, net, factory(*sizes, **copy.deepcopy(keywords)))
         net.float()  # as the frames of the probe
         states = [*net.parameters(), *net.buffers()]
         if is_new or any(map(is_lazy, states)):
             with torch.no_grad():
                 probe(net.eval())
+    _check_state(name, net)
     if not any(p.requires_grad for p in net.parameters()):
         raise ValueError(
             f"module={name} has no parameters that can be trained; expected some with "
@@ -147,6 +152,37 @@ def _check_signature(factory: Any, keywords: dict[str, Any]) -> None:
             f"module={name_of(factory)} cannot be called with ({SIZES}) and "
             f"module_params={keywords!r}: {error}."
         ) from error
+
+
+def _check_new(name: str, net: nn.Module, other: nn.Module) -> None:
+    """Refuse a module whose weights another has: each fit would change the others."""
+    known = set(map(id, other.parameters()))
+    shared = [place for place, p in net.named_parameters() if id(p) in known]
+    if shared:
+        raise ValueError(
+            f"module={name} returned a module that has {shared[0]!r} in common with "
+            "the one before, so that fits would change each other's weights; expected "
+            "new layers from each call. Make them inside, or pass what they start from "
+            "in module_params, which are copied."
+        )
+
+
+def _check_state(name: str, net: nn.Module) -> None:
+    """Refuse what cannot be kept as arrays of real numbers."""
+    for place, value in net.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(
+                f"module={name} has {place!r} in its state, a {type(value).__name__}; "
+                "expected tensors. Keep it in a buffer (register_buffer), or out of "
+                "the state."
+            )
+    for place, value in (*net.named_parameters(), *net.named_buffers()):
+        if value.is_complex():
+            raise ValueError(
+                f"module={name} has complex numbers in {place!r}; expected real ones. "
+                "Keep real and imaginary parts, as torch.view_as_real gives them, and "
+                "call torch.view_as_complex in forward."
+            )
 
 
 @dataclass(frozen=True)
@@ -170,7 +206,17 @@ class ClipCaller:
     def __call__(self, x: Any, weight: torch.Tensor | None = None) -> torch.Tensor:
         """Return the outputs (batch, n_outputs)."""
         with drawing_from(self.generator):
-            return self._checked(self.net(x), x, (len(x), self.n_outputs))
+            try:
+                outputs = self.net(x)
+            except ValueError as error:
+                if not self.net.training or len(x) > 1:
+                    raise
+                raise ValueError(  # of batch normalisation
+                    f"The module {type(self.net).__qualname__} failed on a batch of "
+                    f"one clip, the last of an epoch ({error}). Choose another "
+                    "batch_size, after which more clips are left."
+                ) from error
+            return self._checked(outputs, x, (len(x), self.n_outputs))
 
     def _checked(
         self, outputs: Any, x: torch.Tensor, expected: tuple[int, ...]
@@ -187,6 +233,12 @@ class ClipCaller:
                 f"The module {name} returned {kind} values of shape "
                 f"{tuple(outputs.shape)} for {given}; expected logits of shape "
                 f"{expected}."
+            )
+        if torch.is_grad_enabled() and not outputs.requires_grad:
+            raise ValueError(
+                f"The module {name} returned logits that do not depend on parameters "
+                "to be trained, as after detach(), numpy() or in no_grad(); expected "
+                "logits that have a gradient."
             )
         return outputs
 

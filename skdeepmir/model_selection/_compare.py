@@ -144,7 +144,9 @@ def compare(
         raise ValueError(
             f"pipelines={pipelines!r} must be a dict from names to estimators."
         )
-    for pipeline in pipelines.values():
+    for name, pipeline in pipelines.items():
+        if not isinstance(name, str):
+            raise ValueError(f"pipelines: the name {name!r} is not text.")
         clone(pipeline)  # refuses what is not an estimator before anything is fitted
     baseline = next(iter(pipelines)) if baseline is None else baseline
     if baseline not in pipelines:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -18,16 +19,18 @@ import numpy as np
 import skdeepmir
 from skdeepmir._disk import path_name, user_path
 from skdeepmir._sklearn import plain
-from skdeepmir._sources import sources_of
+from skdeepmir._sources import is_of_library, sources_of
 from skdeepmir.frames import PATH_TYPES, as_sequence
 from skdeepmir.model_selection._folds import takes_groups
 from skdeepmir.model_selection._protocol import ClipSet, Protocol, file_digest
+from skdeepmir.preprocessing import ClipLookup
 
 FORMAT = 1
 # Parameters that change how long something takes, or where it is kept.
 IMMATERIAL = frozenset(
     ("n_jobs", "verbose", "cache_dir", "cache_size", "memory", "checkpoint_dir")
 )
+WRAPPED = ("__func__", "fget", "fset")  # what methods and properties are made of
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "torch", "librosa", "soundfile", "soxr")
 
 
@@ -143,11 +146,14 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
     describe = functools.partial(_described, outer=(*outer, id(value)))
     cls: Any = type(value)
     kind = cls.__qualname__
-    if isinstance(value, type | BuiltinFunctionType):
+    if isinstance(value, type):
+        bases = [base for base in value.__mro__ if not is_of_library(base)]
+        return [*_source(value), [_members(base, describe) for base in bases]]
+    if isinstance(value, BuiltinFunctionType):
         return _source(value)
     if isinstance(value, FunctionType):
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [*_source(value), *map(describe, (value.__defaults__, cells))]
+        given = value.__defaults__, value.__kwdefaults__, _enclosed(value)
+        return [*_source(value), *map(describe, given)]
     if isinstance(value, MethodType):
         return [describe(value.__self__), value.__name__]
     if isinstance(value, functools.partial):
@@ -156,13 +162,15 @@ def _described(value: Any, outer: tuple[int, ...]) -> Any:
         return [kind, *map(describe, value)]
     if isinstance(value, Mapping):
         return [kind, _items(value.items(), describe)]
+    if isinstance(value, ClipLookup) and value.clips is not None:
+        return [_source(cls), _ids_of_clips(value._all_clips())]
     value = getattr(value, "detach", lambda: value)()  # of a tensor
     if hasattr(value, "__array__"):
         return joblib.hash(np.asarray(value))
     parts = _parts(value)
     if not parts:
         return joblib.hash(value)
-    return [_source(cls), _items(parts.items(), describe)]
+    return [describe(cls), _items(parts.items(), describe)]
 
 
 def _parts(value: Any) -> dict[str, Any]:
@@ -180,3 +188,28 @@ def _items(items: Iterable[tuple[Any, Any]], describe: Any) -> list[Any]:
 def _source(code: Any) -> list[str]:
     name = f"{code.__module__}.{getattr(code, '__qualname__', '')}"
     return [name, _digest(sources_of(code))]
+
+
+def _enclosed(function: FunctionType) -> list[Any]:
+    """Return the variables around a function that it uses, if they are set."""
+    return [
+        cell.cell_contents
+        for cell in function.__closure__ or ()
+        if cell != type(cell)()  # an empty one has no contents
+    ]
+
+
+def _members(cls: type, describe: Any) -> list[Any]:
+    """Return what is in a class that a function made, whose like have its source."""
+    home = sys.modules.get(cls.__module__)
+    if getattr(home, cls.__name__, None) is cls:
+        return []
+    found: dict[str, Any] = {}
+    for name, member in vars(cls).items():
+        parts = [getattr(member, part, None) for part in WRAPPED]
+        functions = [p for p in (member, *parts) if isinstance(p, FunctionType)]
+        is_value = not name.startswith("__") and isinstance(
+            member, bool | int | float | str | bytes | list | tuple | dict | type
+        )
+        found[name] = functions or (member if is_value else None)
+    return _items(found.items(), describe)

@@ -85,6 +85,11 @@ def _given_splits(cv: Any, n_clips: int) -> list[Split]:
             _rows(f"cv: the {side} rows of split {i}", rows, n_clips)
             for side, rows in zip(("training", "test"), pair, strict=True)
         )
+        if len(np.unique(test)) < len(test):
+            raise ValueError(
+                f"cv: the test rows of split {i} have a clip more than once; expected "
+                "each at most once."
+            )
         splits.append((train, test))
     return splits
 

@@ -45,16 +45,17 @@ class Monitor:
     ) -> None:
         # Lines of several processes at once would tell of different things.
         is_main = multiprocessing.current_process().name == "MainProcess"
-        self.is_shown = verbose and is_main
+        self.stream: Any = sys.stderr
+        is_there = self.stream is not None and not getattr(self.stream, "closed", False)
+        self.is_shown = bool(verbose) and is_main and is_there
         self.pending = list(tasks)
         self.n_tasks = len(tasks) + n_kept
         self.n_workers = n_workers
         self.is_one_test = is_one_test
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.scores: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self.stream: Any = sys.stderr
-        if self.is_shown and n_kept:
-            print(f"{n_kept} of {self.n_tasks} fits kept from before", file=self.stream)
+        if n_kept:
+            self._write(f"{n_kept} of {self.n_tasks} fits kept from before")
         self.bar = tqdm(
             total=self.n_tasks,
             desc="Comparing",
@@ -79,11 +80,24 @@ class Monitor:
         self.bar.update()
 
     def _write_line(self, name: str, i: int, part: Part, left: str) -> None:
-        if self.is_shown:
-            done = f"{self.n_tasks - len(self.pending)}/{self.n_tasks}"
-            place = "" if self.is_one_test else f", fold {i}"
-            text = f"{printable(name)}{place}: {self._result(name, part)}{left}"
-            tqdm.write(f"[{done}] {text}", file=self.stream)
+        done = f"{self.n_tasks - len(self.pending)}/{self.n_tasks}"
+        place = "" if self.is_one_test else f", fold {i}"
+        text = f"{printable(name)}{place}: {self._result(name, part)}{left}"
+        self._write(f"[{done}] {text}")
+
+    def _write(self, text: str) -> None:
+        """Write a line, as long as anyone reads; results must not be lost for it."""
+        if not self.is_shown:
+            return
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            tqdm.write(text, file=self.stream)
+        except (
+            OSError,
+            ValueError,
+        ):  # the terminal is gone
+            self.is_shown = False
 
     def close(self) -> None:
         """Remove the bar."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from sklearn import config_context
 
 from skdeepmir._printable import printable
@@ -16,7 +17,7 @@ from skdeepmir.model_selection._answers import Answers, Recorded
 from skdeepmir.model_selection._folds import takes_groups
 from skdeepmir.model_selection._kept import KeptPart, PartStore
 from skdeepmir.model_selection._protocol import Protocol
-from skdeepmir.model_selection._scoring import Metric, needed_responses
+from skdeepmir.model_selection._scoring import COLUMNS, Metric, needed_responses
 
 
 @dataclass
@@ -133,10 +134,9 @@ class Work:
             estimator = Recorded(answers) if metric.can_be_replayed else fitted
             try:
                 self._score(kept, metric, estimator, X, y)
+                self._tell(part, kept, metric)
             except Exception as error:  # of any kind: other scores must not be lost
                 part.errors[metric.name] = error
-            else:
-                self._tell(part, kept, metric)
         kept.predict_time = time.perf_counter() - middle
         if not part.scores:
             part.error = next(iter(part.errors.values()))
@@ -147,26 +147,36 @@ class Work:
         """Keep the scores of a scorer by their names, "" if there is one."""
         with collected() as problems:
             found = metric.scorer(estimator, X, y)
-        if not isinstance(found, Mapping):
-            found = {"": found}
         key = self.keys.get(metric.name, metric.name)
-        kept.scores[key] = {str(name): _number(v, metric) for name, v in found.items()}
+        kept.scores[key] = _read_scores(metric.name, found)
         kept.problems[key] = problems
 
     def _tell(self, part: Part, kept: KeptPart, metric: Metric) -> None:
         """Put the scores of a scorer into the columns of a part."""
         key = self.keys.get(metric.name, metric.name)
         part.problems += kept.problems[key]
-        scores = kept.scores[key].items()
-        part.scores.update({name or metric.name: value for name, value in scores})
+        scores = {name or metric.name: v for name, v in kept.scores[key].items()}
+        if twice := sorted(part.scores.keys() & scores):
+            raise ValueError(
+                f"scoring={metric.name!a} gives the score {twice[0]!a}, which another "
+                "scorer gives as well; expected a name of its own for each."
+            )
+        part.scores.update(scores)
 
 
-def _number(value: Any, metric: Metric) -> float:
-    """Return a score as a number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
+def _read_scores(scorer: str, found: Any) -> dict[str, float]:
+    """Return the scores that a scorer gave by their names, "" if there is one."""
+    scores = dict(found) if isinstance(found, Mapping) else {"": found}
+    are_good = [
+        name not in COLUMNS
+        and not isinstance(value, str | bytes | None)
+        and np.ndim(value) == 0
+        for name, value in scores.items()
+    ]
+    if not are_good or not all(are_good):
         raise ValueError(
-            f"the scorer {metric.name!a} gave {printable(repr(value))}; expected a "
-            "number, or a dict from names to numbers."
-        ) from error
+            f"the scorer {scorer!a} gave {printable(repr(found))}; expected a number, "
+            "or a dict from names to numbers. Columns of results cannot be names: "
+            f"{', '.join(sorted(COLUMNS))}."
+        )
+    return {str(name): float(value) for name, value in scores.items()}

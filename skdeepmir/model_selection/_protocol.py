@@ -17,7 +17,7 @@ from skdeepmir._disk import path_name, user_path
 from skdeepmir._errors import refuse_masked, telling_of
 from skdeepmir._groups import check_groups
 from skdeepmir._sklearn import _num_samples
-from skdeepmir._tag_names import names_of
+from skdeepmir._tag_names import aligned, names_of
 from skdeepmir._validation import (
     check_clip_labels,
     dense_labels,
@@ -101,7 +101,7 @@ def read_protocol(
     elif test[1] is None:
         raise ValueError("y_test is None; expected a label for each clip of X_test.")
     if test[0] is not None:
-        train, test = _with_the_same_tags(train, test)
+        test = test[0], aligned(test[1], names_of(train[1]), "y_test", "y"), test[2]
     clips = _read_set(pipelines, metrics, *train)
     check_metrics(metrics, pipelines, clips.y, clips.y)
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
@@ -165,26 +165,6 @@ def _targets(y: Any) -> np.ndarray:
     return object_array(items)
 
 
-def _with_the_same_tags(train: Any, test: Any) -> tuple[Any, Any]:
-    """Return both sets with the tags of data frames in the order of the first."""
-    names, other = (_tag_names(y) for y in (train[1], test[1]))
-    if names is None or other is None or names == other:
-        return train, test
-    if sorted(names) != sorted(other):
-        lacking = [name for name in names if name not in other]
-        more = [name for name in other if name not in names]
-        raise ValueError(
-            f"y_test: it has no column for the tags {lacking[:LISTED]} of y, and has "
-            f"{more[:LISTED]} besides; expected the same tags."
-        )
-    return train, (test[0], test[1][names], test[2])
-
-
-def _tag_names(y: Any) -> list[str] | None:
-    names = getattr(y, "columns", None)
-    return None if names is None else list(names)
-
-
 def _check_labels_of_test(
     y: np.ndarray, y_test: np.ndarray, named: Any, are_classes: bool
 ) -> None:
@@ -198,7 +178,7 @@ def _check_labels_of_test(
         return
     if y.ndim == 2:
         unseen = np.flatnonzero((y == 0).all(axis=0) & (y_test != 0).any(axis=0))
-        names = _tag_names(named) or [f"number {tag}" for tag in range(y.shape[1])]
+        names = names_of(named) or [f"number {tag}" for tag in range(y.shape[1])]
         found = [names[tag] for tag in unseen]
         n_clips, what = int((y_test[:, unseen] != 0).any(axis=1).sum()), "tags"
     else:

@@ -275,9 +275,16 @@ class ValueCoding:
         Means and variances are over clips by their ``weight`` (n_clips,).
         """
         values = y.reshape(len(y), -1)
-        mean = np.average(values, axis=0, weights=weight)
-        variances = np.average(np.square(values - mean), axis=0, weights=weight)
-        return cls(mean, float(np.sqrt(variances.mean())) or 1.0, y.ndim)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = np.average(values, axis=0, weights=weight)
+            variances = np.average(np.square(values - mean), axis=0, weights=weight)
+            scale = float(np.sqrt(variances.mean())) or 1.0
+        if not np.isfinite(scale):
+            raise ValueError(
+                f"y has values up to {np.abs(values).max():.3g}, whose variance is not "
+                "finite. Scale y."
+            )
+        return cls(mean, scale, y.ndim)
 
     def learn(self, data: LabelledClips) -> ValueCoding:
         """Return the coding, which has nothing to learn of the clips to train on."""

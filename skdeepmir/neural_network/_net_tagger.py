@@ -61,8 +61,10 @@ class NetTagger(OwnNetEstimator, ExcerptEstimator, NetClassifier):
       of shape (batch, n_outputs): no sigmoid or softmax at the end. Every excerpt has
       ``excerpt_length_`` frames. An excerpt must not see others of its batch, except
       for batch normalisation.
+    - Each call makes new layers; a fit calls it twice to see that it does.
     - It is made on the processor and moved with ``.to(device, dtype)``; what it needs
-      there are parameters and buffers, of which each fit keeps all (integers as well).
+      there are parameters and buffers, of which each fit keeps all (integers as well,
+      but no complex numbers).
       Lazy layers get their shapes from a first call with zeros.
     - It is in training mode for training, and in evaluation mode for validation and
       prediction.

@@ -38,7 +38,8 @@ class OwnNetEstimator(NetEstimator):
         """
         What ``module`` is called with beside the sizes. Each is also a parameter of the
         estimator, such as ``set_params(module__depth=3)`` or ``module__depth`` in a
-        grid.
+        grid. Each net gets copies, so that pretrained layers among them stay as they
+        are.
         """,
         default=None,
     )

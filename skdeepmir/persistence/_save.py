@@ -181,7 +181,13 @@ def _own_names(data: bytes) -> frozenset[str]:
     """
     import skops.io
 
-    strange = set(skops.io.get_untrusted_types(data=data)) - trusted_names()
+    try:
+        strange = set(skops.io.get_untrusted_types(data=data)) - trusted_names()
+    except BAD_VALUES as error:  # of methods of a class, for example
+        raise TypeError(
+            f"estimator holds something that cannot be saved ({error}). Functions must "
+            "stand at the top level of a module, not in a class."
+        ) from error
     if not strange:
         return frozenset()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+from numbers import Real
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepmir._sklearn import _fit_context, _safe_indexing, validate_data
+from skdeepmir._errors import refuse_masked
+from skdeepmir._sklearn import (
+    _fit_context,
+    _num_samples,
+    _safe_indexing,
+    validate_data,
+)
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import (
     PATH_TYPES,
@@ -127,7 +134,7 @@ class ClipLookup(_Preparation):
             raise AttributeError(
                 "ClipLookup has clips=None, so there are no numbers. Pass clips."
             )
-        return np.arange(len(self._all_clips()))[:, np.newaxis]
+        return np.arange(_num_samples(self._all_clips()))[:, np.newaxis]
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
@@ -200,7 +207,7 @@ class ClipLookup(_Preparation):
     def _all_clips(self):
         """Return the clips, or raise a ``ValueError`` if they are not a set of some."""
         clips = self.clips.items if isinstance(self.clips, SharedClips) else self.clips
-        found = what_is_no_set(clips) or ("" if len(clips) else "empty")
+        found = what_is_no_set(clips) or ("" if _num_samples(clips) else "empty")
         if found:
             raise ValueError(
                 f"clips is {found}; expected a list of paths, waveforms or matrices, "
@@ -210,7 +217,8 @@ class ClipLookup(_Preparation):
 
     def _numbers(self, X, reset):
         """Return a column of numbers as one of indices."""
-        n_clips = len(self._all_clips())
+        n_clips = _num_samples(self._all_clips())
+        refuse_masked("X", X)
         if holds_clips(X) or _is_audio(X):
             raise ValueError(
                 "X holds clips, but ClipLookup has clips: expected their numbers, an "
@@ -229,14 +237,17 @@ class ClipLookup(_Preparation):
                 "remainder='passthrough')."
             )
         numbers = X[:, 0]
-        are_bad = ~(
-            (numbers >= 0) & (numbers < n_clips) & (numbers == np.rint(numbers))
-        )
-        if are_bad.any():
-            row = int(np.argmax(are_bad))
+        if numbers.dtype.kind in "biuf":
+            are_whole = numbers == np.rint(numbers)
+            are_good = (numbers >= 0) & (numbers < n_clips) & are_whole
+        else:
+            are_good = np.array([isinstance(number, Real) for number in numbers])
+        if not are_good.all():
+            row = int(np.argmin(are_good))
+            found = getattr(numbers[row], "item", lambda: numbers[row])()
             raise ValueError(
-                f"row {row} of X is {numbers[row].item()!r}; expected the number of a "
-                f"clip, a whole one from 0 to {n_clips - 1}."
+                f"row {row} of X is {found!r}; expected the number of a clip, a whole "
+                f"one from 0 to {n_clips - 1}."
             )
         return numbers.astype(np.intp)
 

@@ -6,7 +6,7 @@ one file. Its base classes are in ``_bases``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import SimpleNamespace
@@ -51,11 +51,24 @@ __all__ = [
     "plain",
     "response_methods",
     "telling",
+    "undone_if_it_fails",
     "validate_data",
 ]
 
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+@contextmanager
+def undone_if_it_fails(estimators: Iterable[Any]) -> Iterator[None]:
+    """Give estimators the attributes from before if what is done here fails."""
+    before = [(estimator, vars(estimator).copy()) for estimator in estimators]
+    try:
+        yield
+    except BaseException:
+        for estimator, attributes in before:
+            estimator.__dict__ = attributes
+        raise
 
 
 def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]:
@@ -74,12 +87,8 @@ def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]
 
         @wraps(fit)
         def fit_or_undo(estimator: Any, *args: Any, **options: Any) -> Any:
-            before = vars(estimator).copy()
-            try:
+            with undone_if_it_fails([estimator]):
                 return fit(estimator, *args, **options)
-            except BaseException:
-                estimator.__dict__ = before
-                raise
 
         return cast(Fit, fit_or_undo)
 

@@ -86,7 +86,7 @@ def test_folders_that_cannot_be_used_point_to_the_user(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("skdeepmir.spectrogram._store.written_whole", full)
-    monkeypatch.setattr("skdeepmir._training._checkpoints.written_whole", full)
+    monkeypatch.setattr("skdeepmir._disk.written_whole", full)
     soundfile.write(tmp_path / "clip.wav", GOOD, 22050)
     store = SpectrogramExtractor(cache_dir=tmp_path / "store")
     net = clone(NET).set_params(checkpoint_dir=tmp_path / "checkpoints")

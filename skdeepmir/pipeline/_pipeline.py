@@ -22,7 +22,7 @@ from skdeepmir._frame_rates import (
     handed_on,
     is_estimator,
 )
-from skdeepmir._sklearn import BaseSearchCV
+from skdeepmir._sklearn import BaseSearchCV, undone_if_it_fails
 from skdeepmir.pipeline._advice import advice_on_rows
 from skdeepmir.pipeline._names import makes_frames, names_after, names_features
 from skdeepmir.pipeline._validated import Validated, takes_validation
@@ -82,7 +82,8 @@ class Pipeline(ScikitPipeline):
       ``predict_intervals``, ``predict_activations``, ``predict_tags``, ``to_lab``,
       ``to_jams``;
     - names features from the spectrum on, such as "mean_clip_log_mel_12";
-    - says what to put between frames and an estimator that takes one row for each clip.
+    - says what to put between frames and an estimator that takes one row for each clip;
+    - leaves all steps as they were if a fit fails or is interrupted.
 
     Parameters
     ----------
@@ -458,15 +459,17 @@ class Pipeline(ScikitPipeline):
     def _fitting(self, X: Any, X_val: Any, y_val: Any) -> Iterator[None]:
         """Hand on what steps need to know of each other, for the time of a fit."""
         self._validate_params()
-        try:
-            with handed_on(self) as needs_rate, self._validating(X_val, y_val):
-                yield
-        except (TypeError, ValueError) as error:
-            if found := advice_on_rows(self._estimators(), X):
-                raise ValueError(f"{found} (Its error was: {error})") from error
-            raise
-        if needs_rate:
-            check_numbers_of_frames(self, X)
+        parts = filter(is_estimator, self.get_params().values())
+        with undone_if_it_fails([self, *parts]):
+            try:
+                with handed_on(self) as needs_rate, self._validating(X_val, y_val):
+                    yield
+            except (TypeError, ValueError) as error:
+                if found := advice_on_rows(self._estimators(), X):
+                    raise ValueError(f"{found} (Its error was: {error})") from error
+                raise
+            if needs_rate:
+                check_numbers_of_frames(self, X)
 
     @contextmanager
     def _validating(self, X_val: Any, y_val: Any) -> Iterator[None]:

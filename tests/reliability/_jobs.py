@@ -103,7 +103,8 @@ def interrupt(process, delay, number=signal.SIGKILL, to_group=False):
     """Send a process a signal after a delay; return whether it broke off."""
     process.join(delay)
     if process.exitcode is None:
-        (os.killpg if to_group else os.kill)(process.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            (os.killpg if to_group else os.kill)(process.pid, number)
         end(process)
     if process.exitcode not in (0, -signal.SIGKILL, INTERRUPTED):
         raise RuntimeError(f"{process} ended with {process.exitcode}.")

@@ -41,7 +41,7 @@ class Log:
             stamp = f"{seconds:7.1f} s  " if self.is_new else ""
             self.target.write(stamp + line)
             self.is_new = line.endswith("\n")
-            if found := re.search(r"about (.*) left", line):
+            if found := re.search(r"about (.*) left$", line.strip()):
                 parts = re.findall(r"(\d+) (s|min|h)", found[1])
                 left = sum(int(number) * UNITS[unit] for number, unit in parts)
                 self.foretold.append((seconds, left))

@@ -473,10 +473,13 @@ def test_the_rest_is_told_by_what_each_pipeline_takes(monkeypatch):
     for task, seconds in zip(tasks, [50, 600, 10, 600, 10, 600], strict=True):
         monitor.tell(*task, Took(seconds))
     lines = sys.stderr.getvalue().splitlines()
-    left = [re.search(r"about (.*) left", line) for line in lines]
+    left = [re.search(r"about (.*?) left", line) for line in lines]
     found = [match and match[1] for match in left]
-    # 50 + 50 + 3 x 50, 2 x 50 + 2 x 600, 10 + 2 x 600, 10 + 600, 600, nothing
-    assert found == ["4 min", "22 min", "20 min", "10 min", "10 min", None]
+    # 2 x 50 and slow, 2 x 50 + 2 x 600, 10 + 2 x 600, 10 + 600, 600, nothing
+    assert found == ["2 min", "22 min", "20 min", "10 min", "10 min", None]
+    assert ["left, and what slow takes" in line for line in lines] == [True] + 5 * [
+        False
+    ]
 
 
 class Gone(io.StringIO):

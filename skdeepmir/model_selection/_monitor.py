@@ -124,11 +124,18 @@ class Monitor:
             return ""
         # The first fit may have computed features that others find in a cache.
         known = {name: np.mean(took[1:] or took) for name, took in self.seconds.items()}
-        others = np.mean(list(known.values()))
-        expected = [known.get(name, others) for name, _ in self.pending]
+        expected = [known[name] for name, _ in self.pending if name in known]
+        untimed = list(dict.fromkeys(n for n, _ in self.pending if n not in known))
+        others = printable(untimed[0]) if untimed else ""
+        if len(untimed) > 1:
+            others = f"{len(untimed)} other pipelines"
+        if not expected:
+            return f"what {others} takes is left"
         n_busy = min(self.n_workers, len(expected))
         left = max(float(np.sum(expected)) / n_busy, float(max(expected)))
-        return f"about {duration(max(1, round(left)))} left"
+        text = f"about {duration(max(1, round(left)))} left"
+        # One that has not ended yet may be a hundred times as slow.
+        return f"{text}, and what {others} takes" if others else text
 
 
 def duration(seconds: float) -> str:

@@ -126,16 +126,16 @@ class Monitor:
         known = {name: np.mean(took[1:] or took) for name, took in self.seconds.items()}
         expected = [known[name] for name, _ in self.pending if name in known]
         untimed = list(dict.fromkeys(n for n, _ in self.pending if n not in known))
-        others = printable(untimed[0]) if untimed else ""
+        others = f"{printable(untimed[0])} takes" if untimed else ""
         if len(untimed) > 1:
-            others = f"{len(untimed)} other pipelines"
+            others = f"{len(untimed)} other pipelines take"
         if not expected:
-            return f"what {others} takes is left"
+            return f"left is what {others}"
         n_busy = min(self.n_workers, len(expected))
         left = max(float(np.sum(expected)) / n_busy, float(max(expected)))
         text = f"about {duration(max(1, round(left)))} left"
         # One that has not ended yet may be a hundred times as slow.
-        return f"{text}, and what {others} takes" if others else text
+        return f"{text}, and what {others}" if others else text
 
 
 def duration(seconds: float) -> str:

@@ -43,7 +43,7 @@ class TagParameters:
         default=None,
         kind="float, array-like of shape (n_tags,) or None",
     )
-    tag_names: list[str] | tuple[str, ...] | NDArray[Any] | None = parameter(
+    tag_names: list[str] | tuple[str, ...] | np.ndarray[Any, Any] | None = parameter(
         """
         Names of the tags, in the order of the columns of y, for ``predict_tags`` and
         reports: ``clips.target_names``, or ``classes_`` of a ``MultiLabelBinarizer``.

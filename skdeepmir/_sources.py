@@ -41,6 +41,8 @@ def is_of_library(part: Any) -> bool:
 def _source(part: Any) -> str:
     try:
         source = inspect.getsource(part)
+        if isinstance(part, type) and f"class {part.__name__}" not in source:
+            raise OSError("a line of another file that has its number")
         # Of several on a line each has the same.
         is_alone = getattr(part, "__name__", "") != "<lambda>"
         return source if is_alone else source + repr(_compiled(part))

@@ -157,7 +157,7 @@ class ClassifierMixin(_ClassifierMixin):
 
 
 def _with_tooltips(table: Any) -> Any:
-    """Let a table in HTML have its tooltips also where there is no page to link to."""
+    """Keep the tooltips of an HTML table even without a page to link to."""
     if not getattr(table, "doc_link", ""):
         to_html = table._html_repr
         table.doc_link = "#"  # without any, scikit-learn leaves tooltips out

@@ -97,7 +97,7 @@ def write_checked(path: Path, body: Any) -> None:
 
 
 def read_checked(path: Path) -> bytes | None:
-    """Return what :func:`write_checked` wrote, None if there is no such file.
+    """Return what :func:`write_checked` wrote, or None if the file does not exist.
 
     A ``ValueError`` says that it is damaged.
     """

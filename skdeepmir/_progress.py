@@ -30,7 +30,7 @@ def progress_bar(
 
 
 class NoBar:
-    """What takes the place of a bar that is not shown."""
+    """A bar that shows nothing."""
 
     def update(self) -> None:
         """Count nothing."""

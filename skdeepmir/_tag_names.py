@@ -32,7 +32,7 @@ def names_of(y: Any, name: str = "y") -> tuple[str, ...] | None:
 
 
 def check_names(names: Any, what: str) -> tuple[str, ...]:
-    """Return names as strings; ``what`` says whose they are if one is no name."""
+    """Return names as strings; ``what`` says whose they are in an error."""
     if isinstance(names, UNORDERED):
         raise ValueError(
             f"{what} is a {type(names).__name__}, which has no order; expected a list "

@@ -20,7 +20,7 @@ MOST_SHOWN = 3  # labels that a message names
 
 
 class FrameCodes:
-    """What codings of frames as numbers of their classes have in common.
+    """The base of codings that number the classes of frames.
 
     Attributes
     ----------

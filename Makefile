@@ -1,10 +1,17 @@
 PYTHON ?= python3.11
 BIN = .venv/bin
 
-.PHONY: demo test test-slow test-machines lint clean
+.PHONY: demo docs test test-slow test-machines lint clean
 
 demo: .venv/installed  ## compare pipelines on synthesised music
 	$(BIN)/python examples/compare_pipelines.py --out results
+
+# The site, in docs/_build/html, with its tests; on recordings of your own by
+# `make docs FOLDER=my_music` (a class per sub-folder).
+docs: export SKDEEPMIR_FOLDER = $(FOLDER)
+docs: .venv/installed  ## build the site and check it
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(PYTEST) -m site $(if $(FOLDER),,--doctest-glob='*.rst' docs) tests/test_site.py
 
 # Two processes of tests, one thread each.
 PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal
@@ -29,7 +36,7 @@ lint: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[docs,test]"
 	touch $@
 
 .venv-%/installed: pyproject.toml constraints-newest.txt
@@ -38,4 +45,4 @@ lint: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-3.* results
+	rm -rf .venv .venv-3.* results docs/_build docs/auto_examples

@@ -52,8 +52,9 @@ def write_pages(app, config):
     """Write the pages of rooms, before Sphinx looks for pages."""
     folder = Path(app.srcdir) / "api"
     for room, paths in public_names().items():
-        lines = [room, "=" * len(room), "", f".. automodule:: {room}", "   :no-members:"]
-        lines += ["", ".. currentmodule:: skdeepmir"]
+        lines = [room, "=" * len(room), ""]
+        lines += [f".. automodule:: {room}", "   :no-members:", ""]
+        lines += [".. currentmodule:: skdeepmir"]
         rest = list(paths)
         for title, is_kind in KINDS.items():
             own = [path for path in rest if is_kind(resolve(path))]
@@ -74,7 +75,7 @@ def _write(path, text):
 
 
 def find_reference(app, env, node, contnode):
-    """Resolve ``:func:`compare``` and ``skdeepmir.pipeline.Pipeline`` to their pages."""
+    """Resolve ``compare`` or ``skdeepmir.pipeline.Pipeline`` to its page."""
     target = node.get("reftarget", "")
     if node.get("refdomain") == "py":
         name = target.rsplit(".", 1)[-1]

@@ -24,8 +24,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext", "auto_examples/*.py", "auto_examples/*.ipynb"]
 templates_path = ["_templates"]
-# A reference that leads nowhere is silent unless Sphinx is told to look.
 default_role = "py:obj"
+nitpicky = True  # a reference to a name of ours that leads nowhere is an error
 suppress_warnings = ["config.cache"]
 
 autodoc_typehints = "none"  # numpydoc's sections say what is taken and returned

@@ -4,12 +4,15 @@ A name has its page under the shortest path that it can be imported from:
 ``skdeepmir.ConvTagger``, ``skdeepmir.metrics.auc_tag``.
 """
 
+import functools
 import inspect
+import sys
+from collections import defaultdict
 from pathlib import Path
 from types import ModuleType
 
 from docutils import nodes
-from sphinx.util.nodes import make_refnode
+from sphinx.util.nodes import get_node_source, make_refnode
 
 import skdeepmir
 
@@ -20,6 +23,7 @@ KINDS = {
 }
 
 
+@functools.cache
 def public_names():
     """Return the public names of each room, by the paths that the site calls them."""
     top = [n for n in skdeepmir.__all__ if not _is_room(getattr(skdeepmir, n))]
@@ -74,26 +78,64 @@ def _write(path, text):
         path.write_text(text, encoding="utf-8")
 
 
-def find_reference(app, env, node, contnode):
-    """Resolve ``compare`` or ``skdeepmir.pipeline.Pipeline`` to its page."""
-    target = node.get("reftarget", "")
-    if node.get("refdomain") == "py":
-        name = target.rsplit(".", 1)[-1]
-        for paths in public_names().values():
-            for path in paths:
-                if path.endswith(f".{name}"):
-                    page = f"api/generated/{path}"
-                    return make_refnode(
-                        app.builder, node["refdoc"], page, path, contnode, path
-                    )
-    if node.get("refdomain") == "std" and node.get("reftype") in ("ref", "term"):
-        if target in SCIKIT_LEARN:
-            return nodes.inline("", "", *contnode.children)
+@functools.cache
+def paths_by_name():
+    """Return what ``wcsr``, ``metrics.wcsr`` or ``preprocessing.BandShifter`` mean."""
+    found = defaultdict(list)
+    for room, paths in public_names().items():
+        for path in paths:
+            name = path.rsplit(".", 1)[-1]
+            known = {path, name, f"{room}.{name}"}
+            for short in {each.removeprefix("skdeepmir.") for each in known}:
+                found[short].append(path)
+    return dict(found)
+
+
+def find_page(target):
+    """Return the path of the public name that a name means, and the place on its page.
+
+    Methods have places of their own, attributes of fitted estimators have none.
+    """
+    parts = target.removeprefix("skdeepmir.").split(".")
+    for end in range(len(parts), 0, -1):
+        paths = paths_by_name().get(".".join(parts[:end]), [])
+        if len(paths) == 1:
+            path, found = paths[0], resolve(paths[0])
+            for name in parts[end:]:
+                if not hasattr(found, name):
+                    return path, path
+                found = getattr(found, name)
+            return path, ".".join([path, *parts[end:]])
     return None
 
 
-# Labels of scikit-learn's own pages, in docstrings that are inherited from it.
-SCIKIT_LEARN = ("metadata_routing", "pipeline", "developing_callback", "fitted")
+def find_reference(app, env, node, contnode):
+    """Resolve ``compare`` or ``skdeepmir.pipeline.Pipeline.fit`` to its page.
+
+    What others' docstrings refer to, such as those inherited from scikit-learn, becomes
+    plain text, since their sites are not asked. So do unknown names in single
+    backticks, most of which are parameters.
+    """
+    target = node.get("reftarget", "")
+    domain, kind = node.get("refdomain"), node.get("reftype")
+    is_foreign = _is_foreign(node, target)
+    found = domain == "py" and not is_foreign and find_page(target)
+    if found:
+        path, place = found
+        page = f"api/generated/{path}"
+        return make_refnode(app.builder, node["refdoc"], page, place, contnode, place)
+    if is_foreign or (kind == "obj" and not target.startswith("skdeepmir.")):
+        return nodes.inline("", "", *contnode.children)
+    return None  # of which Sphinx warns
+
+
+def _is_foreign(node, target):
+    """Return whether a reference is to another project, or in a docstring of one."""
+    docstring = get_node_source(node).partition("docstring of ")[2]
+    if docstring and not docstring.startswith("skdeepmir."):
+        return True
+    package = target.partition(".")[0]
+    return "." in target and package != "skdeepmir" and package in sys.modules
 
 
 def setup(app):

@@ -75,7 +75,7 @@ class MultiTimescalePooler(OneTask, TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         Names of the output's columns, such as "std_2.5s_x3": function, window, feature.

@@ -14,6 +14,7 @@ version = release = skdeepmir.__version__
 
 extensions = [
     "api_pages",
+    "gallery_pages",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -34,6 +35,8 @@ autosummary_generate = True
 autosummary_imported_members = True
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
+smartquotes = False  # in types, quotes are Python's
 add_module_names = False
 
 html_theme = "pydata_sphinx_theme"
@@ -69,6 +72,9 @@ sphinx_gallery_conf = {
     "doc_module": ("skdeepmir",),
     "abort_on_example_error": True,
     "parallel": 2,
+    "within_subsection_order": "gallery_pages.by_first",
+    "reset_modules": ("matplotlib", "gallery_pages.fail_on_warnings"),
+    "reset_modules_order": "both",
     "show_signature": False,
     "show_memory": False,
     "min_reported_time": 1,

@@ -43,10 +43,16 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skdeepmir"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/logo.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "skdeepmir"},
+    "logo": {
+        "text": "skdeepmir",
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+        "alt_text": "",
+    },
     "navbar_align": "left",
     "header_links_before_dropdown": 7,
     "navigation_with_keys": False,

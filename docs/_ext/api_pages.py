@@ -6,22 +6,18 @@ A name has its page under the shortest path that it can be imported from:
 
 import functools
 import inspect
+import pprint
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 from types import ModuleType
 
 from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.nodes import get_node_source, make_refnode
 
 import skdeepmir
-
-KINDS = {
-    "Estimators and classes": inspect.isclass,
-    "Functions": inspect.isroutine,
-    "Constants": lambda found: not inspect.isclass(found),
-}
-
 
 @functools.cache
 def public_names():
@@ -53,22 +49,68 @@ def _is_room(found):
 
 
 def write_pages(app, config):
-    """Write the pages of rooms, before Sphinx looks for pages."""
+    """Write the pages of rooms and of constants, before Sphinx looks for pages."""
     folder = Path(app.srcdir) / "api"
+    rooms = [".. list-table::", "   :widths: 30 70", ""]
     for room, paths in public_names().items():
-        lines = [room, "=" * len(room), ""]
-        lines += [f".. automodule:: {room}", "   :no-members:", ""]
-        lines += [".. currentmodule:: skdeepmir"]
-        rest = list(paths)
-        for title, is_kind in KINDS.items():
-            own = [path for path in rest if is_kind(resolve(path))]
-            rest = [path for path in rest if path not in own]
-            own = [path.removeprefix("skdeepmir.") for path in own]
-            if own:
-                lines += ["", f".. rubric:: {title}", "", ".. autosummary::"]
-                lines += ["   :toctree: generated", "   :nosignatures:", ""]
-                lines += [f"   {path}" for path in own]
-        _write(folder / f"{room}.rst", "\n".join(lines) + "\n")
+        text = inspect.getdoc(sys.modules[room]).splitlines()[0]
+        rooms += [f"   * - :doc:`{room}`", f"     - {text}"]
+        _write(folder / f"{room}.rst", _room_page(room, paths))
+        for path in filter(_is_constant, paths):
+            _write(folder / "generated" / f"{path}.rst", _constant_page(path))
+    _write(folder / "rooms.inc", "\n".join(rooms) + "\n")
+
+
+def _room_page(room, paths):
+    """Return the page of a room: what it is for, and its names with their summaries."""
+    lines = [room, "=" * len(room), ""]
+    lines += [f".. automodule:: {room}", "   :no-members:"]
+    lines += ["", ".. currentmodule:: skdeepmir"]
+    is_class = {path: inspect.isclass(resolve(path)) for path in paths}
+    classes = [path for path in paths if is_class[path]]
+    constants = [path for path in paths if _is_constant(path)]
+    functions = [path for path in paths if path not in (*classes, *constants)]
+    for title, group in (("Classes", classes), ("Functions", functions)):
+        if group:
+            lines += ["", f".. rubric:: {title}", "", ".. autosummary::"]
+            lines += ["   :toctree: generated", "   :nosignatures:", ""]
+            lines += [f"   ~{path.removeprefix('skdeepmir.')}" for path in group]
+    if constants:
+        lines += ["", ".. rubric:: Constants", "", ".. list-table::"]
+        lines += ["   :class: autosummary", ""]
+        for path in constants:
+            text = " ".join(constant_text(path)).split(". ")[0].rstrip(".:")
+            lines += [f"   * - :data:`~{path}`", f"     - {text}."]
+        lines += ["", ".. toctree::", "   :hidden:", ""]
+        lines += [f"   generated/{path}" for path in constants]
+    return "\n".join(lines) + "\n"
+
+
+def _is_constant(path):
+    return not (inspect.isclass(resolve(path)) or inspect.isroutine(resolve(path)))
+
+
+def _constant_page(path):
+    """Return the page of a constant: what its comment ``#:`` says, and its value."""
+    name, value = path.rsplit(".", 1)[-1], resolve(path)
+    lines = [name, "=" * len(name), "", f".. py:data:: {path}", ""]
+    lines += [f"   {line}".rstrip() for line in constant_text(path)]
+    shown = pprint.pformat(value, compact=True, sort_dicts=False)
+    lines += ["", "   .. code-block:: python", ""]
+    lines += [f"      {line}" for line in shown.splitlines()]
+    lines += ["", f".. minigallery:: {path}", "   :add-heading: Gallery examples"]
+    return "\n".join(lines) + "\n"
+
+
+def constant_text(path):
+    """Return the lines of the comment ``#:`` in front of a public constant."""
+    room, name = path.rsplit(".", 1)
+    for module in [each for each in sys.modules if each.startswith(f"{room}.")]:
+        if vars(sys.modules[module]).get(name) is resolve(path):
+            texts = ModuleAnalyzer.for_module(module).find_attr_docs()
+            if ("", name) in texts:
+                return texts["", name]
+    raise LookupError(f"{path} has no comment '#:' that says what it is.")
 
 
 def _write(path, text):
@@ -138,8 +180,17 @@ def _is_foreign(node, target):
     return "." in target and package != "skdeepmir" and package in sys.modules
 
 
+def drop_versions(app, what, name, found, options, lines):
+    """Leave out since when methods that are inherited have been in scikit-learn."""
+    if (getattr(found, "__module__", None) or "").startswith("sklearn"):
+        text = re.sub(r"(?m)^( *)\.\. version\w+:: .*(\n\1 +.*)*", "", "\n".join(lines))
+        lines[:] = text.split("\n")
+
+
 def setup(app):
     """Connect what is above."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", drop_versions)
     app.connect("config-inited", write_pages)
     app.connect("missing-reference", find_reference)
     return {"parallel_read_safe": True}

@@ -50,20 +50,23 @@ def fail_on_warnings(gallery_conf, name, when):
         warnings.filters[:] = _filters
 
 
-def forget_other_recordings(app, config):
-    """Have all examples run again where they ran on other recordings before.
+def forget_old_pages(app, config):
+    """Begin anew where an example is gone, or all ran on other recordings.
 
     Otherwise only those run that were changed.
     """
-    gallery = Path(app.srcdir, config.sphinx_gallery_conf["gallery_dirs"])
+    conf = config.sphinx_gallery_conf
+    gallery = Path(app.srcdir, conf["gallery_dirs"])
+    there_are = {path.name for path in Path(app.srcdir, conf["examples_dirs"]).glob("*")}
+    is_gone = any(path.name not in there_are for path in gallery.glob("*.py"))
     stamp, folder = gallery / ".folder", os.environ.get("SKDEEPMIR_FOLDER", "")
-    if gallery.is_dir() and (not stamp.is_file() or stamp.read_text("utf-8") != folder):
-        shutil.rmtree(gallery)
+    if is_gone or not stamp.is_file() or stamp.read_text("utf-8") != folder:
+        shutil.rmtree(gallery, ignore_errors=True)
     gallery.mkdir(exist_ok=True)
     stamp.write_text(folder, encoding="utf-8")
 
 
 def setup(app):
     """Connect what is above."""
-    app.connect("config-inited", forget_other_recordings)
+    app.connect("config-inited", forget_old_pages)
     return {"parallel_read_safe": True}

@@ -23,6 +23,7 @@ from skdeepmir._sklearn import (
 from skdeepmir._validation import check_clip_labels, validate_clips
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips, what_is_no_set
 
+#: The statistics of windows that :class:`MultiTimescalePooler` knows.
 FUNCTIONS = (
     "mean",
     "std",

@@ -19,6 +19,7 @@ from sphinx.util.nodes import get_node_source, make_refnode
 
 import skdeepmir
 
+
 @functools.cache
 def public_names():
     """Return the public names of each room, by the paths that the site calls them."""

@@ -57,8 +57,8 @@ def forget_old_pages(app, config):
     """
     conf = config.sphinx_gallery_conf
     gallery = Path(app.srcdir, conf["gallery_dirs"])
-    there_are = {path.name for path in Path(app.srcdir, conf["examples_dirs"]).glob("*")}
-    is_gone = any(path.name not in there_are for path in gallery.glob("*.py"))
+    examples = Path(app.srcdir, conf["examples_dirs"])
+    is_gone = any(not (examples / path.name).exists() for path in gallery.glob("*.py"))
     stamp, folder = gallery / ".folder", os.environ.get("SKDEEPMIR_FOLDER", "")
     if is_gone or not stamp.is_file() or stamp.read_text("utf-8") != folder:
         shutil.rmtree(gallery, ignore_errors=True)

@@ -93,7 +93,7 @@ class Setting:
             list(protocol.leaks),
             list(protocol.doubts),
             versions=versions(),
-            ended=datetime.now().astimezone().isoformat(" ", "seconds"),
+            ended=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
             seconds=time.perf_counter() - started,
         )
 

@@ -2,10 +2,10 @@
 A first comparison
 ==================
 
-Before one believes in a new system, it has to beat MFCCs and a support vector machine, on
-the same clips, under the same rules, and by more than luck. :func:`~skdeepmir.compare`
-does that in one call: a folder goes in; a table, a picture and the clips that were mistaken
-come out, to be looked at and listened to.
+Before one believes in a new system, it has to beat MFCCs and a support vector machine,
+on the same clips, under the same rules, and by more than luck.
+:func:`~skdeepmir.compare` does that in one call: a folder goes in; a table, a picture
+and the clips that were mistaken come out, to be looked at and listened to.
 
 :ref:`start-first-comparison` explains each step; :ref:`guide-protocols` the rules.
 """
@@ -13,9 +13,9 @@ come out, to be looked at and listened to.
 # %%
 # Clips, labels, and what must stay together
 # ------------------------------------------
-# A hundred and twenty short melodies, played by 24 synthetic instruments of six timbres.
-# ``groups`` has the instrument of each clip: no instrument is ever in training and in test
-# at once. In a collection of songs it would be the artist.
+# A hundred and twenty short melodies, played by 24 synthetic instruments of six
+# timbres. ``groups`` has the instrument of each clip: no instrument is ever in training
+# and in test at once. In a collection of songs it would be the artist.
 #
 # For a folder of your own with a sub-folder for each class, set ``FOLDER``. The regular
 # expression that finds the artist in names of files goes into ``groups=``; without one
@@ -23,6 +23,7 @@ come out, to be looked at and listened to.
 import os
 
 from IPython.display import Audio
+
 from skdeepmir import compare
 from skdeepmir.baselines import mel_svm, mfcc_forest, mfcc_svm, pmsc_mlp
 from skdeepmir.datasets import load_audio_folder, make_instrument_clips
@@ -36,8 +37,8 @@ else:
 # %%
 # The table
 # ---------
-# Four pipelines of the field, from audio to label. Everything in them, scaling included,
-# is fitted anew in each of five folds, to the training clips alone.
+# Four pipelines of the field, from audio to label. Everything in them, scaling
+# included, is fitted anew in each of five folds, to the training clips alone.
 quiet = {"verbose": False}
 pipelines = {
     "MFCC + SVM": mfcc_svm(**quiet),
@@ -49,13 +50,13 @@ result = compare(pipelines, clips.data, clips.target, groups=clips.groups, **qui
 result
 
 # %%
-# Read the column in the middle first: the difference to the baseline, with an interval in
-# which it lies with 95 % confidence. Where the interval reaches over zero, these clips
-# cannot tell which of the two is better, whatever the means say. That is the usual case
-# with a few hundred clips, and a table without the interval hides it.
+# Read the column in the middle first: the difference to the baseline, with an interval
+# in which it lies with 95 % confidence. Where the interval reaches over zero, these
+# clips cannot tell which of the two is better, whatever the means say. That is the
+# usual case with a few hundred clips, and a table without the interval hides it.
 #
-# The picture has a grey point for each fold. How far they lie apart, for one and the same
-# pipeline, is how much the choice of test clips matters.
+# The picture has a grey point for each fold. How far they lie apart, for one and the
+# same pipeline, is how much the choice of test clips matters.
 result.plot()
 
 # %%
@@ -67,8 +68,9 @@ result.plot_confusion("MFCC + SVM", target_names=clips.target_names)
 # %%
 # What nearly all of them get wrong
 # ---------------------------------
-# ``predictions`` has a row for each pipeline and test clip. A clip on which all pipelines
-# fail is worth listening to: it may be hard, it may be odd, it may have the wrong label.
+# ``predictions`` has a row for each pipeline and test clip. A clip on which all
+# pipelines fail is worth listening to: it may be hard, it may be odd, it may have the
+# wrong label.
 found = result.predictions.pivot(index="clip", columns="pipeline", values="predicted")
 n_wrong = found.ne(clips.target[found.index], axis=0).sum(axis=1)
 hardest = n_wrong.sort_values(ascending=False, kind="stable").index[:6]
@@ -81,6 +83,7 @@ said
 Audio(clips.data[hardest[0]], rate=22050)
 
 # %%
-# The synthetic instruments are made by a formula, and the scores say nothing of real ones.
-# On the ten classes of ESC-10, with its official folds, the same four pipelines reach .833,
-# .800, .760 and .728, in the order in which they stand above: a different winner.
+# The synthetic instruments are made by a formula, and the scores say nothing of real
+# ones. On the ten classes of ESC-10, with its official folds, the same four pipelines
+# reach .833, .800, .760 and .728, in the order in which they stand above: a different
+# winner.

@@ -2,10 +2,10 @@
 One sound, five pictures
 ========================
 
-Everything that is learned later is learned from frames, and what the frames leave out is
-gone. The same six seconds of synthesised music are shown here as a magnitude spectrogram,
-in mel bands, as MFCCs, as a constant-Q transform and as chroma: five answers to the
-question what matters in a sound. See :ref:`guide-features`.
+Everything that is learned later is learned from frames, and what the frames leave out
+is gone. The same six seconds of synthesised music are shown here as a magnitude
+spectrogram, in mel bands, as MFCCs, as a constant-Q transform and as chroma: five
+answers to the question what matters in a sound. See :ref:`guide-features`.
 """
 
 # %%
@@ -15,6 +15,7 @@ import os
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Audio
+
 from skdeepmir import SpectrogramExtractor
 from skdeepmir.audio import read_audio
 from skdeepmir.datasets import load_audio_folder, make_chord_clips
@@ -43,8 +44,8 @@ for name, matrix in frames.items():
     print(f"{name:10} {n_frames} frames of {n_features:4} numbers")
 
 # %%
-# Six seconds are 132,300 samples. The magnitudes are more numbers than that, most of them
-# about the quiet upper half of the spectrum; chroma keeps twelve for each frame.
+# Six seconds are 132,300 samples. The magnitudes are more numbers than that, most of
+# them about the quiet upper half of the spectrum; chroma keeps twelve for each frame.
 axes = {
     "magnitude": "frequency (kHz)",
     "log-mel": "mel band",
@@ -77,16 +78,17 @@ panels[-1].set_xlabel("time (s)")
 plt.show()
 
 # %%
-# - **Magnitude**: partials are lines at even distances, crammed into the lowest tenth of the
-#   picture, where most of the music is. Nothing is left out, and most of it is noise.
-# - **Log-mel**: the scale of the ear gives that tenth half of the picture. Timbre is in the
-#   balance of the bands. The input of most nets, and the default.
-# - **MFCC**: how that balance bends, in twenty numbers a frame. Lines of single partials
-#   are gone, on purpose. What remains is nearly constant while a note sounds and jumps from
-#   one note to the next.
-# - **Constant-Q**: a semitone has the same height everywhere, so a melody that is transposed
-#   moves up without changing its shape. Here one can read the bass line.
-# - **Chroma**: octaves are folded into one. Timbre is gone, on purpose; a chord is a set of
-#   rows that light up together, and its changes can be told by eye.
+# - **Magnitude**: partials are lines at even distances, crammed into the lowest tenth
+#   of the picture, where most of the music is. Nothing is left out, and most of it is
+#   noise.
+# - **Log-mel**: the scale of the ear gives that tenth half of the picture. Timbre is in
+#   the balance of the bands. The input of most nets, and the default.
+# - **MFCC**: how that balance bends, in twenty numbers a frame. Lines of single
+#   partials are gone, on purpose. What remains is nearly constant while a note sounds
+#   and jumps from one note to the next.
+# - **Constant-Q**: a semitone has the same height everywhere, so a melody that is
+#   transposed moves up without changing its shape. Here one can read the bass line.
+# - **Chroma**: octaves are folded into one. Timbre is gone, on purpose; a chord is a
+#   set of rows that light up together, and its changes can be told by eye.
 #
 # None of them is the best: :ref:`guide-features` says which task asks for which.

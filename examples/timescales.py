@@ -2,15 +2,16 @@
 What windows of several lengths see
 ===================================
 
-A classifier wants one row for each clip, music is thousands of frames, and so frames are
-pooled: replaced by their mean and deviation over windows. How long the windows are decides
-what survives. Short ones keep the attack of a note, long ones the course of a phrase; a
-mean over the whole clip keeps neither. Hamel, Lemieux, Bengio and Eck (2011) took several
-lengths at once (:ref:`systems-hamel-2011`, :ref:`guide-pooling`).
+A classifier wants one row for each clip, music is thousands of frames, and so frames
+are pooled: replaced by their mean and deviation over windows. How long the windows are
+decides what survives. Short ones keep the attack of a note, long ones the course of a
+phrase; a mean over the whole clip keeps neither. Hamel, Lemieux, Bengio and Eck (2011)
+took several lengths at once (:ref:`systems-hamel-2011`, :ref:`guide-pooling`).
 """
 
 # %%
-# Short melodies on plucked, struck, blown, bowed and other instruments, as 40 mel bands.
+# Short melodies on plucked, struck, blown, bowed and other instruments, as 40 mel
+# bands.
 import os
 
 import matplotlib.pyplot as plt
@@ -18,6 +19,7 @@ import numpy as np
 from IPython.display import Audio
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+
 from skdeepmir import MultiTimescalePooler, SpectrogramExtractor, compare, make_pipeline
 from skdeepmir.datasets import load_audio_folder, make_instrument_clips
 
@@ -33,8 +35,8 @@ Audio(clips.data[some], rate=22050)
 
 # %%
 # This clip, in means over longer and longer windows. A float is a length in seconds;
-# ``frame_rate`` is asked for here because the pooler stands alone (in a pipeline it knows
-# the rate of its extractor).
+# ``frame_rate`` is asked for here because the pooler stands alone (in a pipeline it
+# knows the rate of its extractor).
 lengths = [0.05, 0.2, 0.8, "clip"]
 figure, panels = plt.subplots(1, 4, figsize=(9, 3), sharey=True, layout="constrained")
 for ax, length in zip(panels, lengths, strict=True):
@@ -53,14 +55,14 @@ plt.show()
 
 # %%
 # At 0.05 s each note begins with a bright edge and dies away, its upper bands first. At
-# 0.2 s notes can still be counted; at 0.8 s they are one average colour.
-# The last panel is all that a mean over the clip knows: a spectrum, without time.
+# 0.2 s notes can still be counted; at 0.8 s they are one average colour. The last panel
+# is all that a mean over the clip knows: a spectrum, without time.
 #
 # Which deviation?
 # ----------------
-# Deviations ask how much changes *within* a window, so their length matters even more. Each
-# point below is a clip: across, how much a band changes within a tenth of a second; upwards,
-# within the whole clip.
+# Deviations ask how much changes *within* a window, so their length matters even more.
+# Each point below is a clip: across, how much a band changes within a tenth of a
+# second; upwards, within the whole clip.
 tenth = MultiTimescalePooler("std", windows=0.1, frame_rate=mel.frame_rate)
 within_note = tenth.fit_transform(frames).mean(axis=1)
 within_clip = MultiTimescalePooler("std").fit_transform(frames).mean(axis=1)
@@ -74,9 +76,9 @@ ax.legend(ncols=2, fontsize="small")
 plt.show()
 
 # %%
-# Bowed and blown notes change little from one moment to the next, plucked and struck ones
-# and drums begin with a jolt and die away: the horizontal axis tells them apart better than
-# the vertical one, where a lively melody on a violin looks like a drum.
+# Bowed and blown notes change little from one moment to the next, plucked and struck
+# ones and drums begin with a jolt and die away: the horizontal axis tells them apart
+# better than the vertical one, where a lively melody on a violin looks like a drum.
 #
 # Does it help a classifier?
 # --------------------------
@@ -91,13 +93,10 @@ for windows in ["clip", 0.5, 0.1, (0.1, "clip")]:
     )
 result = compare(pipelines, frames, clips.target, groups=clips.groups, verbose=False)
 result.plot()
+print(result)
 
 # %%
-# The same as a table:
-result
-
-# %%
-# Short windows have the higher mean here, as one would expect where notes are all there is
-# to know; look at the interval before you bet on it. What sets songs apart takes longer than
-# a note, which is why the systems of the field pool at several lengths, side by side, and
-# let the classifier choose.
+# Short windows have the higher mean here, as one would expect where notes are all there
+# is to know; look at the interval before you bet on it. What sets songs apart takes
+# longer than a note, which is why the systems of the field pool at several lengths,
+# side by side, and let the classifier choose.

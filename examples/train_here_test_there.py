@@ -2,17 +2,17 @@
 Train here, test there
 ======================
 
-Folds tell how well a system does on more of the same: the same label, the same studio, the
-same taste of whoever collected it. A system that is meant for other people's music should
-be tested on other people's music. :func:`~skdeepmir.compare` takes a test set of its own,
-fits each pipeline once, and tests differences over the artists there
+Folds tell how well a system does on more of the same: the same label, the same studio,
+the same taste of whoever collected it. A system that is meant for other people's music
+should be tested on other people's music. :func:`~skdeepmir.compare` takes a test set of
+its own, fits each pipeline once, and tests differences over the artists there
 (:ref:`guide-protocols`).
 """
 
 # %%
-# Here: 24 synthetic instruments in a fair studio. There: 24 others, recorded 15 to 20 dB
-# noisier. The labels must mean the same in both: ``target_names`` of the first collection
-# goes into the loader of the second.
+# Here: 24 synthetic instruments in a fair studio. There: 24 others, recorded 15 to 20
+# dB noisier. The labels must mean the same in both: ``target_names`` of the first
+# collection goes into the loader of the second.
 import os
 
 import matplotlib.pyplot as plt
@@ -20,6 +20,7 @@ import numpy as np
 from IPython.display import Audio
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
+
 from skdeepmir import compare
 from skdeepmir.baselines import mel_svm, mfcc_forest, mfcc_svm
 from skdeepmir.datasets import load_audio_folder, make_instrument_clips
@@ -72,14 +73,14 @@ abroad = compare(
 abroad
 
 # %%
-# The pipeline that wins at home comes last abroad. Nothing in the first table warns of it:
-# its folds share one studio, and the mean level of a mel band is a fine clue until noise
-# fills the band.
+# The pipeline that wins at home comes last abroad. Nothing in the first table warns of
+# it: its folds share one studio, and the mean level of a mel band is a fine clue until
+# noise fills the band.
 #
-# Note the line below each table. Over folds, the question is how the pipelines would do if
-# they were trained and tested on other clips; on a test set of its own, how these fitted
-# pipelines would do on other instruments. So what is resampled are instruments, not clips:
-# four clips of one instrument are not four witnesses.
+# Note the line below each table. Over folds, the question is how the pipelines would do
+# if they were trained and tested on other clips; on a test set of its own, how these
+# fitted pipelines would do on other instruments. So what is resampled are instruments,
+# not clips: four clips of one instrument are not four witnesses.
 figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for place, name in enumerate(pipelines):
     scores = [r.summary().loc[name, ["mean", "se"]] for r in (home, abroad)]
@@ -92,6 +93,6 @@ ax.legend()
 plt.show()
 
 # %%
-# What went wrong is in the confusion matrix: noise sounds like breath, so most of what is
-# mistaken is taken for a blown instrument.
+# What went wrong is in the confusion matrix: noise sounds like breath, so most of what
+# is mistaken is taken for a blown instrument.
 abroad.plot_confusion("log-mel + SVM", target_names=here.target_names)

@@ -44,13 +44,9 @@ else:
 options = {"n_fft": 1024, "hop_length": 1024, "center": False, "verbose": False}
 spectra = SpectrogramExtractor("magnitude", **options)
 mfcc = SpectrogramExtractor("mfcc", amin=1e-6, **options)
+epochs = {"max_epochs": 3, "finetune_epochs": 10}
 net = DBNFeatureLearner(
-    (50, 50, 50),
-    layers="all",
-    max_epochs=3,
-    finetune_epochs=10,
-    random_state=0,
-    verbose=False,
+    (50, 50, 50), layers="all", **epochs, random_state=0, verbose=False
 )
 windows = MultiTimescalePooler(("mean", "var"), windows=1.0, output="windows")
 vote = ClipVotingClassifier(make_pipeline(StandardScaler(), SVC(C=10)))
@@ -58,11 +54,9 @@ pipelines = {
     "MFCC": make_pipeline(mfcc, windows, vote),
     "all layers": make_pipeline(spectra, net, windows, vote),
 }
+X, y, groups = clips.data, clips.target, clips.groups
 folds = StratifiedGroupKFold(4)
-result = compare(
-    pipelines, clips.data, clips.target, groups=clips.groups, cv=folds, verbose=False
-)
-result
+compare(pipelines, X, y, groups=groups, cv=folds, verbose=False)
 
 # %%
 # The net is fitted anew in each fold: what it learned from test clips would be a leak.
@@ -86,7 +80,7 @@ FilterDisplay.from_estimator(fitted[1], frequencies=frequencies)
 # Each point is a clip that the net has not heard; t-SNE brings it to the plane. In the
 # paper, genres lie apart more clearly in the activations than in the inputs. Here one
 # unheard instrument plays each timbre, so that even the inputs form islands.
-unheard = [clips.data[i] for i in test]
+unheard = [X[i] for i in test]
 whole = MultiTimescalePooler()
 frames = spectra.fit_transform(unheard)
 features = {
@@ -94,7 +88,7 @@ features = {
     "MFCC": whole.fit_transform(mfcc.fit_transform(unheard)),
     "activations": whole.fit_transform(fitted[1].transform(frames)),
 }
-names = clips.target_names[clips.target[test]]
+names = clips.target_names[y[test]]
 ProjectionDisplay.from_features(features, names, random_state=0)
 
 # %%
@@ -112,9 +106,8 @@ figure, (top, foot) = plt.subplots(
     2, figsize=(7, 5), height_ratios=(3, 1), layout="constrained"
 )
 extent = (0, len(activations) / spectra.frame_rate, 0, activations.shape[1])
-image = top.imshow(
-    activations.T, origin="lower", aspect="auto", extent=extent, cmap="Greys"
-)
+units = activations.T[::-1]  # upwards
+image = top.imshow(units, aspect="auto", extent=extent, cmap="Greys")
 figure.colorbar(image, ax=top, label="activation")
 top.set(yticks=[0, 50, 100, 150], ylabel="unit, three layers", xlabel="time (s)")
 foot.plot(range(1, len(votes) + 1), votes, "s")

@@ -45,21 +45,13 @@ unlabelled = make_instrument_clips(n_clips=80, random_state=1).data  # or any fi
 # Log-mel frames, in each clip freed of its level and of the colour of its microphone;
 # eight of them side by side, a fifth of a second; 80 components; 200 units that are
 # drawn to be active in one frame out of twenty. No label is involved.
-spectra = SpectrogramExtractor(
-    "log_mel", n_mels=64, n_fft=1024, amin=1e-6, verbose=False
-)
+options = {"n_mels": 64, "n_fft": 1024, "amin": 1e-6, "verbose": False}
+spectra = SpectrogramExtractor("log_mel", **options)
+sparse = {"sparsity_target": 0.05, "sparsity_cost": 3.0, "learning_rate": 0.003}
 machine = make_pipeline(
     FrameStacker(8),
     FrameTransformer(PCA(80, whiten=True), random_state=0),
-    DBNFeatureLearner(
-        (200,),
-        sparsity_target=0.05,
-        sparsity_cost=3.0,
-        learning_rate=0.003,
-        max_epochs=5,
-        random_state=0,
-        verbose=False,
-    ),
+    DBNFeatureLearner((200,), **sparse, max_epochs=5, random_state=0, verbose=False),
 )
 machine.fit(ClipNormalizer().fit_transform(spectra.fit_transform(unlabelled)))
 
@@ -77,14 +69,7 @@ strongest = np.argsort(-np.abs(patterns).max(axis=1))[:24]
 figure, panels = plt.subplots(2, 12, figsize=(9, 4.5), layout="constrained")
 for ax, pattern in zip(panels.flat, patterns[strongest], strict=True):
     limit = np.abs(pattern).max()
-    ax.imshow(
-        pattern.reshape(8, 64).T,
-        origin="lower",
-        aspect="auto",
-        cmap="RdBu_r",
-        vmin=-limit,
-        vmax=limit,
-    )
+    ax.pcolormesh(pattern.reshape(8, 64).T, cmap="RdBu_r", vmin=-limit, vmax=limit)
     ax.set(xticks=[], yticks=[])
 figure.supxlabel("time in each picture: 8 frames, 0.19 s")
 figure.supylabel("mel band")
@@ -95,22 +80,19 @@ plt.show()
 # Use --- ``FrozenEstimator`` keeps the machine from being fitted again in the folds,
 # which is fair because it has seen none of these clips. The third pipeline gets what
 # the machine gets, without the machine.
-def with_svm(*steps):
-    pooler = MultiTimescalePooler(("mean", "std", "max"))
-    svm = SVC(C=10, gamma=1e-3)
-    return make_pipeline(
-        spectra, ClipNormalizer(), *steps, pooler, StandardScaler(), svm
-    )
-
-
+levelled = make_pipeline(spectra, ClipNormalizer())
+svm = make_pipeline(
+    MultiTimescalePooler(("mean", "std", "max")),
+    StandardScaler(),
+    SVC(C=10, gamma=1e-3),
+)
 pipelines = {
     "MFCC + SVM": mfcc_svm(verbose=False),
-    "learned + SVM": with_svm(FrozenEstimator(machine)),
-    "log-mel + SVM": with_svm(),
+    "learned + SVM": make_pipeline(levelled, FrozenEstimator(machine), svm),
+    "log-mel + SVM": make_pipeline(levelled, svm),
 }
-result = compare(
-    pipelines, clips.data, clips.target, groups=clips.groups, verbose=False
-)
+X, y = clips.data, clips.target
+result = compare(pipelines, X, y, groups=clips.groups, verbose=False)
 result.plot()
 print(result)
 

@@ -21,6 +21,7 @@ and the clips that were mistaken come out, to be looked at and listened to.
 # expression that finds the artist in names of files goes into ``groups=``; without one
 # every clip counts for itself, and scores may be too good.
 import os
+import tempfile
 
 from IPython.display import Audio
 
@@ -81,6 +82,14 @@ said
 # %%
 # Listen to the first of them and decide for yourself.
 Audio(clips.data[hardest[0]], rate=22050)
+
+# %%
+# To hear all the others, write a report: one file for a browser, in which a click on a
+# number of the confusion matrix lists its clips, with spectrograms and players.
+with tempfile.TemporaryDirectory() as folder:
+    options = {"target_names": clips.target_names, **quiet}
+    report = result.to_html(f"{folder}/report.html", **options)
+    print(f"{report.name}: {report.stat().st_size / 1e6:.1f} MB")
 
 # %%
 # The synthetic instruments are made by a formula, and the scores say nothing of real

@@ -103,22 +103,21 @@ Audio(unheard[some], rate=22050)
 activations = fitted[1].transform([frames[some]])[0]
 votes = fitted[-1].estimator_.predict(fitted[:-1].transform([unheard[some]])[0])
 figure, (top, foot) = plt.subplots(
-    2, figsize=(7, 5), height_ratios=(3, 1), layout="constrained"
+    2, figsize=(7, 5), sharex=True, height_ratios=(3, 1), layout="constrained"
 )
-extent = (0, len(activations) / spectra.frame_rate, 0, activations.shape[1])
-units = activations.T[::-1]  # upwards
-image = top.imshow(units, aspect="auto", extent=extent, cmap="Greys")
-figure.colorbar(image, ax=top, label="activation")
-top.set(yticks=[0, 50, 100, 150], ylabel="unit, three layers", xlabel="time (s)")
-foot.plot(range(1, len(votes) + 1), votes, "s")
-foot.set_xticks(range(1, len(votes) + 1))
+extent = (0, len(activations) / spectra.frame_rate, 150, 0)
+top.imshow(activations.T, aspect="auto", extent=extent, cmap="Greys", vmin=0, vmax=1)
+top.set(ylabel="unit, three layers of 50")
+middle = 0.5 + 0.5 * np.arange(len(votes))  # windows of 1 s share half with the next
+foot.errorbar(middle, votes, xerr=0.5, fmt="s", capsize=3)
 foot.set_yticks(range(len(clips.target_names)), clips.target_names)
+foot.set(xlabel="time (s)", ylabel="vote")
 foot.margins(y=0.15)
-foot.set(xlabel="window (1 s, half of it shared with the next)")
 heard = clips.target_names[votes_of_clips[some].argmax()]
 foot.set_title(f"It is {names[some]}, and the vote says {heard}", parse_math=False)
 plt.show()
 
 # %%
-# Layers are from the bottom up. Units of the first follow every note; most of those in
-# the third stand still while one instrument plays, whatever it plays.
+# The first layer is on top; black is an activation of 1. Units of the first follow
+# every note; most of those in the third stand still while one instrument plays,
+# whatever it plays.

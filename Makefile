@@ -4,7 +4,7 @@ BIN = .venv/bin
 .PHONY: demo test test-slow test-machines lint clean
 
 demo: .venv/installed  ## compare pipelines on synthesised music
-	$(BIN)/python benchmarks/compare_pipelines.py --out results
+	$(BIN)/skdeepmir compare --out results --html results/comparison.html
 
 # Two processes of tests, one thread each.
 PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -14,7 +14,6 @@ PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
     "_public",
-    "_show_versions",
     "_warnings",
     "_errors",
     "_workers",
@@ -52,6 +51,9 @@ ORDER = [
     "plotting",
     "model_selection",
     "testing",
+    "_show_versions",  # looks at kernels
+    "_command_line",
+    "__main__",
 ]
 
 

@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
         subparsers,
         "check",
         run,
+        usage="FOLDER|FILE|CSV ... ",
         summary="Find audio files that cannot be used, or are doubtful.",
         description="""
             Every file is decoded. Prints a line for each bad one, with what is wrong
@@ -63,8 +64,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the files that are bad or doubtful; 1 if any is bad."""
-    from skdeepmir import check_audio
     from skdeepmir.audio._doubts import DOUBTS
+    from skdeepmir.spectrogram import check_audio
 
     if (args.where or args.annotations) and not any(map(_is_table, args.sources)):
         raise UsageError("--where and --annotations are for CSV files")

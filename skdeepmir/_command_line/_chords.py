@@ -22,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
         subparsers,
         "chords",
         run,
+        usage="SONG ... ",
         summary="Recognise the chords of recordings.",
         description="""
             Prints start and end in seconds and the chord, separated by tabs, as in a
@@ -83,8 +84,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Recognise, print, write and draw."""
-    from skdeepmir import SpectrogramExtractor
     from skdeepmir.chords import write_lab
+    from skdeepmir.spectrogram import SpectrogramExtractor
 
     if args.templates and (args.model or args.train):
         raise UsageError("--templates learns nothing: leave --model and --train out")
@@ -142,9 +143,9 @@ def _recognizer(args: argparse.Namespace) -> Any:
     """Return a fitted pipeline: templates, that of the file, or one that is kept."""
     import numpy as np
 
-    from skdeepmir import load, save
     from skdeepmir._disk import target_path
     from skdeepmir.baselines import chroma_templates
+    from skdeepmir.persistence import load, save
 
     if args.templates:
         templates = chroma_templates(verbose=args.verbose)

@@ -22,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
         subparsers,
         "compare",
         run,
+        usage="[FOLDER|CSV] ",
         summary="Compare pipelines on recordings under one fair protocol.",
         description="""
             Folds keep groups (artists, albums, speakers) whole. Labels with a | in a
@@ -100,7 +101,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print and write."""
-    from skdeepmir import compare
+    from skdeepmir.model_selection import compare
 
     _check_scores(args.scoring)
     with _prepared(args) as cache_dir:

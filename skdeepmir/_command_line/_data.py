@@ -79,8 +79,7 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--annotations",
         metavar="COLUMN",
-        help="column of the CSV with .lab files of chords, which are then learned "
-        "instead of labels",
+        help="column of the CSV with .lab or .jams files of chords, in place of labels",
     )
 
 
@@ -151,8 +150,8 @@ def load(args: argparse.Namespace, **options: Any) -> Any:
 
     ``options`` are those of :func:`load_source`.
     """
-    from skdeepmir import drop_bad_audio
     from skdeepmir.datasets import make_instrument_clips, make_tag_clips
+    from skdeepmir.spectrogram import drop_bad_audio
 
     if args.source is None:
         _refuse(args, "needs a CSV", annotations=args.annotations, where=args.where)

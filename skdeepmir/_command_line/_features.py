@@ -35,6 +35,7 @@ def add_parser(subparsers: Any) -> None:
         subparsers,
         "features",
         run,
+        usage="FOLDER|CSV --out FILE.npy ",
         summary="Compute spectra of recordings, and write them to one file.",
         description="""
             skdeepmir.load_clips maps the file, so that nothing is read until it is
@@ -60,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
             f"--{name.replace('_', '-')}",
             type=kind,
             default=default,
-            metavar="N",
+            metavar="X" if kind is float else "N",
             help=f"{text} (default: {default:g})",
         )
     for name, text in FLAGS.items():
@@ -78,8 +79,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute and write."""
-    from skdeepmir import SpectrogramExtractor, save_clips
+    from skdeepmir._clip_files import save_clips
     from skdeepmir._disk import target_path
+    from skdeepmir.spectrogram import SpectrogramExtractor
 
     out, table = target_path(args.out), _table_path(args)
     target_path(table)
@@ -135,7 +137,7 @@ def _table_path(args: argparse.Namespace) -> Path:
 
 def _extract(extractor: Any, files: Any) -> tuple[list[Any], list[Any]]:
     """Return frames, NaN for bad files, and what is wrong with these."""
-    from skdeepmir import AudioWarning
+    from skdeepmir.audio import AudioWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AudioWarning)

@@ -15,6 +15,7 @@ def add_parser(subparsers: Any) -> None:
         subparsers,
         "info",
         run,
+        usage="",
         summary="Print what a report of a bug should say.",
         description="""
             Versions, machine, devices, threads and folders of caches, as
@@ -34,7 +35,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print it."""
-    from skdeepmir import FeatureStore, show_versions
+    from skdeepmir._show_versions import show_versions
+    from skdeepmir.spectrogram import FeatureStore
 
     # First, as it may be refused.
     store = None if args.cache_dir is None else FeatureStore(args.cache_dir)

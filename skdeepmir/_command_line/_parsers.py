@@ -28,14 +28,19 @@ def add_command(
     name: str,
     run: Callable[[argparse.Namespace], int],
     *,
+    usage: str,
     summary: str,
     description: str = "",
     examples: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
-    """Add the parser of a command, which ``run`` carries out."""
+    """Add the parser of a command, which ``run`` carries out.
+
+    ``usage`` is what stands before the options.
+    """
     paragraphs = [summary, *textwrap.dedent(description).strip().split("\n\n")]
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
+        usage=f"skdeepmir {name} {usage}[options]",
         help=f"{summary[0].lower()}{summary[1:].rstrip('.')}",
         description="\n\n".join(textwrap.fill(text, 79) for text in paragraphs if text),
         epilog="\n".join(["examples:", *(f"  {line}" for line in examples)]),

@@ -83,7 +83,7 @@ def _of_tags(pipeline: Any) -> Any:
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.svm import SVC
 
-    from skdeepmir import make_pipeline
+    from skdeepmir.pipeline import make_pipeline
 
     *steps, last = (step for _, step in pipeline.steps)
     if not isinstance(last, SVC):
@@ -98,7 +98,9 @@ def conv_tagger(
 
     Its settings were found on folds inside two of the training sets of ESC-10.
     """
-    from skdeepmir import ConvTagger, SpectrogramExtractor, make_pipeline
+    from skdeepmir.neural_network import ConvTagger
+    from skdeepmir.pipeline import make_pipeline
+    from skdeepmir.spectrogram import SpectrogramExtractor
 
     options = {"n_mels": 64, "n_fft": 1024, "amin": 1e-6, **extraction}
     net = ConvTagger(
@@ -117,7 +119,9 @@ def conv_tagger(
 
 def chord_net(*, max_epochs: int = 100, tells: bool = False, **extraction: Any) -> Any:
     """Return a bidirectional LSTM on a constant-Q transform, for chords of all keys."""
-    from skdeepmir import BLSTMChordRecognizer, SpectrogramExtractor, make_pipeline
+    from skdeepmir.chord_recognition import BLSTMChordRecognizer
+    from skdeepmir.pipeline import make_pipeline
+    from skdeepmir.spectrogram import SpectrogramExtractor
 
     shape = {"hop_length": 2048, "bins_per_octave": 24, "n_bins": 168}
     options = {"log": True, "amin": 1e-4, **shape, **extraction}

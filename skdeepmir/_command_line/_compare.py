@@ -171,6 +171,7 @@ def _tested_on(args: argparse.Namespace, clips: Any) -> dict[str, Any]:
         source=args.source if args.test is None else args.test,
         where=args.test_where,
         target_names=clips.target_names,
+        multilabel=_kind_of(clips) == _pipelines.TAGS or None,
     )
     test = {"X_test": there.data, "y_test": there.target}
     return {**test, "groups_test": there.groups}
@@ -181,9 +182,12 @@ def _show(result: Any, target_names: Any, args: argparse.Namespace) -> None:
     if args.differences:
         say(f"\n{result.differences().to_string()}")
     if args.confusion:
+        failed = result.folds.groupby("pipeline")["fit_time"].count() == 0
         for name in result.pipelines:
-            confusion = result.confusion(name, target_names=target_names)
-            say(f"\n{printable(name)}\n{confusion.to_string()}")
+            if not failed[name]:
+                table = result.confusion(name, target_names=target_names)
+                table = table.rename(index=printable, columns=printable)
+                say(f"\n{printable(name)}\n{table.to_string()}")
     if args.out is not None:
         write(result, args.out)
     if args.html is not None:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from skdeepmir._command_line._parsers import UsageError, number, number_of_jobs
-from skdeepmir._disk import user_path
+from skdeepmir._disk import shown, user_path
 
 Pair = tuple[str, list[str]]  # a column of a table, and values of it
 WHERE = "COLUMN=VALUE[,VALUE]"
@@ -173,27 +173,33 @@ def load_source(
     source: str | None = None,
     where: Iterable[Pair] | None = None,
     target_names: Any = None,
+    multilabel: bool | None = None,
 ) -> Any:
     """List the recordings of a folder or CSV file; None takes those of ``args``."""
     from skdeepmir.datasets import load_audio_folder, load_manifest
 
     source = args.source if source is None else source
     where = args.where if where is None else where
-    annotations, multilabel = args.annotations, getattr(args, "tags", False) or None
-    if Path(user_path(source)).is_dir():
+    annotations, tags = args.annotations, getattr(args, "tags", False)
+    path = Path(user_path(source))
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no folder or CSV file {shown(source)}. Check the path."
+        )
+    if path.is_dir():
         _refuse(args, "is for a CSV", annotations=annotations, where=where)
-        _refuse(args, "is for a CSV: a folder has classes", tags=multilabel)
+        _refuse(args, "is for a CSV: a folder has classes", tags=tags)
         return load_audio_folder(source, groups=args.groups, target_names=target_names)
     _refuse(args, "is for a FOLDER: a CSV has the column 'group'", groups=args.groups)
     if annotations is not None:
-        _refuse(args, "is for labels, not for --annotations", tags=multilabel)
-        target_names = None
+        _refuse(args, "is for labels, not for --annotations", tags=tags)
+        target_names = multilabel = None
     return load_manifest(
         source,
         where=chosen(where) or None,
         annotations=annotations,
         target_names=target_names,
-        multilabel=multilabel,
+        multilabel=tags or multilabel,
     )
 
 

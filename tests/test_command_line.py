@@ -367,6 +367,16 @@ def test_what_cannot_be_written_is_refused_before_fits(capsys, music, tmp_path):
     assert "--html" in refused(capsys, "compare", music, "--html", tmp_path, *FAST)
 
 
+def test_a_report_is_written(capsys, music, tmp_path):
+    page = tmp_path / "page <1>.html"
+    arguments = [music, "--cv", 2, "--html", page, "--html-size", "3", "-q", *FAST]
+    status, _, err = run(capsys, "compare", *arguments)
+    text = page.read_text(encoding="utf-8")
+    assert status == 0 and str(page) in err
+    assert "log-mel + SVM" in text and '"sound":' in text.replace(" ", "")
+    assert len(text) < 3e6
+
+
 # check
 
 

@@ -80,6 +80,13 @@ def add_parser(subparsers: Any) -> None:
     add("--differences", action="store_true", help="print tests of all pairs")
     add("--html", metavar="FILE", help="write a report with sound to open in a browser")
     add(
+        "--html-size",
+        type=float,
+        default=25.0,
+        metavar="MB",
+        help="largest report; what does not fit has no sound (default: %(default)g)",
+    )
+    add(
         "--out",
         metavar="DIR",
         help="write comparison.md, .tex, .csv (all folds) and .png to this folder",
@@ -121,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
             **_tested_on(args, clips),
             scoring=args.scoring or _pipelines.SCORES[kind],
             cache_dir=args.finished,
+            activations=args.html is not None and kind == _pipelines.TAGS,
             n_jobs=args.n_jobs,
             verbose=args.verbose,
         )
@@ -191,7 +199,13 @@ def _show(result: Any, target_names: Any, args: argparse.Namespace) -> None:
     if args.out is not None:
         write(result, args.out)
     if args.html is not None:
-        result.to_html(args.html, target_names=target_names, verbose=args.verbose)
+        result.to_html(
+            args.html,
+            target_names=target_names,
+            max_size=args.html_size,
+            n_jobs=args.n_jobs,
+            verbose=args.verbose,
+        )
         tell(f"report: {args.html}")
 
 

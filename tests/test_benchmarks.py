@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from skdeepmir.chords import write_lab
-from skdeepmir.datasets import make_chord_clips, make_instrument_clips
+from skdeepmir.datasets import make_instrument_clips
 
 SCRIPTS = Path(__file__).parents[1] / "benchmarks"
 
@@ -30,20 +29,6 @@ def run_plain(script, *options):
 def run(script, *options, out):
     options = [*options, "--n-jobs", "1", "--out", out, "--cache-dir", out / "features"]
     return run_plain(script, *options)
-
-
-@pytest.fixture
-def annotated_songs(tmp_path):
-    """Return a table of four recordings of two songs with ``.lab`` files."""
-    songs = make_chord_clips(n_clips=4, duration=6.0, random_state=0)
-    rows = ["path,annotation,group"]
-    for i, (y, chords) in enumerate(zip(songs.data, songs.target, strict=True)):
-        soundfile.write(tmp_path / f"{i}.flac", y, songs.sample_rate)
-        write_lab(tmp_path / f"{i}.lab", *chords)
-        rows.append(f"{i}.flac,{i}.lab,{songs.groups[i]}")
-    table = tmp_path / "labels.csv"
-    table.write_text("\n".join(rows))
-    return table
 
 
 def defined_in(path):

@@ -17,12 +17,8 @@ import soundfile
 import skdeepmir
 from skdeepmir import SpectrogramExtractor, load_clips
 from skdeepmir._command_line import _features, _main, _output, main
-from skdeepmir.chords import read_chords, write_lab
-from skdeepmir.datasets import (
-    load_manifest,
-    make_chord_clips,
-    make_instrument_clips,
-)
+from skdeepmir.chords import read_chords
+from skdeepmir.datasets import load_manifest, make_instrument_clips
 from skdeepmir.metrics import wcsr
 
 FAST = ["--n-jobs", "1", "--pipelines", "mfcc_svm", "mel_svm"]
@@ -57,20 +53,6 @@ def table(tmp_path):
         source = f'"{"xyz"[int(group) % 3]}, 1"'
         rows.append(f"{i}.wav,{tags},{group},{int(group) % 2},{source}")
     path = tmp_path / "labels.csv"
-    path.write_text("\n".join(rows))
-    return path
-
-
-@pytest.fixture
-def songs(tmp_path):
-    """Return a CSV file of annotated songs."""
-    made = make_chord_clips(n_clips=4, duration=4.0, random_state=0)
-    rows = ["path,annotation,group"]
-    for i, (y, chords) in enumerate(zip(made.data, made.target, strict=True)):
-        soundfile.write(tmp_path / f"{i}.flac", y, made.sample_rate)
-        write_lab(tmp_path / f"{i}.lab", *chords)
-        rows.append(f"{i}.flac,{i}.lab,{made.groups[i]}")
-    path = tmp_path / "songs.csv"
     path.write_text("\n".join(rows))
     return path
 
@@ -318,8 +300,16 @@ def test_another_folder_is_tested_on_with_the_classes_of_the_first(capsys, music
     assert out.splitlines()[-1].split()[:1] == ["b"]
 
 
-def test_recognisers_of_chords_are_compared(capsys, songs):
-    arguments = [songs, "--annotations", "annotation", "--cv", 2, "--n-jobs", 1]
+def test_recognisers_of_chords_are_compared(capsys, annotated_songs):
+    arguments = [
+        annotated_songs,
+        "--annotations",
+        "annotation",
+        "--cv",
+        2,
+        "--n-jobs",
+        1,
+    ]
     only = ["--pipelines", "chroma_templates", "-q"]
     status, out, _ = run(capsys, "compare", *arguments, *only)
     assert status == 0 and "wcsr_majmin" in out and "4 clips tested" in out
@@ -450,7 +440,7 @@ def test_features_replace_no_table_that_is_read(capsys, table, tmp_path):
 # chords
 
 
-def test_chords_are_printed_and_written(capsys, songs, tmp_path):
+def test_chords_are_printed_and_written(capsys, annotated_songs, tmp_path):
     names = [tmp_path / "0.flac", tmp_path / "1.flac"]
     lab = tmp_path / "lab"
     arguments = ["chords", *names, "--templates", "-q", "--lab", lab]
@@ -466,7 +456,7 @@ def test_chords_are_printed_and_written(capsys, songs, tmp_path):
     assert score > 0.7
 
 
-def test_annotations_are_not_lost(capsys, songs, tmp_path):
+def test_annotations_are_not_lost(capsys, annotated_songs, tmp_path):
     before = (tmp_path / "0.lab").read_bytes()
     arguments = ["chords", tmp_path / "0.flac", "--templates", "--lab", tmp_path]
     assert "--overwrite" in refused(capsys, *arguments)
@@ -487,17 +477,17 @@ def test_songs_that_cannot_be_read_are_named_before_anything_is_learned(
     assert "none.mp3" in err and "missing" in err and err.count("\n") == 1
 
 
-def test_a_model_of_something_else_is_refused(capsys, songs, saved):
-    song = songs.parent / "0.flac"
+def test_a_model_of_something_else_is_refused(capsys, annotated_songs, saved):
+    song = annotated_songs.parent / "0.flac"
     status, out, err = run(capsys, "chords", song, "--model", saved)
     assert (status, out) == (1, "") and "recognises no chords" in err
 
 
 @pytest.mark.slow
-def test_a_recogniser_is_learned_once(capsys, songs, tmp_path, monkeypatch):
+def test_a_recogniser_is_learned_once(capsys, annotated_songs, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     song, pictures = tmp_path / "0.flac", tmp_path / "pictures"
-    learn = ["chords", song, "--train", songs, "--max-epochs", "1"]
+    learn = ["chords", song, "--train", annotated_songs, "--max-epochs", "1"]
     status, first, err = run(capsys, *learn, "--pictures", pictures)
     assert status == 0 and "the model is kept in" in err
     assert (pictures / "0.png").stat().st_size > 10_000

@@ -63,15 +63,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="COLUMN",
         help="column of the CSV with .lab or .jams files (default: %(default)s)",
     )
-    add(
-        "--where",
-        nargs="+",
-        action="extend",
-        type=_data.pair,
-        default=[],
-        metavar=_data.WHERE,
-        help="rows of the CSV to learn from",
-    )
+    _data.add_where(parser, "--where", "rows of the CSV to learn from")
     add(
         "--max-epochs",
         type=number(1),

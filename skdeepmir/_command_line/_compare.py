@@ -49,15 +49,8 @@ def add_parser(subparsers: Any) -> None:
         help="other recordings to test on, instead of folds (default with "
         "--test-where: the same CSV)",
     )
-    add(
-        "--test-where",
-        nargs="+",
-        action="extend",
-        type=_data.pair,
-        default=[],
-        metavar=_data.WHERE,
-        help="rows of the CSV to test on, instead of folds",
-    )
+    text = "rows of the CSV to test on, instead of folds"
+    _data.add_where(parser, "--test-where", text)
     add(
         "--pipelines",
         nargs="+",

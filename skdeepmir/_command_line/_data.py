@@ -65,16 +65,23 @@ def add_source(
     )
 
 
-def add_rows(parser: argparse.ArgumentParser) -> None:
-    """Add options that choose rows and columns of a CSV file."""
+def add_where(parser: argparse.ArgumentParser, option: str, text: str) -> None:
+    """Add an option with pairs of columns and values."""
     parser.add_argument(
-        "--where",
+        option,
         nargs="+",
         action="extend",
-        type=pair,
+        type=_pair,
         default=[],
         metavar=WHERE,
-        help="rows of the CSV to use; a value with a comma is quoted",
+        help=text,
+    )
+
+
+def add_rows(parser: argparse.ArgumentParser) -> None:
+    """Add options that choose rows and columns of a CSV file."""
+    add_where(
+        parser, "--where", "rows of the CSV to use; a value with a comma is quoted"
     )
     parser.add_argument(
         "--annotations",
@@ -111,7 +118,7 @@ def add_verbosity(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
-def pair(text: str) -> Pair:
+def _pair(text: str) -> Pair:
     """Return a column and its values, of COLUMN=VALUE[,VALUE]."""
     column, equals, values = text.partition("=")
     try:

@@ -63,7 +63,7 @@ class Answers:
         asked = [name for name in has if name in {"predict", *needed}]
         scores = [name for name in has if name in SCORES]
         # Of frames there are too many to keep them for nothing.
-        if kind == "classifier" and scores and not set(scores) & set(asked):
+        if kind == "classifier" and scores and scores[0] not in asked:
             asked.append(scores[0])
         estimator = fitted
         if len(asked) > 1 or activations:

@@ -266,20 +266,23 @@ class TagsTold(Told):
         truth = self.answered.truth[item] != 0
         shown = set(np.flatnonzero(truth).tolist())
         rows: dict[str, list[float]] = {}
+        are_chances = []
         for pipeline in self.answered.pipelines:
             found = self.answered.of(pipeline, item)
             if found is None:
                 continue
             answers, i = found
             shown |= set(np.flatnonzero(answers.predicted[i]).tolist())
-            scores = answers.scores_of("predict_proba")
+            scores = answers.scores_of("predict_proba", "decision_function")
             if scores is not None:
+                are_chances.append("predict_proba" in answers.responses)
                 rows[pipeline] = np.asarray(scores[i], float).tolist()
                 shown |= set(np.argsort(rows[pipeline])[-3:].tolist())
         told: dict[str, Any] = _curves(self.answered, item, self.names, shown)
         if rows:
             told["chances"] = {
-                "pipelines": list(rows),
+                "pipelines": list(map(printable, rows)),
+                "are_chances": are_chances,
                 "rows": [
                     [self.names[tag], bool(truth[tag])]
                     + [round(chances[tag], 3) for chances in rows.values()]
@@ -385,8 +388,8 @@ def matrix(
     for (row, column), members in cells.items():
         n = size(members)
         share = n / max(totals[column if by_column else row], 1e-9)
-        table[row][column] = [f"{n:.0f}" if n >= 1 else f"{n:.1g}", round(share, 3)]
-        table[row][column].append(list(members))
+        text = f"{n:.0f}" if n >= 10 or n == round(n) else f"{n:.1f}"
+        table[row][column] = [text, round(share, 3), list(members)]
     return {
         "title": title,
         "rows": list(map(str, rows)),

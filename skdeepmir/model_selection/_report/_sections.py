@@ -116,7 +116,7 @@ def _picture(comparison: Any, metric: str) -> str:
 
     names = comparison.pipelines
     with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": metric}):
-        figure = Figure((7, 1.2 + 0.4 * len(names)), layout="constrained")
+        figure = Figure((7, 0.9 + 0.32 * len(names)), layout="constrained")
         figure.patch.set_alpha(0)
         ax = figure.subplots()
         ax.patch.set_alpha(0)

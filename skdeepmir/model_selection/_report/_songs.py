@@ -17,6 +17,7 @@ from skdeepmir.model_selection._report._items import Answered, Told, matrix
 from skdeepmir.plotting._chords import _colour, _luminance, _short
 
 HARDEST = 20
+LEAST = 0.05  # seconds, below which a cell is a matter of rounding
 TITLES = {"root": "by root", "quality": "by quality"}
 
 
@@ -103,15 +104,20 @@ class SongsTold(Told):
                     )
                 if known[pair] is not None:
                     cells[known[pair]][i] += float(seconds)
+        cells = {c: songs for c, songs in cells.items() if sum(songs.values()) >= LEAST}
+        # What occurs neither in references nor in estimates is left out.
+        used = sorted({place for cell in cells for place in cell})
         sorted_cells = {
-            cell: dict(sorted(songs.items(), key=lambda item: -item[1]))
-            for cell, songs in cells.items()
+            (used.index(row), used.index(column)): dict(
+                sorted(songs.items(), key=lambda item: -item[1])
+            )
+            for (row, column), songs in cells.items()
         }
         unit = "seconds" if self.has_times else "frames"
         return matrix(
             f"{TITLES[by]}, {unit}",
-            rows,
-            columns,
+            [rows[place] for place in used],
+            [columns[place] for place in used],
             sorted_cells,
             lambda songs: sum(songs.values()),
         )

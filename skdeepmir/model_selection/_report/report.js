@@ -62,7 +62,7 @@
       const who = make("span.who", null, bdi(pipeline), ": ");
       if (!said) return lines.push(make("li", null, who, "no answer"));
       const [text, right, note] = said;
-      const parts = [mark(right), who, text ? bdi(text) : "", note ? ` ${note}` : ""];
+      const parts = [mark(right), who, text ? bdi(text) : "", text && note ? " · " : "", note];
       lines.push(make("li", null, parts));
     });
     return make("ul.answers", null, lines);
@@ -87,7 +87,6 @@
       if (width <= 0) continue;
       part.style.background = colour;
       part.classList.toggle("dark", isDark);
-      part.classList.toggle("narrow", width < 0.9 * label.length + 0.6);
       row.append(part);
     }
     const errors = make("div.wrongs");
@@ -116,12 +115,12 @@
     return make("div.curve", { role: "img", "aria-label": label, title: label }, svg, make("span", null, bdi(name)));
   }
 
-  function chances({ pipelines, rows }) {
+  function chances({ pipelines, are_chances, rows }) {
     const head = make("tr", null, make("th", { scope: "col" }, "tag"), pipelines.map((p) => make("th", { scope: "col" }, bdi(p))));
     const body = rows.map(([tag, isTrue, ...values]) => {
-      const cells = values.map((value) => {
+      const cells = values.map((value, p) => {
         const cell = make("td", null, value === null ? "" : value.toFixed(2));
-        cell.style.setProperty("--share", Math.min(1, Math.max(0, value || 0)));
+        if (are_chances[p]) cell.style.setProperty("--share", value || 0);
         return cell;
       });
       const name = isTrue ? make("strong", null, bdi(tag)) : bdi(tag);
@@ -129,6 +128,15 @@
     });
     return make("div.scroll", null, make("table.chances", null, make("thead", null, head), make("tbody", null, body)));
   }
+
+  // Labels of chords are shown where they fit.
+  const fitting = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      for (const part of target.querySelectorAll(".strip span")) {
+        part.classList.toggle("narrow", part.scrollWidth > part.clientWidth + 1);
+      }
+    }
+  });
 
   function stage(block, details, name) {
     const parts = [];
@@ -142,7 +150,9 @@
         parts.push(make("div.caption", null, bdi(pipeline)), ...lines.map((line) => curve(block, times, line)));
       }
     }
-    return make(`div.stage${block.sound ? ".timed" : ""}`, null, parts);
+    const area = make(`div.stage${block.sound ? ".timed" : ""}`, null, parts);
+    if (details.strips) fitting.observe(area);
+    return area;
   }
 
   function player(block, area, name) {

@@ -46,4 +46,4 @@ def report(clips, pipelines, args, *, baseline, name):
         n_jobs=args.n_jobs,
     )
     print(result.to_markdown())
-    _compare.write(result, args.out, name)
+    print(f"\n{_compare.write(result, args.out, name)}")

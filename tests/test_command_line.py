@@ -94,7 +94,8 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"skdeepmir {skdeepmir.__version__}\n"
 
 
-def test_examples_in_the_help_of_each_command_can_be_parsed(capsys):
+def test_examples_in_the_help_of_each_command_can_be_parsed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     for command in _main.COMMANDS:
         name = command.__name__.rpartition("._")[2]
         with pytest.raises(SystemExit):
@@ -359,7 +360,7 @@ def test_what_cannot_be_written_is_refused_before_fits(capsys, music, tmp_path):
 
 def test_a_report_is_written(capsys, music, tmp_path):
     page = tmp_path / "page <1>.html"
-    arguments = [music, "--cv", 2, "--html", page, "--html-size", "3", "-q", *FAST]
+    arguments = [music, "--cv", 2, "--html", page, "--html-size", "3", *FAST]
     status, _, err = run(capsys, "compare", *arguments)
     text = page.read_text(encoding="utf-8")
     assert status == 0 and str(page) in err

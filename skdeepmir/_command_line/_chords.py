@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         if pictures:
             _draw(recognizer, song, pictures[i])
     for folder in dict.fromkeys([args.lab, args.pictures]):
-        if folder is not None:
+        if folder is not None and args.verbose:
             tell(f"written to {folder}")
     return 0
 
@@ -155,7 +155,8 @@ def _recognizer(args: argparse.Namespace) -> Any:
         return recognizer
     recognizer = _learn(args)
     save(recognizer, path)
-    tell(f"the model is kept in {path}")
+    if args.verbose:
+        tell(f"the model is kept in {path}")
     return recognizer
 
 
@@ -178,7 +179,8 @@ def _learn(args: argparse.Namespace) -> Any:
     from skdeepmir.datasets import load_manifest, make_chord_clips
 
     if args.train is None:
-        tell("learning from synthesised songs, which takes some minutes once")
+        if args.verbose:
+            tell("learning from synthesised songs, which takes some minutes once")
         songs = make_chord_clips(n_clips=N_SONGS, vocabulary="tetrads", random_state=0)
     else:
         where = _data.chosen(args.where) or None

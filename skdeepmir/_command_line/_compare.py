@@ -190,7 +190,9 @@ def _show(result: Any, target_names: Any, args: argparse.Namespace) -> None:
                 table = table.rename(index=printable, columns=printable)
                 say(f"\n{printable(name)}\n{table.to_string()}")
     if args.out is not None:
-        write(result, args.out)
+        written = write(result, args.out)
+        if args.verbose:
+            tell(written)
     if args.html is not None:
         result.to_html(
             args.html,
@@ -199,11 +201,12 @@ def _show(result: Any, target_names: Any, args: argparse.Namespace) -> None:
             n_jobs=args.n_jobs,
             verbose=args.verbose,
         )
-        tell(f"report: {args.html}")
+        if args.verbose:
+            tell(f"report: {args.html}")
 
 
-def write(result: Any, folder: str, name: str = "comparison") -> None:
-    """Write a comparison to a folder: tables, all folds, and a picture."""
+def write(result: Any, folder: str, name: str = "comparison") -> str:
+    """Write a comparison to a folder: tables, all folds, and a picture; say where."""
     from matplotlib.figure import Figure
 
     from skdeepmir._disk import user_path
@@ -221,4 +224,4 @@ def write(result: Any, folder: str, name: str = "comparison") -> None:
     figure = Figure(figsize=(PICTURE_INCHES, height), layout="constrained")
     result.plot(figure.subplots())
     figure.savefig(out / f"{name}.png", dpi=150)
-    tell(f"tables and picture: {out / name}.md, .tex, .csv, .png")
+    return f"tables and picture: {out / name}.md, .tex, .csv, .png"

@@ -23,6 +23,7 @@ ORDER = [
     "_clip_files",
     "chords",
     "decoding",
+    "_show_versions",  # says where its kernel is kept
     "_progress",
     "_threads",
     "_groups",
@@ -51,7 +52,6 @@ ORDER = [
     "plotting",
     "model_selection",
     "testing",
-    "_show_versions",  # looks at kernels
     "_command_line",
     "__main__",
 ]

@@ -153,6 +153,8 @@ def test_debugging_shows_where_an_error_comes_from(capsys, monkeypatch, tmp_path
     else:
         monkeypatch.setenv(how, "1")
     status, _, err = run(capsys, *arguments)
+    if how == "--debug":
+        assert "Traceback" in run(capsys, how, *arguments[:-1])[2]
     *lines, last = err.splitlines()
     assert status == 1 and last.startswith("skdeepmir: error: ")
     assert lines[0].startswith("Traceback")

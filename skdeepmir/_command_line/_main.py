@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import traceback
@@ -17,7 +18,7 @@ from skdeepmir._command_line._output import (
     one_line,
     plain_streams,
 )
-from skdeepmir._command_line._parsers import Parser, UsageError
+from skdeepmir._command_line._parsers import Parser, UsageError, add_debug
 
 COMMANDS = (_compare, _check, _features, _chords, _info)
 # What input, files and machines bring about (AudioError, ModelFileError and
@@ -74,6 +75,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--version", action="version", version=f"skdeepmir {skdeepmir.__version__}"
     )
+    add_debug(parser)
     subparsers = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", required=True
     )
@@ -106,9 +108,8 @@ def _fail(error: BaseException) -> int:
     return FAILED
 
 
-def _is_debugging(args: object) -> bool:
-    asked = os.environ.get("SKDEEPMIR_DEBUG", "") not in ("", "0")
-    return asked or bool(getattr(args, "debug", False))
+def _is_debugging(args: argparse.Namespace) -> bool:
+    return args.debug or os.environ.get("SKDEEPMIR_DEBUG", "") not in ("", "0")
 
 
 class _Bugs:

@@ -47,13 +47,19 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    add_debug(parser, default=argparse.SUPPRESS)  # keeps what stands before the command
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def add_debug(parser: argparse.ArgumentParser, **options: Any) -> None:
+    """Add --debug."""
     parser.add_argument(
         "--debug",
         action="store_true",
         help="show where an error comes from, as SKDEEPMIR_DEBUG=1 does",
+        **options,
     )
-    parser.set_defaults(run=run, parser=parser)
-    return parser
 
 
 def number(smallest: int) -> Callable[[str], int]:

@@ -6,7 +6,7 @@ import base64
 import html
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,8 @@ class Clips:
             )
         if each is None:
             return Media(problem="it was not kept with the comparison")
-        return media_of_frames(each)
+        seconds = self.told.seconds(worst)
+        return replace(media_of_frames(each), seconds=seconds, duration=seconds)
 
     def _block(self, clip: int, media: Media, items: list[int]) -> dict[str, Any]:
         if media.problem:

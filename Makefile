@@ -1,10 +1,21 @@
 PYTHON ?= python3.11
 BIN = .venv/bin
 
-.PHONY: demo test test-slow test-machines lint clean
+.PHONY: demo docs test test-slow test-machines lint clean
 
 demo: .venv/installed  ## compare pipelines on synthesised music
-	$(BIN)/python examples/compare_pipelines.py --out results
+	$(BIN)/python benchmarks/compare_pipelines.py --out results
+
+# The site, in docs/_build/html, with its tests; on recordings of your own by
+# `make docs FOLDER=my_music` (a class per sub-folder).
+docs: export SKDEEPMIR_FOLDER = $(FOLDER)
+docs: .venv/installed  ## build the site, run the code on its pages, check it
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(if $(FOLDER),,$(PYTEST) --doctest-glob='*.rst' $(PAGES))
+	$(PYTEST) -m site tests/test_site.py
+	@echo "The site is in docs/_build/html/index.html"
+# Those that are written, not generated.
+PAGES = $(wildcard docs/*.rst $(patsubst %,docs/%/*.rst,start guide systems contributing))
 
 # Two processes of tests, one thread each.
 PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal
@@ -29,7 +40,7 @@ lint: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[docs,test]"
 	touch $@
 
 .venv-%/installed: pyproject.toml constraints-newest.txt
@@ -38,4 +49,4 @@ lint: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-3.* results
+	rm -rf .venv .venv-3.* results docs/_build docs/auto_examples

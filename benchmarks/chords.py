@@ -12,9 +12,7 @@ All columns are of fits with 25 chords ("majmin"), whose sevenths are never righ
 from _rounds import measure  # noqa: F401 (first: it pins the threads)
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
 from scipy.stats import wilcoxon
 from sklearn.base import clone
@@ -25,7 +23,6 @@ from skdeepmir.baselines import chroma_hmm, chroma_templates
 from skdeepmir.datasets import load_manifest
 from skdeepmir.metrics import chord_report, wcsr
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from boulanger_2013_chords import SHOWN, blstm, constant_q, system_of_2013
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/learned_features.py ../shared/data OUT_FOLDER [SET ...]
 
-Choices among the candidates of examples/learned_features.py are made on inner folds;
+Choices among the candidates of tuned_features.py are made on inner folds;
 the candidates themselves were found on these sets, outer folds included, so that the
 figures are optimistic. The machines learn from all recordings of the other sets,
 without labels; some of these play songs of instrument_solo in other arrangements.
@@ -21,10 +21,8 @@ from scipy.stats import sem
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
 from compare_pipelines import make_folds
-from learned_features import BASELINE, audio_files, tuned_features, tuned_mfcc
+from tuned_features import BASELINE, audio_files, tuned_features, tuned_mfcc
 
 from skdeepmir.baselines import mfcc_svm
 from skdeepmir.datasets import load_manifest

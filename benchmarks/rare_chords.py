@@ -10,9 +10,7 @@ Recall and precision are those of all sevenths together, as in
 from _rounds import measure  # noqa: F401 (first: it pins the threads)
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -22,7 +20,6 @@ from skdeepmir.chords import read_chords, simplify
 from skdeepmir.datasets import load_manifest, make_chord_clips
 from skdeepmir.metrics import chord_report, wcsr
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from boulanger_2013_chords import blstm, constant_q
 
 SEVENTHS = ["maj7", "7", "min7"]

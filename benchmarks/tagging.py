@@ -2,7 +2,7 @@
 
     python benchmarks/tagging.py ../shared/data/labels.csv CACHE_DIR
 
-The systems of examples/hamel_2011_tagging.py, a logistic regression and ConvTagger on
+The systems of benchmarks/hamel_2011_tagging.py, a logistic regression and ConvTagger on
 the same folds; differences to ConvTagger with the corrected t-test. The settings of
 ConvTagger were chosen by training on three folds and scoring a fourth.
 """
@@ -11,7 +11,6 @@ from _rounds import measure  # noqa: F401 (first: it pins the threads)
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -25,7 +24,6 @@ from skdeepmir.datasets import load_manifest
 from skdeepmir.model_selection import corrected_t_test
 from skdeepmir.metrics import TAG_SCORERS, mean_and_se
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from hamel_2011_tagging import add_system_options, systems
 
 SCORES = ("average_precision_tag", "auc_tag")

@@ -19,8 +19,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 # What compares no numbers: files, names, forged models, pictures.
 NOT_NUMERICAL = """
-    architecture archives bad_labels chord_annotations chord_datasets collections
-    examples forged_models killed_jobs loaders plotting reliability security
+    architecture archives bad_labels benchmarks chord_annotations chord_datasets
+    collections forged_models killed_jobs loaders plotting reliability security
 """.split()
 COUNTS = ("passed", "failed", "skipped", "xfailed")
 # Prints what is in use, in a process with the variables of a machine.

@@ -41,7 +41,7 @@ ROOMS = {
     """,
     "testing": "clip_checks testing",
     "package": """
-        architecture common determinism examples html killed_jobs machines
+        architecture benchmarks common determinism html killed_jobs machines
         meta_estimators numerical_safety pipeline pipelines progress properties
         public_names reliability sources typing versions warnings workers
     """,

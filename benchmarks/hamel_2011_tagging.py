@@ -1,7 +1,7 @@
 """The table of Hamel, Lemieux, Bengio and Eck (ISMIR 2011), on a folder of recordings.
 
-    python examples/hamel_2011_tagging.py                     # synthesised music
-    python examples/hamel_2011_tagging.py labels.csv --where task=my_task
+    python benchmarks/hamel_2011_tagging.py                     # synthesised music
+    python benchmarks/hamel_2011_tagging.py labels.csv --where task=my_task
 
 Rows: MFCCs, log-mel bands and principal mel-spectrum components (PMSC) with a pooled
 features classifier (PFC), a net that learns from every window by itself and averages

@@ -1,7 +1,7 @@
 """How accuracy grows with the number of training clips: the 2010 system and MFCCs.
 
-    python examples/learning_curves.py labels.csv --where task=my_task
-    python examples/learning_curves.py FOLDER --groups '([^/_]+)_'
+    python benchmarks/learning_curves.py labels.csv --where task=my_task
+    python benchmarks/learning_curves.py FOLDER --groups '([^/_]+)_'
 
 In each fold, pipelines are fitted on a tenth, a quarter, a half and all of the training
 clips, drawn at random. Prints a table and draws the curves.

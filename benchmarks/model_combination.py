@@ -1,8 +1,8 @@
 """One net, ten nets, and dropout, which stands for very many (Srivastava 2013).
 
-    python examples/model_combination.py                      # synthesised music
-    python examples/model_combination.py FOLDER               # FOLDER/CLASS/RECORDING
-    python examples/model_combination.py labels.csv --where task=my_task
+    python benchmarks/model_combination.py                      # synthesised music
+    python benchmarks/model_combination.py FOLDER               # FOLDER/CLASS/RECORDING
+    python benchmarks/model_combination.py labels.csv --where task=my_task
 
 All classify the same statistics of MFCCs, beside an RBF support vector machine. Ten
 nets are averaged twice: of all clips, and of groups (artists) drawn with replacement.

@@ -1,8 +1,8 @@
 r"""Train on some sources and test on others, with paired tests over whole groups.
 
-    python examples/train_here_test_there.py labels.csv \
+    python benchmarks/train_here_test_there.py labels.csv \
         --train task=notes source=bank_a,bank_b --test task=notes source=bank_c,bank_d
-    python examples/train_here_test_there.py labels.csv --tags \
+    python benchmarks/train_here_test_there.py labels.csv --tags \
         --train task=polyphonic --test task=solos
 
 The labels of the first set give the classes, or the tags, of both. Finished fits are

@@ -9,12 +9,12 @@ import soundfile
 from skdeepmir.chords import read_chords, write_lab
 from skdeepmir.datasets import make_chord_clips, make_instrument_clips
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+SCRIPTS = Path(__file__).parents[1] / "benchmarks"
 
 
 def run_plain(script, *options):
     done = subprocess.run(
-        [sys.executable, EXAMPLES / script, *options],
+        [sys.executable, SCRIPTS / script, *options],
         capture_output=True,
         text=True,
         check=False,
@@ -111,8 +111,8 @@ def test_learned_features_are_tuned_inside_each_fold(tmp_path):
     for i, y in enumerate(rest.data):
         soundfile.write(tmp_path / "rest" / f"{i}.wav", y, rest.sample_rate)
     options = ["--cv", "2", "--n-units", "20", "--unlabelled", tmp_path / "rest"]
-    run("learned_features.py", *options, out=tmp_path)
-    table = (tmp_path / "learned_features.md").read_text().splitlines()
+    run("tuned_features.py", *options, out=tmp_path)
+    table = (tmp_path / "tuned_features.md").read_text().splitlines()
     assert len(table) == 2 + 2
 
 
@@ -145,20 +145,6 @@ def test_a_convolutional_net_is_compared(tmp_path):
     assert len(table) == 2 + 2
 
 
-def test_a_net_of_ones_own_is_compared_and_kept(tmp_path):
-    clips = make_instrument_clips(n_clips=12, duration=0.5, random_state=0)
-    rows = ["path,label,group"]
-    for i, y in enumerate(clips.data):
-        soundfile.write(tmp_path / f"{i}.wav", y, clips.sample_rate)
-        rows.append(f"{i}.wav,{clips.target[i] % 2},{i % 6}")
-    (tmp_path / "labels.csv").write_text("\n".join(rows))
-    options = ["--cv", "2", "--max-epochs", "1", "--n-units", "4"]
-    done = run("your_own_net.py", tmp_path / "labels.csv", *options, out=tmp_path)
-    table = (tmp_path / "your_own_net.md").read_text().splitlines()
-    assert len(table) == 2 + 2 and "loaded: True" in done.stdout
-    assert (tmp_path / "your_own_net.skdeepmir").exists()
-
-
 def test_few_labelled_clips_are_drawn_from_the_training_side(tmp_path):
     options = ["--cv", "2", "--n-units", "20", "--shots", "1", "4", "--draws", "4"]
     run("few_labels_audio.py", *options, out=tmp_path)
@@ -179,7 +165,7 @@ def test_folds_that_split_groups_are_refused(tmp_path):
         rows.append(f"{i}.wav,{clips.target[i]},{i % 6},{i // 6}")
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     done = subprocess.run(
-        [sys.executable, EXAMPLES / "few_labels_audio.py", tmp_path / "labels.csv"],
+        [sys.executable, SCRIPTS / "few_labels_audio.py", tmp_path / "labels.csv"],
         capture_output=True,
         text=True,
         check=False,

@@ -1,9 +1,9 @@
 """Compare pipelines on a folder of recordings under one fair protocol.
 
-    python examples/compare_pipelines.py                      # synthesised music
-    python examples/compare_pipelines.py FOLDER               # FOLDER/CLASS/RECORDING
-    python examples/compare_pipelines.py FOLDER --groups '([^/_]+)_'
-    python examples/compare_pipelines.py labels.csv --where task=my_task
+    python benchmarks/compare_pipelines.py                      # synthesised music
+    python benchmarks/compare_pipelines.py FOLDER               # FOLDER/CLASS/RECORDING
+    python benchmarks/compare_pipelines.py FOLDER --groups '([^/_]+)_'
+    python benchmarks/compare_pipelines.py labels.csv --where task=my_task
 
 Prints a table and writes it, with a picture, to the folder given by --out.
 """

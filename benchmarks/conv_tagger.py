@@ -1,8 +1,8 @@
 """A convolutional net on log-mel frames beside MFCC + SVM.
 
-    python examples/conv_tagger.py                     # synthesised music
-    python examples/conv_tagger.py FOLDER              # FOLDER/CLASS/RECORDING
-    python examples/conv_tagger.py labels.csv --where task=my_task
+    python benchmarks/conv_tagger.py                     # synthesised music
+    python benchmarks/conv_tagger.py FOLDER              # FOLDER/CLASS/RECORDING
+    python benchmarks/conv_tagger.py labels.csv --where task=my_task
 
 Its settings were found on folds inside two of the training sets of ESC-10.
 """

@@ -1,7 +1,7 @@
 """Where few clips have labels: spectra, MFCCs and features learned without labels.
 
-    python examples/few_labels_audio.py labels.csv --where task=my_task
-    python examples/few_labels_audio.py FOLDER --groups '([^/_]+)_'
+    python benchmarks/few_labels_audio.py labels.csv --where task=my_task
+    python benchmarks/few_labels_audio.py FOLDER --groups '([^/_]+)_'
 
 The protocol of Lee, Pham, Largman and Ng (NIPS 2009): a linear classifier learns from
 1, 2, 3 or 5 clips of each class, drawn from the training side of a fold, and is scored
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from compare_pipelines import add_data_options, load, make_folds
 from joblib import Parallel, delayed
-from learned_features import sparse_machine
+from tuned_features import sparse_machine
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler

@@ -1,6 +1,6 @@
 """A bit remembered for 100 frames: LSTM and plain recurrent units, both by SGD.
 
-    python examples/long_memory.py --steps 100
+    python benchmarks/long_memory.py --steps 100
 
 The first frame of a sequence says which of two chords it is, weakly noisy frames
 follow, and only the last frame has a label. Gradients through a plain recurrent net

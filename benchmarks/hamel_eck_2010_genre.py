@@ -1,8 +1,8 @@
 """The system of Hamel and Eck (ISMIR 2010) beside MFCCs, on a folder of recordings.
 
-    python examples/hamel_eck_2010_genre.py                   # synthesised music
-    python examples/hamel_eck_2010_genre.py FOLDER            # FOLDER/CLASS/RECORDING
-    python examples/hamel_eck_2010_genre.py labels.csv --where task=my_task
+    python benchmarks/hamel_eck_2010_genre.py                   # synthesised music
+    python benchmarks/hamel_eck_2010_genre.py FOLDER            # FOLDER/CLASS/RECORDING
+    python benchmarks/hamel_eck_2010_genre.py labels.csv --where task=my_task
 
 Magnitude spectra of 1024 samples, a deep belief network of 3 x 50 units that is
 pre-trained and then fine-tuned to tell the classes from single frames, mean and

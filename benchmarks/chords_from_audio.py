@@ -1,7 +1,7 @@
 """Chords of one recording: a ``.lab`` file, a list with times, and a picture.
 
-    python examples/chords_from_audio.py SONG
-    python examples/chords_from_audio.py SONG --train labels.csv   # path,annotation
+    python benchmarks/chords_from_audio.py SONG
+    python benchmarks/chords_from_audio.py SONG --train labels.csv   # path,annotation
 
 Without ``--train`` a bidirectional LSTM learns from synthesised progressions, which
 takes some minutes once; annotated recordings of your kind of music teach it better.

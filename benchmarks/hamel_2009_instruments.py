@@ -1,7 +1,7 @@
 """Instrument families by SVM, MLP and DBN, as in Hamel, Wood and Eck (ISMIR 2009).
 
-    python examples/hamel_2009_instruments.py labels.csv --where task=my_task
-    python examples/hamel_2009_instruments.py FOLDER --groups '([^/_]+)_'
+    python benchmarks/hamel_2009_instruments.py labels.csv --where task=my_task
+    python benchmarks/hamel_2009_instruments.py FOLDER --groups '([^/_]+)_'
 
 Labels are families, or several joined by | where more than one plays. Each family is
 told from the rest on statistics of MFCCs and their slopes, by three models; the

@@ -1,7 +1,7 @@
 """Learned features beside tuned MFCCs, every choice made on folds inside the folds.
 
-    python examples/learned_features.py labels.csv --where task=my_task
-    python examples/learned_features.py FOLDER --groups '([^/_]+)_' --unlabelled OTHER
+    python benchmarks/tuned_features.py labels.csv --where task=my_task
+    python benchmarks/tuned_features.py FOLDER --groups '([^/_]+)_' --unlabelled OTHER
 
 Recordings in the folders after --unlabelled teach the net what sound is like, without
 labels; without that option, the training clips of each fold do. Files with the bytes of
@@ -179,7 +179,7 @@ def main():
     with TemporaryDirectory() as scratch:
         learned = tuned_features(args.cache_dir, files, args.n_units, scratch)
         pipelines = {BASELINE: tuned_mfcc(args.cache_dir), "learned, tuned": learned}
-        report(clips, pipelines, args, baseline=BASELINE, name="learned_features")
+        report(clips, pipelines, args, baseline=BASELINE, name="tuned_features")
 
 
 if __name__ == "__main__":

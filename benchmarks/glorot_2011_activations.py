@@ -1,7 +1,7 @@
 """Activations with and without pre-training: the table of Glorot et al. (2011).
 
-    python examples/glorot_2011_activations.py                 # scikit-learn's digits
-    python examples/glorot_2011_activations.py MNIST_FOLDER    # t10k-*.gz or train-*.gz
+    python benchmarks/glorot_2011_activations.py               # scikit-learn's digits
+    python benchmarks/glorot_2011_activations.py MNIST_FOLDER  # t10k-*.gz or train-*.gz
 
 Test error (%) of nets of three hidden layers, whose layers begin at random or as
 denoising auto-encoders. Each cell is the mean over draws of training and test images;

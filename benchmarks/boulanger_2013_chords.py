@@ -1,7 +1,7 @@
 """Chords by recurrent nets, beside templates and a hidden Markov model.
 
-    python examples/boulanger_2013_chords.py                  # synthesised music
-    python examples/boulanger_2013_chords.py labels.csv    # path, annotation, group
+    python benchmarks/boulanger_2013_chords.py                  # synthesised music
+    python benchmarks/boulanger_2013_chords.py labels.csv    # path, annotation, group
 
 Rows: chroma with templates, and with Gaussians in a hidden Markov model; the system of
 Boulanger-Lewandowski, Bengio and Vincent (ISMIR 2013), a recurrent net that sees the

@@ -41,8 +41,8 @@ ROOMS = {
     "testing": "clip_checks testing",
     "package": """
         architecture benchmarks common determinism html killed_jobs machines
-        meta_estimators numerical_safety pipeline pipelines progress properties
-        public_names reliability sources typing versions warnings workers
+        gallery meta_estimators numerical_safety pipeline pipelines progress properties
+        public_names reliability site sources typing versions warnings workers
     """,
 }
 SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}

@@ -9,6 +9,7 @@
 """
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ class Page:
     def outside(self):
         """The addresses that are not on this machine."""
         return [url for url in self.requests if not url.startswith(LOCAL)]
+
+    def until(self, expression, seconds=20):
+        """Wait until an expression of the page's is true."""
+        # Playwright's wait_for_function is stopped by a Content-Security-Policy.
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, f"{expression} is not true"
+            self.page.wait_for_timeout(20)
 
     def overflow(self):
         """Return by how many pixels the page can be scrolled sideways."""

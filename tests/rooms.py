@@ -36,7 +36,8 @@ ROOMS = {
     "persistence": "forged_models persistence security",
     "plotting": "plotting",
     "model_selection": """
-        compare compare_elsewhere compare_kept compare_output model_selection
+        compare compare_elsewhere compare_kept compare_output html_report
+        model_selection
     """,
     "testing": "clip_checks testing",
     "package": """

@@ -42,6 +42,7 @@ MANIFEST = "skdeepmir.json"
 # Types that skops does not trust by itself, but that trusted estimators contain.
 TRUSTED = (
     "numpy.dtype",
+    "skdeepmir.baselines._log_above_floor",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.metrics._scorer._CurveScorer",

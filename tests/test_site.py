@@ -166,7 +166,8 @@ def test_players_play(visit):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_has_a_picture_and_a_notebook(name):
     page = gallery_page(name).read_text(encoding="utf-8")
-    assert f"sphx_glr_{name}_001.png" in page
+    has_picture = f"sphx_glr_{name}_001.png" in page
+    assert has_picture
     assert not PROGRESS.search(re.sub(r"data:[^\"']*", "", page))
     assert len(page.encode()) < MAX_PAGE
     (notebook,) = (SITE / "_downloads").rglob(f"{name}.ipynb")

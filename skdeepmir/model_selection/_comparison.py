@@ -478,6 +478,10 @@ class Comparison:
             raise ValueError("y has tags, which are not taken for each other.")
         labels = [printable(label) for label in table.index]
         display = ConfusionMatrixDisplay(table.to_numpy(), display_labels=labels)
+        if ax is None:  # names at the foot must not be cut off
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(layout="constrained")
         rotation = "vertical" if max(map(len, labels)) > 3 else "horizontal"
         display.plot(ax=ax, colorbar=False, xticks_rotation=rotation, values_format="d")
         for text in display.ax_.get_xticklabels() + display.ax_.get_yticklabels():

@@ -43,8 +43,8 @@ ROOMS = {
     "command_line": "benchmarks command_line",
     "package": """
         architecture common determinism html killed_jobs machines
-        meta_estimators numerical_safety pipeline pipelines progress properties
-        public_names reliability sources typing versions warnings workers
+        gallery meta_estimators numerical_safety pipeline pipelines progress properties
+        public_names reliability site sources typing versions warnings workers
     """,
 }
 SOURCES = {

@@ -79,9 +79,11 @@ plt.show()
 
 
 # %%
-# Use --- ``FrozenEstimator`` keeps the machine from being fitted again in the folds,
-# which is fair because it has seen none of these clips. The third pipeline gets what
-# the machine gets, without the machine.
+# Put it to use
+# -------------
+# ``FrozenEstimator`` keeps the machine from being fitted again in the folds, which is
+# fair because it has seen none of these clips. The third pipeline gets what the machine
+# gets, without the machine.
 levelled = make_pipeline(spectra, ClipNormalizer())
 svm = make_pipeline(
     MultiTimescalePooler(("mean", "std", "max")),
@@ -95,9 +97,11 @@ pipelines = {
 }
 X, y = clips.data, clips.target
 result = compare(pipelines, X, y, groups=clips.groups, verbose=False)
-result.plot()
-print(result)
 store.cleanup()
+result
+
+# %%
+result.plot()
 
 # %%
 # Nothing is gained here: synthetic instruments differ in their spectra, and the

@@ -4,7 +4,7 @@ BIN = .venv/bin
 .PHONY: demo docs test test-slow test-machines lint clean
 
 demo: .venv/installed  ## compare pipelines on synthesised music
-	$(BIN)/python benchmarks/compare_pipelines.py --out results
+	$(BIN)/skdeepmir compare --out results --html results/comparison.html
 
 # The site, in docs/_build/html, with its tests; on recordings of your own by
 # `make docs FOLDER=my_music` (a class per sub-folder).

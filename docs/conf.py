@@ -15,6 +15,7 @@ version = release = skdeepmir.__version__
 extensions = [
     "api_pages",
     "gallery_pages",
+    "mathml",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -39,6 +40,7 @@ toc_object_entries_show_parents = "hide"
 smartquotes = False  # in types, quotes are Python's
 add_module_names = False
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skdeepmir"
 html_static_path = ["_static"]
@@ -46,6 +48,7 @@ html_css_files = ["site.css"]
 html_favicon = "_static/logo.svg"
 html_copy_source = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's machine is
 html_theme_options = {
     "logo": {
         "text": "skdeepmir",
@@ -83,6 +86,7 @@ sphinx_gallery_conf = {
     "reset_modules_order": "both",
     "show_signature": False,
     "show_memory": False,
+    "write_computation_times": False,
     "min_reported_time": 1,
     "capture_repr": ("_repr_html_",),
     "matplotlib_animations": False,

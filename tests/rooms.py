@@ -40,13 +40,19 @@ ROOMS = {
         model_selection
     """,
     "testing": "clip_checks testing",
+    "command_line": "benchmarks command_line",
     "package": """
-        architecture benchmarks common determinism html killed_jobs machines
-        meta_estimators numerical_safety pipeline pipelines progress properties
-        public_names reliability sources typing versions warnings workers
+        architecture common determinism html killed_jobs machines
+        gallery meta_estimators numerical_safety pipeline pipelines progress properties
+        public_names reliability site sources typing versions warnings workers
     """,
 }
-SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}
+SOURCES = {
+    "frames": "frames.py",
+    "training": "_training",
+    "command_line": "_command_line",
+    "package": "",
+}
 
 
 def paths(room):

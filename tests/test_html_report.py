@@ -158,11 +158,11 @@ def test_cells_are_reached_and_opened_by_keys(visit, report):
     below = page.focused()
     assert below != label
     page.keyboard.press("Enter")
-    assert below in page.focused() and page.locator("#picked li").count() > 0
+    assert below in page.focused() and page.locator("#picked .cards > li").count() > 0
     page.keyboard.press("Escape")
-    assert page.focused() == below and page.locator("#picked li").count() == 0
+    assert page.focused() == below and page.locator("#picked .cards > li").count() == 0
     page.keyboard.press("Space")
-    assert page.locator("#picked li").count() > 0
+    assert page.locator("#picked .cards > li").count() > 0
 
 
 def test_nothing_is_requested_and_names_stay_text(visit, report):
@@ -265,7 +265,7 @@ def test_chords_are_drawn_under_a_cursor_that_moves(visit, tmp_path):
     page = visit(path)
     page.click(".choice button >> nth=1")
     page.click("[aria-label^='A taken for F']")
-    assert page.locator("#picked li").count() == 4
+    assert page.locator("#picked .cards > li").count() == 4
     stage = page.locator("#picked .stage").first
     assert stage.locator(".strip").count() == 3
     texts = stage.locator(".strip").nth(1).locator("span").all_inner_texts()
@@ -307,7 +307,7 @@ def test_tags_have_probabilities_and_activations_over_time(visit, tagged, tmp_pa
     assert table["activations"][0].shape == (len(table["times"][0]), 3)
     page = visit(path, width=390)
     page.locator(".matrix button").last.click()
-    shown = page.locator("#picked li").first
+    shown = page.locator("#picked .cards > li").first
     assert shown.locator(".chances tbody tr").count() == 3
     assert shown.locator(".curve").count() == 3 and "<i>low</i>" in shown.inner_text()
     assert page.overflow() == 0 and page.alarms == []

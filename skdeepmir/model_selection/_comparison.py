@@ -31,6 +31,8 @@ from skdeepmir.model_selection._tables import (
     as_markdown,
     as_text,
     make_table,
+    note_of,
+    title_of,
 )
 from skdeepmir.plotting import ChordConfusionDisplay, ComparisonDisplay
 
@@ -401,6 +403,8 @@ class Comparison:
 
         Examples
         --------
+        >>> import tempfile
+        >>> from pathlib import Path
         >>> from skdeepmir import compare
         >>> from skdeepmir.baselines import mel_svm, mfcc_svm
         >>> from skdeepmir.datasets import make_instrument_clips
@@ -408,11 +412,10 @@ class Comparison:
         ...                               random_state=0)
         >>> result = compare({"mel": mel_svm(), "MFCC": mfcc_svm()}, clips.data,
         ...                  clips.target, cv=2, verbose=False)
-        >>> folder = getfixture("tmp_path")  # of this test
-        >>> path = result.to_html(folder / "report.html", verbose=False,
-        ...                       target_names=clips.target_names)
-        >>> path.name, path.stat().st_size < 1_000_000
-        ('report.html', True)
+        >>> path = result.to_html(Path(tempfile.mkdtemp()) / "report.html",
+        ...                       target_names=clips.target_names, verbose=False)
+        >>> path.stat().st_size < 1_000_000
+        True
         """
         for name, value in {"max_size": max_size, "excerpt": excerpt}.items():
             if value is not None and not 0 < value < float("inf"):
@@ -543,37 +546,8 @@ class Comparison:
         return make_table(summaries, self.pipelines, self.baseline, n_folds)
 
     def _title(self) -> str:
-        first = self.folds.drop_duplicates("fold")
-        n_tested, n_folds = int(first["n_test"].sum()), len(first)
-        where = f"{n_folds} folds" if n_folds > 1 else "one test set"
-        n = len(self.pipelines)
-        pipelines = "1 pipeline" if n == 1 else f"{n} pipelines"
-        return f"{pipelines}, {where}, {n_tested} clips tested"
+        return title_of(self.folds, len(self.pipelines))
 
     def _note(self) -> str:
         _, test = self._checked(None, None)
-        is_alone = len(self.pipelines) == 1
-        interval = "In parentheses: 95 % interval of the difference; it and p by"
-        if test == "folds":
-            note = "±: standard error over folds."
-            return (
-                note
-                if is_alone
-                else f"{note} {interval} the corrected resampled t-test."
-            )
-        if self.records is None:
-            return ""
-        n_groups = self.records.n_groups
-        what, tested = "groups", f"{n_groups} groups of test clips"
-        if self.records.groups is None:
-            what, tested = "clips", f"{n_groups} test clips"
-        note = f"±: standard error over {tested}"
-        if is_alone:
-            return f"{note}."
-        note += f". {interval} sign flips of {what}"
-        if n_groups < 6:
-            note += (
-                f", of which there are too few for an interval, and for a p under "
-                f"{2.0 ** (1 - n_groups):g}"
-            )
-        return f"{note}."
+        return note_of(test, len(self.pipelines) == 1, self.records)

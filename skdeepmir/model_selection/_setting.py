@@ -114,7 +114,7 @@ def parameters_of(pipeline: Any) -> list[Parameter]:
         if own == "steps":
             continue  # each is a parameter as well
         text = type(value).__name__ if hasattr(value, "get_params") else _shown(value)
-        is_default = own in defaults and repr(defaults[own]) == repr(value)
+        is_default = own in defaults and _are_same(value, defaults[own])
         found.append(Parameter(name, text, is_default))
     return sorted(found, key=lambda parameter: parameter.is_default)
 
@@ -122,6 +122,15 @@ def parameters_of(pipeline: Any) -> list[Parameter]:
 def _defaults(estimator: Any) -> dict[str, Any]:
     signature = inspect.signature(type(estimator).__init__)
     return {name: part.default for name, part in signature.parameters.items()}
+
+
+def _are_same(value: Any, default: Any) -> bool:
+    if value is default:
+        return True
+    is_plain = isinstance(value, bool | int | float | str | bytes)
+    if isinstance(value, tuple) and isinstance(default, tuple):
+        is_plain = len(value) == len(default) < 20
+    return is_plain and type(value) is type(default) and repr(value) == repr(default)
 
 
 def _shown(value: Any) -> str:

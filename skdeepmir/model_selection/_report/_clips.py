@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ class Clips:
     groups: Any
     kind: str  # "files", "waveforms", "frames" or ""
     problems: dict[int, str] = field(default_factory=dict)
+    blank: set[int] = field(default_factory=set)  # neither heard nor seen
 
     @classmethod
     def of(
@@ -119,7 +120,7 @@ class Clips:
             unit="clip",
             verbose=self.limits.verbose,
         )
-        workers = Parallel(n_jobs=self.limits.n_jobs, prefer="threads")
+        workers = Parallel(n_jobs=self.limits.n_jobs, require="sharedmem")
         try:
             for first in range(0, len(order), n_at_once):
                 some = order[first : first + n_at_once]
@@ -142,11 +143,14 @@ class Clips:
             )
         if each is None:
             return Media(problem="it was not kept with the comparison")
-        return media_of_frames(each)
+        seconds = self.told.seconds(worst)
+        return replace(media_of_frames(each), seconds=seconds, duration=seconds)
 
     def _block(self, clip: int, media: Media, items: list[int]) -> dict[str, Any]:
         if media.problem:
             self.problems[clip] = media.problem
+        if not media.picture:
+            self.blank.add(clip)
         details = {item: self.told.details(item) for item in items}
         return {
             "sound": base64.b64encode(media.sound).decode(),
@@ -167,8 +171,10 @@ class Clips:
             f"Left out of this file, which is to have at most {size}." if n_left else ""
         )
 
-    def about(self, n_embedded: int) -> str:
+    def about(self, embedded: Sequence[int]) -> str:
         """Return the last lines of the page, as HTML."""
+        n_embedded = len(embedded)
+        n_shown = len(set(embedded) - self.blank)
         if not self.n_clips:
             return ""
         if not self.kind:
@@ -178,7 +184,7 @@ class Clips:
             )
             return f"<p>{html.escape(text)}</p>"
         what = "The frames" if self.kind == "frames" else "Sound and picture"
-        lines = [f"{what} of {n_embedded} of {self.n_clips} tested clips are embedded."]
+        lines = [f"{what} of {n_shown} of {self.n_clips} tested clips are embedded."]
         if self.kind != "frames":
             lines[0] += f" Excerpts have at most {self.excerpt:g} s (MP3)."
         if n_embedded < self.n_clips:

@@ -62,6 +62,11 @@ class Told:
         """Return the second at which an excerpt should begin; None is the middle."""
         return None
 
+    def seconds(self, item: int) -> float:
+        """Return how long a clip of frames lasts; 0 if that is not known."""
+        curves = self.details(item).get("curves")
+        return curves[0]["times"][-1][1] if curves else 0.0
+
     def tell(self, badness: np.ndarray) -> None:
         """Take in how wrong each pipeline is: (n_pipelines, n_items), NaN if failed."""
         known = np.isfinite(badness)
@@ -139,7 +144,11 @@ def tell(
         return TagsTold.of(answered, predicted, target_names)
     elif given:
         return ClassesTold.of(answered, predicted, target_names)
-    return Told("", answered.items, [""] * len(truth), {})
+    told = Told("", answered.items, [""] * len(truth), {})
+    told.badness = np.zeros(len(truth))
+    tested = list(range(min(MOST_LISTED, len(truth))))
+    told.lists = [{"title": "Tested clips", "text": "", "items": tested}]
+    return told
 
 
 def _is_float(predicted: Any) -> bool:

@@ -61,7 +61,12 @@ def write_report(comparison: Any, path: Any, audio: Any, limits: Limits) -> Path
         blocks.append((clip, text))
     n_left = clips.n_clips - len(blocks)
     facts["without"] = clips.why_without(n_left)
-    page = _page(parts, facts, blocks, clips.about(len(blocks)))
+    page = _page(parts, facts, blocks, clips.about([clip for clip, _ in blocks]))
+    while blocks and len(page) > limits.max_size * MEGABYTE:  # of many long names
+        blocks.pop()
+        n_left += 1
+        facts["without"] = clips.why_without(n_left)
+        page = _page(parts, facts, blocks, clips.about([clip for clip, _ in blocks]))
     with written_whole(target) as file:
         file.write(page)
     for text in clips.complaints(n_left, target.name):

@@ -22,7 +22,10 @@ def escaped(text: object) -> str:
 
 
 def table(
-    header: Sequence[object], rows: Iterable[Sequence[object]], kind: str = ""
+    label: str,
+    header: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    kind: str = "",
 ) -> str:
     """Return a table that scrolls within itself; the first cell of a row names it."""
     head = "".join(f'<th scope="col">{escaped(cell)}</th>' for cell in header)
@@ -35,9 +38,14 @@ def table(
     head = f"<thead><tr>{head}</tr></thead>" if header else ""
     # A region that scrolls must be reached by keys.
     return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="table">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{quoted(label)}">'
         f'<table class="{kind}">{head}<tbody>{body}</tbody></table></div>'
     )
+
+
+def quoted(text: object) -> str:
+    """Return text for an attribute."""
+    return html.escape(printable(text), quote=True)
 
 
 def hidden(summary: str, body: str) -> str:
@@ -81,7 +89,7 @@ def _list(texts: Iterable[str]) -> str:
 def scores_section(comparison: Any) -> str:
     """Return scores with tests, times and pictures."""
     header, rows = comparison._table(None)
-    found = table(header, rows)
+    found = table("scores", header, rows)
     note = comparison._note()
     found += f'<p class="quiet">{html.escape(note)}</p>'
     pictures = [
@@ -93,20 +101,28 @@ def scores_section(comparison: Any) -> str:
     if len(comparison.pipelines) > 2:
         pairs = "".join(_pairs(comparison, name) for name in comparison.metrics)
         found += hidden("Differences of all pairs", pairs)
-    folds = comparison.folds.round(3)
-    where = (
-        "Scores of each fold" if folds["fold"].nunique() > 1 else "Scores as numbers"
-    )
-    return found + hidden(where, table(list(folds.columns), folds.to_numpy().tolist()))
+    folds = comparison.folds
+    has_several = folds["fold"].nunique() > 1
+    where = "Scores of each fold" if has_several else "Scores as numbers"
+    rows = [list(map(_number, row)) for row in folds.itertuples(index=False)]
+    return found + hidden(where, table(where, list(folds.columns), rows))
+
+
+def _number(value: Any) -> object:
+    """Return a value for a table: numbers with three decimals, NaN as nothing."""
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.3f}"
+    return value
 
 
 def _pairs(comparison: Any, metric: str) -> str:
-    found = comparison.differences(metric).round(4)
+    found = comparison.differences(metric)
     header = ["second against first", "difference", "from", "to", "p", "p (Holm)"]
     rows = [
-        [f"{row[1]} against {row[0]}", *row[2:]] for row in found.to_numpy().tolist()
+        [f"{row[1]} against {row[0]}", *map(_number, row[2:])]
+        for row in found.itertuples(index=False)
     ]
-    return f"<h3>{escaped(metric)}</h3>{table(header, rows)}"
+    return f"<h3>{escaped(metric)}</h3>{table(metric, header, rows)}"
 
 
 def _picture(comparison: Any, metric: str) -> str:
@@ -131,7 +147,7 @@ def _picture(comparison: Any, metric: str) -> str:
     words = "; ".join(
         f"{name} {mean:.3f}" for name, mean in zip(names, summary["mean"], strict=True)
     )
-    alt = html.escape(printable(f"{metric} of all pipelines: {words}"), quote=True)
+    alt = quoted(f"{metric} of all pipelines: {words}")
     data = base64.b64encode(file.getvalue()).decode()
     return f'<figure><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></figure>'
 
@@ -144,22 +160,25 @@ def pipelines_section(comparison: Any) -> str:
     found = '<section aria-labelledby="pipelines"><h2 id="pipelines">Pipelines</h2>'
     for name, parameters in setting.parameters.items():
         baseline = " (baseline)" if name == comparison.baseline else ""
-        found += f"<h3>{escaped(name)}{baseline}</h3>{_parameters(parameters)}"
+        found += f"<h3>{escaped(name)}{baseline}</h3>{_parameters(name, parameters)}"
     return f"{found}</section>"
 
 
-def _parameters(parameters: list[Parameter]) -> str:
+def _parameters(name: str, parameters: list[Parameter]) -> str:
     seeds = [p for p in parameters if p.is_seed]
     own = [[p.name, p.value] for p in parameters if not p.is_default]
     rest = [[p.name, p.value] for p in parameters if p.is_default]
-    found = table([], own, "facts") if own else '<p class="quiet">Defaults only.</p>'
+    label = f"parameters of {name}"
+    found = (
+        table(label, [], own, "facts") if own else '<p class="quiet">Defaults only.</p>'
+    )
     if seeds:
         text = ", ".join(f"{p.name}={p.value}" for p in seeds)
         if any(p.value == "None" for p in seeds):
             text += ". None: another run may differ"
         found += f'<p class="quiet">Seeds: {escaped(text)}.</p>'
     if rest:
-        found += hidden(f"{len(rest)} defaults", table([], rest, "facts"))
+        found += hidden(f"{len(rest)} defaults", table(label, [], rest, "facts"))
     return found
 
 
@@ -180,7 +199,7 @@ def protocol_section(comparison: Any) -> str:
         rows.append(["groups", groups])
     if setting is not None:
         rows.append(["took", duration(setting.seconds)])
-    body = table([], rows, "facts")
+    body = table("protocol", [], rows, "facts")
     return (
         '<section aria-labelledby="protocol"><h2 id="protocol">Protocol</h2>'
         f"{body}</section>"
@@ -193,7 +212,7 @@ def versions_section(comparison: Any) -> str:
     if setting is None:
         return ""
     shown = "".join(
-        f"<h3>{escaped(title)}</h3>{table([], list(facts.items()), 'facts')}"
+        f"<h3>{escaped(title)}</h3>{table(title, [], list(facts.items()), 'facts')}"
         for title, facts in setting.versions.items()
     )
     return (

@@ -139,6 +139,11 @@ class SongsTold(Told):
             )
         return {"strips": strips} if strips else {}
 
+    def seconds(self, item: int) -> float:
+        """Return how long a song of frames lasts; 0 if that is not known."""
+        ends = [song.end for (_, i), song in self.songs.items() if i == item]
+        return max(ends, default=0.0) if self.has_times else 0.0
+
     def focus(self, item: int, seconds: float) -> float | None:
         """Return where pipelines are wrong most in so many seconds."""
         pieces = [wrong for (_, i), wrong in self.wrong.items() if i == item]

@@ -195,11 +195,11 @@
     if (details.chances) parts.push(chances(details.chances));
     const area = stage(block, details, name);
     parts.push(area);
-    if (block.sound) {
+    if (block.seconds) {
       const whole = block.duration > block.seconds + 0.1 ? ` of ${clock(block.duration)}` : "";
       parts.push(make("div.axis", null, make("span", null, clock(block.start)), make("span", null, clock(block.start + block.seconds) + whole)));
-      parts.push(player(block, area, name));
     }
+    if (block.sound) parts.push(player(block, area, name));
     if (block.problem) parts.push(make("p.quiet", null, `This ${unit}: ${block.problem}.`));
     return make("li", null, parts);
   }

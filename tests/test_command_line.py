@@ -3,6 +3,7 @@
 import inspect
 import io
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from skdeepmir.chords import read_chords
 from skdeepmir.datasets import load_manifest, make_instrument_clips
 from skdeepmir.metrics import wcsr
 
+ROOT = Path(__file__).parents[1]
 FAST = ["--n-jobs", "1", "--pipelines", "mfcc_svm", "mel_svm"]
 COMMAND = [sys.executable, "-m", "skdeepmir"]
 
@@ -107,6 +109,22 @@ def test_examples_in_the_help_of_each_command_can_be_parsed(capsys, monkeypatch)
             program, *arguments = shlex.split(line.partition(">")[0], comments=True)
             assert program == "skdeepmir" and arguments[0] == name
             _main.make_parser().parse_args(arguments)
+
+
+def test_commands_in_the_documentation_can_be_parsed():
+    if not (ROOT / "docs").exists():
+        pytest.skip("needs the project's documentation beside the tests")
+    texts = [ROOT / "README.md", *ROOT.glob("docs/[!_]*/**/*.rst")]
+    lines = [
+        line
+        for path in texts
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\s*\$ (\.venv/bin/)?(python -m )?skdeepmir [a-z]", line)
+    ]
+    assert len(lines) > 5
+    for line in lines:
+        command = re.split(r" [|>] ", line.partition("skdeepmir ")[2])[0]
+        _main.make_parser().parse_args(shlex.split(command, comments=True))
 
 
 def test_defaults_of_features_are_those_of_the_extractor():

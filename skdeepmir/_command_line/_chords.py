@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import skdeepmir
 from skdeepmir._command_line import _data, _pipelines
 from skdeepmir._command_line._output import say, tell
 from skdeepmir._command_line._parsers import UsageError, add_command, number
@@ -164,12 +165,15 @@ def _kept_at(args: argparse.Namespace) -> Path:
     """Return the file, in the user's cache, of what is learned from these songs."""
     import joblib
     import pooch
+    import sklearn
 
     table = None
     if args.train is not None:
         source = Path(user_path(args.train))
         table = str(source.resolve()), joblib.hash(source.read_bytes())
-    key = (table, args.annotations, _data.chosen(args.where), args.max_epochs, N_SONGS)
+    versions = skdeepmir.__version__, sklearn.__version__  # files of others are refused
+    learned = table, args.annotations, _data.chosen(args.where), args.max_epochs
+    key = (versions, *learned, N_SONGS)
     folder = Path(pooch.os_cache("skdeepmir"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"chords_{joblib.hash(key)[:12]}.skdeepmir"

@@ -120,7 +120,7 @@ class Clips:
             unit="clip",
             verbose=self.limits.verbose,
         )
-        workers = Parallel(n_jobs=self.limits.n_jobs, prefer="threads")
+        workers = Parallel(n_jobs=self.limits.n_jobs, require="sharedmem")
         try:
             for first in range(0, len(order), n_at_once):
                 some = order[first : first + n_at_once]

@@ -1,0 +1,63 @@
+"""
+A saved model, used elsewhere
+=============================
+
+A pickle is a program: whoever opens one runs it. So a model that is to leave your desk, or
+that a stranger sends you, should not be one. :func:`~skdeepmir.save` writes numbers, arrays
+and names into one file; :func:`~skdeepmir.load` runs nothing of it and refuses what you
+did not ask for.
+"""
+
+# %%
+# A pipeline from audio to classes, trained on synthesised instruments, or on a folder of
+# yours. It has a step of our own: a plain function that makes all clips equally loud.
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import soundfile
+from IPython.display import Audio
+from sklearn.preprocessing import FunctionTransformer
+
+from skdeepmir import (
+    DropoutMLPClassifier,
+    ModelFileError,
+    MultiTimescalePooler,
+    SpectrogramExtractor,
+    load,
+    make_pipeline,
+    save,
+)
+from skdeepmir.audio import read_audio
+from skdeepmir.datasets import load_audio_folder, make_instrument_clips
+
+FOLDER = os.environ.get("SKDEEPMIR_FOLDER")  # or the path of your own recordings
+clips = load_audio_folder(FOLDER) if FOLDER else make_instrument_clips(random_state=0)
+
+
+def without_level(frames):
+    return [f - f.mean() for f in frames]
+
+
+net = DropoutMLPClassifier((64,), max_epochs=40, random_state=0, verbose=False)
+model = make_pipeline(
+    SpectrogramExtractor("log_mel", n_mels=40, amin=1e-6, verbose=False),
+    FunctionTransformer(without_level),
+    MultiTimescalePooler(),
+    net,
+)
+model.fit(clips.data, clips.target_names[clips.target])
+
+# %%
+# What is in the file? A ZIP archive of JSON and arrays, with a checksum. You could read the
+# weights with NumPy alone, in twenty years' time.
+place = tempfile.TemporaryDirectory()
+path = Path(place.name, "timbres.skdeepmir")
+save(model, path)
+for member in zipfile.ZipFile(path).infolist():
+    print(f"{member.file_size:8d} bytes  {member.filename}")

@@ -57,7 +57,12 @@ def each_family(classifier):
 
 
 learner = DBNFeatureLearner(
-    (100, 50), batch_size=20, finetune_epochs=40, random_state=0, verbose=False
+    (100, 50),
+    max_epochs=20,
+    batch_size=20,
+    finetune_epochs=60,
+    random_state=0,
+    verbose=False,
 )
 perceptron = DropoutMLPClassifier(
     (100,),
@@ -65,6 +70,7 @@ perceptron = DropoutMLPClassifier(
     input_dropout=0,
     max_epochs=60,
     tune_thresholds=True,
+    validation_fraction=0.3,
     random_state=0,
     verbose=False,
 )

@@ -54,10 +54,24 @@ model = make_pipeline(
 model.fit(clips.data, clips.target_names[clips.target])
 
 # %%
-# What is in the file? A ZIP archive of JSON and arrays, with a checksum. You could read the
-# weights with NumPy alone, in twenty years' time.
+# What is in the file? A ZIP archive of JSON and arrays, with a checksum. NumPy alone can
+# read the weights, in twenty years too.
 place = tempfile.TemporaryDirectory()
 path = Path(place.name, "timbres.skdeepmir")
 save(model, path)
-for member in zipfile.ZipFile(path).infolist():
+for member in zipfile.ZipFile(path).infolist()[-4:]:
     print(f"{member.file_size:8d} bytes  {member.filename}")
+
+# %%
+# A step of our own stands there by its name only. So whoever loads the file must have that
+# function, and say that it is meant. Without that, and for a pickle that somebody renamed,
+# :func:`~skdeepmir.load` stops before anything runs:
+bad = Path(place.name, "really_a_pickle.skdeepmir")
+bad.write_bytes(pickle.dumps(clips.target))
+for candidate in (path, bad):
+    try:
+        load(candidate)
+    except ModelFileError as error:
+        print(f"{candidate.name}: {str(error).split(';')[0].split(': ', 1)[-1]}\n")
+again = load(path, trusted=[without_level])
+print("Same predictions:", (again.predict(clips.data) == model.predict(clips.data)).all())

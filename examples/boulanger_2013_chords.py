@@ -11,9 +11,8 @@ from all keys.
 # %%
 # Songs in random keys. Each song has two clips, which must not be split: the groups see to
 # that.
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
@@ -59,10 +58,12 @@ system_of_2013 = make_pipeline(
 blstm = BLSTMChordRecognizer(
     transpose=True, bins_per_octave=24, average_transpositions=True, **net
 )
+own_keys = {"transpose": False, "average_transpositions": False}
 systems = {
-    "templates": chroma_templates(hop_length=4096, verbose=False),
-    "Gaussian HMM": chroma_hmm(hop_length=4096, verbose=False),
+    "templates": chroma_templates(verbose=False),
+    "Gaussian HMM": chroma_hmm(verbose=False),
     "RNN of 2013": system_of_2013,
+    "BLSTM, own keys": make_pipeline(spectra, clone(blstm).set_params(**own_keys)),
     "BLSTM, all keys": make_pipeline(spectra, blstm),
 }
 found = {
@@ -71,9 +72,26 @@ found = {
     )
     for name, system in systems.items()
 }
+rates = {name: system[0].frame_rate for name, system in systems.items()}
 reports = {
-    name: chord_report(songs.target, chords, frame_rate=spectra.frame_rate)["score"]
+    name: chord_report(songs.target, chords, frame_rate=rates[name])["score"]
     for name, chords in found.items()
 }
 table = pd.DataFrame(reports).T[["root", "majmin", "seg"]]
 table.round(3)
+
+# %%
+# Read the last two rows first: they are the same net, and the keys make all the difference.
+# From eight clips in a few keys a net cannot know what F#:min looks like, unless it is shown
+# every song in every key. The system of 2013 suffers from that most. Baselines have the
+# symmetry built in, and the Gaussian HMM is hard to beat with so little music. On 30
+# rendered songs the order changes: BLSTM .925, HMM .892, the system of 2013 .704 (majmin;
+# :ref:`systems-boulanger-2013`).
+#
+# What the net of today takes for what, counted from the root of the true chord:
+ChordConfusionDisplay.from_predictions(
+    songs.target,
+    found["BLSTM, all keys"],
+    by="interval",
+    frame_rate=spectra.frame_rate,
+)

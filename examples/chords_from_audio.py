@@ -73,7 +73,7 @@ heard = mir_eval.sonify.chords(list(labels), intervals, rate, length=len(song))
 Audio(np.stack([song, 0.5 * heard / np.abs(heard).max()]), rate=rate)
 
 # %%
-# The share of the time whose chord is right, by several rules of comparison, and how well
+# The share of the time whose chord is right, in this clip and another of the same song, by several rules of comparison, and how well
 # the boundaries fit ("seg"). One song is an anecdote: on 30 rendered pop songs a larger net
 # has .925 (majmin), see :ref:`systems-boulanger-2013`.
 found = recognizer.predict_intervals(new.data)

@@ -52,7 +52,7 @@ result = compare(pipelines, X, y, groups=clips.groups, cv=3, verbose=False)
 result
 
 # %%
-# Read the p before the means: three folds of 40 clips settle little. The settings above
+# Read the p before the means: three folds of 40 clips settle nothing. The settings above
 # were also chosen on these very folds, which flatters the net. Recordings decide: on the
 # official folds of ESC-10, with settings from other folds, the net has .915 and
 # MFCC + SVM .833 (:ref:`systems-convolutional-nets`).
@@ -62,9 +62,9 @@ for ax, name in zip(axes, pipelines, strict=True):
     ax.set_title(name)
 
 # %%
-# Validation clips of other instruments show when the net stops learning what holds
-# elsewhere. ``fit`` takes them as ``X_val``; without them, the curve of the training loss
-# alone always looks like progress.
+# Does it learn timbre, or these instruments by heart? The training loss alone always looks
+# like progress, so ``fit`` takes validation clips of other instruments as ``X_val``. Here
+# the two curves stay together until the end: nothing says that it trained too long.
 groups = np.arange(len(y)) if clips.groups is None else clips.groups
 train, val = next(StratifiedGroupKFold(4).split(y, y, groups))
 net.fit([X[i] for i in train], y[train], X_val=[X[i] for i in val], y_val=y[val])

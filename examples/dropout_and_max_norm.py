@@ -31,7 +31,7 @@ y_train[wrong] = (y_train[wrong] + rng.randint(1, 10, 20)) % 10
 kinds = {
     "no dropout": {"dropout": 0.0, "input_dropout": 0.0},
     "dropout": {"dropout": 0.5, "input_dropout": 0.2},
-    "dropout, max-norm 1": {"dropout": 0.5, "input_dropout": 0.2, "max_norm": 1.0},
+    "dropout, max-norm 0.7": {"dropout": 0.5, "input_dropout": 0.2, "max_norm": 0.7},
 }
 figure, (ax, norms) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for name, options in kinds.items():
@@ -45,11 +45,24 @@ for name, options in kinds.items():
         **options,
     ).fit(X_train, y_train, X_val=X_test, y_val=y_test)
     (line,) = ax.plot(-net.validation_scores_, label=f"{name}, unseen")
-    ax.plot(net.loss_curve_, ":", color=line.get_color(), label=f"{name}, training")
+    if not net.max_norm:
+        ax.plot(net.loss_curve_, ":", color=line.get_color(), label=f"{name}, training")
     weights = net.weights_["hidden.1.weight"]
-    norms.hist(np.linalg.norm(weights, axis=1), 40, histtype="step", label=name)
+    norms.plot(np.sort(np.linalg.norm(weights, axis=1)), label=name)
     print(f"{name}: {1 - net.score(X_test, y_test):.3f} of the unseen digits are wrong")
 ax.set(xlabel="epoch", ylabel="cross-entropy (nats)", ylim=(0, None))
 ax.legend()
-norms.set(xlabel="norm of the weights into a unit of layer 2", ylabel="units")
+norms.set(xlabel="units of layer 2, sorted", ylabel="norm of the weights into a unit")
+norms.set_ylim(bottom=0)
 norms.legend()
+
+# %%
+# **Left**: without dropout the training loss goes to zero, which it can only do by learning
+# the wrong labels by heart. Meanwhile the loss on unseen digits rises: the net gets surer
+# of its mistakes. With dropout it goes on falling, and a third fewer digits are wrong. (The
+# training loss of dropout is that of thinned nets, so it looks worse than it is.)
+#
+# **Right**: max-norm keeps all units under its limit, and here nothing else comes of it: the
+# curves and errors of the two nets with dropout agree. It was made for high learning rates
+# with a momentum schedule, see :ref:`guide-dropout-nets`; on 10,000 digits of MNIST it took
+# dropout from an error of .0229 to .0225 (:ref:`systems-dropout`).

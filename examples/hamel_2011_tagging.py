@@ -11,8 +11,6 @@ every window by itself, then one that sees all scales.
 # %%
 # Mixtures of one to three synthesised instruments, tagged with their timbres. The paper
 # had 30 s of music for each clip; here it is 2 s, so our windows are shorter.
-import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
@@ -28,7 +26,7 @@ from skdeepmir import (
 )
 from skdeepmir.datasets import make_tag_clips
 
-clips = make_tag_clips(n_clips=120, duration=2.0, random_state=0)
+clips = make_tag_clips(n_clips=100, duration=2.0, random_state=0)
 y = clips.target
 options = {"n_fft": 1024, "amin": 1e-6, "verbose": False}
 mfcc = SpectrogramExtractor("mfcc", **options)
@@ -41,20 +39,33 @@ mel = SpectrogramExtractor("log_mel", n_mels=64, **options)
 # **MTSL**, multi-time-scale learning, has a branch for each length of window.
 pmsc = [mel, FrameTransformer(PCA(40, whiten=True), random_state=0)]
 functions = ("mean", "var", "max", "min")
-net = {"activation": "logistic", "random_state": 0, "verbose": False}
-pfc = [
-    MultiTimescalePooler(functions, windows=0.5, output="windows"),  # seconds
-    FrameTransformer(StandardScaler()),
-    DropoutMLPClassifier((100,), max_epochs=30, standardize=False, **net),
-]
-scales = (0.1, 0.25, 0.5, 1.0)
+net = {"activation": "logistic", "learning_rate": 5e-3}
+net |= {"dropout": 0.2, "random_state": 0, "verbose": False}
+
+
+def pfc(seconds):
+    return [
+        MultiTimescalePooler(functions, windows=seconds, output="windows"),
+        FrameTransformer(StandardScaler()),
+        DropoutMLPClassifier((100,), max_epochs=40, standardize=False, **net),
+    ]
+
+
 mtsl = MultiTimescaleTagger(
-    scales, functions=functions, overlap=0.0, n_units=60, batch_size=8, max_epochs=20, **net
+    (0.1, 0.25, 0.5, 1.0),  # seconds
+    functions=functions,
+    overlap=0.0,
+    n_units=60,
+    batch_size=8,
+    max_epochs=30,
+    **net,
 )
 pipelines = {
-    "MFCC + PFC": make_pipeline(mfcc, *pfc),
-    "mel + PFC": make_pipeline(mel, *pfc),
-    "PMSC + PFC": make_pipeline(*pmsc, *pfc),
+    "MFCC + PFC, 0.5 s": make_pipeline(mfcc, *pfc(0.5)),
+    "mel + PFC, 0.5 s": make_pipeline(mel, *pfc(0.5)),
+    "PMSC + PFC, 0.1 s": make_pipeline(*pmsc, *pfc(0.1)),
+    "PMSC + PFC, 0.5 s": make_pipeline(*pmsc, *pfc(0.5)),
+    "PMSC + PFC, 2 s": make_pipeline(*pmsc, *pfc(2.0)),
     "PMSC + MTSL": make_pipeline(*pmsc, mtsl),
 }
 result = compare(
@@ -67,3 +78,14 @@ result = compare(
     verbose=False,
 )
 result
+
+# %%
+# Look at the windows of PFC first: two seconds, here the whole clip, is clearly too long,
+# and half a second is better than a tenth. MTSL needs no such choice and is as good as the
+# best of them. Then look at the bars: with three folds of some 33 clips no difference of the
+# table is significant, and plain mel bands do as well as whitened ones.
+#
+# In the paper whitening and several scales helped, on clips of 30 s; on 520 recorded
+# mixtures of 3 s they did not, and a convolutional net was better than all of these
+# (:ref:`systems-hamel-2011` has both tables).
+result.plot()

@@ -97,3 +97,8 @@ for name, (cell, start) in CELLS.items():
     ax.semilogx(RATES, right, marker="o", label=name)
 ax.set(xlabel="learning rate", ylabel="share of right answers", ylim=(0.4, 1.05))
 ax.legend()
+
+# %%
+# LSTM cells learn it at every rate, plain units with small weights at none; with rotations
+# these learn it at one rate of three. On chords of real songs we found no certain advantage
+# of LSTM cells over plain units: see :ref:`systems-boulanger-2013`.

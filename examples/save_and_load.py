@@ -17,9 +17,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import soundfile
 from IPython.display import Audio
 from sklearn.preprocessing import FunctionTransformer
@@ -74,4 +74,35 @@ for candidate in (path, bad):
     except ModelFileError as error:
         print(f"{candidate.name}: {str(error).split(';')[0].split(': ', 1)[-1]}\n")
 again = load(path, trusted=[without_level])
-print("Same predictions:", (again.predict(clips.data) == model.predict(clips.data)).all())
+print(
+    "Same predictions:", (again.predict(clips.data) == model.predict(clips.data)).all()
+)
+
+# %%
+# *Elsewhere* is another process, on another machine or in a year. What it needs is the file
+# and the function, in a module that both sides have; here ``levels.py``. The file then names
+# ``levels.without_level``, and the other side needs no line of the training code.
+Path(place.name, "levels.py").write_text(
+    "def without_level(frames):\n    return [f - f.mean() for f in frames]\n"
+)
+sys.path.insert(0, place.name)
+model.set_params(functiontransformer__func=import_module("levels").without_level)
+save(model, path)
+song = Path(place.name, "song.wav")
+sound, rate = clips.data[0], 22050
+if FOLDER:
+    sound, _ = read_audio(sound, sample_rate=rate)
+soundfile.write(song, sound, rate)
+program = """
+import skdeepmir
+model = skdeepmir.load("timbres.skdeepmir", trusted=["levels.without_level"])
+probabilities = model.predict_proba(["song.wav"])[0]
+print({str(c): float(p.round(3)) for c, p in zip(model.classes_, probabilities)})
+"""
+options = {"cwd": place.name, "capture_output": True, "text": True, "check": True}
+print(subprocess.run([sys.executable, "-c", program], **options).stdout)
+place.cleanup()
+
+# %%
+# And this is what it heard. Classes were saved as strings, so it answers in words.
+Audio(sound, rate=rate)

@@ -3,7 +3,7 @@ Which tag, when: a tagger along a piece
 =======================================
 
 Tags of whole clips are enough to train a tagger that says *when* each tag applies, because
-it learns from excerpts of about a second. The sound player above the curves lets you check
+it learns from excerpts of about a second. With the sound player below the curves you can check
 every claim of the net by ear.
 """
 
@@ -54,7 +54,9 @@ chosen = [0, 3, 5]
 piece = np.concatenate([others.data[i] for i in chosen])
 activations, times = tagger.predict_activations([piece], return_times=True)
 middle = times[0].mean(axis=1)
-_, axes = plt.subplots(6, sharex=True, sharey=True, figsize=(8, 6), layout="constrained")
+_, axes = plt.subplots(
+    6, sharex=True, sharey=True, figsize=(8, 6), layout="constrained"
+)
 for tag, ax in enumerate(axes):
     for place, clip in enumerate(chosen):
         if others.target[clip, tag]:
@@ -62,8 +64,10 @@ for tag, ax in enumerate(axes):
     ax.plot(middle, activations[0][:, tag], marker=".")
     ax.set_ylabel(names[tag], rotation=0, ha="right", va="center")
 axes[-1].set(xlabel="time (s)", xlim=(0, 2 * len(chosen)), ylim=(-0.05, 1.05))
-figure = axes[0].figure
-figure.suptitle("Probability of each timbre (grey: where it is tagged)")
+axes[0].set_title("Probability of each timbre (grey: where it is tagged)")
 
 # %%
+# The curves switch where the clips do, at 2 and 4 s. Listen for where they leave the grey:
+# an instrument that is tagged need not play all the time, and one that is soft is easily
+# missed by a net, and by us.
 Audio(piece, rate=clips.sample_rate)

@@ -24,7 +24,14 @@ from IPython.display import Audio
 from sklearn.base import clone
 from torch import nn
 
-from skdeepmir import NetTagger, SpectrogramExtractor, compare, load, make_pipeline, save
+from skdeepmir import (
+    NetTagger,
+    SpectrogramExtractor,
+    compare,
+    load,
+    make_pipeline,
+    save,
+)
 from skdeepmir.audio import read_audio
 from skdeepmir.baselines import mfcc_svm
 from skdeepmir.datasets import load_audio_folder, make_instrument_clips
@@ -100,5 +107,6 @@ bottom.axhline(1 / len(frames), color="0.4", linestyle=":")
 bottom.set(xlabel="time (s)", ylabel="attention", title="where it looks", ylim=0)
 
 # %%
-# Listen whether these are moments by which *you* would tell the timbre.
+# Most of the weight lies on the first quarter of a second of the notes, and next to none on
+# the gaps between them. Are these the moments by which *you* would tell the timbre?
 Audio(read_audio(sound, sample_rate=22050)[0] if FOLDER else sound, rate=22050)

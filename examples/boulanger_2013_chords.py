@@ -3,14 +3,14 @@ Four ways to recognise chords
 =============================
 
 Does a recurrent net beat a table of chord templates? Boulanger-Lewandowski, Bengio and
-Vincent (ISMIR 2013) built a net that sees the chord before and is decoded by beam search.
-Here it stands between two cheap baselines that are older, and a net of today that learns
-from all keys.
+Vincent (ISMIR 2013) built a net that sees the chord before and is decoded by beam
+search. Here it stands between two cheap baselines that are older, and a net of today
+that learns from all keys.
 """
 
 # %%
-# Songs in random keys. Each song has two clips, which must not be split: the groups see to
-# that.
+# Songs in random keys. Each song has two clips, which must not be split: the groups see
+# to that.
 import pandas as pd
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -41,9 +41,9 @@ spectra = SpectrogramExtractor(
 )
 
 # %%
-# The net of 2013 sees pre-trained features, pooled over windows of 1, 9 and 27 frames, and
-# the chord before. These features have no axis of frequency any more, so it cannot be shown
-# other keys; the BLSTM can.
+# The net of 2013 sees pre-trained features, pooled over windows of 1, 9 and 27 frames,
+# and the chord before. These features have no axis of frequency any more, so it cannot
+# be shown other keys; the BLSTM can.
 net = {"n_layers": 1, "max_epochs": 50, "batch_size": 4, "learning_rate": 0.01}
 net |= {"n_units": 48, "excerpt_length": 64, "random_state": 0, "verbose": False}
 system_of_2013 = make_pipeline(
@@ -81,12 +81,12 @@ table = pd.DataFrame(reports).T[["root", "majmin", "seg"]]
 table.round(3)
 
 # %%
-# Read the last two rows first: they are the same net, and the keys make all the difference.
-# From eight clips in a few keys a net cannot know what F#:min looks like, unless it is shown
-# every song in every key. The system of 2013 suffers from that most. Baselines have the
-# symmetry built in, and the Gaussian HMM is hard to beat with so little music. On 30
-# rendered songs the order changes: BLSTM .925, HMM .892, the system of 2013 .704 (majmin;
-# :ref:`systems-boulanger-2013`).
+# Read the last two rows first: they are the same net, and the keys make all the
+# difference. From eight clips in a few keys a net cannot know what F#:min looks like,
+# unless it is shown every song in every key. The system of 2013 suffers from that most.
+# Baselines have the symmetry built in, and the Gaussian HMM is hard to beat with so
+# little music. On 30 rendered songs the order changes: BLSTM .925, HMM .892, the system
+# of 2013 .704 (majmin; :ref:`systems-boulanger-2013`).
 #
 # What the net of today takes for what, counted from the root of the true chord:
 ChordConfusionDisplay.from_predictions(

@@ -2,15 +2,15 @@
 Chords of a song, and how to check them by ear
 ==============================================
 
-From a recording to a chord chart: a bidirectional LSTM learns chords from annotated songs,
-then labels one that it has never heard. We look at its chart beside the truth, and listen
-to song and chords together, one in each ear. That tells more than any score.
+From a recording to a chord chart: a bidirectional LSTM learns chords from annotated
+songs, then labels one that it has never heard. We look at its chart beside the truth,
+and listen to song and chords together, one in each ear. That tells more than any score.
 """
 
 # %%
-# Songs to learn from: twelve synthesised ones here, with the times of their chords. Your
-# own come from ``load_manifest("labels.csv", annotations="annotation")``, a table with a
-# recording and a ``.lab`` or ``.jams`` file in each line (:ref:`guide-chords`).
+# Songs to learn from: twelve synthesised ones here, with the times of their chords.
+# Your own come from ``load_manifest("labels.csv", annotations="annotation")``, a table
+# with a recording and a ``.lab`` or ``.jams`` file in each line (:ref:`guide-chords`).
 import tempfile
 from pathlib import Path
 
@@ -29,8 +29,8 @@ print(", ".join(f"{t:.1f} s {c}" for (t, _), c in zip(intervals, labels, strict=
 
 # %%
 # The net sees a constant-Q transform of six octaves, two bands to the semitone. With
-# ``transpose=True`` it hears each song in all twelve keys, by shifting bands: twelve songs
-# become 144. That matters more than anything else on this page.
+# ``transpose=True`` it hears each song in all twelve keys, by shifting bands: twelve
+# songs become 144. That matters more than anything else on this page.
 spectra = SpectrogramExtractor(
     "cqt",
     hop_length=4096,
@@ -66,16 +66,17 @@ song, truth = new.data[0], new.target[0]
 display = ChordDisplay.from_estimator(recognizer, song, truth)
 
 # %%
-# Both at once: the song on the left, the recognised chords on the right. Where they clash,
-# one of them is wrong, and it need not be the chart.
+# Both at once: the song on the left, the recognised chords on the right. Where they
+# clash, one of them is wrong, and it need not be the chart.
 intervals, labels = recognizer.predict_intervals([song])[0]
 heard = mir_eval.sonify.chords(list(labels), intervals, rate, length=len(song))
 Audio(np.stack([song, 0.5 * heard / np.abs(heard).max()]), rate=rate)
 
 # %%
-# The share of the time whose chord is right, in this clip and another of the same song, by several rules of comparison, and how well
-# the boundaries fit ("seg"). One song is an anecdote: on 30 rendered pop songs a larger net
-# has .925 (majmin), see :ref:`systems-boulanger-2013`.
+# The share of the time whose chord is right, in this clip and another of the same song,
+# by several rules of comparison, and how well the boundaries fit ("seg"). One song is
+# an anecdote: on 30 rendered pop songs a larger net has .925 (majmin), see
+# :ref:`systems-boulanger-2013`.
 found = recognizer.predict_intervals(new.data)
 chord_report(new.target, found).loc[["root", "majmin", "seg"], ["score"]].round(3)
 

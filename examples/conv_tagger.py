@@ -29,8 +29,8 @@ X, y, names = clips.data, clips.target, clips.target_names
 
 # %%
 # In each epoch the net sees another excerpt of 48 log-mel frames of each clip, about a
-# second, in which some bands and frames are blanked out. So it cannot rely on any one of
-# them. See :ref:`guide-conv-nets` for what else there is to set.
+# second, in which some bands and frames are blanked out. So it cannot rely on any one
+# of them. See :ref:`guide-conv-nets` for what else there is to set.
 spectra = SpectrogramExtractor(
     "log_mel", n_mels=40, n_fft=1024, amin=1e-6, verbose=False
 )
@@ -52,9 +52,9 @@ result = compare(pipelines, X, y, groups=clips.groups, cv=3, verbose=False)
 result
 
 # %%
-# Read the p before the means: three folds of 40 clips settle nothing. The settings above
-# were also chosen on these very folds, which flatters the net. Recordings decide: on the
-# official folds of ESC-10, with settings from other folds, the net has .915 and
+# Read the p before the means: three folds of 40 clips settle nothing. The settings
+# above were also chosen on these very folds, which flatters the net. Recordings decide:
+# on the official folds of ESC-10, with settings from other folds, the net has .915 and
 # MFCC + SVM .833 (:ref:`systems-convolutional-nets`).
 figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 for ax, name in zip(axes, pipelines, strict=True):
@@ -62,9 +62,10 @@ for ax, name in zip(axes, pipelines, strict=True):
     ax.set_title(name)
 
 # %%
-# Does it learn timbre, or these instruments by heart? The training loss alone always looks
-# like progress, so ``fit`` takes validation clips of other instruments as ``X_val``. Here
-# the two curves stay together until the end: nothing says that it trained too long.
+# Does it learn timbre, or these instruments by heart? The training loss alone always
+# looks like progress, so ``fit`` takes validation clips of other instruments as
+# ``X_val``. Here the two curves stay together until the end: nothing says that it
+# trained too long.
 groups = np.arange(len(y)) if clips.groups is None else clips.groups
 train, val = next(StratifiedGroupKFold(4).split(y, y, groups))
 net.fit([X[i] for i in train], y[train], X_val=[X[i] for i in val], y_val=y[val])

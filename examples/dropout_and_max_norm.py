@@ -2,10 +2,10 @@
 What dropout and max-norm do to a net
 =====================================
 
-A net with more weights than examples can learn them by heart. Dropout (Hinton et al. 2012)
-hides half of the units anew for each batch, so that no unit can count on another one;
-max-norm keeps the weights into a unit from growing. On 200 scikit-learn digits, a tenth of
-them mislabelled as tags of music often are, we see what each does.
+A net with more weights than examples can learn them by heart. Dropout (Hinton et al.
+2012) hides half of the units anew for each batch, so that no unit can count on another
+one; max-norm keeps the weights into a unit from growing. On 200 scikit-learn digits, a
+tenth of them mislabelled as tags of music often are, we see what each does.
 """
 
 # %%
@@ -26,8 +26,8 @@ wrong = rng.choice(200, 20, replace=False)
 y_train[wrong] = (y_train[wrong] + rng.randint(1, 10, 20)) % 10
 
 # %%
-# The same net three times, of two layers of 256 units. ``X_val`` and ``y_val`` have no part
-# in training; they give the loss on unseen digits after each epoch.
+# The same net three times, of two layers of 256 units. ``X_val`` and ``y_val`` have no
+# part in training; they give the loss on unseen digits after each epoch.
 kinds = {
     "no dropout": {"dropout": 0.0, "input_dropout": 0.0},
     "dropout": {"dropout": 0.5, "input_dropout": 0.2},
@@ -57,12 +57,14 @@ norms.set_ylim(bottom=0)
 norms.legend()
 
 # %%
-# **Left**: without dropout the training loss goes to zero, which it can only do by learning
-# the wrong labels by heart. Meanwhile the loss on unseen digits rises: the net gets surer
-# of its mistakes. With dropout it goes on falling, and a third fewer digits are wrong. (The
-# training loss of dropout is that of thinned nets, so it looks worse than it is.)
+# **Left**: without dropout the training loss goes to zero, which it can only do by
+# learning the wrong labels by heart. Meanwhile the loss on unseen digits rises: the net
+# gets surer of its mistakes. With dropout it goes on falling, and a third fewer digits
+# are wrong. (The training loss of dropout is that of thinned nets, so it looks worse
+# than it is.)
 #
-# **Right**: max-norm keeps all units under its limit, and here nothing else comes of it: the
-# curves and errors of the two nets with dropout agree. It was made for high learning rates
-# with a momentum schedule, see :ref:`guide-dropout-nets`; on 10,000 digits of MNIST it took
-# dropout from an error of .0229 to .0225 (:ref:`systems-dropout`).
+# **Right**: max-norm keeps all units under its limit, and here nothing else comes of
+# it: the curves and errors of the two nets with dropout agree. It was made for high
+# learning rates with a momentum schedule, see :ref:`guide-dropout-nets`; on 10,000
+# digits of MNIST it took dropout from an error of .0229 to .0225
+# (:ref:`systems-dropout`).

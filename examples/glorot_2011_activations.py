@@ -2,10 +2,11 @@
 Rectifiers, sparsity and pre-training
 =====================================
 
-Until 2010 deep nets had sigmoid units and learned badly unless each layer was pre-trained.
-Glorot, Bordes and Bengio (2011) replaced the sigmoid by max(0, x), and the need for
-pre-training largely went away. Here are their three activations, and the sigmoid, on
-scikit-learn's digits, with and without pre-training as denoising auto-encoders.
+Until 2010 deep nets had sigmoid units and learned badly unless each layer was
+pre-trained. Glorot, Bordes and Bengio (2011) replaced the sigmoid by max(0, x), and the
+need for pre-training largely went away. Here are their three activations, and the
+sigmoid, on scikit-learn's digits, with and without pre-training as denoising
+auto-encoders.
 """
 
 # %%
@@ -51,16 +52,17 @@ table = pd.Series(errors).unstack().rename(columns={np.nan: "from random weights
 table.rename(columns={"denoising_autoencoder": "pre-trained"}).round(1)
 
 # %%
-# Errors on unseen digits (%). One draw of 400 digits says nothing about a percent more or
-# less. What it does show: relu and tanh are well ahead of the two functions whose values are
-# always above zero, and pre-training helps none of them. In the paper, on all of MNIST, it
-# took .23 off the error of rectifiers, .41 off that of tanh and .60 off that of softplus;
-# our table beside theirs is in :ref:`systems-glorot-2011`.
+# Errors on unseen digits (%). One draw of 400 digits says nothing about a percent more
+# or less. What it does show: relu and tanh are well ahead of the two functions whose
+# values are always above zero, and pre-training helps none of them. In the paper, on
+# all of MNIST, it took .23 off the error of rectifiers, .41 off that of tanh and .60
+# off that of softplus; our table beside theirs is in :ref:`systems-glorot-2011`.
 
 # %%
-# Sparsity is what the paper argues for: a rectifier can be silent, exactly zero, so that each
-# digit is told by some of the units, and gradients flow through these alone. No other of the
-# functions ever says nothing. The outputs of the third hidden layer for all unseen digits:
+# Sparsity is what the paper argues for: a rectifier can be silent, exactly zero, so
+# that each digit is told by some of the units, and gradients flow through these alone.
+# No other of the functions ever says nothing. The outputs of the third hidden layer for
+# all unseen digits:
 figure, axes = plt.subplots(2, 2, figsize=(8, 5), layout="constrained")
 for ax, activation in zip(axes.flat, table.index, strict=True):
     module = nets[activation, None].module_.double()

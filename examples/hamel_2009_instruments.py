@@ -2,16 +2,16 @@
 Instruments in mixtures, as in 2009
 ===================================
 
-Which families of instruments play in a piece? Hamel, Wood and Eck (ISMIR 2009) asked three
-models: a support vector machine, a multi-layer perceptron, and a deep belief network, then
-three years old. The task is still a fair exercise, because several answers are right at
-once and the F-score punishes both silence and chatter.
+Which families of instruments play in a piece? Hamel, Wood and Eck (ISMIR 2009) asked
+three models: a support vector machine, a multi-layer perceptron, and a deep belief
+network, then three years old. The task is still a fair exercise, because several
+answers are right at once and the F-score punishes both silence and chatter.
 """
 
 # %%
-# Mixtures of one to three synthesised instruments, told by statistics of their MFCCs and of
-# the slopes of these, as in the paper. The clips of a song stay together in the folds.
-import matplotlib.pyplot as plt
+# Mixtures of one to three synthesised instruments, told by statistics of their MFCCs
+# and of the slopes of these, as in the paper. The clips of a song stay together in the
+# folds.
 import numpy as np
 import pandas as pd
 from IPython.display import Audio
@@ -52,7 +52,7 @@ Audio(clips.data[3], rate=clips.sample_rate)
 
 
 def each_family(classifier):
-    tuned = TunedThresholdClassifierCV(classifier, scoring="f1", cv=3)
+    tuned = TunedThresholdClassifierCV(classifier, scoring="f1", cv=3, thresholds=20)
     return OneVsRestClassifier(tuned)
 
 
@@ -88,8 +88,9 @@ table.loc["mean"] = table.mean()
 table.round(2)
 
 # %%
-# "prevalence" is the share of clips that a family is in. It is the yardstick of an F-score:
-# who says yes to every clip gets 2p / (1 + p), the grey line, which is .5 for a third.
+# "prevalence" is the share of clips that a family is in. It is the yardstick of an
+# F-score: who says yes to every clip gets 2p / (1 + p), the grey line, which is .5 for
+# a third.
 ax = table.drop(columns="prevalence").plot.bar(figsize=(8, 4), rot=0, width=0.75)
 yes = 2 * table["prevalence"] / (1 + table["prevalence"])
 ax.hlines(yes, np.arange(7) - 0.4, np.arange(7) + 0.4, color="0.4", label="always yes")

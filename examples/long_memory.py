@@ -3,14 +3,15 @@ What LSTM cells are for
 =======================
 
 A chord may be explained by a bass note four beats ago. Can a recurrent net learn from
-something that far back? Learning needs a gradient that survives the way. Here we watch it
-vanish in plain units, as Bengio, Simard and Frasconi described in 1994, and survive in
-LSTM cells (Hochreiter and Schmidhuber, 1997), then see who solves a task that needs it.
+something that far back? Learning needs a gradient that survives the way. Here we watch
+it vanish in plain units, as Bengio, Simard and Frasconi described in 1994, and survive
+in LSTM cells (Hochreiter and Schmidhuber, 1997), then see who solves a task that needs
+it.
 """
 
 # %%
-# The task: the first frame says which of two chords it is, then come frames of weak noise,
-# and only the last frame has a label. ``"X"`` marks frames without one.
+# The task: the first frame says which of two chords it is, then come frames of weak
+# noise, and only the last frame has a label. ``"X"`` marks frames without one.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -61,11 +62,11 @@ ax.set(xlabel="frames back", ylabel="slope of the answer", ylim=(1e-12, 10))
 ax.legend()
 
 # %%
-# It decays for all, but a slope of a hundredth can be followed downhill and one of
-# 10\ :sup:`-12` cannot. With an orthogonal matrix in the loop, plain units begin as
+# It decays for all, but a slope of a hundredth can be followed downhill and one of 10\
+# :sup:`-12` cannot. With an orthogonal matrix in the loop, plain units begin as
 # rotations, which neither shrink nor stretch what they carry. So the old trouble was as
-# much the first weights as the cell. Who learns the task over 60 frames, by plain gradient
-# descent, at which learning rate? Guessing is right half the time.
+# much the first weights as the cell. Who learns the task over 60 frames, by plain
+# gradient descent, at which learning rate? Guessing is right half the time.
 warnings.simplefilter("ignore", ConvergenceWarning)  # some do not: that is the point
 RATES = (0.03, 0.1, 0.3)
 frames, labels, _ = make_sequences(200, 60, seed=0)
@@ -99,6 +100,6 @@ ax.set(xlabel="learning rate", ylabel="share of right answers", ylim=(0.4, 1.05)
 ax.legend()
 
 # %%
-# LSTM cells learn it at every rate, plain units with small weights at none; with rotations
-# these learn it at one rate of three. On chords of real songs we found no certain advantage
-# of LSTM cells over plain units: see :ref:`systems-boulanger-2013`.
+# LSTM cells learn it at every rate, plain units with small weights at none; with
+# rotations these learn it at one rate of three. On chords of real songs we found no
+# certain advantage of LSTM cells over plain units: see :ref:`systems-boulanger-2013`.

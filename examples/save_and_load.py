@@ -2,15 +2,16 @@
 A saved model, used elsewhere
 =============================
 
-A pickle is a program: whoever opens one runs it. So a model that is to leave your desk, or
-that a stranger sends you, should not be one. :func:`~skdeepmir.save` writes numbers, arrays
-and names into one file; :func:`~skdeepmir.load` runs nothing of it and refuses what you
-did not ask for.
+A pickle is a program: whoever opens one runs it. So a model that is to leave your desk,
+or that a stranger sends you, should not be one. :func:`~skdeepmir.save` writes numbers,
+arrays and names into one file; :func:`~skdeepmir.load` runs nothing of it and refuses
+what you did not ask for.
 """
 
 # %%
-# A pipeline from audio to classes, trained on synthesised instruments, or on a folder of
-# yours. It has a step of our own: a plain function that makes all clips equally loud.
+# A pipeline from audio to classes, trained on synthesised instruments, or on a folder
+# of yours. It has a step of our own: a plain function that makes all clips equally
+# loud.
 import os
 import pickle
 import subprocess
@@ -54,8 +55,8 @@ model = make_pipeline(
 model.fit(clips.data, clips.target_names[clips.target])
 
 # %%
-# What is in the file? A ZIP archive of JSON and arrays, with a checksum. NumPy alone can
-# read the weights, in twenty years too.
+# What is in the file? A ZIP archive of JSON and arrays, with a checksum. NumPy alone
+# can read the weights, in twenty years too.
 place = tempfile.TemporaryDirectory()
 path = Path(place.name, "timbres.skdeepmir")
 save(model, path)
@@ -63,9 +64,9 @@ for member in zipfile.ZipFile(path).infolist()[-4:]:
     print(f"{member.file_size:8d} bytes  {member.filename}")
 
 # %%
-# A step of our own stands there by its name only. So whoever loads the file must have that
-# function, and say that it is meant. Without that, and for a pickle that somebody renamed,
-# :func:`~skdeepmir.load` stops before anything runs:
+# A step of our own stands there by its name only. So whoever loads the file must have
+# that function, and say that it is meant. Without that, and for a pickle that somebody
+# renamed, :func:`~skdeepmir.load` stops before anything runs:
 bad = Path(place.name, "really_a_pickle.skdeepmir")
 bad.write_bytes(pickle.dumps(clips.target))
 for candidate in (path, bad):
@@ -79,9 +80,10 @@ print(
 )
 
 # %%
-# *Elsewhere* is another process, on another machine or in a year. What it needs is the file
-# and the function, in a module that both sides have; here ``levels.py``. The file then names
-# ``levels.without_level``, and the other side needs no line of the training code.
+# *Elsewhere* is another process, on another machine or in a year. What it needs is the
+# file and the function, in a module that both sides have; here ``levels.py``. The file
+# then names ``levels.without_level``, and the other side needs no line of the training
+# code.
 Path(place.name, "levels.py").write_text(
     "def without_level(frames):\n    return [f - f.mean() for f in frames]\n"
 )

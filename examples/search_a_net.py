@@ -3,14 +3,14 @@ Searching the settings of a net
 ===============================
 
 MFCCs or log-mel bands, which statistics of them, how much dropout? Everything from the
-audio file to the last layer is one estimator, so a grid search tries all of it together.
-And because each recording is decoded once for each kind of spectrogram, not once for each
-fit, that is a matter of seconds.
+audio file to the last layer is one estimator, so a grid search tries all of it
+together. And because each recording is decoded once for each kind of spectrogram, not
+once for each fit, that is a matter of seconds.
 """
 
 # %%
-# Recordings on disk, a sub-folder for each class: yours, or synthesised instruments of six
-# timbres that we write there. One instrument in four is kept for the end.
+# Recordings on disk, a sub-folder for each class: yours, or synthesised instruments of
+# six timbres that we write there. One instrument in four is kept for the end.
 import os
 import tempfile
 from pathlib import Path
@@ -48,8 +48,8 @@ train, test = next(StratifiedGroupKFold(4).split(X, y, groups))
 
 # %%
 # Names of parameters lead from step to step by two underscores, as everywhere in
-# scikit-learn. ``cache_dir`` is where spectrograms are kept; give it a folder that lasts,
-# and the next search finds them as well (:ref:`guide-features`).
+# scikit-learn. ``cache_dir`` is where spectrograms are kept; give it a folder that
+# lasts, and the next search finds them as well (:ref:`guide-features`).
 store = Path(place.name, "features")
 pipeline = make_pipeline(
     SpectrogramExtractor(amin=1e-6, cache_dir=store, verbose=False),
@@ -93,11 +93,12 @@ ax.set_xlabel("accuracy on instruments not trained on")
 ax.legend()
 
 # %%
-# The best score of a search is flattered: it is the luckiest of twelve. So what it chose is
-# judged on the kept instruments, which no candidate has seen. These happen to be easier than
-# the others, so the two numbers cannot be compared with each other; with a baseline on the
-# same clips they can. Here it ends level: the search found a net as good as MFCC + SVM, not
-# a better one. (:func:`~skdeepmir.compare` takes a search too, and searches in each fold.)
+# The best score of a search is flattered: it is the luckiest of twelve. So what it
+# chose is judged on the kept instruments, which no candidate has seen. These happen to
+# be easier than the others, so the two numbers cannot be compared with each other; with
+# a baseline on the same clips they can. Here it ends level: the search found a net as
+# good as MFCC + SVM, not a better one. (:func:`~skdeepmir.compare` takes a search too,
+# and searches in each fold.)
 baseline = mfcc_svm(cache_dir=store, verbose=False).fit(X[train], y[train])
 print(search.best_params_)
 print(f"In the search: {search.best_score_:.2f}")

@@ -2,9 +2,9 @@
 Which tag, when: a tagger along a piece
 =======================================
 
-Tags of whole clips are enough to train a tagger that says *when* each tag applies, because
-it learns from excerpts of about a second. With the sound player below the curves you can check
-every claim of the net by ear.
+Tags of whole clips are enough to train a tagger that says *when* each tag applies,
+because it learns from excerpts of about a second. With the sound player below the
+curves you can check every claim of the net by ear.
 """
 
 # %%
@@ -40,8 +40,8 @@ net = ConvTagger(
 tagger = make_pipeline(spectra, net).fit(clips.data, clips.target)
 
 # %%
-# How far to trust it, on clips of other songs: "auc" is the probability that a clip with
-# the tag gets a higher score than one without.
+# How far to trust it, on clips of other songs: "auc" is the probability that a clip
+# with the tag gets a higher score than one without.
 others = make_tag_clips(n_clips=40, duration=2.0, random_state=1)
 scores = tagger.predict_proba(others.data)
 report = tag_report(others.target, scores >= 0.5, y_score=scores, tag_names=names)
@@ -49,7 +49,8 @@ report[["support", "f_score", "auc"]].round(2)
 
 # %%
 # Now a piece: three of these clips, one after the other. The excerpts of a prediction
-# overlap by half, so there is a value every quarter of a second. Grey bars are the truth.
+# overlap by half, so there is a value every quarter of a second. Grey bars are the
+# truth.
 chosen = [0, 3, 5]
 piece = np.concatenate([others.data[i] for i in chosen])
 activations, times = tagger.predict_activations([piece], return_times=True)
@@ -67,7 +68,7 @@ axes[-1].set(xlabel="time (s)", xlim=(0, 2 * len(chosen)), ylim=(-0.05, 1.05))
 axes[0].set_title("Probability of each timbre (grey: where it is tagged)")
 
 # %%
-# The curves switch where the clips do, at 2 and 4 s. Listen for where they leave the grey:
-# an instrument that is tagged need not play all the time, and one that is soft is easily
-# missed by a net, and by us.
+# The curves switch where the clips do, at 2 and 4 s. Listen for where they leave the
+# grey: an instrument that is tagged need not play all the time, and one that is soft is
+# easily missed by a net, and by us.
 Audio(piece, rate=clips.sample_rate)

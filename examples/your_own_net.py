@@ -4,15 +4,16 @@ A PyTorch net of your own
 
 You have a :class:`torch.nn.Module` and an idea about music. What you don't have is the
 patience to write, once more, the loop that trains it: excerpts, standardisation,
-validation, checkpoints, scores per clip. :class:`~skdeepmir.NetTagger` is that loop. Your
-module becomes a scikit-learn estimator, to be searched, compared and saved like any other.
+validation, checkpoints, scores per clip. :class:`~skdeepmir.NetTagger` is that loop.
+Your module becomes a scikit-learn estimator, to be searched, compared and saved like
+any other.
 """
 
 # %%
-# The module takes frames ``(batch, n_frames, n_features)`` and returns logits
-# ``(batch, n_outputs)``; the sizes come first in its constructor, what you want to set or
-# search comes after. This one puts a recurrent net over the frames and lets it attend to
-# some of them: the logits of all frames are averaged with weights that it learns.
+# The module takes frames ``(batch, n_frames, n_features)`` and returns logits ``(batch,
+# n_outputs)``; the sizes come first in its constructor, what you want to set or search
+# comes after. This one puts a recurrent net over the frames and lets it attend to some
+# of them: the logits of all frames are averaged with weights that it learns.
 import os
 import tempfile
 from pathlib import Path
@@ -81,8 +82,8 @@ result = compare(pipelines, X, y, groups=groups, cv=3, verbose=False)
 result
 
 # %%
-# A file keeps the net by its name and its weights as arrays. Who loads it says which class
-# is meant by ``trusted=``; nothing in the file is run (:ref:`guide-saving`).
+# A file keeps the net by its name and its weights as arrays. Who loads it says which
+# class is meant by ``trusted=``; nothing in the file is run (:ref:`guide-saving`).
 net.fit(X, y)
 with tempfile.TemporaryDirectory() as folder:
     save(net, Path(folder, "attention.skdeepmir"))
@@ -107,6 +108,7 @@ bottom.axhline(1 / len(frames), color="0.4", linestyle=":")
 bottom.set(xlabel="time (s)", ylabel="attention", title="where it looks", ylim=0)
 
 # %%
-# Most of the weight lies on the first quarter of a second of the notes, and next to none on
-# the gaps between them. Are these the moments by which *you* would tell the timbre?
+# Most of the weight lies on the first quarter of a second of the notes, and next to
+# none on the gaps between them. Are these the moments by which *you* would tell the
+# timbre?
 Audio(read_audio(sound, sample_rate=22050)[0] if FOLDER else sound, rate=22050)

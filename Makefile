@@ -4,14 +4,18 @@ BIN = .venv/bin
 .PHONY: demo docs test test-slow test-machines lint clean
 
 demo: .venv/installed  ## compare pipelines on synthesised music
-	$(BIN)/python benchmarks/compare_pipelines.py --out results
+	$(BIN)/skdeepmir compare --out results --html results/comparison.html
 
 # The site, in docs/_build/html, with its tests; on recordings of your own by
 # `make docs FOLDER=my_music` (a class per sub-folder).
 docs: export SKDEEPMIR_FOLDER = $(FOLDER)
-docs: .venv/installed  ## build the site and check it
+docs: .venv/installed  ## build the site, run the code on its pages, check it
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
-	$(PYTEST) -m site $(if $(FOLDER),,--doctest-glob='*.rst' docs) tests/test_site.py
+	$(if $(FOLDER),,$(PYTEST) --doctest-glob='*.rst' $(PAGES))
+	$(PYTEST) -m site tests/test_site.py
+	@echo "The site is in docs/_build/html/index.html"
+# Those that are written, not generated.
+PAGES = $(wildcard docs/*.rst $(patsubst %,docs/%/*.rst,start guide systems contributing))
 
 # Two processes of tests, one thread each.
 PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -11,22 +11,20 @@ an album) are never split. Columns: weighted chord symbol recall and segmentatio
 """
 
 import argparse
-from pathlib import Path
 
-import numpy as np
+from _options import add_data_options, load, make_folds
 from sklearn.decomposition import PCA
-from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 
 from skdeepmir import (
-    BLSTMChordRecognizer,
     DBNFeatureLearner,
     FrameTransformer,
     MultiTimescalePooler,
-    SpectrogramExtractor,
     make_pipeline,
 )
+from skdeepmir._command_line import _pipelines
 from skdeepmir.baselines import chroma_hmm, chroma_templates
-from skdeepmir.datasets import load_manifest, make_chord_clips
+from skdeepmir.datasets import make_chord_clips
 from skdeepmir.metrics import chord_report
 
 SHOWN = ["root", "majmin", "sevenths", "tetrads", "seg"]
@@ -34,22 +32,13 @@ SHOWN = ["root", "majmin", "sevenths", "tetrads", "seg"]
 
 def constant_q(**options):
     """Return the extractor of a constant-Q transform for the nets."""
-    shape = {"hop_length": 2048, "bins_per_octave": 24, "n_bins": 168}
-    return SpectrogramExtractor("cqt", log=True, amin=1e-4, **shape, **options)
+    return _pipelines.chord_net(**options)[0]
 
 
 def blstm(spectra, **parameters):
     """Return a bidirectional LSTM that learns from all keys."""
-    defaults = {
-        "transpose": True,
-        "bins_per_octave": spectra.bins_per_octave,
-        "average_transpositions": True,
-        "mask_bands": 24,
-        "mask_frames": 16,
-        "random_state": 0,
-        "verbose": False,
-    }
-    return BLSTMChordRecognizer(**{**defaults, **parameters})
+    net = _pipelines.chord_net()[-1]
+    return net.set_params(bins_per_octave=spectra.bins_per_octave, **parameters)
 
 
 def system_of_2013(spectra, **parameters):
@@ -84,25 +73,12 @@ def system_of_2013(spectra, **parameters):
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", nargs="?", help="CSV with path, annotation, group")
-    parser.add_argument("--annotations", default="annotation", help="column of labels")
-    parser.add_argument("--where", nargs="*", default=[], metavar="COLUMN=VALUE")
-    parser.add_argument("--cv", type=int, default=5, help="number of folds")
+    add_data_options(parser)
+    parser.set_defaults(annotations="annotation")
     parser.add_argument("--max-epochs", type=int, default=100)
-    parser.add_argument("--n-jobs", type=int, default=2, help="fits at the same time")
-    parser.add_argument("--cache-dir", default="results/features")
     args = parser.parse_args()
-    if args.table is None:
-        songs = make_chord_clips(n_clips=30, random_state=0)
-    else:
-        where = dict(pair.split("=", 1) for pair in args.where)
-        columns = {"where": where, "annotations": args.annotations}
-        songs = load_manifest(Path(args.table), **columns)
-    n = len(songs.data)
-    groups = np.arange(n) if songs.groups is None else songs.groups
-    cv = GroupKFold(args.cv)
-    if songs.get("folds") is not None:
-        cv = PredefinedSplit(songs.folds.astype(int))
+    is_made = args.source is None
+    songs = make_chord_clips(n_clips=30, random_state=0) if is_made else load(args)
     cache = {"cache_dir": args.cache_dir}
     spectra = constant_q(**cache)
     epochs = {"max_epochs": args.max_epochs}
@@ -113,7 +89,7 @@ def main():
         "BLSTM": make_pipeline(spectra, blstm(spectra, **epochs)),
     }
     print("| system | " + " | ".join(SHOWN) + " |\n| --- |" + " --- |" * len(SHOWN))
-    options = {"groups": groups, "cv": cv, "n_jobs": args.n_jobs}
+    options = {"cv": make_folds(songs, args), "n_jobs": args.n_jobs}
     for name, system in systems.items():
         chords = cross_val_predict(system, songs.data, songs.target, **options)
         report = chord_report(songs.target, chords, frame_rate=spectra.frame_rate)

@@ -9,9 +9,9 @@ Its settings were found on folds inside two of the training sets of ESC-10.
 
 import argparse
 
-from compare_pipelines import add_data_options, load, report
+from _options import add_data_options, load, report
 
-from skdeepmir import ConvTagger, SpectrogramExtractor, make_pipeline
+from skdeepmir._command_line import _pipelines
 from skdeepmir.baselines import mfcc_svm
 
 
@@ -27,21 +27,10 @@ def main():
     )
     args = parser.parse_args()
     cache = {"cache_dir": args.cache_dir}
-    net = ConvTagger(
-        excerpt_length=192,
-        mixup=0.3,
-        mask_bands=8,
-        mask_frames=16,
-        learning_rate=2e-3,
-        max_epochs=args.max_epochs,
-        precision=args.precision,
-        random_state=0,
-        verbose=False,
-    )
-    spectra = SpectrogramExtractor("log_mel", n_mels=64, n_fft=1024, amin=1e-6, **cache)
+    net = {"max_epochs": args.max_epochs, "precision": args.precision}
     pipelines = {
         "MFCC + SVM": mfcc_svm(**cache),
-        "ConvTagger": make_pipeline(spectra, net),
+        "ConvTagger": _pipelines.conv_tagger(**net, **cache),
     }
     report(load(args), pipelines, args, baseline="MFCC + SVM", name="conv_tagger")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
-from compare_pipelines import add_data_options, load, make_folds
+from _options import add_data_options, load, make_folds
 from joblib import Parallel, delayed
 from tuned_features import sparse_machine
 from sklearn.frozen import FrozenEstimator

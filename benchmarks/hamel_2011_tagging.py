@@ -19,7 +19,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from compare_pipelines import add_data_options, load, make_folds
+from _options import add_data_options, load, make_folds
 from sklearn.decomposition import PCA
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import cross_validate
@@ -29,7 +29,6 @@ from sklearn.preprocessing import StandardScaler
 from skdeepmir import (
     DropoutMLPClassifier,
     FrameTransformer,
-    MultilabelStratifiedGroupKFold,
     MultiTimescalePooler,
     MultiTimescaleTagger,
     SpectrogramExtractor,
@@ -127,11 +126,7 @@ def main():
     clips = make_tag_clips(n_clips=120, random_state=0) if is_made else load(args)
     if clips.target.ndim == 1:
         parser.error("needs tags: a CSV with labels such as piano|drums")
-    if clips.get("folds") is not None and not args.leave_groups_out:
-        folds = make_folds(clips, args)
-    else:
-        cv = MultilabelStratifiedGroupKFold(args.cv, random_state=0)
-        folds = list(cv.split(clips.target, clips.target, clips.groups))
+    folds = make_folds(clips, args)
     columns = scorers(clips.target.shape[1])
     options = {"cv": folds, "scoring": columns, "n_jobs": args.n_jobs}
     options["error_score"] = "raise"

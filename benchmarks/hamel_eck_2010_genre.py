@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from compare_pipelines import add_data_options, load, make_folds, report
+from _options import add_data_options, load, make_folds, report
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC

@@ -21,7 +21,7 @@ from scipy.stats import sem
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from compare_pipelines import make_folds
+from _options import make_folds
 from tuned_features import BASELINE, audio_files, tuned_features, tuned_mfcc
 
 from skdeepmir.baselines import mfcc_svm

@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
-from compare_pipelines import add_data_options, load, make_folds
+from _options import add_data_options, load, make_folds
 from hamel_eck_2010_genre import systems
 from scipy.stats import sem
 from sklearn.model_selection import LearningCurveDisplay, learning_curve

@@ -10,7 +10,7 @@ nets are averaged twice: of all clips, and of groups (artists) drawn with replac
 
 import argparse
 
-from compare_pipelines import add_data_options, load, report
+from _options import add_data_options, load, report
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC

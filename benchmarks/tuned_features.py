@@ -17,7 +17,7 @@ import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from compare_pipelines import add_data_options, load, report
+from _options import add_data_options, load, report
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold

@@ -14,6 +14,8 @@ version = release = skdeepmir.__version__
 
 extensions = [
     "api_pages",
+    "gallery_pages",
+    "mathml",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -24,8 +26,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext", "auto_examples/*.py", "auto_examples/*.ipynb"]
 templates_path = ["_templates"]
-# A reference that leads nowhere is silent unless Sphinx is told to look.
 default_role = "py:obj"
+nitpicky = True  # a reference to a name of ours that leads nowhere is an error
 suppress_warnings = ["config.cache"]
 
 autodoc_typehints = "none"  # numpydoc's sections say what is taken and returned
@@ -34,16 +36,26 @@ autosummary_generate = True
 autosummary_imported_members = True
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
+smartquotes = False  # in types, quotes are Python's
 add_module_names = False
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skdeepmir"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/logo.svg"
 html_copy_source = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's machine is
 html_theme_options = {
-    "logo": {"text": "skdeepmir"},
+    "logo": {
+        "text": "skdeepmir",
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+        "alt_text": "",
+    },
     "navbar_align": "left",
     "header_links_before_dropdown": 7,
     "navigation_with_keys": False,
@@ -69,8 +81,12 @@ sphinx_gallery_conf = {
     "doc_module": ("skdeepmir",),
     "abort_on_example_error": True,
     "parallel": 2,
+    "within_subsection_order": "gallery_pages.by_first",
+    "reset_modules": ("matplotlib", "gallery_pages.fail_on_warnings"),
+    "reset_modules_order": "both",
     "show_signature": False,
     "show_memory": False,
+    "write_computation_times": False,
     "min_reported_time": 1,
     "capture_repr": ("_repr_html_",),
     "matplotlib_animations": False,

@@ -21,7 +21,18 @@ _REPORTED: set[tuple[Path, str]] = set()  # of warn_unusable
 
 
 def path_name(path: Any) -> str:
-    """Return a path as Python's text, also where its bytes are not valid UTF-8."""
+    """Return a path as Python's text, also where its bytes are not valid UTF-8.
+
+    Parameters
+    ----------
+    path : str, bytes or PathLike
+        A path, or NumPy's text.
+
+    Returns
+    -------
+    name : str
+        As ``os.fsdecode`` gives it.
+    """
     return str(os.fsdecode(path))  # of NumPy's text, os.fsdecode returns NumPy's
 
 

@@ -1,10 +1,12 @@
-"""What a report of a bug should say: versions, machine, devices and kernels."""
+"""What a report of a bug should say: versions, machine, devices, kernels, caches."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
 
 DEPENDENCIES = (
@@ -12,15 +14,28 @@ DEPENDENCIES = (
     *("soxr", "joblib", "lazy_loader", "mir_eval", "numba", "filelock", "packaging"),
     *("pooch", "skops", "threadpoolctl", "tqdm", "pandas", "matplotlib", "rich"),
 )
+VARIABLES = (
+    *(
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+    ),
+    *("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "ATEN_CPU_CAPABILITY"),
+    *("NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT", "NUMBA_CPU_NAME", "CUDA_VISIBLE_DEVICES"),
+    *("SCIPY_ARRAY_API", "JOBLIB_TEMP_FOLDER", "TMPDIR", "SKDEEPMIR_DEBUG"),
+)
 OPTIONAL = ("dask", "distributed", "polars", "imbalanced-learn")
 
 
 def show_versions() -> None:
-    """Print what a report of a bug should say: versions, machine, devices and kernels.
+    """Print what a report of a bug should say: versions, machine, devices, caches.
 
     This includes whether torch sees a GPU (CUDA, or MPS on a Mac), which instructions
-    of the processor it uses, and the threads of each library. It imports torch, SciPy
-    and what belongs to them; packages that are not installed have "None".
+    of the processor it uses, the threads of each library, environment variables that
+    set them, and where compiled functions and downloads are kept, and whether these
+    folders can be written to. It imports torch, SciPy and what belongs to them;
+    packages that are not installed have "None". ``skdeepmir info`` prints the same.
 
     See Also
     --------
@@ -37,6 +52,8 @@ def show_versions() -> None:
         "System": _system(),
         "Python packages": _packages(),
         "torch": _torch(),
+        "Environment": _environment(),
+        "Caches": _caches(),
     }.items():
         print(f"{title}:")
         for name, fact in facts.items():
@@ -66,6 +83,37 @@ def _packages() -> dict[str, object]:
         except PackageNotFoundError:
             found[name] = None
     return found
+
+
+def _environment() -> dict[str, object]:
+    """Return the variables that are set and change what is computed, or how fast."""
+    return {name: ascii(os.environ[name]) for name in VARIABLES if name in os.environ}
+
+
+def _caches() -> dict[str, object]:
+    import pooch
+
+    folders: dict[str, object] = {}
+    try:
+        from skdeepmir.decoding._kernel import forward
+    except RuntimeError as error:  # numba finds no folder that it can write to
+        folders["numba"] = f"none: {error}"
+    else:
+        stats = getattr(forward, "stats", None)  # NUMBA_DISABLE_JIT leaves it out
+        folders["numba"] = stats and _folder(stats.cache_path)
+    folders["models"] = _folder(str(pooch.os_cache("skdeepmir")))
+    folders["temporary"] = _folder(tempfile.gettempdir())
+    return folders
+
+
+def _folder(name: str) -> str:
+    """Return a folder, whether it can be written to, and what is free there."""
+    there = os.path.abspath(name)
+    while not os.path.isdir(there):  # it is made when it is needed
+        there = os.path.dirname(there)
+    access = "writable" if os.access(there, os.W_OK | os.X_OK) else "not writable"
+    free = shutil.disk_usage(there).free / 1e9
+    return f"{name!a}, {access}, {free:.1f} GB free"
 
 
 def _torch() -> dict[str, object]:

@@ -67,7 +67,17 @@ FRAMES_AT_ONCE = 2**14  # of a batch that is not learned from: bounds the memory
 
 @dataclass(frozen=True)
 class ClipLayout:
-    """How rows are put back into clips: the container and the frames of each clip."""
+    """How rows are put back into clips: the container and the frames of each clip.
+
+    Parameters
+    ----------
+    container : {"rows", "array", "list"}
+        Whether clips were a 2-D array, a 3-D array or a list.
+    n_frames : ndarray of shape (n_clips,), int
+        Frames of each clip.
+    names : list of str, default=None
+        Names of the features, where clips were data frames.
+    """
 
     container: str  # "rows" (2-D), "array" (3-D) or "list"
     n_frames: np.ndarray  # (n_clips,) int
@@ -135,7 +145,18 @@ def _as_matrix(cell: Any) -> Any:
 
 
 def object_array(items: Iterable[Any]) -> np.ndarray:
-    """Return a 1-D array of one object for each item, which scikit-learn can index."""
+    """Return a 1-D array of one object for each item, which scikit-learn can index.
+
+    Parameters
+    ----------
+    items : iterable
+        Anything, such as arrays of different or of equal lengths.
+
+    Returns
+    -------
+    packed : ndarray of shape (n_items,), dtype=object
+        The items themselves.
+    """
     items = list(items)
     packed = np.empty(len(items), dtype=object)
     for i, item in enumerate(items):  # at once, NumPy could read items as rows
@@ -144,7 +165,18 @@ def object_array(items: Iterable[Any]) -> np.ndarray:
 
 
 def holds_clips(X: Any) -> bool:
-    """Tell whether X is a set of clips (a list of matrices or a 3-D array)."""
+    """Tell whether X is a set of clips (a list of matrices or a 3-D array).
+
+    Parameters
+    ----------
+    X : object
+        Anything that an estimator may be given.
+
+    Returns
+    -------
+    is_set : bool
+        False for rows as scikit-learn has them.
+    """
     return _are_clips(as_sequence(X))
 
 

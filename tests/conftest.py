@@ -12,12 +12,15 @@ import random
 
 import hypothesis
 import pytest
+import soundfile
 from saved_files import make_clips
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdeepmir import MultiTimescalePooler, save
+from skdeepmir.chords import write_lab
+from skdeepmir.datasets import make_chord_clips
 
 collect_ignore = ["user_script.py"]  # which is wrong, for type checkers
 
@@ -84,6 +87,20 @@ def saved(tmp_path):
     path = tmp_path / "model.skdeepmir"
     save(model, path)
     return path
+
+
+@pytest.fixture
+def annotated_songs(tmp_path):
+    """Return a table of four recordings of two songs with ``.lab`` files."""
+    songs = make_chord_clips(n_clips=4, duration=6.0, random_state=0)
+    rows = ["path,annotation,group"]
+    for i, (y, chords) in enumerate(zip(songs.data, songs.target, strict=True)):
+        soundfile.write(tmp_path / f"{i}.flac", y, songs.sample_rate)
+        write_lab(tmp_path / f"{i}.lab", *chords)
+        rows.append(f"{i}.flac,{i}.lab,{songs.groups[i]}")
+    table = tmp_path / "songs.csv"
+    table.write_text("\n".join(rows))
+    return table
 
 
 def pytest_report_header():

@@ -36,16 +36,23 @@ ROOMS = {
     "persistence": "forged_models persistence security",
     "plotting": "plotting",
     "model_selection": """
-        compare compare_elsewhere compare_kept compare_output model_selection
+        compare compare_elsewhere compare_kept compare_output html_report
+        model_selection
     """,
     "testing": "clip_checks testing",
+    "command_line": "benchmarks command_line",
     "package": """
-        architecture benchmarks common determinism html killed_jobs machines
-        meta_estimators numerical_safety pipeline pipelines progress properties
-        public_names reliability sources typing versions warnings workers
+        architecture common determinism html killed_jobs machines
+        gallery meta_estimators numerical_safety pipeline pipelines progress properties
+        public_names reliability site sources typing versions warnings workers
     """,
 }
-SOURCES = {"frames": "frames.py", "training": "_training", "package": ""}
+SOURCES = {
+    "frames": "frames.py",
+    "training": "_training",
+    "command_line": "_command_line",
+    "package": "",
+}
 
 
 def paths(room):

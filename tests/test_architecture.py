@@ -14,7 +14,6 @@ PACKAGE = Path(skdeepmir.__file__).parent
 # From the bottom up; a module imports only from those before it (or its own package).
 ORDER = [
     "_public",
-    "_show_versions",
     "_warnings",
     "_errors",
     "_workers",
@@ -24,6 +23,7 @@ ORDER = [
     "_clip_files",
     "chords",
     "decoding",
+    "_show_versions",  # says where its kernel is kept
     "_progress",
     "_threads",
     "_groups",
@@ -52,6 +52,8 @@ ORDER = [
     "plotting",
     "model_selection",
     "testing",
+    "_command_line",
+    "__main__",
 ]
 
 

@@ -1,3 +1,7 @@
+"""Scripts that print tables: what they share; most run with ``make test-slow``."""
+
+import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -6,8 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from skdeepmir.chords import read_chords, write_lab
-from skdeepmir.datasets import make_chord_clips, make_instrument_clips
+from skdeepmir.datasets import make_instrument_clips
 
 SCRIPTS = Path(__file__).parents[1] / "benchmarks"
 
@@ -28,72 +31,72 @@ def run(script, *options, out):
     return run_plain(script, *options)
 
 
-@pytest.fixture
-def annotated_songs(tmp_path):
-    """Return a table of four recordings of two songs with ``.lab`` files."""
-    songs = make_chord_clips(n_clips=4, duration=6.0, random_state=0)
-    rows = ["path,annotation,group"]
-    for i, (y, chords) in enumerate(zip(songs.data, songs.target, strict=True)):
-        soundfile.write(tmp_path / f"{i}.flac", y, songs.sample_rate)
-        write_lab(tmp_path / f"{i}.lab", *chords)
-        rows.append(f"{i}.flac,{i}.lab,{songs.groups[i]}")
-    table = tmp_path / "labels.csv"
-    table.write_text("\n".join(rows))
-    return table
+def defined_in(path):
+    """Return the names at the top of a module."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for part in ast.walk(node):
+            if isinstance(part, ast.FunctionDef | ast.ClassDef):
+                names.add(part.name)
+            elif isinstance(part, ast.Name | ast.alias):
+                names.add(getattr(part, "id", None) or part.asname or part.name)
+    return names
 
 
-@pytest.mark.parametrize(
-    "script, name, n_pipelines, options",
-    [
-        ("compare_pipelines.py", "comparison", 4, []),
-        (
-            "hamel_eck_2010_genre.py",
-            "hamel_eck_2010",
-            5,
-            ["--max-epochs", "1", "--finetune-epochs", "1"],
-        ),
-    ],
-)
-def test_a_folder_in_a_table_and_a_picture_out(
-    script, name, n_pipelines, options, tmp_path
-):
+def test_scripts_import_what_there_is():
+    scripts = {path.stem: path for path in SCRIPTS.glob("*.py")}
+    assert len(scripts) > 30
+    for path in scripts.values():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            names = {alias.name for alias in node.names}
+            if node.module in scripts:
+                assert names <= defined_in(scripts[node.module]), path
+            elif node.module.startswith("skdeepmir"):
+                module = importlib.import_module(node.module)
+                for name in names:
+                    assert hasattr(module, name), f"{path}: {name}"
+
+
+def write_music(folder, n_clips, n_instruments, duration):
+    """Write recordings to a sub-folder for each class, their groups in their names."""
     clips = make_instrument_clips(
-        n_clips=24, n_instruments=12, duration=0.5, random_state=0
+        n_clips=n_clips,
+        n_instruments=n_instruments,
+        duration=duration,
+        random_state=0,
     )
     for i, y in enumerate(clips.data):
-        path = tmp_path / "music" / clips.target_names[clips.target[i]]
+        path = folder / clips.target_names[clips.target[i]]
         path.mkdir(parents=True, exist_ok=True)
         soundfile.write(path / f"{clips.groups[i]}_{i}.flac", y, clips.sample_rate)
-    out = tmp_path / "out"
+
+
+def test_scripts_share_the_options_of_the_command(tmp_path, monkeypatch, capsys):
+    write_music(tmp_path / "music", n_clips=24, n_instruments=12, duration=0.2)
+    monkeypatch.syspath_prepend(SCRIPTS)
+    monkeypatch.chdir(tmp_path)
+    options = "--groups ([^/]+)_ --cv 2 --n-jobs 1 --max-epochs 1 --precision float32"
+    monkeypatch.setattr("sys.argv", ["conv_tagger.py", "music", *options.split()])
+    importlib.import_module("conv_tagger").main()
+    out, err = capsys.readouterr()
+    table = Path("results", "conv_tagger.md").read_text()
+    assert table.count("\n") == 2 + 2 and out.startswith(table.splitlines()[0])
+    assert "both sides" not in err
+    assert Path("results", "conv_tagger.png").stat().st_size > 10_000
+    assert Path("results", "features", "entries").exists()
+
+
+@pytest.mark.slow
+def test_the_system_of_2010_and_its_figures(tmp_path):
+    write_music(tmp_path / "music", n_clips=24, n_instruments=12, duration=0.5)
+    out, epochs = tmp_path / "out", ["--max-epochs", "1", "--finetune-epochs", "1"]
     folder = [tmp_path / "music", "--groups", r"([^/]+)_\d+", "--cv", "2"]
-    done = run(script, *folder, *options, out=out)
-    assert (out / f"{name}.md").read_text().count("\n") == 2 + n_pipelines
-    assert (out / f"{name}.png").stat().st_size > 10_000
+    done = run("hamel_eck_2010_genre.py", *folder, *epochs, out=out)
+    assert (out / "hamel_eck_2010.md").read_text().count("\n") == 2 + 5
+    assert (out / "hamel_eck_2010_filters.png").stat().st_size > 10_000
     assert "both sides" not in done.stderr
-
-
-def test_some_sources_are_trained_on_and_others_tested(tmp_path):
-    clips = make_instrument_clips(
-        n_clips=24, n_instruments=12, duration=0.5, random_state=0
-    )
-    rows, first = ["path,label,group,source"], {}
-    for i, y in enumerate(clips.data):
-        soundfile.write(tmp_path / f"{i}.wav", y, clips.sample_rate)
-        label = clips.target_names[clips.target[i]]
-        source = (
-            "abc"[i % 2]
-            if clips.groups[i] == first.setdefault(label, clips.groups[i])
-            else "c"
-        )
-        rows.append(f"{i}.wav,{label},{clips.groups[i]},{source}")
-    (tmp_path / "labels.csv").write_text("\n".join(rows))
-    options = ["--train", "source=a,b", "--test", "source=c", "--n-jobs", "1"]
-    script, out = "train_here_test_there.py", tmp_path / "out"
-    done = run_plain(script, tmp_path / "labels.csv", *options, "--out", out)
-    assert "both X and X_test" not in done.stderr
-    assert "[4/4] log-mel + SVM: accuracy " in done.stderr
-    assert "4 pipelines, one test set, 12 clips tested" in done.stdout
-    assert (out / "train_here_test_there.tex").read_text().count("\\\\") == 5
 
 
 @pytest.mark.slow
@@ -123,12 +126,14 @@ def test_families_are_scored_one_by_one(tmp_path):
     assert len(table) == 2 + 6 + 2 and table[-1].startswith("| all decisions")
 
 
+@pytest.mark.slow
 def test_nets_are_combined(tmp_path):
     run("model_combination.py", "--n-nets", "2", "--max-epochs", "5", out=tmp_path)
     table = (tmp_path / "model_combination.md").read_text().splitlines()
     assert len(table) == 2 + 7
 
 
+@pytest.mark.slow
 def test_activations_with_and_without_pretraining():
     options = ["--units", "30", "--epochs", "3", "--draws", "1", "--n-jobs", "1"]
     done = run_plain("glorot_2011_activations.py", *options)
@@ -139,12 +144,6 @@ def test_activations_with_and_without_pretraining():
 
 
 @pytest.mark.slow
-def test_a_convolutional_net_is_compared(tmp_path):
-    run("conv_tagger.py", "--max-epochs", "1", "--cv", "2", out=tmp_path)
-    table = (tmp_path / "conv_tagger.md").read_text().splitlines()
-    assert len(table) == 2 + 2
-
-
 def test_few_labelled_clips_are_drawn_from_the_training_side(tmp_path):
     options = ["--cv", "2", "--n-units", "20", "--shots", "1", "4", "--draws", "4"]
     run("few_labels_audio.py", *options, out=tmp_path)
@@ -157,6 +156,7 @@ def test_few_labelled_clips_are_drawn_from_the_training_side(tmp_path):
     assert 1 / 6 < one < four  # six classes
 
 
+@pytest.mark.slow
 def test_folds_that_split_groups_are_refused(tmp_path):
     clips = make_instrument_clips(n_clips=12, duration=0.5, random_state=0)
     rows = ["path,label,group,fold"]
@@ -183,6 +183,7 @@ def test_the_table_of_tags_has_systems_and_steps(tmp_path):
     assert table[-1].startswith("| PMSC + PFC → PMSC + MTSL")
 
 
+@pytest.mark.slow
 def test_systems_of_chords_are_compared(annotated_songs, tmp_path):
     options = ["--cv", "2", "--max-epochs", "1", "--n-jobs", "1"]
     options += ["--cache-dir", tmp_path / "features"]
@@ -198,21 +199,7 @@ def test_systems_of_chords_are_compared(annotated_songs, tmp_path):
     assert len(scores) == 4 and min(scores["templates + Viterbi"]) > 0.7
 
 
-def test_chords_of_a_recording_in_a_file_and_a_picture(annotated_songs, tmp_path):
-    song, out = tmp_path / "0.flac", tmp_path / "out"
-    options = [song, "--train", annotated_songs, "--max-epochs", "1", "--out", out]
-    first = run_plain("chords_from_audio.py", *options)
-    intervals, labels = read_chords(out / "0.lab")
-    assert intervals[0, 0] == 0 and intervals[-1, 1] == pytest.approx(6, abs=0.1)
-    listed = [line.split() for line in first.stdout.splitlines()[: len(labels)]]
-    assert [label for _, _, label in listed] == labels.tolist()
-    assert (out / "0.png").stat().st_size > 10_000
-    for path in tmp_path.glob("*.lab"):  # nothing is left to learn from
-        path.unlink()
-    again = run_plain("chords_from_audio.py", *options)
-    assert again.stdout == first.stdout
-
-
+@pytest.mark.slow
 def test_an_lstm_remembers_a_bit():
     done = run_plain("long_memory.py", "--steps", "5", "--max-epochs", "10")
     lstm, uniform, orthogonal = (

@@ -113,9 +113,10 @@ def test_scorers_that_look_at_the_estimator_need_a_fit_once(run):
 
 def test_a_response_that_was_not_kept_needs_a_fit(run):
     options = {"y": Y > 0}
-    run(scoring="roc_auc", **options)  # of the decision function
+    run(scoring="neg_log_loss", **options)  # of probabilities
+    assert run(scoring="roc_auc", **options)[1] == 3  # of the decision function
     assert run(scoring="average_precision", **options)[1] == 0
-    assert run(scoring="neg_log_loss", **options)[1] == 3
+    assert run(scoring="neg_log_loss", **options)[1] == 0  # these are kept in any case
 
 
 CHANGES = {

@@ -371,6 +371,17 @@ def test_confusion_is_drawn(tmp_path):
         compare(TAGGERS, X, TAGS, verbose=False).plot_confusion("linear")
 
 
+@pytest.mark.usefixtures("pictures")
+def test_long_names_of_classes_are_inside_the_picture_of_the_confusion():
+    names = ["a" * 12, "b" * 12, "c" * 12]
+    result = compare(PIPELINES, X, Y, verbose=False)
+    display = result.plot_confusion("linear", target_names=names)
+    display.figure_.canvas.draw()
+    for text in display.ax_.get_xticklabels() + display.ax_.get_yticklabels():
+        box = text.get_window_extent()
+        assert min(box.x0, box.y0) >= 0
+
+
 def test_the_table_is_what_is_printed_and_shown():
     pipelines = {"a|b <i>": DummyClassifier(), "50 % of $x_1$": LogisticRegression()}
     scoring = ["accuracy", "f1_macro"]

@@ -49,6 +49,7 @@ from skdeepmir import (
     FrameTransformer,
     MultiTimescalePooler,
     SpectrogramExtractor,
+    baselines,
 )
 from skdeepmir.persistence import (
     MANIFEST,
@@ -90,6 +91,13 @@ def test_every_public_estimator_is_tried():
         if hasattr(getattr(skdeepmir, name), "get_params")
     }
     assert public == tested
+
+
+@pytest.mark.parametrize("name", baselines.__all__)
+def test_every_baseline_can_be_saved(name, tmp_path):
+    baseline = getattr(baselines, name)(verbose=False)
+    save(baseline, tmp_path / "a")
+    assert str(load(tmp_path / "a")) == str(baseline)
 
 
 @pytest.mark.parametrize(

@@ -45,3 +45,21 @@ def test_every_dependency_is_shown():
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     asked = {Requirement(line).name for line in project["dependencies"]}
     assert {*_show_versions.DEPENDENCIES} == asked
+
+
+def test_variables_that_matter_and_folders_of_caches_are_shown(capsys, monkeypatch):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    skdeepmir.show_versions()
+    shown = capsys.readouterr().out
+    assert " NUMBA_NUM_THREADS: '1'\n" in f" {shown}".replace("\n", "\n ")
+    assert "CUDA_VISIBLE_DEVICES" not in shown
+    for cache in ("numba", "models", "temporary"):
+        assert f" {cache}: '" in shown
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
+    missing = tmp_path / "a" / "b"
+    assert f"'{missing}', writable, " in _show_versions._folder(str(missing))
+    monkeypatch.setattr("os.access", lambda path, mode: path != str(tmp_path))
+    assert ", not writable, " in _show_versions._folder(str(missing))

@@ -1,4 +1,4 @@
 """How nets learn: one loop for every learner, its steps, feeds and checkpoints.
 
-``docs/ARCHITECTURE.md`` says what belongs to what.
+``docs/contributing/architecture.rst`` says what belongs to what.
 """

@@ -16,7 +16,18 @@ FOLDER = "skdeepmir.datasets.load_audio_folder."
 
 
 def is_path(clip: Any) -> bool:
-    """Tell whether a clip is the name of a file."""
+    """Tell whether a clip is the name of a file.
+
+    Parameters
+    ----------
+    clip : object
+        An item of a set of clips.
+
+    Returns
+    -------
+    is_path : bool
+        True for str, bytes and PathLike, False for waveforms and anything else.
+    """
     return isinstance(clip, PATH_TYPES)
 
 
@@ -61,7 +72,18 @@ def list_audio(X: Any) -> list[Any] | None:
 
 
 def check_waveform_table(X: np.ndarray) -> None:
-    """Raise an AudioError if a table of waveforms has a single column."""
+    """Raise an AudioError if a table of waveforms has a single column.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_clips, n_samples)
+        A waveform in each row.
+
+    Raises
+    ------
+    AudioError
+        With the code "bad_x".
+    """
     if X.shape[1] == 1:
         raise AudioError(
             "bad_x",

@@ -132,7 +132,24 @@ def _magnitudes(
 def check_constant_q(
     sample_rate: float, fmin: float, n_bins: int, bins_per_octave: int
 ) -> None:
-    """Raise a ``ValueError`` if the filters do not fit below half the sample rate."""
+    """Raise a ``ValueError`` if the filters do not fit below half the sample rate.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Samples per second (Hz).
+    fmin : float
+        Frequency of the lowest bin in Hz.
+    n_bins : int
+        Number of bins.
+    bins_per_octave : int
+        Bins from one octave to the next.
+
+    Raises
+    ------
+    ValueError
+        With the frequency that the highest filter reaches.
+    """
     _, cutoff = _filter_lengths(sample_rate, fmin, n_bins, bins_per_octave)
     if cutoff > sample_rate / 2:
         raise ValueError(
@@ -145,7 +162,24 @@ def check_constant_q(
 def constant_q_support(
     sample_rate: float, fmin: float, n_bins: int, bins_per_octave: int
 ) -> int:
-    """Return the number of samples that the longest filter spans."""
+    """Return the number of samples that the longest filter spans.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Samples per second (Hz).
+    fmin : float
+        Frequency of the lowest bin in Hz.
+    n_bins : int
+        Number of bins.
+    bins_per_octave : int
+        Bins from one octave to the next.
+
+    Returns
+    -------
+    n_samples : int
+        Samples of the lowest bin's filter.
+    """
     lengths, _ = _filter_lengths(sample_rate, fmin, n_bins, bins_per_octave)
     return math.ceil(lengths.max())
 

@@ -10,6 +10,7 @@ import numpy as np
 from skdeepmir.audio._errors import AudioError
 from skdeepmir.audio._waveforms import pcm_to_float
 
+DOUBTS = ("cancelled", "unscaled")  # the codes
 # Of each segment of 2,048 samples, the first 64 are looked at, which takes less than a
 # hundredth of the time of decoding FLAC; of a rest at the end, all.
 SEGMENT, GLIMPSE = 1 << 11, 1 << 6

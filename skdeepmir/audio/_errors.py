@@ -58,8 +58,18 @@ class AudioError(ValueError):
     def at_row(self, row: int, bad_rows: tuple[int, ...] = ()) -> AudioError:
         """Return the same error with the position of the clip in X.
 
-        Neither it nor its cause has a traceback: errors that are kept as values would
-        keep all frames, and what is in them, until garbage is collected.
+        Parameters
+        ----------
+        row : int
+            The position.
+        bad_rows : tuple of int, default=()
+            Those of all clips that cannot be used, if they are known.
+
+        Returns
+        -------
+        located : AudioError
+            Neither it nor its cause has a traceback: errors that are kept as values
+            would keep all frames, and what is in them, until garbage is collected.
         """
         located = type(self)(self.code, self.found, self.fix, self.path, row, bad_rows)
         if self.__cause__ is not None:

@@ -55,6 +55,15 @@ class Frames(NamedTuple):
     """Frames that share their samples: frame t begins at ``start + t * hop_length``.
 
     They may begin before the first sample and end after the last: zeros stand there.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples,), float32
+        What they are cut from.
+    start : int
+        Where the first frame begins, counted in samples.
+    n_frames : int
+        How many there are.
     """
 
     samples: np.ndarray
@@ -62,7 +71,20 @@ class Frames(NamedTuple):
     n_frames: int
 
     def views(self, frame_length: int, hop_length: int) -> np.ndarray:
-        """Return frames as an array (n_frames, frame_length), a view if possible."""
+        """Return the frames as one array.
+
+        Parameters
+        ----------
+        frame_length : int
+            Samples of a frame.
+        hop_length : int
+            Samples from one frame to the next.
+
+        Returns
+        -------
+        frames : ndarray of shape (n_frames, frame_length), float32
+            A view of ``samples`` unless frames reach beyond them.
+        """
         samples, start = self.samples, self.start
         end = start + (self.n_frames - 1) * hop_length + frame_length
         if start < 0 or end > len(samples):
@@ -144,7 +166,18 @@ def cut_frames(
 
 
 def join_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Concatenate blocks along the first axis, with little memory beyond the result."""
+    """Concatenate blocks along the first axis, with little memory beyond the result.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n_i, ...)
+        At least one; all have the same dtype and other dimensions.
+
+    Returns
+    -------
+    joined : ndarray of shape (sum of n_i, ...)
+        As ``np.concatenate`` gives it.
+    """
     chunks: list[np.ndarray] = []
     pending: list[np.ndarray] = []
     n_bytes = 0

@@ -212,7 +212,22 @@ def cut_error(found: str, name: str) -> AudioError:
 
 
 def check_duration(seconds: float, max_duration: float | None, name: str) -> None:
-    """Raise an AudioError if a file is longer than accepted."""
+    """Raise an AudioError if a file is longer than accepted.
+
+    Parameters
+    ----------
+    seconds : float
+        How long it is, as far as is known.
+    max_duration : float or None
+        Longest accepted file in s; None sets no limit.
+    name : str
+        The file, for the error.
+
+    Raises
+    ------
+    AudioError
+        With the code "too_long".
+    """
     if max_duration is not None and seconds > max_duration:
         raise AudioError(
             "too_long",

@@ -41,7 +41,15 @@ class BandedMatrix:
             self.blocks.append((rows, bins, block))
 
     def apply(self, spectra: np.ndarray, out: np.ndarray) -> None:
-        """Write the filters' outputs for ``spectra`` (n_frames, n_bins) to ``out``."""
+        """Write what the filters give.
+
+        Parameters
+        ----------
+        spectra : ndarray of shape (n_frames, n_bins)
+            A spectrum for each frame.
+        out : ndarray of shape (n_frames, n_filters)
+            Where it is written.
+        """
         for filters, bins, block in self.blocks:
             np.matmul(spectra[:, bins], block, out=out[:, filters])
 

@@ -81,7 +81,19 @@ def check_waveform(y: Any) -> np.ndarray:
 
 
 def pcm_to_float(y: np.ndarray) -> np.ndarray:
-    """Scale integer PCM samples to -1 ... 1; return anything else as float32."""
+    """Scale integer PCM samples to -1 ... 1; return anything else as float32.
+
+    Parameters
+    ----------
+    y : ndarray
+        Samples. uint8 is centred at 128, as in WAV files; of int8, int16 and int32, the
+        lowest number becomes -1.
+
+    Returns
+    -------
+    samples : ndarray of the same shape, float32
+        Numbers of other kinds keep their values.
+    """
     y = y.astype(y.dtype.newbyteorder("="), copy=False)
     if y.dtype == np.uint8:
         return (y.astype(np.float32) - 128) / 128

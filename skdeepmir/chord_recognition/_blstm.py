@@ -62,7 +62,7 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
         Parameters of the net by their name in ``module_``.
     module_ : skdeepmir.nets.RecurrentNet
         The net, built anew whenever it is asked for.
-    mean_, scale_ : ndarray of shape (n_features_in_,)
+    mean_, scale_ : ndarray of shape (`n_features_in_`,)
         What standardises the features: of all training frames, and with ``transpose``
         in all keys.
     loss_curve_, validation_scores_ : ndarray of shape (n_epochs,)

@@ -54,9 +54,9 @@ def load_mtg_jamendo(
     folder : str or PathLike
         A copy of the repository MTG/mtg-jamendo-dataset, or at least of its tables
         ``data/splits/split-0/autotagging_top50tags-train.tsv`` and so on.
-    subset : {"top50tags", "genre", "instrument", "moodtheme", "all"}, \
-            default="top50tags"
-        Which tags. Tracks without any of them are not in the subset.
+    subset : str, default="top50tags"
+        Which tags: "top50tags", "genre", "instrument", "moodtheme" or "all". Tracks
+        without any of them are not in the subset.
     split : {0, 1, 2, 3, 4}, default=0
         Which of the five published splits. No artist is in two parts of a split.
     audio : str or PathLike, default=None

@@ -78,7 +78,7 @@ class GroupBaggingClassifier(CallbackSupportMixin, TagMixin, BaseEstimator):
         the share of right tags.
     n_features_in_ : int
         Features per row.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also

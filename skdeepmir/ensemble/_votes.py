@@ -98,7 +98,7 @@ class ClipVotingClassifier(_ClipClassifier):
         How rows vote.
     n_features_in_ : int
         Features per row.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also
@@ -265,7 +265,7 @@ class AugmentedClassifier(_ClipClassifier):
         Labels.
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also

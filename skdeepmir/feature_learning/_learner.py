@@ -69,7 +69,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
     inference_weights_, inference_biases_ : list of ndarray, float32
         What such a machine infers the layers above with: its weights and hidden biases
         before fine-tuning; empty otherwise.
-    mean_, scale_ : ndarray of shape (n_features_in_,), float32
+    mean_, scale_ : ndarray of shape (`n_features_in_`,), float32
         What standardises a Gaussian input: ``(X - mean_) / scale_``.
     reconstruction_errors_ : list of ndarray of shape (n_epochs,)
         Mean squared error of each layer after each epoch (or pass of ``partial_fit``),
@@ -95,7 +95,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         Calls of ``partial_fit`` since ``fit``.
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also

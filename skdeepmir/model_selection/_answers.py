@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,11 @@ class Answers:
         ``classes_``, or None.
     frame_rate : float or None
         Frames per second of labels of frames.
+    activations : list of ndarray or None
+        What ``predict_activations`` gave, an array (n, n_outputs) for each clip; empty
+        if the pipeline has no such method, None if it was not asked.
+    times : list of ndarray or None
+        When these hold, an array (n, 2) of seconds for each clip, if that is known.
     """
 
     kind: str | None
@@ -44,24 +50,31 @@ class Answers:
     lacking: tuple[str, ...] = ()
     classes: Any = None
     frame_rate: float | None = None
+    activations: Any = None
+    times: Any = None
 
     @classmethod
-    def of(cls, fitted: Any, X: Any, needed: Iterable[str]) -> Answers:
+    def of(
+        cls, fitted: Any, X: Any, needed: Iterable[str], *, activations: bool = False
+    ) -> Answers:
         """Return what a fitted pipeline predicts, and what scorers need besides."""
         has = [name for name in RESPONSES if hasattr(fitted, name)]
         kind = kind_of(fitted)
         asked = [name for name in has if name in {"predict", *needed}]
         scores = [name for name in has if name in SCORES]
         # Of frames there are too many to keep them for nothing.
-        if kind == "classifier" and scores and not set(scores) & set(asked):
+        if kind == "classifier" and scores and scores[0] not in asked:
             asked.append(scores[0])
-        estimator, X = _transformed(fitted, X) if len(asked) > 1 else (fitted, X)
+        estimator = fitted
+        if len(asked) > 1 or activations:
+            estimator, X = _transformed(fitted, X)
         return cls(
             kind,
             {name: getattr(estimator, name)(X) for name in asked},
             tuple(name for name in RESPONSES if name not in has),
             getattr(fitted, "classes_", None),
             frame_rate_of(fitted),
+            *(_activations(estimator, X) if activations else (None, None)),
         )
 
     @property
@@ -95,7 +108,7 @@ class Answers:
             return found[rows]
 
         responses = {name: taken(found) for name, found in self.responses.items()}
-        return replace(self, responses=responses)
+        return replace(self, responses=responses, activations=None, times=None)
 
     def _is_by_tag(self, found: Any) -> bool:
         return isinstance(found, list) and isinstance(self.classes, list)
@@ -118,6 +131,22 @@ def _transformed(fitted: Any, X: Any) -> tuple[Any, Any]:
         if step is not None and step != "passthrough":
             X = step.transform(X)
     return _transformed(fitted.steps[-1][1], X)
+
+
+def _activations(estimator: Any, X: Any) -> tuple[list[Any], list[Any] | None]:
+    """Return what an estimator found when in clips, and the times if it knows them."""
+    predict = getattr(estimator, "predict_activations", None)
+    if predict is None:
+        return [], None
+    tells_times = "return_times" in signature(predict).parameters
+    if not tells_times or frame_rate_of(estimator) is None:
+        return _as_floats(predict(X)), None
+    found, times = predict(X, return_times=True)
+    return _as_floats(found), _as_floats(times)
+
+
+def _as_floats(arrays: Any) -> list[Any]:
+    return [np.asarray(array, np.float32) for array in arrays]
 
 
 class Recorded(BaseEstimator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from skdeepmir.model_selection._parts import Part, Work
 from skdeepmir.model_selection._protocol import Protocol, read_protocol
 from skdeepmir.model_selection._records import Records
 from skdeepmir.model_selection._scoring import Metric, read_scoring
+from skdeepmir.model_selection._setting import Failure, Setting
 
 Task = tuple[str, int]  # the name of a pipeline, and the number of a split
 
@@ -38,6 +40,7 @@ def compare(
     groups_test: Any = None,
     scoring: str | Callable[..., Any] | Collection[str] | None = "accuracy",
     baseline: str | None = None,
+    activations: bool = False,
     cache_dir: Any = None,
     n_jobs: int | None = None,
     verbose: bool = True,
@@ -76,6 +79,10 @@ def compare(
         or "wcsr_majmin", see :func:`skdeepmir.metrics.get_scorer`. Greater is better.
     baseline : str, default=None
         The pipeline that all others are tested against; None takes the first.
+    activations : bool, default=False
+        Whether to keep, of pipelines that have ``predict_activations``, when in each
+        test clip they found what: for :meth:`Comparison.to_html` and
+        :attr:`Comparison.predictions`.
     cache_dir : str or PathLike, default=None
         A folder that keeps each finished part (a pipeline on a fold), so that a
         comparison that was killed goes on, and one with another pipeline, fold or score
@@ -90,7 +97,8 @@ def compare(
     Returns
     -------
     comparison : Comparison
-        Scores, times, tests and predictions. Printed, it is a table.
+        Scores, times, tests and predictions. Printed, it is a table;
+        :meth:`Comparison.to_html` writes a report with the sound of the clips.
 
     Raises
     ------
@@ -124,8 +132,12 @@ def compare(
     content of clips and files, labels, the rows that are trained and tested on, and the
     versions of the libraries: its name is a hash of all of these. It holds predictions,
     so that other scores by name need no new fit; scorers that are functions of your own
-    do. A function that your classes call is not looked at: take another folder if it
-    changes. Parts that fail are not kept.
+    do, and so do ``activations`` that were not kept before. A function that your
+    classes call is not looked at: take another folder if it changes. Parts that fail
+    are not kept.
+
+    The result holds X (or X_test) without a copy, so that a report can show and play
+    clips; a pickle of it has the paths of clips, but neither waveforms nor frames.
 
     Examples
     --------
@@ -148,6 +160,7 @@ def compare(
         if not isinstance(name, str):
             raise ValueError(f"pipelines: the name {name!r} is not text.")
         clone(pipeline)  # refuses what is not an estimator before anything is fitted
+    started = time.perf_counter()
     baseline = next(iter(pipelines)) if baseline is None else baseline
     if baseline not in pipelines:
         raise ValueError(f"baseline={baseline!r} is not one of {list(pipelines)}.")
@@ -155,10 +168,17 @@ def compare(
     protocol = read_protocol(
         pipelines, metrics, (X, y, groups), (X_test, y_test, groups_test), cv
     )
-    work, keys = _make_work(pipelines, protocol, metrics, cache_dir)
+    work, keys = _make_work(pipelines, protocol, metrics, cache_dir, bool(activations))
     parts = _all_parts(pipelines, work, keys, n_jobs, verbose)
     _raise_if_all_failed(pipelines, parts)
-    return _comparison(protocol, metrics, parts, baseline)
+    setting = Setting.of(pipelines, protocol, started)
+    setting.warnings += _warnings_of_parts(parts)
+    setting.failures += [
+        Failure(name, i, f"{what} failed: {reason}")
+        for (name, i), part in parts.items()
+        for what, reason in _failures(name, part).items()
+    ]
+    return _comparison(protocol, metrics, parts, baseline, setting)
 
 
 def _make_work(
@@ -166,12 +186,14 @@ def _make_work(
     protocol: Protocol,
     metrics: Sequence[Metric],
     cache_dir: Any,
+    activations: bool,
 ) -> tuple[Work, dict[Task, str]]:
     """Return what workers need, and the names of the parts in the order of work."""
     # Fold by fold: scores of all pipelines are seen early, and how long each takes.
     tasks = [(name, i) for i in range(len(protocol.splits)) for name in pipelines]
     if cache_dir is None:
-        return Work(protocol, metrics), dict.fromkeys(tasks, "")
+        work = Work(protocol, metrics, activations=activations)
+        return work, dict.fromkeys(tasks, "")
     store = PartStore(cache_dir)
     fingerprints = Fingerprints(pipelines, protocol)
     known = {
@@ -179,7 +201,7 @@ def _make_work(
         for metric in metrics
     }
     keys = {task: fingerprints.of_part(*task) for task in tasks}
-    return Work(protocol, metrics, store, known), keys
+    return Work(protocol, metrics, store, known, activations), keys
 
 
 def _all_parts(
@@ -251,14 +273,37 @@ def _run(work: Work, pipeline: Any, task: Task, key: str) -> tuple[Task, Part]:
 
 
 def _warn_of_failures(name: str, part: Part, place: str) -> None:
-    failed = {"": part.error} if part.error is not None else part.errors
-    for metric, error in failed.items():
-        what = f"score {metric!a} of pipeline" if metric else "pipeline"
-        reason = printable(f"{type(error).__name__}: {error}")
+    for what, reason in _failures(name, part).items():
         warn_user(
-            f"{what} {name!a} failed {place}, where its score is NaN ({reason})",
+            f"{what} failed {place}, where its score is NaN ({reason})",
             FitFailedWarning,
         )
+
+
+def _failures(name: str, part: Part) -> dict[str, str]:
+    """Return what failed of a part, and why."""
+    failed = {"": part.error} if part.error is not None else part.errors
+    return {
+        (
+            f"score {metric!a} of pipeline {name!a}" if metric else f"pipeline {name!a}"
+        ): (printable(f"{type(error).__name__}: {error}"))
+        for metric, error in failed.items()
+    }
+
+
+def _warnings_of_parts(parts: dict[Task, Part]) -> list[str]:
+    """Return what was warned of in fits and scores, with where that was."""
+    places: dict[str, dict[str, None]] = {}
+    for (name, i), part in parts.items():
+        warned = [] if part.kept is None else part.kept.warnings
+        for text in (*warned, *part.problems):
+            places.setdefault(text, {})[f"{name}, fold {i}"] = None
+    return [
+        printable(
+            f"{text} ({'; '.join(list(where)[:3])}{' ...' if len(where) > 3 else ''})"
+        )
+        for text, where in places.items()
+    ]
 
 
 def _raise_if_all_failed(pipelines: dict[str, Any], parts: dict[Task, Part]) -> None:
@@ -269,7 +314,11 @@ def _raise_if_all_failed(pipelines: dict[str, Any], parts: dict[Task, Part]) -> 
 
 
 def _comparison(
-    protocol: Protocol, metrics: list[Metric], parts: dict[Task, Part], baseline: str
+    protocol: Protocol,
+    metrics: list[Metric],
+    parts: dict[Task, Part],
+    baseline: str,
+    setting: Setting,
 ) -> Comparison:
     tested = protocol.tested
     names = {name: None for part in parts.values() for name in part.scores}
@@ -282,6 +331,7 @@ def _comparison(
         tested.groups,
         [test for _, test in protocol.splits],
         protocol.clips.tag_names or tested.tag_names,
+        setting=setting,
     )
     rows = []
     for (name, i), part in parts.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +17,7 @@ from skdeepmir._errors import check_choice
 from skdeepmir._printable import printable
 from skdeepmir.model_selection._confusion import By, confusion_of
 from skdeepmir.model_selection._records import Records
+from skdeepmir.model_selection._report import Limits, write_report
 from skdeepmir.model_selection._significance import (
     UNKNOWN,
     Difference,
@@ -28,6 +31,8 @@ from skdeepmir.model_selection._tables import (
     as_markdown,
     as_text,
     make_table,
+    note_of,
+    title_of,
 )
 from skdeepmir.plotting import ChordConfusionDisplay, ComparisonDisplay
 
@@ -324,6 +329,102 @@ class Comparison:
             target_names = records.tag_names
         return confusion_of(pipeline, truths, answers, by, target_names)
 
+    def to_html(
+        self,
+        path: str | bytes | PathLike[Any],
+        *,
+        target_names: Sequence[str] | None = None,
+        audio: Any = None,
+        sample_rate: float | None = None,
+        excerpt: float | None = None,
+        max_size: float = 25.0,
+        n_jobs: int | None = None,
+        verbose: bool = True,
+    ) -> Path:
+        """Write a report with tables, confusions and the sound of clips, as one file.
+
+        Any browser shows it, without a connection. Click on a number of a confusion
+        matrix (or press Enter there), and the clips behind it are listed, with their
+        spectrograms, players and what each pipeline said of them. Songs have their
+        chords, clips with tags their probabilities, beneath a cursor that moves with
+        the sound. Clips that all pipelines get wrong, leaks, failures, parameters,
+        seeds and versions are there too.
+
+        Parameters
+        ----------
+        path : str, bytes or PathLike
+            The file; one that exists is replaced.
+        target_names : sequence of str, default=None
+            Names of the classes 0, 1 and so on, or of the tags, see :meth:`confusion`.
+        audio : list of path or ndarray, default=None
+            Files or waveforms to play, one for each row of X (of X_test if that was
+            given). None takes X, which the result of :func:`compare` holds: files and
+            waveforms are played, frames are drawn. A result that was pickled has lost
+            waveforms and frames.
+        sample_rate : float, default=None
+            Sample rate of waveforms (Hz). None takes that of the extractor of the first
+            pipeline that has one.
+        excerpt : float, default=None
+            Seconds of each clip; None is 10, and 30 for chords. It is the middle of a
+            longer clip, and of a song where pipelines are wrong most. Nothing else of a
+            file is decoded.
+        max_size : float, default=25
+            Size of the file in megabytes (1,000,000 bytes). Clips that more pipelines
+            get wrong come first; what does not fit has no sound and picture.
+        n_jobs : int, default=None
+            Number of threads that read clips.
+        verbose : bool, default=True
+            Whether to show progress if it takes more than two seconds.
+
+        Returns
+        -------
+        path : Path
+            The file.
+
+        Raises
+        ------
+        ValueError
+            If ``audio`` has another number of clips, the rate of its waveforms is not
+            known, or ``target_names`` do not fit.
+        FileNotFoundError
+            If the folder does not exist.
+
+        Warns
+        -----
+        UserWarning
+            If clips were left out because of ``max_size``, or cannot be read (any
+            more). The page says so as well.
+
+        Notes
+        -----
+        Sound is mono MP3 of at most 22,050 Hz, about 4 kB a second: Ogg files would
+        play in Safari since version 18.4 only. Names of files, classes and pipelines
+        stay text, and a Content-Security-Policy lets the browser load nothing.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from skdeepmir import compare
+        >>> from skdeepmir.baselines import mel_svm, mfcc_svm
+        >>> from skdeepmir.datasets import make_instrument_clips
+        >>> clips = make_instrument_clips(n_clips=12, n_instruments=6, duration=0.3,
+        ...                               random_state=0)
+        >>> result = compare({"mel": mel_svm(), "MFCC": mfcc_svm()}, clips.data,
+        ...                  clips.target, cv=2, verbose=False)
+        >>> path = result.to_html(Path(tempfile.mkdtemp()) / "report.html",
+        ...                       target_names=clips.target_names, verbose=False)
+        >>> path.stat().st_size < 1_000_000
+        True
+        """
+        for name, value in {"max_size": max_size, "excerpt": excerpt}.items():
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}={value!r}; expected a number above 0.")
+        limits = Limits(
+            target_names, sample_rate, excerpt, float(max_size), n_jobs, verbose
+        )
+        return write_report(self, path, audio, limits)
+
     def plot(self, ax: Any = None, *, metric: str | None = None) -> ComparisonDisplay:
         """Draw the scores of all folds with mean and standard error, as the summary.
 
@@ -377,6 +478,10 @@ class Comparison:
             raise ValueError("y has tags, which are not taken for each other.")
         labels = [printable(label) for label in table.index]
         display = ConfusionMatrixDisplay(table.to_numpy(), display_labels=labels)
+        if ax is None:  # names at the foot must not be cut off
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(layout="constrained")
         rotation = "vertical" if max(map(len, labels)) > 3 else "horizontal"
         display.plot(ax=ax, colorbar=False, xticks_rotation=rotation, values_format="d")
         for text in display.ax_.get_xticklabels() + display.ax_.get_yticklabels():
@@ -441,37 +546,8 @@ class Comparison:
         return make_table(summaries, self.pipelines, self.baseline, n_folds)
 
     def _title(self) -> str:
-        first = self.folds.drop_duplicates("fold")
-        n_tested, n_folds = int(first["n_test"].sum()), len(first)
-        where = f"{n_folds} folds" if n_folds > 1 else "one test set"
-        n = len(self.pipelines)
-        pipelines = "1 pipeline" if n == 1 else f"{n} pipelines"
-        return f"{pipelines}, {where}, {n_tested} clips tested"
+        return title_of(self.folds, len(self.pipelines))
 
     def _note(self) -> str:
         _, test = self._checked(None, None)
-        is_alone = len(self.pipelines) == 1
-        interval = "In parentheses: 95 % interval of the difference; it and p by"
-        if test == "folds":
-            note = "±: standard error over folds."
-            return (
-                note
-                if is_alone
-                else f"{note} {interval} the corrected resampled t-test."
-            )
-        if self.records is None:
-            return ""
-        n_groups = self.records.n_groups
-        what, tested = "groups", f"{n_groups} groups of test clips"
-        if self.records.groups is None:
-            what, tested = "clips", f"{n_groups} test clips"
-        note = f"±: standard error over {tested}"
-        if is_alone:
-            return f"{note}."
-        note += f". {interval} sign flips of {what}"
-        if n_groups < 6:
-            note += (
-                f", of which there are too few for an interval, and for a p under "
-                f"{2.0 ** (1 - n_groups):g}"
-            )
-        return f"{note}."
+        return note_of(test, len(self.pipelines) == 1, self.records)

@@ -55,15 +55,7 @@ def _confusion_of_classes(
     pairs = zip(true.tolist(), predicted.tolist(), strict=True)
     for row, column in pairs:
         counts[places[row], places[column]] += 1
-    names = labels
-    if target_names is not None:
-        if not all(isinstance(n, int) and 0 <= n < len(target_names) for n in labels):
-            raise ValueError(
-                f"target_names has {len(target_names)} names; expected one for each of "
-                f"the classes {labels[:10]}, which must be 0, 1 and so on."
-            )
-        names = [target_names[label] for label in labels]
-    index = [printable(name) if isinstance(name, str) else name for name in names]
+    index = names_of_classes(labels, target_names)
     return pd.DataFrame(
         counts,
         index=pd.Index(index, name="true"),
@@ -75,18 +67,37 @@ def _confusion_of_tags(
     true: np.ndarray, predicted: np.ndarray, target_names: Sequence[str] | None
 ) -> pd.DataFrame:
     counts = multilabel_confusion_matrix(true, predicted)
-    names: Sequence[Any] = (
-        range(true.shape[1]) if target_names is None else target_names
-    )
-    if len(names) != true.shape[1]:
-        raise ValueError(
-            f"target_names has {len(names)} names; expected {true.shape[1]}."
-        )
     columns = {
         "true_positive": counts[:, 1, 1],
         "false_positive": counts[:, 0, 1],
         "false_negative": counts[:, 1, 0],
         "true_negative": counts[:, 0, 0],
     }
-    index = [printable(name) if isinstance(name, str) else name for name in names]
+    index = names_of_tags(true.shape[1], target_names)
     return pd.DataFrame(columns, index=pd.Index(index, name="tag"))
+
+
+def names_of_classes(
+    labels: Sequence[Any], target_names: Sequence[str] | None
+) -> list[Any]:
+    """Return what classes are called: by their names, or as they are."""
+    if target_names is None:
+        return _shown(labels)
+    if not all(isinstance(n, int) and 0 <= n < len(target_names) for n in labels):
+        raise ValueError(
+            f"target_names has {len(target_names)} names; expected one for each of "
+            f"the classes {list(labels[:10])}, which must be 0, 1 and so on."
+        )
+    return _shown([target_names[label] for label in labels])
+
+
+def names_of_tags(n_tags: int, target_names: Sequence[str] | None) -> list[Any]:
+    """Return what tags are called: by their names, or their numbers."""
+    names: Sequence[Any] = range(n_tags) if target_names is None else target_names
+    if len(names) != n_tags:
+        raise ValueError(f"target_names has {len(names)} names; expected {n_tags}.")
+    return _shown(names)
+
+
+def _shown(names: Sequence[Any]) -> list[Any]:
+    return [printable(name) if isinstance(name, str) else name for name in names]

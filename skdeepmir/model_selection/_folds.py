@@ -12,6 +12,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skdeepmir._groups import is_missing, shown_value
+from skdeepmir._printable import printable
 from skdeepmir.model_selection._splitters import MultilabelStratifiedGroupKFold
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -36,6 +37,15 @@ def make_splits(
     if not takes_groups(cv, "split"):
         groups = None
     return list(cv.split(np.zeros(len(y)), y, groups))
+
+
+def described_cv(cv: Any) -> str:
+    """Return what made the splits, for a report."""
+    if cv is None or isinstance(cv, Integral):
+        return f"{N_FOLDS if cv is None else int(cv)} folds"
+    if hasattr(cv, "split"):
+        return printable(repr(cv))
+    return "folds of one's own"
 
 
 def _splitter(

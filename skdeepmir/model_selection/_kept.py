@@ -40,6 +40,8 @@ class KeptPart:
         The scores (by name) of each scorer, by what the scorer is made of.
     problems : dict of str to list of str
         What scorers warned of, likewise.
+    warnings : list of str
+        What was warned of meanwhile, with the kind of the warning before it.
     """
 
     answers: Answers
@@ -47,6 +49,7 @@ class KeptPart:
     predict_time: float
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     problems: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 class PartStore:

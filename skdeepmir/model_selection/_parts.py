@@ -18,6 +18,7 @@ from skdeepmir.model_selection._folds import takes_groups
 from skdeepmir.model_selection._kept import KeptPart, PartStore
 from skdeepmir.model_selection._protocol import Protocol
 from skdeepmir.model_selection._scoring import COLUMNS, Metric, needed_responses
+from skdeepmir.model_selection._setting import heard
 
 
 @dataclass
@@ -55,18 +56,22 @@ class Part:
 class Work:
     """What workers need to compute parts.
 
-    ``keys`` are the names of the metrics in the store.
+    ``keys`` are the names of the metrics in the store. ``activations`` says whether
+    parts need those.
     """
 
     protocol: Protocol
     metrics: Sequence[Metric]
     store: PartStore | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
+    activations: bool = False
 
     def find(self, key: str, i: int, *, loud: bool = True) -> Part | None:
         """Return a part from the store, if its answers suffice for all scores."""
         kept = None if self.store is None else self.store.read(key, loud=loud)
         if self.store is None or kept is None:
+            return None
+        if self.activations and kept.answers.activations is None:
             return None
         y = self.protocol.tested.y[self.protocol.splits[i][1]]
         part, is_new = Part(kept, was_kept=True), False
@@ -103,12 +108,14 @@ class Work:
 
     def _compute(self, pipeline: Any, i: int) -> Part:
         part = Part()
-        with collected() as problems:  # of searches that score
+        with heard() as warned, collected() as problems:  # of searches that score
             try:
                 self._fit_and_score(part, pipeline, i)
             except Exception as error:  # of any kind, as others' fits must not be lost
                 part.error = error
         part.problems += problems
+        if part.kept is not None:
+            part.kept.warnings = list(dict.fromkeys(warned))
         return part
 
     def _fit_and_score(self, part: Part, pipeline: Any, i: int) -> None:
@@ -128,7 +135,8 @@ class Work:
             X, y = _safe_split(pipeline, clips.X, clips.y, test, train)
         else:
             X, y = elsewhere.X, elsewhere.y
-        answers = Answers.of(fitted, X, needed_responses(self.metrics, fitted))
+        needed = needed_responses(self.metrics, fitted)
+        answers = Answers.of(fitted, X, needed, activations=self.activations)
         kept = part.kept = KeptPart(answers, middle - start, 0.0)
         for metric in self.metrics:
             estimator = Recorded(answers) if metric.can_be_replayed else fitted

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any
 
@@ -29,7 +29,7 @@ from skdeepmir.chord_recognition._coding import check_annotations
 from skdeepmir.chord_recognition._recognizer import ChordRecognizer
 from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
 from skdeepmir.metrics._chord_scorers import ChordScorer
-from skdeepmir.model_selection._folds import Split, make_splits
+from skdeepmir.model_selection._folds import Split, described_cv, make_splits
 from skdeepmir.model_selection._scoring import Metric, check_metrics, last_step
 
 LISTED = 5  # labels or tags that a message names
@@ -60,11 +60,18 @@ class Protocol:
         Row numbers, of ``clips`` and of where a test set is.
     elsewhere : ClipSet or None
         A test set of its own; its only split has all rows of both sets.
+    cv : str
+        What made the splits.
+    leaks, doubts : tuple of str
+        What was warned of: clips on both sides of a split, and labels that differ.
     """
 
     clips: ClipSet
     splits: list[Split]
     elsewhere: ClipSet | None = None
+    cv: str = ""
+    leaks: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def place(self, fold: int) -> str:
         """Return what messages call a split."""
@@ -107,17 +114,21 @@ def read_protocol(
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
     if test[0] is None:
         splits = make_splits(cv, clips.y, clips.groups, are_classes)
-        protocol = Protocol(clips, splits)
+        protocol = Protocol(clips, splits, cv=described_cv(cv))
     else:
         with telling_of("X_test, y_test, groups_test"):
             elsewhere = _read_set(pipelines, metrics, *test)
-        _check_labels_of_test(clips.y, elsewhere.y, train[1], are_classes)
+        doubts = _check_labels_of_test(clips.y, elsewhere.y, train[1], are_classes)
         with telling_of("y_test"):
             check_metrics(metrics, pipelines, elsewhere.y, clips.y)
         rows = np.arange(len(clips)), np.arange(len(elsewhere))
-        protocol = Protocol(clips, [rows], elsewhere)
-    _warn_of_leaks(protocol)
-    return protocol
+        protocol = Protocol(
+            clips, [rows], elsewhere, "a test set of its own", doubts=tuple(doubts)
+        )
+    leaks = _leaks(protocol)
+    for text in (*protocol.doubts, *leaks):
+        warn_user(text)
+    return replace(protocol, leaks=tuple(leaks))
 
 
 def _read_set(
@@ -167,15 +178,15 @@ def _targets(y: Any) -> np.ndarray:
 
 def _check_labels_of_test(
     y: np.ndarray, y_test: np.ndarray, named: Any, are_classes: bool
-) -> None:
-    """Refuse labels of another kind; warn of those that training never sees."""
+) -> list[str]:
+    """Refuse labels of another kind; tell of those that training never sees."""
     if y.ndim != y_test.ndim or y.shape[1:] != y_test.shape[1:]:
         raise ValueError(
             f"y_test has shape {y_test.shape}, but y has {y.shape}; expected labels of "
             "the same kind, tags in the same columns."
         )
     if not are_classes:
-        return
+        return []
     if y.ndim == 2:
         unseen = np.flatnonzero((y == 0).all(axis=0) & (y_test != 0).any(axis=0))
         names = names_of(named) or [f"number {tag}" for tag in range(y.shape[1])]
@@ -191,53 +202,56 @@ def _check_labels_of_test(
             )
         found = sorted(set(y_test.tolist()) - set(y.tolist()))
         n_clips, what = int(np.isin(y_test, found).sum()), "labels"
-    if found:
-        more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-        warn_user(
-            f"y_test: {n_clips} of {len(y_test)} clips have {what} that no clip of y "
-            f"has, {found[:LISTED]}{more}: no pipeline can learn them. Leave these "
-            "clips out, or make sure that both sets code labels alike."
-        )
+    if not found:
+        return []
+    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return [
+        f"y_test: {n_clips} of {len(y_test)} clips have {what} that no clip of y "
+        f"has, {found[:LISTED]}{more}: no pipeline can learn them. Leave these "
+        "clips out, or make sure that both sets code labels alike."
+    ]
 
 
-def _warn_of_leaks(protocol: Protocol) -> None:
+def _leaks(protocol: Protocol) -> list[str]:
+    """Return what must be told of clips that are trained and tested on."""
     clips, elsewhere = protocol.clips, protocol.elsewhere
     sets = [clips] if elsewhere is None else [clips, elsewhere]
+    found = []
     if elsewhere is None:
-        _warn_of_shared([np.arange(len(clips))], protocol, "clips")
+        found += _shared([np.arange(len(clips))], protocol, "clips")
     groups = [each.groups for each in sets if each.groups is not None]
     if len(groups) == len(sets):
-        _warn_of_shared(groups, protocol, "clips of one group")
+        found += _shared(groups, protocol, "clips of one group")
     lists = [as_sequence(each.X) for each in sets]
     if all(isinstance(items, list) for items in lists):
         paths = [path for items in lists for path in items]
         if all(isinstance(path, PATH_TYPES) for path in paths):
             ids = content_ids(paths)
             keys = np.split(ids, np.cumsum([len(items) for items in lists])[:-1])
-            _warn_of_shared(keys, protocol, "files with the same bytes")
+            found += _shared(keys, protocol, "files with the same bytes")
+    return found
 
 
-def _warn_of_shared(keys: list[np.ndarray], protocol: Protocol, what: str) -> None:
+def _shared(keys: list[np.ndarray], protocol: Protocol, what: str) -> list[str]:
     shared = {}
     for i, (train, test) in enumerate(protocol.splits):
         common = sorted(set(keys[0][train]) & set(keys[-1][test]), key=str)
         if common:
             shared[i] = common
     if not shared:
-        return
+        return []
     fold, common = next(iter(shared.items()))
     some = f"{len(common)} such, for example {shown_label(common[0])!r}"
     if protocol.elsewhere is not None:
-        warn_user(
+        return [
             f"{what} are in both X and X_test ({some}): scores are too good. Leave "
             "them out of one."
-        )
-        return
-    warn_user(
+        ]
+    return [
         f"{what} are on both sides of {len(shared)} of {len(protocol.splits)} splits "
         f"(fold {fold}: {some}): scores are too good. Split with groups=, or remove "
         "duplicates."
-    )
+    ]
 
 
 def content_ids(paths: Sequence[Any]) -> np.ndarray:

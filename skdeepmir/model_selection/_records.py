@@ -13,6 +13,7 @@ from skdeepmir.frames import object_array
 from skdeepmir.metrics._checks import collected
 from skdeepmir.model_selection._answers import Answers, Recorded
 from skdeepmir.model_selection._scoring import Metric, clip_scores
+from skdeepmir.model_selection._setting import Setting
 from skdeepmir.model_selection._significance import (
     UNKNOWN,
     Difference,
@@ -53,6 +54,8 @@ class Records:
         Names of the columns of y, if it has some.
     answers : dict of (str, int) to Answers
         By pipeline and test set.
+    setting : Setting or None
+        How they came about.
     """
 
     metrics: Sequence[Metric]
@@ -61,6 +64,7 @@ class Records:
     tests: list[np.ndarray]
     tag_names: tuple[str, ...] | None = None
     answers: dict[tuple[str, int], Answers] = field(default_factory=dict)
+    setting: Setting | None = None
     _shares: dict[Any, Shares | None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -153,6 +157,9 @@ class Records:
                 table["predicted"] = _items(answers.predicted)
             if scores is not None:
                 table["scores"] = _items(scores)
+            for name in ("activations", "times"):
+                if found := getattr(answers, name):
+                    table[name] = object_array(found)
             rows.append(table)
         return _joined(rows)
 

@@ -64,6 +64,41 @@ def _seconds(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.1f}"
 
 
+def title_of(folds: Any, n_pipelines: int) -> str:
+    """Return what was compared on what."""
+    first = folds.drop_duplicates("fold")
+    n_tested, n_folds = int(first["n_test"].sum()), len(first)
+    where = f"{n_folds} folds" if n_folds > 1 else "one test set"
+    pipelines = "1 pipeline" if n_pipelines == 1 else f"{n_pipelines} pipelines"
+    return f"{pipelines}, {where}, {n_tested} clips tested"
+
+
+def note_of(test: str, is_alone: bool, records: Any) -> str:
+    """Return what a table means by its errors and intervals."""
+    interval = "In parentheses: 95 % interval of the difference; it and p by"
+    if test == "folds":
+        note = "±: standard error over folds."
+        return (
+            note if is_alone else f"{note} {interval} the corrected resampled t-test."
+        )
+    if records is None:
+        return ""
+    n_groups = records.n_groups
+    what, tested = "groups", f"{n_groups} groups of test clips"
+    if records.groups is None:
+        what, tested = "clips", f"{n_groups} test clips"
+    note = f"±: standard error over {tested}"
+    if is_alone:
+        return f"{note}."
+    note += f". {interval} sign flips of {what}"
+    if n_groups < 6:
+        note += (
+            f", of which there are too few for an interval, and for a p under "
+            f"{2.0 ** (1 - n_groups):g}"
+        )
+    return f"{note}."
+
+
 def as_markdown(table: Table) -> str:
     """Return a table for Markdown."""
     header, rows = table.escaped(_in_markdown)

@@ -44,7 +44,18 @@ class Dropout(nn.Module):
         self.p, self.generator, self.shared = p, generator, False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Drop values of ``x`` (n, ...) in training; return it as it is otherwise."""
+        """Drop values in training.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, ...)
+            Values.
+
+        Returns
+        -------
+        x : Tensor of the same shape
+            Without some of the values in training, as it is otherwise.
+        """
         n_steps = round(self.p * 65536)
         if not self.training or n_steps == 0:
             return x
@@ -103,7 +114,18 @@ class Pool(nn.Module):
         self.kind, self.order, self.generator = kind, order, generator
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return pooled maps."""
+        """Return pooled maps.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_maps, n_frames, n_bands)
+            Maps.
+
+        Returns
+        -------
+        pooled : Tensor of shape (n, n_maps, ceil(n_frames / 2), ceil(n_bands / 2))
+            Half as many frames and bands.
+        """
         size = [min(2, n) for n in x.shape[2:]]
         if self.kind == "max":
             return nn.functional.max_pool2d(x, size, ceil_mode=True)
@@ -147,6 +169,11 @@ class BatchNorm(nn.BatchNorm2d):
     what was seen before is used, as in prediction. Running statistics begin as the
     mean over the first batches, and variances are without Bessel's correction.
 
+    Parameters
+    ----------
+    num_features, eps, momentum, affine, track_running_stats, device, dtype, bias
+        As in ``torch.nn.BatchNorm2d``.
+
     Attributes
     ----------
     step : float or None
@@ -159,7 +186,21 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(
         self, x: torch.Tensor, row_weight: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return normalised maps; training rows count by ``row_weight`` (batch,)."""
+        """Return normalised maps.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_maps, n_frames, n_bands)
+            Maps.
+        row_weight : Tensor of shape (n,), default=None
+            By which rows count in training; None is 1 for all.
+
+        Returns
+        -------
+        normalized : Tensor of the same shape
+            Maps of mean 0 and variance 1 where the running statistics say so,
+            with ``affine`` scaled and shifted.
+        """
         if not self.training:
             return super().forward(x)
         mean, var = self.running_mean, self.running_var
@@ -235,7 +276,18 @@ class LocalContrastNorm(nn.Module):
         self.register_buffer("window", window / window.sum(), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return normalised maps."""
+        """Return normalised maps.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_maps, n_frames, n_bands)
+            Maps.
+
+        Returns
+        -------
+        normalized : Tensor of the same shape
+            Maps without their local mean, over their local deviation.
+        """
         with torch.autocast(x.device.type, enabled=False):  # small differences
             inside = self._smooth(torch.ones_like(x[:1, :1]))
             centred = x - self._smooth(x) / inside

@@ -126,9 +126,12 @@ class MLP(nn.Module):
         return ACTIVATIONS[self.activation](z)
 
     def limit_norms(self, max_norm: float) -> None:
-        """Scale hidden units' incoming weight vectors down to a norm of ``max_norm``.
+        """Scale incoming weight vectors of hidden units down.
 
-        Each piece of a maxout unit has its own vector.
+        Parameters
+        ----------
+        max_norm : float
+            Largest Euclidean norm of a vector. Each piece of a maxout unit has its own.
         """
         with torch.no_grad():
             for name, weight in self.hidden.named_parameters():
@@ -201,7 +204,18 @@ class DenoisingAutoencoder(nn.Module):
                 initialize(self.decoder, initialization, output, generator)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the hidden activations (n, n_units) of clean rows (n, n_features)."""
+        """Return hidden activations.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_features)
+            Clean rows.
+
+        Returns
+        -------
+        hidden : Tensor of shape (n, n_units)
+            Activations.
+        """
         return ACTIVATIONS[self.activation](self.encoder(x))
 
     def _corrupt(self, x: torch.Tensor) -> torch.Tensor:
@@ -216,7 +230,18 @@ class DenoisingAutoencoder(nn.Module):
         return torch.where(uniform < self.corruption, extremes, x)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return restored rows (n, n_features)."""
+        """Corrupt rows in training, and restore them.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_features)
+            Clean rows.
+
+        Returns
+        -------
+        restored : Tensor of shape (n, n_features)
+            What the decoder makes of them.
+        """
         hidden = self.encode(self._corrupt(x) if self.training else x)  # (n, n_units)
         if self.tied:
             restored = nn.functional.linear(

@@ -64,7 +64,7 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
         Minus the mean loss of the validation clips; empty if there are none.
     n_iter_ : int
         Epochs.
-    mean_, var_, scale_ : ndarray of shape (n_features_in_,), float64
+    mean_, var_, scale_ : ndarray of shape (`n_features_in_`,), float64
         Means, variances and deviations (1 of constants) that standardise the features;
         only of nets that do so themselves.
     n_rows_seen_ : float
@@ -73,7 +73,7 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
         What the layers began with; only of nets that began with one.
     n_features_in_ : int
         Features per row.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also

@@ -43,7 +43,7 @@ class MultiTimescaleTagger(ScalingParameters, NetClassifier):
         Lengths of the windows in frames, as rounded; None is the whole clip.
     frame_rate_ : float or None
         Frames per second of the input, if they are known.
-    mean_, scale_ : ndarray of shape (n_windows, n_functions * n_features_in_)
+    mean_, scale_ : ndarray of shape (n_windows, n_functions * `n_features_in_`)
         What standardises the statistics of each window length: of all training windows,
         which weigh what their clips do. ``partial_fit`` learns them in its first call.
         0 and 1 without ``standardize``.
@@ -59,7 +59,7 @@ class MultiTimescaleTagger(ScalingParameters, NetClassifier):
         Epochs.
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also

@@ -47,7 +47,7 @@ class NetFrameClassifier(OwnNetEstimator):
         Parameters and buffers of the module by their name in ``module_``.
     module_ : torch.nn.Module
         The module, made anew whenever it is asked for.
-    mean_, scale_ : ndarray of shape (n_features_in_,)
+    mean_, scale_ : ndarray of shape (`n_features_in_`,)
         What standardises the features: of all training frames.
     excerpt_length_ : int
         Frames of an excerpt.

@@ -23,7 +23,7 @@ class NetTagger(OwnNetEstimator, ExcerptEstimator, NetClassifier):
     module_ : torch.nn.Module
         The module, made anew whenever it is asked for; it takes features as they are
         standardised.
-    mean_, scale_ : ndarray of shape (n_features_in_,), float32
+    mean_, scale_ : ndarray of shape (`n_features_in_`,), float32
         What standardises the features: of all training frames; 0 and 1 without
         ``standardize``.
     frame_rate_ : float or None

@@ -33,12 +33,16 @@ from skdeepmir.persistence._forgeries import (
 # manifest as one more member and a comment that ends it: SEAL and the SHA-256 of all
 # bytes before the hexadecimal digits.
 FORMAT = 2
+#: What the comment of a saved model begins with.
 SEAL = b"skdeepmir estimator, SHA-256 "
+#: Hexadecimal digits of SHA-256, which end a saved model.
 DIGITS = 64
+#: The member of a saved model that says what it holds.
 MANIFEST = "skdeepmir.json"
 # Types that skops does not trust by itself, but that trusted estimators contain.
 TRUSTED = (
     "numpy.dtype",
+    "skdeepmir.baselines._log_above_floor",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.metrics._scorer._CurveScorer",

@@ -109,7 +109,7 @@ class Pipeline(ScikitPipeline):
         Names of the tags, if the last step is a tagger that knows them.
     n_features_in_ : int
         Of the first step, if it has some.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Of the first step, if it has some.
 
     See Also

@@ -78,7 +78,7 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         The fitted transformer.
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         Names of the columns of the output, if the transformer gives them.
@@ -202,8 +202,8 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        clips : list of ndarray of shape (n_frames_i, n_features_in_), or ndarray of 3 \
-                or 2 dimensions
+        clips : list of ndarray of shape (n_frames_i, `n_features_in_`), or ndarray \
+                of 3 or 2 dimensions
             Clips, in the container of X.
         """
         check_is_fitted(self)

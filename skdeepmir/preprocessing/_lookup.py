@@ -81,9 +81,9 @@ class ClipLookup(_Preparation):
     n_features_in_ : int
         1, the column of numbers; with ``clips=None`` the features per frame, where X is
         not audio.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
-    feature_names_ : ndarray of shape (n_features_in_,), dtype=object
+    feature_names_ : ndarray of shape (`n_features_in_`,), dtype=object
         Names of the features that are passed on, with ``clips=None``.
 
     See Also

@@ -23,6 +23,7 @@ from skdeepmir._sklearn import (
 from skdeepmir._validation import check_clip_labels, validate_clips
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored, pack_clips, what_is_no_set
 
+#: The statistics of windows that :class:`MultiTimescalePooler` knows.
 FUNCTIONS = (
     "mean",
     "std",
@@ -75,7 +76,7 @@ class MultiTimescalePooler(OneTask, TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
     feature_names_ : ndarray of shape (n_features_out,), dtype=object
         Names of the output's columns, such as "std_2.5s_x3": function, window, feature.

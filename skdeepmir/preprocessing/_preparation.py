@@ -146,11 +146,11 @@ class ClipNormalizer(_Preparation):
 
     Attributes
     ----------
-    feature_names_ : ndarray of shape (n_features_in_,), dtype=object
+    feature_names_ : ndarray of shape (`n_features_in_`,), dtype=object
         Names of the columns of the output.
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also
@@ -226,7 +226,7 @@ class FrameStacker(_Preparation):
         Names of the output's columns, such as "x3@-1": a feature of the frame before.
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     See Also
@@ -290,11 +290,11 @@ class BandShifter(_Preparation):
 
     Attributes
     ----------
-    feature_names_ : ndarray of shape (n_features_in_,), dtype=object
+    feature_names_ : ndarray of shape (`n_features_in_`,), dtype=object
         Names of the columns of the output.
     n_features_in_ : int
         Features per frame.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X or its clips are DataFrames.
 
     Examples

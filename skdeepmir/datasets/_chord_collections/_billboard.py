@@ -47,9 +47,9 @@ def load_billboard(
         Where the recordings lie, at any depth; None is ``folder``. They are named after
         the number, as ``0003.flac`` or ``0003/audio.flac``, or as mirdata has them,
         ``1960s/James Brown/I Don't Mind/audio.flac``.
-    annotation : {"full", "majmin", "majmin7", "majmininv", "majmin7inv"}, \
-            default="full"
-        Which of the published reductions; "full" is not reduced.
+    annotation : str, default="full"
+        Which of the published reductions: "majmin", "majmin7", "majmininv",
+        "majmin7inv", or "full", which is not reduced.
     duplicates : {"drop", "keep"}, default="drop"
         Whether to keep only one of several entries with the same title and artist: the
         first one that has a recording. The collection was drawn from slots of the

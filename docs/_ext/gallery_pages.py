@@ -1,0 +1,72 @@
+"""What the gallery is built with: the order of examples, and strictness."""
+
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+FIRST = [
+    "compare_pipelines.py",
+    "spectrograms.py",
+    "timescales.py",
+    "groups_and_leaks.py",
+    "train_here_test_there.py",
+    "learned_features.py",
+    "conv_tagger.py",
+    "tags_over_time.py",
+    "chords_from_audio.py",
+    "your_own_net.py",
+    "search_a_net.py",
+    "save_and_load.py",
+    "bad_files.py",
+]
+# What Python itself does not show outside of scripts.
+SILENT = (
+    DeprecationWarning,
+    PendingDeprecationWarning,
+    ImportWarning,
+    ResourceWarning,
+)
+_filters = []
+
+
+def by_first(name):
+    """Return by what examples are sorted: a few first, the others by their names."""
+    return FIRST.index(name) if name in FIRST else len(FIRST), name
+
+
+def fail_on_warnings(gallery_conf, name, when):
+    """Make warnings errors while an example runs, in whichever process it does.
+
+    An example that shows a warning on purpose catches it
+    (``warnings.catch_warnings(record=True)``) and prints its text.
+    """
+    if when == "before":
+        _filters[:] = warnings.filters
+        warnings.simplefilter("error")
+        for category in SILENT:
+            warnings.simplefilter("ignore", category)
+    else:
+        warnings.filters[:] = _filters
+
+
+def forget_old_pages(app, config):
+    """Begin anew where an example is gone, or all ran on other recordings.
+
+    Otherwise only those run that were changed.
+    """
+    conf = config.sphinx_gallery_conf
+    gallery = Path(app.srcdir, conf["gallery_dirs"])
+    examples = Path(app.srcdir, conf["examples_dirs"])
+    is_gone = any(not (examples / path.name).exists() for path in gallery.glob("*.py"))
+    stamp, folder = gallery / ".folder", os.environ.get("SKDEEPMIR_FOLDER", "")
+    if is_gone or not stamp.is_file() or stamp.read_text("utf-8") != folder:
+        shutil.rmtree(gallery, ignore_errors=True)
+    gallery.mkdir(exist_ok=True)
+    stamp.write_text(folder, encoding="utf-8")
+
+
+def setup(app):
+    """Connect what is above."""
+    app.connect("config-inited", forget_old_pages)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,128 @@
+"""``main``: the parser of all commands, and how they end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
+from types import TracebackType
+
+import skdeepmir
+from skdeepmir._command_line import _check, _chords, _compare, _features, _info
+from skdeepmir._command_line._output import (
+    flush,
+    leave_closed_pipes,
+    one_line,
+    plain_streams,
+)
+from skdeepmir._command_line._parsers import Parser, UsageError, add_debug
+
+COMMANDS = (_compare, _check, _features, _chords, _info)
+# What input, files and machines bring about (AudioError, ModelFileError and
+# DivergenceError are ValueErrors); all else is a bug, and keeps its traceback.
+EXPECTED = (ValueError, OSError, MemoryError, BrokenExecutor)
+OK, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+BUG = (
+    "This is a bug, unless a pipeline of your own has it. Please report it, with what "
+    "`skdeepmir info` prints."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        The command and its options; None takes those of the process.
+
+    Returns
+    -------
+    status : int
+        0; or 1 if a command found what it looks for, or failed on the data; 2 for wrong
+        options; 130 if it was interrupted; 141 if nobody reads what it writes.
+
+    Raises
+    ------
+    SystemExit
+        After ``--help`` and ``--version``, and with 2 for arguments that cannot be
+        read.
+    """
+    try:
+        with plain_streams(), _Bugs():
+            try:
+                return _run(arguments)
+            finally:
+                flush()  # so that a closed pipe is noticed here, not at the exit
+    except BrokenPipeError as error:
+        return UNREAD if leave_closed_pipes() else _fail(error)
+    except KeyboardInterrupt:
+        print("skdeepmir: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def make_parser() -> Parser:
+    """Return the parser of all commands."""
+    parser = Parser(
+        prog="skdeepmir",
+        description="Deep learning on music audio, from the terminal.",
+        epilog="`skdeepmir COMMAND --help` has the options and examples of each.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"skdeepmir {skdeepmir.__version__}"
+    )
+    add_debug(parser)
+    subparsers = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True
+    )
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    args = make_parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except UsageError as error:
+        if _is_debugging(args):
+            traceback.print_exc()
+        args.parser.error(str(error))  # leaves
+        return USAGE
+    except BrokenPipeError:
+        raise
+    except EXPECTED as error:
+        if _is_debugging(args):
+            traceback.print_exc()
+        return _fail(error)
+
+
+def _fail(error: BaseException) -> int:
+    text = str(error) or type(error).__name__
+    notes = getattr(error, "__notes__", [])
+    print(f"skdeepmir: error: {one_line(' '.join([text, *notes]))}", file=sys.stderr)
+    return FAILED
+
+
+def _is_debugging(args: argparse.Namespace) -> bool:
+    return args.debug or os.environ.get("SKDEEPMIR_DEBUG", "") not in ("", "0")
+
+
+class _Bugs:
+    """Adds a note on how to report them to errors that nothing explains."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, EXPECTED):
+            error.add_note(BUG)

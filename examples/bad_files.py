@@ -21,6 +21,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import soundfile as sf
+from IPython.display import Audio
 
 from skdeepmir import SpectrogramExtractor, check_audio, drop_bad_audio
 from skdeepmir.datasets import load_audio_folder, make_instrument_clips
@@ -58,8 +59,11 @@ for problem in problems.itertuples():
 # %%
 # The file whose channels cancel can be decoded, and each channel is sound. But features
 # are computed from their mean, which is silence: a program that does not look learns
-# silence, and nobody is told. So it is reported as doubtful.
-#
+# silence, and nobody is told. So it is reported as doubtful. One loudspeaker would play
+# nothing of it; through two it sounds odd, but there it is:
+Audio(upside_down.T, rate=clips.sample_rate)
+
+# %%
 # Then remove them, with their labels
 # -----------------------------------
 # Labels, groups and weights go along, so that no label moves to another song. Doubtful

@@ -12,6 +12,7 @@ that learns from all keys.
 # Songs in random keys. Each song has two clips, which must not be split: the groups see
 # to that.
 import pandas as pd
+from IPython.display import Audio
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -30,6 +31,10 @@ from skdeepmir.metrics import chord_report
 from skdeepmir.plotting import ChordConfusionDisplay
 
 songs = make_chord_clips(n_clips=16, duration=12.0, random_state=0)
+Audio(songs.data[0], rate=songs.sample_rate)
+
+# %%
+# The nets see a constant-Q spectrum of six octaves, two bands to the semitone.
 spectra = SpectrogramExtractor(
     "cqt",
     hop_length=4096,

@@ -18,6 +18,7 @@ import os
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Audio
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
@@ -84,6 +85,9 @@ if FOLDER:
     clips = load_audio_folder(FOLDER).data[:60]
 else:
     clips = make_instrument_clips(n_clips=60, random_state=0).data
+Audio(clips[0], rate=22050)
+
+# %%
 extractor = SpectrogramExtractor("log_mel", amin=1e-6, verbose=False)
 frames = extractor.fit_transform(clips)
 clip = frames[0]

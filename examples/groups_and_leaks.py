@@ -20,6 +20,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import Audio
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import Bunch
@@ -81,6 +82,12 @@ by_chance = np.mean([np.mean(groups == group) for group in groups])
 print(f"nearest neighbour of the same class: {np.mean(y[nearest] == y):.2f}")
 print(f"... of the same group:               {np.mean(groups[nearest] == groups):.2f}")
 print(f"... of the same group, by chance:    {by_chance:.2f}")
+
+# %%
+# A clip, and after it the one that is nearest to it: the notes are others, the
+# instrument is the same.
+clip = np.argmax(groups[nearest] == groups)
+Audio(np.concatenate([X[clip], X[nearest[clip]]]), rate=22050)
 
 # %%
 # If you know the groups, you will be told

@@ -10,8 +10,7 @@ answers are right at once and the F-score punishes both silence and chatter.
 
 # %%
 # Mixtures of one to three synthesised instruments, told by statistics of their MFCCs
-# and of the slopes of these, as in the paper. The clips of a song stay together in the
-# folds.
+# and of the slopes of these. The clips of a song stay together in the folds.
 import numpy as np
 import pandas as pd
 from IPython.display import Audio

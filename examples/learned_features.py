@@ -15,6 +15,7 @@ import tempfile
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Audio
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
@@ -39,6 +40,10 @@ if FOLDER:
 else:
     clips = make_instrument_clips(n_clips=120, random_state=0)
 unlabelled = make_instrument_clips(n_clips=80, random_state=1).data  # or any files
+
+# %%
+# One of those without a label. What is there to learn from it?
+Audio(unlabelled[0], rate=22050)
 
 # %%
 # Learn
@@ -108,5 +113,5 @@ result.plot()
 # statistics of mel bands say so already. Recordings are harder. With more units,
 # learned from other collections, the same recipe reached .875 on ESC-10 where tuned
 # MFCCs reached .833, and .954 on solo instruments (.888), but lost on single notes from
-# unknown sample banks (.444 against .498). :ref:`systems-hamel-eck-2010` has the table,
+# unknown sample banks (.444 against .498). :ref:`systems-pretraining` has the table,
 # with its caveats.

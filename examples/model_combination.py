@@ -74,7 +74,7 @@ ax.legend()
 # %%
 # Dropout does *not* stand for ten nets here: with 90 clips and a small net, half of the
 # units is a lot to lose, and averaging 50 of its masks makes up for only part of that.
-# What it does where nets are large is in :ref:`systems-model-combination`.
+# What it does where nets are large is in :ref:`systems-dropout`.
 #
 # The same class draws whole artists, rather than clips, for each of its members if
 # ``bootstrap=True`` (the default): drawing single clips would hand each net nearly all

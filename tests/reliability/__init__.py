@@ -1,1 +1,1 @@
-"""The reliability table: ``python -m tests.reliability``; see README.md."""
+"""The reliability table: ``python -m tests.reliability``; see docs/guide/reliability.rst."""

@@ -1,1 +1,1 @@
-"""The reliability table: ``python -m tests.reliability``; see docs/guide/reliability.rst."""
+"""The reliability table, of the guide's page on it: ``python -m tests.reliability``."""

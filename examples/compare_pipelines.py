@@ -1,6 +1,6 @@
 """
-A first comparison
-==================
+Four pipelines under one protocol
+=================================
 
 Before one believes in a new system, it has to beat MFCCs and a support vector machine,
 on the same clips, under the same rules, and by more than luck.

@@ -3,9 +3,9 @@ What dropout and max-norm do to a net
 =====================================
 
 A net with more weights than examples can learn them by heart. Dropout (Hinton et al.
-2012) hides half of the units anew for each batch, so that no unit can count on another
-one; max-norm keeps the weights into a unit from growing. On 200 scikit-learn digits, a
-tenth of them mislabelled as tags of music often are, we see what each does.
+2012) hides half of the units, others for each example, so that no unit can count on
+another one; max-norm keeps the weights into a unit from growing. On 200 scikit-learn
+digits, a tenth of them mislabelled as tags of music often are, we see what each does.
 """
 
 # %%

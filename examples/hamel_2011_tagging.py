@@ -93,7 +93,7 @@ result
 # no difference of the areas is significant. Plain mel bands do as well as whitened
 # ones.
 #
-# In the paper whitening and several scales helped, on clips of 30 s; on 520 recorded
-# mixtures of 3 s they did not, and a convolutional net was better than all of these
+# In the paper whitening and several scales helped, on clips of 30 s; on 520 mixtures of
+# sampled instruments, 3 s each, they did not, and a convolutional net scored highest
 # (:ref:`systems-hamel-2011` has both tables).
 result.plot()

@@ -13,8 +13,8 @@ the recipe and its results on recordings.
 # The system
 # ----------
 # Magnitude spectra, the net, statistics of its activations over windows, an SVM for
-# windows, and a vote of all windows of a clip. Windows have 1 s here, as the clips have
-# three; in the paper they had 5 s of 30. The rival differs in its features only.
+# windows, and a vote of all windows of a clip. Windows have 1 s here, because the clips
+# have three; of songs one takes 5 s. The rival differs in its features only.
 import os
 import tempfile
 

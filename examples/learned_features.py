@@ -111,7 +111,6 @@ result.plot()
 # %%
 # Nothing is gained here: synthetic instruments differ in their spectra, and the
 # statistics of mel bands say so already. Recordings are harder. With more units,
-# learned from other collections, the same recipe reached .875 on ESC-10 where tuned
-# MFCCs reached .833, and .954 on solo instruments (.888), but lost on single notes from
-# unknown sample banks (.444 against .498). :ref:`systems-pretraining` has the table,
-# with its caveats.
+# learned from other collections, this recipe reached .875 on ESC-10 where MFCCs reached
+# .833, but lost on single notes from unknown sample banks (.444 against .498).
+# :ref:`systems-pretraining` has the table, with its caveats.

@@ -83,8 +83,8 @@ plt.show()
 # - **Magnitude**: partials are lines at even distances, crammed into the lowest tenth
 #   of the picture, where most of the music is. Nothing is left out, and most of it is
 #   noise.
-# - **Log-mel**: the scale of the ear gives that tenth half of the picture. Timbre is in
-#   the balance of the bands. The input of most nets, and the default.
+# - **Log-mel**: the scale of the ear gives that tenth a third of the picture. Timbre is
+#   in the balance of the bands. The input of most nets, and the default.
 # - **MFCC**: how that balance bends, in twenty numbers a frame. Lines of single
 #   partials are gone, on purpose. What remains is nearly constant while a note sounds
 #   and jumps from one note to the next.

@@ -3,8 +3,8 @@ Which tag, when: a tagger along a piece
 =======================================
 
 Tags of whole clips are enough to train a tagger that says *when* each tag applies,
-because it learns from excerpts of about a second. With the sound player below the
-curves you can check every claim of the net by ear.
+because it learns from excerpts of half a second. With the sound player below the curves
+you can check every claim of the net by ear.
 """
 
 # %%

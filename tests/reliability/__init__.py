@@ -1,1 +1,1 @@
-"""The reliability table, of the guide's page on it: ``python -m tests.reliability``."""
+"""The reliability table: ``python -m tests.reliability`` (see the user guide)."""

@@ -56,7 +56,7 @@ result
 # above were also chosen on these very folds, which flatters the net. Recordings decide:
 # on the official folds of ESC-10, with settings from other folds, the net has .915 and
 # MFCC + SVM .833 (:ref:`systems-convolutional-nets`).
-figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 5.6), layout="constrained")
 for ax, name in zip(axes, pipelines, strict=True):
     result.plot_confusion(name, target_names=names, ax=ax)
     ax.set_title(name)

@@ -1,9 +1,12 @@
-"""What the gallery is built with: the order of examples, and strictness."""
+"""What the gallery is built with: order, strictness, and Markdown for notebooks."""
 
 import os
+import re
 import shutil
 import warnings
 from pathlib import Path
+
+from sphinx_gallery import notebook
 
 FIRST = [
     "compare_pipelines.py",
@@ -28,6 +31,8 @@ SILENT = (
     ResourceWarning,
 )
 _filters = []
+_to_markdown = notebook.rst2md
+ROLE = re.compile(r":(?P<role>[a-z]+):`(?P<text>~?[^`]+)`")
 
 
 def by_first(name):
@@ -51,6 +56,29 @@ def fail_on_warnings(gallery_conf, name, when):
             warnings.simplefilter("ignore", category)
     else:
         warnings.filters[:] = _filters
+
+
+def without_roles(text):
+    """Return text of an example whose names are code, as notebooks can show them."""
+
+    def write(found):
+        role, text = (
+            found["role"],
+            found["text"].removeprefix("sphx_glr_auto_examples_"),
+        )
+        if role == "sup":
+            return f"<sup>{text}</sup>"
+        return f"`{text.rpartition('.')[2] if text.startswith('~') else text}`"
+
+    return ROLE.sub(write, text.replace("\\\n", "").replace("\\ ", ""))
+
+
+def to_markdown(text, *args):
+    """Convert text of an example for its notebook, in whichever process it runs."""
+    return _to_markdown(without_roles(text), *args)
+
+
+notebook.rst2md = to_markdown
 
 
 def forget_old_pages(app, config):

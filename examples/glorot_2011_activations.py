@@ -74,5 +74,6 @@ for ax, activation in zip(axes.flat, table.index, strict=True):
     ax.set(
         title=f"{activation}: {(h == 0).double().mean():.0%} exactly zero", yticks=[]
     )
+    ax.locator_params("x", nbins=5)
 figure.supxlabel("output of a unit")
 figure.supylabel("how often")

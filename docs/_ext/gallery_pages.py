@@ -32,7 +32,7 @@ SILENT = (
 )
 _filters = []
 _to_markdown = notebook.rst2md
-ROLE = re.compile(r":(?P<role>[a-z]+):`(?P<text>~?[^`]+)`")
+ROLE = re.compile(r":(?P<role>(?!math)[a-z]+):`(?P<text>~?[^`]+)`")
 
 
 def by_first(name):
@@ -62,11 +62,8 @@ def without_roles(text):
     """Return text of an example whose names are code, as notebooks can show them."""
 
     def write(found):
-        role, text = (
-            found["role"],
-            found["text"].removeprefix("sphx_glr_auto_examples_"),
-        )
-        if role == "sup":
+        text = found["text"].removeprefix("sphx_glr_auto_examples_")
+        if found["role"] == "sup":
             return f"<sup>{text}</sup>"
         return f"`{text.rpartition('.')[2] if text.startswith('~') else text}`"
 

@@ -52,10 +52,11 @@ def _is_room(found):
 def write_pages(app, config):
     """Write the pages of rooms and of constants, before Sphinx looks for pages."""
     folder = Path(app.srcdir) / "api"
-    rooms = [".. list-table::", "   :widths: 30 70", ""]
+    rooms = [".. list-table::", "   :class: autosummary", "   :widths: 30 70", ""]
     for room, paths in public_names().items():
         text = inspect.getdoc(sys.modules[room]).splitlines()[0]
-        rooms += [f"   * - :doc:`{room}`", f"     - {text}"]
+        name = room.removeprefix("skdeepmir.")
+        rooms += [f"   * - :doc:`{name} <{room}>`", f"     - {text}"]
         _write(folder / f"{room}.rst", _room_page(room, paths))
         for path in filter(_is_constant, paths):
             _write(folder / "generated" / f"{path}.rst", _constant_page(path))

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from skdeepmir import _show_versions
 from skdeepmir._printable import printable
+from skdeepmir._show_versions import package_facts, system_facts, torch_facts
 from skdeepmir.frames import PATH_TYPES, as_sequence
 
 MOST_CHARACTERS = 300  # of the value of a parameter
@@ -152,11 +152,11 @@ def sample_rate_of(pipelines: Any) -> float | None:
 
 def versions() -> dict[str, dict[str, str]]:
     """Return what ``show_versions`` prints, but for paths, without importing torch."""
-    system = _show_versions._system()
-    system.pop("executable", None)
-    found = {"System": system, "Python packages": _show_versions._packages()}
+    system = system_facts()
+    system.pop("executable")
+    found = {"System": system, "Python packages": package_facts()}
     if "torch" in sys.modules:
-        found["torch"] = _show_versions._torch()
+        found["torch"] = torch_facts()
     return {
         title: {name: str(fact) for name, fact in facts.items()}
         for title, facts in found.items()

@@ -122,20 +122,22 @@ class Answered:
         found = self._scores[key]
         return None if found is None else np.asarray(found[i], float)
 
-    def seconds(self, item: int) -> float:
-        """Return when the last activation of an item ends; 0 if none is known."""
-        found = (self.activations(pipeline, item) for pipeline in self.pipelines)
-        return max((float(each[1][-1, 1]) for each in found if each), default=0.0)
-
     def activations(
         self, pipeline: str, item: int
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return activations (n, n_outputs) and times (n, 2) of an item."""
+    ) -> tuple[np.ndarray, np.ndarray, Any] | None:
+        """Return activations (n, n_outputs), times (n, 2) and classes of an item."""
         found = self.of(pipeline, item)
         if found is None or not found[0].activations or not found[0].times:
             return None
         answers, i = found
-        return answers.activations[i], answers.times[i]
+        values, times = answers.activations[i], answers.times[i]
+        return (values, times, answers.classes) if len(values) else None
+
+    def seconds(self, item: int) -> float:
+        """Return when the last activation of an item ends; 0 if none is known."""
+        found = (self.activations(pipeline, item) for pipeline in self.pipelines)
+        ends = [float(times[-1, 1]) for _, times, _ in filter(None, found)]
+        return max(ends, default=0.0)
 
 
 def tell(
@@ -275,9 +277,8 @@ class TagsTold(Told):
                 wrong = badness[row, i] = int((tags != truth[i]).sum())
                 said.append((listed(tags), wrong == 0, f"{wrong} wrong"))
                 for tag in np.flatnonzero(tags | truth[i]).tolist():
-                    cells[tag, 0 if tags[tag] and truth[i, tag] else 2 - tags[tag]] += [
-                        i
-                    ]
+                    is_hit = tags[tag] and truth[i, tag]
+                    cells[tag, 0 if is_hit else 2 - tags[tag]].append(i)
                 n_rest += ~(tags | truth[i])
             told.said[pipeline] = said
             if any(each is not None for each in said):
@@ -337,12 +338,12 @@ def _curves(
         found = answered.activations(pipeline, item)
         if found is None:
             continue
-        values, times = found
+        values, times, classes = found
         outputs = list(range(len(names)))
         if labels is not None:  # of classes, those that the pipeline knows
-            known = np.asarray(answered.of(pipeline, item)[0].classes).tolist()  # type: ignore[index]
+            known = np.asarray(classes).tolist()
             outputs = [labels.index(label) for label in known if label in labels]
-        if values.ndim != 2 or values.shape[1] != len(outputs) or len(values) == 0:
+        if values.ndim != 2 or values.shape[1] != len(outputs):
             continue
         strongest = np.argsort(-values.max(axis=0), kind="stable").tolist()
         order = sorted(strongest, key=lambda column: outputs[column] not in shown)

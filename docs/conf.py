@@ -79,7 +79,6 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"/_",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skdeepmir",),
-    "abort_on_example_error": True,
     "parallel": 2,
     "within_subsection_order": "gallery_pages.by_first",
     "reset_modules": ("matplotlib", "gallery_pages.fail_on_warnings"),

@@ -372,6 +372,28 @@ def test_cells_are_those_of_the_confusion_and_hold_the_clips(result, report):
     assert [facts["items"][item][1] for item in wrong] == [1]
 
 
+@pytest.mark.parametrize(
+    "y, kind",
+    [
+        (pd.Series(["a", "b"] * 6), "classes"),
+        (pd.Series(["a", "b"] * 6, dtype="category"), "classes"),
+        (np.array([1.0, 2.0] * 6), "classes"),
+        (np.array([True, False] * 6), "classes"),
+        (np.array([[1.0, 0.0], [0.0, 1.0]] * 6), "tags"),
+    ],
+)
+def test_labels_of_any_type_have_matrices(y, kind, tmp_path):
+    model = LogisticRegression() if kind == "classes" else DummyClassifier()
+    scoring = "accuracy" if kind == "classes" else "auc_clip"
+    X = np.random.RandomState(0).rand(12, 3)
+    result = compare({"a": model}, X, y, cv=2, scoring=scoring, verbose=False)
+    path = written(result, tmp_path)
+    facts = data_of(path)
+    (cells,) = facts["matrices"][0]
+    assert facts["kind"] == kind
+    assert cells["rows"] == list(map(str, result.confusion("a").index))
+
+
 def test_the_size_is_bounded_and_wrong_clips_come_first(result, tmp_path):
     whole = result.to_html(tmp_path / "whole.html", verbose=False)
     again = result.to_html(tmp_path / "again.html", n_jobs=2, verbose=False)

@@ -54,6 +54,12 @@ def test_an_example_on_clips_with_classes_takes_those_of_the_reader(path):
     assert "make_instrument_clips(" not in text or FOLDER in text
 
 
+def test_examples_that_come_first_are_there(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    first = importlib.import_module("gallery_pages").FIRST
+    assert {*first} <= {path.name for path in EXAMPLES}
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_page_is_in_the_contents_of_its_section(section):
     folder = ROOT / "docs" / section

@@ -25,7 +25,8 @@ from skdeepmir.plotting import ChordDisplay
 
 songs = make_chord_clips(n_clips=12, duration=15.0, random_state=0)
 (intervals, labels), rate = songs.target[0], songs.sample_rate
-print(", ".join(f"{t:.1f} s {c}" for (t, _), c in zip(intervals, labels, strict=True)))
+for (start, end), label in zip(intervals, labels, strict=True):
+    print(f"{start:5.1f} to {end:4.1f} s  {label}")
 
 # %%
 # The net sees a constant-Q transform of six octaves, two bands to the semitone. With

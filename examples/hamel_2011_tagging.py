@@ -81,10 +81,11 @@ result = compare(
 result
 
 # %%
-# Look at the windows of PFC first: two seconds, here the whole clip, come out lowest, and
-# MTSL, which needs no such choice, is level with the best of them. Then look at the dots,
-# each a fold of some 33 clips: they lie further apart than any two pipelines, and no
-# difference of the areas is significant. Plain mel bands do as well as whitened ones.
+# Look at the windows of PFC first: two seconds, here the whole clip, come out lowest,
+# and MTSL, which needs no such choice, is level with the best of them. Then look at the
+# dots, each a fold of some 33 clips: they lie further apart than any two pipelines, and
+# no difference of the areas is significant. Plain mel bands do as well as whitened
+# ones.
 #
 # In the paper whitening and several scales helped, on clips of 30 s; on 520 recorded
 # mixtures of 3 s they did not, and a convolutional net was better than all of these

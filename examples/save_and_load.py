@@ -73,7 +73,8 @@ for candidate in (path, bad):
     try:
         load(candidate)
     except ModelFileError as error:
-        print(f"{candidate.name}: {str(error).split(';')[0].split(': ', 1)[-1]}\n")
+        reason = str(error).partition("cannot be loaded. ")[2].split(";")[0]
+        print(f"{candidate.name}:\n    {reason}")
 again = load(path, trusted=[without_level])
 print(
     "Same predictions:", (again.predict(clips.data) == model.predict(clips.data)).all()

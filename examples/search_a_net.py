@@ -100,7 +100,8 @@ ax.legend()
 # good as MFCC + SVM, not a better one. (:func:`~skdeepmir.compare` takes a search too,
 # and searches in each fold.)
 baseline = mfcc_svm(cache_dir=store, verbose=False).fit(X[train], y[train])
-print(search.best_params_)
+for name, value in search.best_params_.items():
+    print(f"{name}: {value}")
 print(f"In the search: {search.best_score_:.2f}")
 print(f"Kept instruments: {search.score(X[test], y[test]):.2f}")
 print(f"MFCC + SVM, nothing searched: {baseline.score(X[test], y[test]):.2f}")

@@ -12,6 +12,7 @@ what you did not ask for.
 # A pipeline from audio to classes, trained on synthesised instruments, or on a folder
 # of yours. It has a step of our own: a plain function that makes all clips equally
 # loud.
+import json
 import os
 import pickle
 import subprocess
@@ -21,6 +22,7 @@ import zipfile
 from importlib import import_module
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import soundfile
 from IPython.display import Audio
 from sklearn.preprocessing import FunctionTransformer
@@ -97,15 +99,20 @@ if FOLDER:
     sound, _ = read_audio(sound, sample_rate=rate)
 soundfile.write(song, sound, rate)
 program = """
+import json
 import skdeepmir
 model = skdeepmir.load("timbres.skdeepmir", trusted=["levels.without_level"])
 probabilities = model.predict_proba(["song.wav"])[0]
-print({str(c): float(p.round(3)) for c, p in zip(model.classes_, probabilities)})
+print(json.dumps(dict(zip(model.classes_.tolist(), probabilities.tolist()))))
 """
 options = {"cwd": place.name, "capture_output": True, "text": True, "check": True}
-print(subprocess.run([sys.executable, "-c", program], **options).stdout)
+heard = json.loads(subprocess.run([sys.executable, "-c", program], **options).stdout)
 place.cleanup()
+figure, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
+ax.barh(list(heard), list(heard.values()))
+ax.set(xlabel="probability, as the other process answers", xlim=(0, 1))
+plt.show()
 
 # %%
-# And this is what it heard. Classes were saved as strings, so it answers in words.
+# Classes were saved as strings, so it answers in words. And this is what it heard:
 Audio(sound, rate=rate)

@@ -103,18 +103,16 @@ import json
 import skdeepmir
 model = skdeepmir.load("timbres.skdeepmir", trusted=["levels.without_level"])
 probabilities = model.predict_proba(["song.wav"])[0]
-print(json.dumps(dict(zip(model.classes_, probabilities.tolist()))))
+print(json.dumps(dict(zip(model.classes_.tolist(), probabilities.tolist()))))
 """
 options = {"cwd": place.name, "capture_output": True, "text": True, "check": True}
-answer = json.loads(subprocess.run([sys.executable, "-c", program], **options).stdout)
+heard = json.loads(subprocess.run([sys.executable, "-c", program], **options).stdout)
 place.cleanup()
+figure, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
+ax.barh(list(heard), list(heard.values()))
+ax.set(xlabel="probability, as the other process answers", xlim=(0, 1))
+plt.show()
 
 # %%
-# This is what it heard:
+# Classes were saved as strings, so it answers in words. And this is what it heard:
 Audio(sound, rate=rate)
-
-# %%
-# And this is what it answered. Classes were saved as strings, so it does so in words.
-_, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-ax.barh(list(answer), list(answer.values()))
-ax.set(xlabel="probability, computed elsewhere", xlim=(0, 1))

@@ -150,15 +150,14 @@ def pipelines_of(file: str) -> dict[str, Any]:
             f"--pipelines: {file!a} cannot be imported; its name must be that of a "
             "Python module, such as my_nets.py"
         )
-    sys.path.insert(0, str(path.parent.resolve()))
     importlib.invalidate_caches()
-    module = importlib.import_module(name)
-    if Path(str(module.__file__)).resolve() != path.resolve():
+    other = importlib.util.find_spec(name)  # which the file would hide from libraries
+    if other and other.origin and Path(other.origin).resolve() != path.resolve():
         raise UsageError(
-            f"--pipelines: {file!a} has the name of another module, which is loaded "
-            "already; rename it"
+            f"--pipelines: {file!a} has the name of another module; rename it"
         )
-    pipelines = getattr(module, "pipelines", None)
+    sys.path.insert(0, str(path.parent.resolve()))
+    pipelines = getattr(importlib.import_module(name), "pipelines", None)
     if not isinstance(pipelines, dict) or not pipelines:
         raise UsageError(
             f"--pipelines: {file!a} has no dict named 'pipelines', from names to "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, Literal
@@ -38,7 +38,7 @@ def confusion_of(
     predicted = np.concatenate([answer.predicted for answer in answers])
     if true.ndim == 2:
         return _confusion_of_tags(true, predicted, target_names)
-    if "f" in true.dtype.kind + predicted.dtype.kind:
+    if not are_labels(answers, true, predicted):
         raise ValueError(
             f"pipeline {pipeline!a} predicts numbers; expected labels, tags or "
             "chords. Use predictions."
@@ -75,6 +75,13 @@ def _confusion_of_tags(
     }
     index = names_of_tags(true.shape[1], target_names)
     return pd.DataFrame(columns, index=pd.Index(index, name="tag"))
+
+
+def are_labels(answers: Iterable[Answers], *values: Any) -> bool:
+    """Tell whether values are labels: of classifiers, or at least no fractions."""
+    return all(each.kind == "classifier" for each in answers) or not any(
+        np.asarray(each).dtype.kind == "f" for each in values
+    )
 
 
 def names_of_classes(

@@ -14,7 +14,11 @@ import numpy as np
 
 from skdeepmir._printable import printable
 from skdeepmir.model_selection._answers import SCORES, Answers
-from skdeepmir.model_selection._confusion import names_of_classes, names_of_tags
+from skdeepmir.model_selection._confusion import (
+    are_labels,
+    names_of_classes,
+    names_of_tags,
+)
 from skdeepmir.model_selection._records import Records
 
 MOST_LISTED = 200  # of what all pipelines get wrong
@@ -122,20 +126,22 @@ class Answered:
         found = self._scores[key]
         return None if found is None else np.asarray(found[i], float)
 
-    def seconds(self, item: int) -> float:
-        """Return when the last activation of an item ends; 0 if none is known."""
-        found = (self.activations(pipeline, item) for pipeline in self.pipelines)
-        return max((float(each[1][-1, 1]) for each in found if each), default=0.0)
-
     def activations(
         self, pipeline: str, item: int
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return activations (n, n_outputs) and times (n, 2) of an item."""
+    ) -> tuple[np.ndarray, np.ndarray, Any] | None:
+        """Return activations (n, n_outputs), times (n, 2) and classes of an item."""
         found = self.of(pipeline, item)
         if found is None or not found[0].activations or not found[0].times:
             return None
         answers, i = found
-        return answers.activations[i], answers.times[i]
+        values, times = answers.activations[i], answers.times[i]
+        return (values, times, answers.classes) if len(values) else None
+
+    def seconds(self, item: int) -> float:
+        """Return when the last activation of an item ends; 0 if none is known."""
+        found = (self.activations(pipeline, item) for pipeline in self.pipelines)
+        ends = [float(times[-1, 1]) for _, times, _ in filter(None, found)]
+        return max(ends, default=0.0)
 
 
 def tell(
@@ -153,7 +159,7 @@ def tell(
 
         if are_chords(given[0]):
             return SongsTold.of(answered, predicted)
-    elif given and (truth.dtype.kind == "f" or any(map(_is_float, given))):
+    elif given and not are_labels(records.answers.values(), truth, *given):
         return _numbers(answered, predicted)
     elif given and truth.ndim == 2:
         return TagsTold.of(answered, predicted, target_names)
@@ -166,17 +172,23 @@ def tell(
     return told
 
 
-def _is_float(predicted: Any) -> bool:
-    return np.asarray(predicted).dtype.kind == "f"
+@dataclass
+class OutputsTold(Told):
+    """What is told of classes or tags, whose activations may be known."""
+
+    answered: Answered = field(kw_only=True)
+    names: list[str] = field(kw_only=True)
+
+    def seconds(self, item: int) -> float:
+        """Return how long a clip of frames lasts; 0 if that is not known."""
+        return self.answered.seconds(item)
 
 
 @dataclass
-class ClassesTold(Told):
+class ClassesTold(OutputsTold):
     """What is told of classes."""
 
-    answered: Any = None
-    labels: list[Any] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    labels: list[Any] = field(kw_only=True)
 
     @classmethod
     def of(
@@ -194,8 +206,13 @@ class ClassesTold(Told):
         labels = sorted({*truth, *(x for f in found.values() for x in f)} - {None})
         names = [str(name) for name in names_of_classes(labels, target_names)]
         place = {label: i for i, label in enumerate(labels)}
-        told = cls("classes", answered.items, [names[place[t]] for t in truth], {})
-        told.answered, told.labels, told.names = answered, labels, names
+        given = [names[place[label]] for label in truth]
+        told = cls(
+            *("classes", answered.items, given, {}),
+            answered=answered,
+            names=names,
+            labels=labels,
+        )
         badness = np.full((len(found), len(truth)), np.nan)
         for row, (pipeline, items) in enumerate(found.items()):
             chances = [told._chance(pipeline, i, x) for i, x in enumerate(items)]
@@ -228,22 +245,15 @@ class ClassesTold(Told):
         columns = np.flatnonzero(np.asarray(found[0].classes) == label)
         return float(scores[columns[0]]) if len(columns) else None
 
-    def seconds(self, item: int) -> float:
-        """Return how long a clip of frames lasts; 0 if that is not known."""
-        return float(self.answered.seconds(item))
-
     def details(self, item: int) -> dict[str, Any]:
         """Return when classes are active."""
-        truth = self.labels.index(self.answered.truth[item].item())
+        truth = self.labels.index(_plain(self.answered.truth[item]))
         return _curves(self.answered, item, self.names, {truth}, self.labels)
 
 
 @dataclass
-class TagsTold(Told):
+class TagsTold(OutputsTold):
     """What is told of tags."""
-
-    answered: Any = None
-    names: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -259,8 +269,8 @@ class TagsTold(Told):
         def listed(tags: np.ndarray) -> str:
             return ", ".join(names[tag] for tag in np.flatnonzero(tags)) or "no tag"
 
-        told = cls("tags", answered.items, list(map(listed, truth)), {})
-        told.answered, told.names = answered, names
+        given = list(map(listed, truth))
+        told = cls("tags", answered.items, given, {}, answered=answered, names=names)
         badness = np.full((len(predicted), len(truth)), np.nan)
         columns = ["present, found", "absent, found", "present, missed", "absent"]
         for row, (pipeline, items) in enumerate(predicted.items()):
@@ -275,9 +285,8 @@ class TagsTold(Told):
                 wrong = badness[row, i] = int((tags != truth[i]).sum())
                 said.append((listed(tags), wrong == 0, f"{wrong} wrong"))
                 for tag in np.flatnonzero(tags | truth[i]).tolist():
-                    cells[tag, 0 if tags[tag] and truth[i, tag] else 2 - tags[tag]] += [
-                        i
-                    ]
+                    is_hit = tags[tag] and truth[i, tag]
+                    cells[tag, 0 if is_hit else 2 - tags[tag]].append(i)
                 n_rest += ~(tags | truth[i])
             told.said[pipeline] = said
             if any(each is not None for each in said):
@@ -288,10 +297,6 @@ class TagsTold(Told):
         told.tell(badness)
         told.lists = [_all_wrong(told, badness > 0, badness)]
         return told
-
-    def seconds(self, item: int) -> float:
-        """Return how long a clip of frames lasts; 0 if that is not known."""
-        return float(self.answered.seconds(item))
 
     def details(self, item: int) -> dict[str, Any]:
         """Return the probabilities of tags that matter, and when they are active."""
@@ -337,12 +342,12 @@ def _curves(
         found = answered.activations(pipeline, item)
         if found is None:
             continue
-        values, times = found
+        values, times, classes = found
         outputs = list(range(len(names)))
         if labels is not None:  # of classes, those that the pipeline knows
-            known = np.asarray(answered.of(pipeline, item)[0].classes).tolist()  # type: ignore[index]
+            known = np.asarray(classes).tolist()
             outputs = [labels.index(label) for label in known if label in labels]
-        if values.ndim != 2 or values.shape[1] != len(outputs) or len(values) == 0:
+        if values.ndim != 2 or values.shape[1] != len(outputs):
             continue
         strongest = np.argsort(-values.max(axis=0), kind="stable").tolist()
         order = sorted(strongest, key=lambda column: outputs[column] not in shown)

@@ -3,7 +3,9 @@
 Others of the gallery, which need no site, are in ``test_gallery.py``.
 """
 
+import ast
 import functools
+import importlib
 import inspect
 import json
 import re
@@ -189,15 +191,20 @@ def test_the_gallery_is_large_and_each_example_is_led_to():
 
 
 @functools.cache
-def public_names():
-    """Return the paths of public names, as the site tells them, with the objects."""
+def api_pages():
+    """Return the module that writes the reference."""
     sys.path.insert(0, str(ROOT / "docs" / "_ext"))
     try:
-        import api_pages
+        return importlib.import_module("api_pages")
     finally:
         sys.path.pop(0)
-    paths = {path for room in api_pages.public_names().values() for path in room}
-    return {path: api_pages.resolve(path) for path in sorted(paths)}
+
+
+@functools.cache
+def public_names():
+    """Return the paths of public names, as the site tells them, with the objects."""
+    paths = {path for room in api_pages().public_names().values() for path in room}
+    return {path: api_pages().resolve(path) for path in sorted(paths)}
 
 
 def own_methods(found):
@@ -231,6 +238,20 @@ def test_each_public_name_has_a_page_with_all_its_parameters():
             names = {*inspect.signature(what).parameters} - {"self"}
             lacking = names - told_parameters(text, place)
             missing += [f"{place}: {name}" for name in sorted(lacking)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_an_example_imports_leads_to_it(name):
+    tree = ast.parse((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8"))
+    missing = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and "skdeepmir" in node.module:
+            for alias in node.names:
+                path, _ = api_pages().find_page(f"{node.module}.{alias.name}")
+                links = read(SITE / "api" / "generated" / f"{path}.html").links
+                if not any(f"/auto_examples/{name}.html" in link for link in links):
+                    missing.append(path)
     assert missing == []
 
 

@@ -48,9 +48,9 @@ Audio(unlabelled[0], rate=22050)
 # %%
 # Learn
 # -----
-# Log-mel frames, in each clip freed of its level and of the colour of its microphone;
-# eight of them side by side, a fifth of a second; 80 components; 200 units that are
-# drawn to be active in one frame out of twenty. No label is involved.
+# Log-mel frames, all clips on one level; eight of them side by side, a fifth of a
+# second; 80 components; 200 units that are drawn to be active in one frame out of
+# twenty. No label is involved.
 store = tempfile.TemporaryDirectory()  # keeps features of files, decoded once
 options = {"n_mels": 64, "n_fft": 1024, "amin": 1e-6, "cache_dir": store.name}
 spectra = SpectrogramExtractor("log_mel", verbose=False, **options)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.nodes import get_node_source, make_refnode
 
@@ -190,6 +191,20 @@ def _is_foreign(node, target):
     return "." in target and package != "skdeepmir" and package in sys.modules
 
 
+def drop_references(app, doctree):
+    """Leave references such as [1] out of summaries, which their list is not below."""
+    for table in doctree.findall(nodes.table):
+        if "longtable" not in table["classes"]:
+            continue
+        for node in list(table.findall(pending_xref)):
+            if node.get("refdomain") == "citation":
+                parent = node.parent
+                before = parent.index(node) - 1
+                parent.remove(node)
+                if before >= 0 and isinstance(parent[before], nodes.Text):
+                    parent[before] = nodes.Text(parent[before].rstrip())
+
+
 def drop_versions(app, what, name, found, options, lines):
     """Leave out since when methods that are inherited have been in scikit-learn."""
     if (getattr(found, "__module__", None) or "").startswith("sklearn"):
@@ -202,5 +217,6 @@ def setup(app):
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", drop_versions)
     app.connect("config-inited", write_pages)
+    app.connect("doctree-read", drop_references)
     app.connect("missing-reference", find_reference)
     return {"parallel_read_safe": True}

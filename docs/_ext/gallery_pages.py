@@ -1,5 +1,6 @@
 """What the gallery is built with: order, strictness, and Markdown for notebooks."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -79,7 +80,7 @@ notebook.rst2md = to_markdown
 
 
 def forget_old_pages(app, config):
-    """Begin anew where an example is gone, or all ran on other recordings.
+    """Begin anew where an example is gone, all ran on other recordings, or this changed.
 
     Otherwise only those run that were changed.
     """
@@ -87,11 +88,15 @@ def forget_old_pages(app, config):
     gallery = Path(app.srcdir, conf["gallery_dirs"])
     examples = Path(app.srcdir, conf["examples_dirs"])
     is_gone = any(not (examples / path.name).exists() for path in gallery.glob("*.py"))
-    stamp, folder = gallery / ".folder", os.environ.get("SKDEEPMIR_FOLDER", "")
-    if is_gone or not stamp.is_file() or stamp.read_text("utf-8") != folder:
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    stamp, made_of = (
+        gallery / ".stamp",
+        f"{os.environ.get('SKDEEPMIR_FOLDER')} {digest}",
+    )
+    if is_gone or not stamp.is_file() or stamp.read_text("utf-8") != made_of:
         shutil.rmtree(gallery, ignore_errors=True)
     gallery.mkdir(exist_ok=True)
-    stamp.write_text(folder, encoding="utf-8")
+    stamp.write_text(made_of, encoding="utf-8")
 
 
 def setup(app):

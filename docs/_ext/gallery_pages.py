@@ -80,19 +80,17 @@ notebook.rst2md = to_markdown
 
 
 def forget_old_pages(app, config):
-    """Begin anew where an example is gone, all ran on other recordings, or this changed.
+    """Begin anew where an example is gone or all ran on other recordings.
 
-    Otherwise only those run that were changed.
+    Also where this file changed. Otherwise only those run that were changed.
     """
     conf = config.sphinx_gallery_conf
     gallery = Path(app.srcdir, conf["gallery_dirs"])
     examples = Path(app.srcdir, conf["examples_dirs"])
     is_gone = any(not (examples / path.name).exists() for path in gallery.glob("*.py"))
+    folder = os.environ.get("SKDEEPMIR_FOLDER", "")
     digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    stamp, made_of = (
-        gallery / ".stamp",
-        f"{os.environ.get('SKDEEPMIR_FOLDER')} {digest}",
-    )
+    stamp, made_of = gallery / ".stamp", f"{digest} {folder}"
     if is_gone or not stamp.is_file() or stamp.read_text("utf-8") != made_of:
         shutil.rmtree(gallery, ignore_errors=True)
     gallery.mkdir(exist_ok=True)

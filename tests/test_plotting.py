@@ -7,7 +7,12 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from skdeepmir import DBNFeatureLearner, FrameStacker, TemplateChordRecognizer
+from skdeepmir import (
+    DBNFeatureLearner,
+    DropoutMLPClassifier,
+    FrameStacker,
+    TemplateChordRecognizer,
+)
 from skdeepmir.chords import write_jams, write_lab
 from skdeepmir.metrics import chord_confusion
 from skdeepmir.plotting import (
@@ -100,6 +105,13 @@ def test_displays_say_what_is_wrong(learner):
         ProjectionDisplay({"a": np.ones((4, 3))}, [0, 1, 0, 1]).plot()
     with pytest.raises(TypeError, match="^Pipeline .*DBNFeatureLearner"):
         FilterDisplay.from_estimator(make_pipeline(learner))
+    net = DropoutMLPClassifier((2,), max_epochs=5, random_state=0, verbose=False)
+    net.fit(np.eye(12).repeat(3, axis=0), np.arange(36) % 2)
+    for display in (FilterDisplay, TrainingDisplay):
+        with pytest.raises(
+            TypeError, match="^DropoutMLP.*DBNFeatureLearner"
+        ):
+            display.from_estimator(net)
 
 
 # 8 s: C major, then A minor, of which the estimate is half a second late.

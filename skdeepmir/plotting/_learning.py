@@ -237,7 +237,7 @@ def _check_learner(learner):
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(learner)
-    if not hasattr(learner, "weights_"):
+    if not isinstance(getattr(learner, "weights_", None), list):  # nets have names
         raise TypeError(
             f"{type(learner).__name__} has no layers to draw. Pass the fitted "
             "DBNFeatureLearner itself, such as pipeline[1]."

@@ -24,9 +24,9 @@ def add_parser(subparsers: Any) -> None:
         summary="Find audio files that cannot be used, or are doubtful.",
         description="""
             Every file is decoded. Prints a line for each bad one, with what is wrong
-            and what to do about it, and leaves with 1 if there is any. Files that can
-            be used but should be looked at (channels that cancel each other, samples
-            far beyond full scale) are listed as well, and change nothing.
+            and what to do about it; the exit status is 1 if there is any. Files that
+            can be used but should be looked at (channels that cancel each other,
+            samples far beyond full scale) are listed as well, and do not count as bad.
             """,
         examples=(
             "skdeepmir check music",

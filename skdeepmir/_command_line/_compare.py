@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
         help="what to compare, the first with the others: "
         f"{', '.join(_pipelines.OF_CLIPS)}; of chords {', '.join(_pipelines.OF_CHORDS)}"
         "; or a Python file, which is run, with a dict 'pipelines' from names to "
-        "estimators (default: all of ours but nets)",
+        "estimators (default: all of these but conv_tagger and blstm)",
     )
     add(
         "--scoring",

@@ -80,11 +80,11 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compute and write."""
     from skdeepmir._clip_files import save_clips
-    from skdeepmir._disk import target_path
+    from skdeepmir._disk import target_file
     from skdeepmir.spectrogram import SpectrogramExtractor
 
-    out, table = target_path(args.out), _table_path(args)
-    target_path(table)
+    out, table = target_file(args.out), _table_path(args)
+    target_file(table)
     extractor = SpectrogramExtractor(
         args.kind,
         on_error="nan" if args.on_error == "drop" else "raise",

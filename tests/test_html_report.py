@@ -16,7 +16,14 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from skdeepmir import ConvTagger, SpectrogramExtractor, compare, make_pipeline
+from skdeepmir import (
+    ClipVotingClassifier,
+    ConvTagger,
+    SpectrogramExtractor,
+    compare,
+    make_pipeline,
+)
+from skdeepmir.chords import write_lab
 from skdeepmir.frames import object_array
 from skdeepmir.model_selection import Comparison
 from skdeepmir.model_selection._report._media import media_of_sound
@@ -144,6 +151,21 @@ def test_a_click_on_a_cell_lists_its_clips_and_their_sound_plays(visit, report):
     assert page.inner_text("#picked") == ""
 
 
+def test_players_that_are_not_in_view_are_let_go(visit, report):
+    page = visit(report, height=300)  # browsers refuse more than some
+    page.locator(".matrix td.right button").first.click()
+    n_clips = page.locator("#picked audio").count()
+    assert n_clips > 2
+    page.until(f"document.querySelectorAll('#picked audio[src]').length < {n_clips}")
+    page.locator("#picked audio").last.scroll_into_view_if_needed()
+    page.until("[...document.querySelectorAll('#picked audio')].at(-1).duration > 0.5")
+    last = page.evaluate_handle(
+        "[...document.querySelectorAll('#picked audio')].at(-1)"
+    )
+    page.keyboard.press("Escape")
+    assert last.evaluate("it => it.hasAttribute('src')") is False and page.alarms == []
+
+
 def test_cells_are_reached_and_opened_by_keys(visit, report):
     page = visit(report)
     for _ in range(60):
@@ -198,6 +220,16 @@ def test_a_page_can_load_nothing_even_if_it_tries(visit, report):
         # Playwright itself evaluates without regard to the policy.
         assert page.evaluate(attempt) in ("refused", 1)
     assert any("Content Security Policy" in alarm for alarm in page.alarms)
+
+
+def test_a_long_name_of_a_tag_scrolls_within_its_table(visit, tmp_path):
+    Y = pd.DataFrame({"x" * 300: [0, 1] * 6, "y": [1, 0] * 6})
+    tagger = OneVsRestClassifier(LogisticRegression())
+    X = np.random.RandomState(0).rand(12, 3)
+    result = compare({"it": tagger}, X, Y, cv=2, scoring="auc_clip", verbose=False)
+    page = visit(written(result, tmp_path), width=390)
+    page.locator(".matrix button").first.click()
+    assert page.locator(".chances").count() > 0 and page.overflow() == 0
 
 
 @pytest.mark.parametrize("width", [390, 1400])
@@ -436,6 +468,87 @@ def test_of_a_long_file_only_the_excerpt_is_decoded(tmp_path, monkeypatch, kind)
     assert middle.start == pytest.approx(25, abs=0.1)
 
 
+def test_annotations_that_are_gone_are_named(tmp_path):
+    X, y = songs()
+    files = [str(tmp_path / f"{i}.lab") for i in range(len(y))]
+    for file, (intervals, labels) in zip(files, y, strict=True):
+        write_lab(file, intervals, labels)
+    pipelines = {"wrong": Chords("F:maj")}
+    result = compare(pipelines, X, files, cv=2, scoring="wcsr_majmin", verbose=False)
+    os.remove(files[2])
+    with pytest.warns(UserWarning, match="1 clip could not.*clip 2 .*2.lab"):
+        path = result.to_html(tmp_path / "page.html", sample_rate=RATE, verbose=False)
+    facts, block = data_of(path), data_of(path, "clip-2")
+    said = {clip: facts["said"][0][i] for i, (_, clip) in enumerate(facts["items"])}
+    assert said[1][2].endswith("% right") and said[2][2] == "not scored"
+    assert "2.lab" in block["problem"] and block["sound"]
+    (item,) = data_of(path, "clip-1")["items"].values()
+    assert len(item["strips"]) == 2
+
+
+def test_only_what_lasts_within_an_excerpt_is_embedded(tmp_path):
+    X, y = songs(4, 30.0)
+    y = [(np.arange(60)[:, np.newaxis] / 2 + [0, 0.5], ["C:maj", "G:maj"] * 30)] * 4
+    result = compare({"it": Chords()}, X, y, cv=2, scoring="wcsr_root", verbose=False)
+    path = written(result, tmp_path, sample_rate=RATE, excerpt=4)
+    block = data_of(path, "clip-0")
+    reference, estimate = next(iter(block["items"].values()))["strips"]
+    start, end = block["start"], block["start"] + block["seconds"]
+    assert reference["chords"][0][0] <= start < reference["chords"][0][1]
+    assert reference["chords"][-1][0] < end <= reference["chords"][-1][1]
+    assert len(reference["chords"]) <= 9
+    assert all(a < end and b > start for a, b in estimate["wrong"])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series(["a", "b"] * 6, dtype=object),
+        pd.Series(["a", "b"] * 6).astype("category"),
+        np.array([0.0, 1.0] * 6),  # numbers only to regressors
+        np.array([False, True] * 6),
+    ],
+    ids=["object", "category", "float", "bool"],
+)
+def test_labels_of_any_type_are_classes(y, tmp_path):
+    X = np.random.RandomState(0).rand(12, 5, 4)
+    guess = DummyClassifier(strategy="constant", constant=np.asarray(y)[1:2])
+    result = compare({"guess": guess}, X, y, cv=2, verbose=False)
+    facts = data_of(written(result, tmp_path))
+    (table,) = facts["matrices"][0]
+    names = sorted(map(str, np.unique(y)))
+    assert facts["kind"] == "classes" and table["rows"] == names
+    assert np.array_equal(result.confusion("guess"), [[0, 6], [0, 6]])
+    assert facts["lists"][0]["items"] == [
+        i for i, truth in enumerate(facts["truth"]) if truth == names[0]
+    ]
+
+
+def test_waveforms_beside_files_are_heard(tmp_path):
+    waves, _ = songs(4, 0.5)
+    X = [write_tone(f"{tmp_path}/{i}.wav") for i in range(4)] + waves
+    extractor = SpectrogramExtractor("log_mel", n_mels=8, sample_rate=RATE)
+    pipeline = make_pipeline(extractor, ClipVotingClassifier(DummyClassifier()))
+    result = compare({"it": pipeline}, X, [0, 1] * 4, cv=2, verbose=False)
+    path = written(result, tmp_path)
+    assert all(data_of(path, f"clip-{i}")["sound"] for i in range(8))
+
+
+def test_a_waveform_that_is_too_short_to_be_heard_is_told():
+    media = media_of_sound(np.ones(1), 192_000, 10.0, None, "classes")
+    assert media.sound == b"" and "too short" in media.problem
+
+
+def test_a_report_replaces_files_alone(result, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        result.to_html(tmp_path, verbose=False)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(FileExistsError, match="pipe"):
+            result.to_html(tmp_path / "pipe", verbose=False)
+        assert (tmp_path / "pipe").is_fifo()
+
+
 def test_frames_are_drawn_and_audio_may_be_given(tmp_path, visit):
     rng = np.random.RandomState(0)
     X, y = rng.rand(12, 30, 8), np.arange(12) % 2
@@ -459,7 +572,11 @@ def test_frames_are_drawn_and_audio_may_be_given(tmp_path, visit):
         result.to_html(tmp_path / "no.html", audio=waves)
     with pytest.raises(ValueError, match="target_names has 1"):
         result.to_html(path, target_names=["a"])
-    for name, value in {"max_size": 0, "excerpt": -1.0}.items():
+    for name, value in {
+        "max_size": None,
+        "excerpt": -1.0,
+        "sample_rate": float("nan"),
+    }.items():
         with pytest.raises(ValueError, match=f"{name}="):
             result.to_html(tmp_path / "no.html", **{name: value})
     with pytest.raises(FileNotFoundError, match="nowhere"):

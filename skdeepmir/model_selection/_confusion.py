@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, Literal
@@ -38,12 +38,22 @@ def confusion_of(
     predicted = np.concatenate([answer.predicted for answer in answers])
     if true.ndim == 2:
         return _confusion_of_tags(true, predicted, target_names)
-    if "f" in true.dtype.kind + predicted.dtype.kind:
+    if are_numbers(answers, true, predicted):
         raise ValueError(
             f"pipeline {pipeline!a} predicts numbers; expected labels, tags or "
             "chords. Use predictions."
         )
     return _confusion_of_classes(true, predicted, target_names)
+
+
+def are_numbers(
+    answers: Iterable[Answers], true: np.ndarray, predicted: Iterable[Any]
+) -> bool:
+    """Tell whether targets are numbers; those of classifiers are classes, even 1.0."""
+    if all(each.kind == "classifier" for each in answers):
+        return False
+    kinds = {np.asarray(each).dtype.kind for each in (true, *predicted)}
+    return "f" in kinds
 
 
 def _confusion_of_classes(
@@ -83,12 +93,14 @@ def names_of_classes(
     """Return what classes are called: by their names, or as they are."""
     if target_names is None:
         return _shown(labels)
-    if not all(isinstance(n, int) and 0 <= n < len(target_names) for n in labels):
+    if not all(
+        isinstance(n, int | float) and n in range(len(target_names)) for n in labels
+    ):
         raise ValueError(
             f"target_names has {len(target_names)} names; expected one for each of "
             f"the classes {list(labels[:10])}, which must be 0, 1 and so on."
         )
-    return _shown([target_names[label] for label in labels])
+    return _shown([target_names[int(label)] for label in labels])
 
 
 def names_of_tags(n_tags: int, target_names: Sequence[str] | None) -> list[Any]:

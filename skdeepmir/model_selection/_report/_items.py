@@ -14,7 +14,11 @@ import numpy as np
 
 from skdeepmir._printable import printable
 from skdeepmir.model_selection._answers import Answers
-from skdeepmir.model_selection._confusion import names_of_classes, names_of_tags
+from skdeepmir.model_selection._confusion import (
+    are_numbers,
+    names_of_classes,
+    names_of_tags,
+)
 from skdeepmir.model_selection._records import Records
 
 MOST_LISTED = 200  # of what all pipelines get wrong
@@ -44,6 +48,8 @@ class Told:
         Items that are worth a look: title, text, items.
     badness : ndarray of shape (n_items,)
         How wrong pipelines are on average; sound of what is worse comes first.
+    problems : dict of int to str
+        What is wrong with the labels of items.
     """
 
     kind: str
@@ -53,6 +59,7 @@ class Told:
     matrices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     lists: list[dict[str, Any]] = field(default_factory=list)
     badness: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    problems: dict[int, str] = field(default_factory=dict)
 
     def details(self, item: int) -> dict[str, Any]:
         """Return what only the card of an item shows."""
@@ -138,7 +145,7 @@ def tell(
 
         if are_chords(given[0]):
             return SongsTold.of(answered, predicted)
-    elif given and (truth.dtype.kind == "f" or any(map(_is_float, given))):
+    elif given and are_numbers(records.answers.values(), truth, given):
         return _numbers(answered, predicted)
     elif given and truth.ndim == 2:
         return TagsTold.of(answered, predicted, target_names)
@@ -149,10 +156,6 @@ def tell(
     tested = list(range(min(MOST_LISTED, len(truth))))
     told.lists = [{"title": "Tested clips", "text": "", "items": tested}]
     return told
-
-
-def _is_float(predicted: Any) -> bool:
-    return np.asarray(predicted).dtype.kind == "f"
 
 
 @dataclass
@@ -215,7 +218,7 @@ class ClassesTold(Told):
 
     def details(self, item: int) -> dict[str, Any]:
         """Return when classes are active."""
-        truth = self.labels.index(self.answered.truth[item].item())
+        truth = self.labels.index(_plain(self.answered.truth[item]))
         return _curves(self.answered, item, self.names, {truth}, self.labels)
 
 

@@ -233,6 +233,25 @@ def test_a_closed_pipe_is_silent(unbuffered):
     assert process.stderr.read() == b"" and process.wait() == 141
 
 
+@pytest.mark.skipif(os.name == "nt", reason="files are closed otherwise")
+def test_errors_do_not_go_to_the_results_where_their_stream_is_closed():
+    command = [*COMMAND, "check", "nowhere.wav"]
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *command], stdout=subprocess.PIPE
+    )
+    assert closed.returncode == 1 and b"error" not in closed.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device of Linux")
+def test_a_full_disk_is_an_error_of_one_line():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "info"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("skdeepmir: error: ") and "space" in done.stderr
+
+
 def test_a_broken_pipe_elsewhere_is_an_error(capsys, monkeypatch):
     def fail(args):
         raise BrokenPipeError("of a worker")
@@ -349,6 +368,17 @@ def test_pipelines_of_a_file_are_compared(capsys, music, tmp_path):
     file.write_text("pipelines = []")
     sys.modules.pop("my_guesses")
     assert "pipelines" in refused(capsys, "compare", *arguments)
+    for i, (line, reason) in enumerate(
+        {
+            "\n1 / 0": "line 2",
+            "x = (": "SyntaxError",
+            "import nothing_": "nothing_",
+        }.items()
+    ):
+        broken = tmp_path / f"my_broken_{i}.py"
+        broken.write_text(line)
+        found = refused(capsys, "compare", *arguments[:-1], broken)
+        assert reason in found and broken.name in found
     missing = [*arguments[:-1], "nowhere.py"]
     assert "nowhere.py" in refused(capsys, "compare", *missing)
     (tmp_path / "json.py").touch()
@@ -375,7 +405,41 @@ def test_what_cannot_be_written_is_refused_before_fits(capsys, music, tmp_path):
     page = tmp_path / "nowhere" / "page.html"
     assert run(capsys, "compare", music, "--html", page, *FAST)[0] == 1
     assert run(capsys, "compare", music, "--out", tmp_path / "file", *FAST)[0] == 1
-    assert "--html" in refused(capsys, "compare", music, "--html", tmp_path, *FAST)
+    (tmp_path / "folder.html").mkdir()
+    arguments = ["compare", music, *FAST, "--html"]
+    status, _, err = run(capsys, *arguments, tmp_path / "folder.html")
+    assert status == 1 and "folder.html" in err
+    assert "song.wav" in refused(capsys, *arguments, "song.wav")
+    for size in ("0", "nan", "x"):
+        assert size in refused(capsys, *arguments, "a.html", "--html-size", size)
+    taken = refused(capsys, *arguments[:-1], "--cache-dir", tmp_path / "file")
+    assert "--cache-dir" in taken
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="needs a folder of Linux")
+def test_a_folder_that_takes_no_files_is_refused_before_fits(capsys, music):
+    for option, path in {"--html": "/proc/x.html", "--out": "/proc/x"}.items():
+        status, out, err = run(capsys, "compare", music, option, path, *FAST)
+        assert (status, out) == (1, "") and err.count("\n") == 1 and "/proc" in err
+
+
+def test_a_table_that_is_read_is_not_replaced(capsys, table):
+    source = table.rename(table.parent / "comparison.csv")
+    before = source.read_text()
+    arguments = ["compare", source, "--out", source.parent, *FAST]
+    assert "comparison.csv" in refused(capsys, *arguments)
+    assert source.read_text() == before
+
+
+def test_what_cannot_be_split_is_told_in_one_line(capsys, music):
+    status, out, err = run(capsys, "compare", music, "--cv", 13, *FAST)
+    assert (status, out) == (1, "") and "12 clips" in err and "13 folds" in err
+    assert "groups" in refused(capsys, "compare", music, "--leave-groups-out", *FAST)
+    for path in (music / "a").iterdir():
+        path.unlink()
+    status, out, err = run(capsys, "compare", music, *FAST)
+    assert (status, out) == (1, "") and err.count("\n") == 1
+    assert "12 usable clips" in err and "'b'" in err
 
 
 def test_a_report_is_written(capsys, music, tmp_path):

@@ -216,8 +216,19 @@ def _refuse(args: argparse.Namespace, reason: str, **options: Any) -> None:
             raise UsageError(f"--{name.replace('_', '-')} {reason}")
 
 
+def refuse_to_replace(args: argparse.Namespace, option: str, target: Path) -> None:
+    """Raise an error if what an option writes is a table that is read."""
+    for source in (args.source, getattr(args, "test", None)):
+        if source is None or not target.exists():
+            continue
+        if Path(user_path(source)).exists() and target.samefile(user_path(source)):
+            raise UsageError(f"{option} would replace {source!a}; choose another place")
+
+
 def folds(clips: Any, args: argparse.Namespace) -> Any:
     """Return ``cv`` of ``compare``: the folds that the CSV names, or their number."""
+    if args.leave_groups_out and clips.groups is None:
+        raise UsageError("--leave-groups-out: these recordings have no groups")
     named = None if args.leave_groups_out else clips.get("folds")
     return args.cv if named is None else named
 
@@ -229,6 +240,9 @@ def features_folder(folder: str | None) -> Iterator[str]:
     All folds and pipelines share them.
     """
     if folder is not None:
+        path = Path(user_path(folder))
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"--cache-dir: {folder!a} is a file; expected a folder")
         yield folder
         return
     with TemporaryDirectory(prefix="skdeepmir-") as temporary:

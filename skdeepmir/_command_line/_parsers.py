@@ -79,6 +79,17 @@ def number(smallest: int) -> Callable[[str], int]:
     return read
 
 
+def above_zero(text: str) -> float:
+    """Return a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!a} is not a number above 0")
+    return value
+
+
 def number_of_jobs(text: str) -> int:
     """Return a number of jobs as joblib means it."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,19 @@ def pipelines_of(file: str) -> dict[str, Any]:
         )
     sys.path.insert(0, str(path.parent.resolve()))
     importlib.invalidate_caches()
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # of any kind: the file is the user's
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).name == path.name
+        ]
+        where = f" (line {lines[-1]})" if lines else ""  # a SyntaxError says it
+        raise UsageError(
+            f"--pipelines: {file!a} cannot be run{where}: {type(error).__name__}: "
+            f"{error}"
+        ) from error
     if Path(str(module.__file__)).resolve() != path.resolve():
         raise UsageError(
             f"--pipelines: {file!a} has the name of another module, which is loaded "

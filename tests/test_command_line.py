@@ -370,6 +370,8 @@ def test_pipelines_of_a_file_are_compared(capsys, music, tmp_path):
     assert "pipelines" in refused(capsys, "compare", *arguments)
     for i, (line, reason) in enumerate(
         {
+            "pipelines = {'it': 5}": "type int",
+            "import sys; sys.exit()": "SystemExit",
             "\n1 / 0": "line 2",
             "x = (": "SyntaxError",
             "import nothing_": "nothing_",
@@ -515,6 +517,24 @@ def test_a_bad_file_stops_features_if_asked(capsys, music, tmp_path):
     assert not (tmp_path / "x.npy").exists()
 
 
+def test_features_replace_their_own_files_alone(capsys, music, tmp_path):
+    other, song = tmp_path / "labels.csv", next(music.glob("a/*"))
+    other.write_text("path,label\n")
+    before = song.read_bytes()
+    features = ["features", music, "-q", "--out"]
+    assert "labels.csv" in refused(capsys, *features, tmp_path / "labels.npy")
+    assert song.name in refused(capsys, *features, song)
+    assert song.name in refused(capsys, *features, tmp_path / "x.npy", "--table", song)
+    assert song.read_bytes() == before and other.read_text() == "path,label\n"
+    for _ in range(2):
+        assert run(capsys, *features, tmp_path / "x.npy")[0] == 0
+
+
+def test_a_path_that_is_empty_is_not_the_working_folder(capsys):
+    for command in ("check", "compare", "features", "chords"):
+        assert "''" in refused(capsys, command, "")
+
+
 def test_features_replace_no_table_that_is_read(capsys, table, tmp_path):
     before = table.read_text()
     out = tmp_path / "labels.npy"
@@ -550,6 +570,10 @@ def test_annotations_are_not_lost(capsys, annotated_songs, tmp_path):
     (tmp_path / "0.flac").rename(tmp_path / "b" / "1.flac")
     both = tmp_path / "1.flac", tmp_path / "b" / "1.flac"
     out = tmp_path / "out"
+    status, printed, _ = run(
+        *(capsys, "chords", both[0], both[0], "--templates", "--lab", tmp_path / "one")
+    )
+    assert status == 0 and printed.count("# ") == 2
     twice = refused(capsys, "chords", *both, "--templates", "--lab", out)
     assert str(both[0]) in twice and str(both[1]) in twice
 
@@ -566,6 +590,9 @@ def test_a_model_of_something_else_is_refused(capsys, annotated_songs, saved):
     song = annotated_songs.parent / "0.flac"
     status, out, err = run(capsys, "chords", song, "--model", saved)
     assert (status, out) == (1, "") and "recognises no chords" in err
+    folder = run(capsys, "chords", song, "--model", song.parent)
+    assert folder[0] == 1 and "is a folder" in folder[2]
+    assert "nowhere.csv" in refused(capsys, "chords", song, "--train", "nowhere.csv")
 
 
 @pytest.mark.slow

@@ -11,7 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from skdeepmir._command_line._parsers import UsageError, number, number_of_jobs
+from skdeepmir._command_line._parsers import (
+    UsageError,
+    number,
+    number_of_jobs,
+    some_path,
+)
 from skdeepmir._disk import shown, user_path
 
 Pair = tuple[str, list[str]]  # a column of a table, and values of it
@@ -50,6 +55,7 @@ def add_source(
     """Add the argument SOURCE, and --groups."""
     parser.add_argument(
         "source",
+        type=some_path,
         metavar="FOLDER|CSV",
         help="recordings, in a sub-folder for each class or listed in a CSV file with "
         "the columns path, label and, where known, group and fold"

@@ -62,6 +62,13 @@ def add_debug(parser: argparse.ArgumentParser, **options: Any) -> None:
     )
 
 
+def some_path(text: str) -> str:
+    """Return a path; what is empty would be the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a path")
+    return text
+
+
 def number(smallest: int) -> Callable[[str], int]:
     """Return a type of arguments: whole numbers that are at least `smallest`."""
 

@@ -177,4 +177,10 @@ def pipelines_of(file: str) -> dict[str, Any]:
             f"--pipelines: {file!a} has no dict named 'pipelines', from names to "
             "pipelines"
         )
+    for name, pipeline in pipelines.items():
+        if not hasattr(pipeline, "fit") or isinstance(pipeline, type):
+            raise UsageError(
+                f"--pipelines: {name!a} of {file!a} is of type "
+                f"{type(pipeline).__name__}; expected an estimator, such as a pipeline"
+            )
     return pipelines

@@ -7,6 +7,7 @@ import re
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -524,6 +525,34 @@ def test_labels_of_any_type_are_classes(y, tmp_path):
     ]
 
 
+class Answers(BaseEstimator):
+    """Predicts what it is given."""
+
+    def __init__(self, answers=()):
+        self.answers = answers
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return object_array(self.answers)
+
+
+def test_predictions_of_other_types_than_the_labels_are_shown(tmp_path):
+    X, y = np.eye(4), ["a", "b"] * 2
+
+    def report(answers):
+        pipelines = {"it": Answers(answers)}
+        score = {"cv": 2, "scoring": lambda fitted, X, y: 1.0}
+        result = compare(pipelines, X, y, **score, verbose=False)
+        return result, data_of(written(result, tmp_path))
+
+    result, facts = report([1, "a"])
+    assert facts["matrices"][0][0]["rows"] == ["1", "a", "b"]
+    assert result.confusion("it").to_numpy().sum() == 4
+    assert report([{}, {}])[1]["lists"][0]["title"] == "Tested clips"
+
+
 def test_waveforms_beside_files_are_heard(tmp_path):
     waves, _ = songs(4, 0.5)
     X = [write_tone(f"{tmp_path}/{i}.wav") for i in range(4)] + waves
@@ -547,6 +576,19 @@ def test_a_report_replaces_files_alone(result, tmp_path):
         with pytest.raises(FileExistsError, match="pipe"):
             result.to_html(tmp_path / "pipe", verbose=False)
         assert (tmp_path / "pipe").is_fifo()
+
+
+def test_long_names_of_pipelines_leave_room_for_their_scores(tmp_path):
+    X, y = np.eye(6), [0, 1] * 3
+    pipelines = {"x" * 150 + end: DummyClassifier() for end in "ab"}
+    result = compare(pipelines, X, y, cv=2, verbose=False)
+    display = result.plot()
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert max(map(len, labels)) < 60 and [label[-1] for label in labels] == ["a", "b"]
+    assert display.ax_.get_position().width > 0.2
+    plt.close(display.figure_)
+    text = written(result, tmp_path).read_text(encoding="utf-8")  # without a warning
+    assert all(name in text for name in pipelines)
 
 
 def test_frames_are_drawn_and_audio_may_be_given(tmp_path, visit):

@@ -178,7 +178,13 @@ def _kept_at(args: argparse.Namespace) -> Path:
     learned = table, args.annotations, _data.chosen(args.where), args.max_epochs
     key = (versions, *learned, N_SONGS)
     folder = Path(pooch.os_cache("skdeepmir"))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"what is learned cannot be kept in {str(folder)!a} ({error.strerror}). "
+            "Give another place with --model."
+        ) from error
     return folder / f"chords_{joblib.hash(key)[:12]}.skdeepmir"
 
 

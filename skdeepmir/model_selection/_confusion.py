@@ -59,7 +59,7 @@ def are_numbers(
 def _confusion_of_classes(
     true: np.ndarray, predicted: np.ndarray, target_names: Sequence[str] | None
 ) -> pd.DataFrame:
-    labels = sorted({*true.tolist(), *predicted.tolist()})
+    labels = in_order({*true.tolist(), *predicted.tolist()})
     places = {label: place for place, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), dtype=int)
     pairs = zip(true.tolist(), predicted.tolist(), strict=True)
@@ -85,6 +85,15 @@ def _confusion_of_tags(
     }
     index = names_of_tags(true.shape[1], target_names)
     return pd.DataFrame(columns, index=pd.Index(index, name="tag"))
+
+
+def in_order(labels: Iterable[Any]) -> list[Any]:
+    """Return labels sorted; those that do not compare, by their types and texts."""
+    labels = list(labels)
+    try:
+        return sorted(labels)
+    except TypeError:
+        return sorted(labels, key=lambda label: (type(label).__name__, repr(label)))
 
 
 def names_of_classes(

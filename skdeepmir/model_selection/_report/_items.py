@@ -6,7 +6,7 @@ An *item* is a clip in a test set; a clip that is tested on in several folds is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from skdeepmir._printable import printable
 from skdeepmir.model_selection._answers import Answers
 from skdeepmir.model_selection._confusion import (
     are_numbers,
+    in_order,
     names_of_classes,
     names_of_tags,
 )
@@ -149,7 +150,7 @@ def tell(
         return _numbers(answered, predicted)
     elif given and truth.ndim == 2:
         return TagsTold.of(answered, predicted, target_names)
-    elif given:
+    elif given and all(isinstance(each, Hashable) for each in given):
         return ClassesTold.of(answered, predicted, target_names)
     told = Told("", answered.items, [""] * len(truth), {})
     told.badness = np.zeros(len(truth))
@@ -179,7 +180,7 @@ class ClassesTold(Told):
             name: [None if each is None else _plain(each) for each in items]
             for name, items in predicted.items()
         }
-        labels = sorted({*truth, *(x for f in found.values() for x in f)} - {None})
+        labels = in_order({*truth, *(x for f in found.values() for x in f)} - {None})
         names = [str(name) for name in names_of_classes(labels, target_names)]
         place = {label: i for i, label in enumerate(labels)}
         told = cls("classes", answered.items, [names[place[t]] for t in truth], {})

@@ -1,5 +1,6 @@
 """The report of a comparison, in a real browser and as a file."""
 
+import copy
 import json
 import os
 import pickle
@@ -29,6 +30,7 @@ from skdeepmir.frames import object_array
 from skdeepmir.model_selection import Comparison
 from skdeepmir.model_selection._report._media import media_of_sound
 from skdeepmir.model_selection._report._page import _json
+from skdeepmir.model_selection._report._songs import _before
 
 pytest_plugins = ["browser"]
 
@@ -501,6 +503,15 @@ def test_only_what_lasts_within_an_excerpt_is_embedded(tmp_path):
     assert all(a < end and b > start for a, b in estimate["wrong"])
 
 
+def test_how_much_is_wrong_before_a_time_is_the_sum_of_all_pieces():
+    rng = np.random.RandomState(0)
+    starts, times = rng.randint(0, 20, 30) / 2.0, np.arange(0, 15, 0.5)
+    pieces = np.column_stack([starts, starts + rng.randint(1, 6, 30) / 2])
+    expected = np.minimum(times[:, np.newaxis], pieces[:, 1]) - pieces[:, 0]
+    expected = np.maximum(expected, 0).sum(axis=1)
+    np.testing.assert_allclose(_before(times, pieces), expected, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "y",
     [
@@ -635,6 +646,7 @@ def test_a_pickled_comparison_keeps_files_but_no_samples(result, tmp_path):
     of_frames = compare({"a": DummyClassifier()}, X, [0, 1] * 6, cv=2, verbose=False)
     assert of_frames.records.setting.clips is X  # by reference
     assert len(pickle.dumps(of_frames)) < X.nbytes / 10
+    assert len(embedded(written(copy.deepcopy(of_frames), tmp_path))) == 12
     path = written(pickle.loads(pickle.dumps(of_frames)), tmp_path)
     assert embedded(path) == [] and "audio=" in path.read_text(encoding="utf-8")
 

@@ -387,8 +387,8 @@ class Comparison:
         ValueError
             If ``audio`` has another number of clips, the rate of its waveforms is not
             known, or ``target_names`` do not fit.
-        FileNotFoundError
-            If the folder does not exist.
+        OSError
+            If the folder does not exist, or ``path`` is a folder or a device.
 
         Warns
         -----

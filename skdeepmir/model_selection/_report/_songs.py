@@ -165,11 +165,20 @@ class SongsTold(Told):
         if not len(wrong) or not self.has_times:
             return None
         starts = np.unique(np.append(0.0, wrong[:, 0] - 1))
-        ends = starts[:, np.newaxis] + seconds
-        inside = np.minimum(ends, wrong[:, 1]) - np.maximum(
-            starts[:, np.newaxis], wrong[:, 0]
-        )
-        return float(starts[np.maximum(inside, 0).sum(axis=1).argmax()])
+        inside = _before(starts + seconds, wrong) - _before(starts, wrong)
+        # Of equal ones the first, whatever their sums were rounded to.
+        return float(starts[inside.round(6).argmax()])
+
+
+def _before(times: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """Return how much of all pieces together is before each of the times."""
+
+    def since(edges: np.ndarray) -> np.ndarray:
+        edges = np.sort(edges)
+        n_before = np.searchsorted(edges, times)
+        return n_before * times - np.append(0.0, np.cumsum(edges))[n_before]
+
+    return since(pieces[:, 0]) - since(pieces[:, 1])
 
 
 def _percent(share: float) -> str:

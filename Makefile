@@ -49,4 +49,4 @@ lint: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-3.* results docs/_build docs/auto_examples
+	rm -rf .venv .venv-3.* results docs/_build docs/auto_examples docs/api/[!i]*

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import skdeepmir
@@ -72,6 +73,8 @@ if os.environ.get("SKDEEPMIR_FOLDER"):
     os.environ["SKDEEPMIR_FOLDER"] = str(
         Path(os.environ["SKDEEPMIR_FOLDER"]).expanduser().resolve()
     )
+# loky replaces a worker whose memory has grown, as that of examples does, and warns.
+warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
@@ -79,7 +82,6 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"/_",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skdeepmir",),
-    "abort_on_example_error": True,
     "parallel": 2,
     "within_subsection_order": "gallery_pages.by_first",
     "reset_modules": ("matplotlib", "gallery_pages.fail_on_warnings"),

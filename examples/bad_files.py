@@ -14,6 +14,7 @@ removes them with their labels, and the extractor can go around them
 # A small collection with typical damage. Every file here is called .wav, as they are.
 import os
 import tempfile
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -50,7 +51,9 @@ if FOLDER:
 # for programs, and says what was found and what to do.
 problems = check_audio(files, verbose=False)
 for problem in problems.itertuples():
-    print(f"row {problem.row}, {problem.code}: {problem.problem}\n    {problem.fix}")
+    print(f"row {problem.row}, {problem.code}:")
+    text = f"{problem.problem}. {problem.fix}"
+    print(textwrap.indent(textwrap.fill(text, 72), "    "))
 
 # %%
 # The file whose channels cancel can be decoded, and each channel is sound. But features

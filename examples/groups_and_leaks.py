@@ -14,6 +14,7 @@ Here is how much that makes, how to see it, and what prevents it
 # is the timbre; the instrument stands for what artists and albums are in a real
 # collection.
 import os
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -91,7 +92,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     compare(pipelines, X, y, groups=groups, cv=shuffled, **quiet)
 for warning in caught:
-    print(f"{warning.category.__name__}: {warning.message}")
+    print(textwrap.fill(f"{warning.category.__name__}: {warning.message}", 76))
 
 # %%
 # It warns as well where files with the same bytes, under whatever names, are on both

@@ -11,6 +11,7 @@ classifier, like a filter bank that somebody bought (:ref:`guide-learned-feature
 # %%
 # Two collections: one with labels, and one without, of other instruments.
 import os
+import tempfile
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -45,8 +46,9 @@ unlabelled = make_instrument_clips(n_clips=80, random_state=1).data  # or any fi
 # Log-mel frames, in each clip freed of its level and of the colour of its microphone;
 # eight of them side by side, a fifth of a second; 80 components; 200 units that are
 # drawn to be active in one frame out of twenty. No label is involved.
-options = {"n_mels": 64, "n_fft": 1024, "amin": 1e-6, "verbose": False}
-spectra = SpectrogramExtractor("log_mel", **options)
+store = tempfile.TemporaryDirectory()  # keeps features of files, decoded once
+options = {"n_mels": 64, "n_fft": 1024, "amin": 1e-6, "cache_dir": store.name}
+spectra = SpectrogramExtractor("log_mel", verbose=False, **options)
 sparse = {"sparsity_target": 0.05, "sparsity_cost": 3.0, "learning_rate": 0.003}
 machine = make_pipeline(
     FrameStacker(8),
@@ -77,9 +79,11 @@ plt.show()
 
 
 # %%
-# Use --- ``FrozenEstimator`` keeps the machine from being fitted again in the folds,
-# which is fair because it has seen none of these clips. The third pipeline gets what
-# the machine gets, without the machine.
+# Put it to use
+# -------------
+# ``FrozenEstimator`` keeps the machine from being fitted again in the folds, which is
+# fair because it has seen none of these clips. The third pipeline gets what the machine
+# gets, without the machine.
 levelled = make_pipeline(spectra, ClipNormalizer())
 svm = make_pipeline(
     MultiTimescalePooler(("mean", "std", "max")),
@@ -87,14 +91,17 @@ svm = make_pipeline(
     SVC(C=10, gamma=1e-3),
 )
 pipelines = {
-    "MFCC + SVM": mfcc_svm(verbose=False),
+    "MFCC + SVM": mfcc_svm(cache_dir=store.name, verbose=False),
     "learned + SVM": make_pipeline(levelled, FrozenEstimator(machine), svm),
     "log-mel + SVM": make_pipeline(levelled, svm),
 }
 X, y = clips.data, clips.target
 result = compare(pipelines, X, y, groups=clips.groups, verbose=False)
+store.cleanup()
+result
+
+# %%
 result.plot()
-print(result)
 
 # %%
 # Nothing is gained here: synthetic instruments differ in their spectra, and the

@@ -32,10 +32,10 @@ X, y, groups = pipeline[:2].fit_transform(clips.data), clips.target, clips.group
 # %%
 # Two orders of collecting
 # ------------------------
-# :func:`~sklearn.model_selection.learning_curve` takes the first clips of each training
-# set. So the order in which they stand is the order in which somebody collects them:
-# "widely", clips of all instruments at random, or "deeply", all clips of one instrument
-# of each timbre, then of a second one, and so on. Test clips are the same, always by
+# scikit-learn's ``learning_curve`` takes the first clips of each training set. So the
+# order in which they stand is the order in which somebody collects them: "widely",
+# clips of all instruments at random, or "deeply", all clips of one instrument of each
+# timbre, then of a second one, and so on. Test clips are the same, always by
 # instruments that are not in training. All is drawn five times.
 orders = {"widely": [], "deeply": []}
 for draw in range(5):
@@ -61,9 +61,9 @@ for name, cv in orders.items():
     means, errors = unheard.mean(axis=1), unheard.std(axis=1)
     line = ax.errorbar(sizes, means, errors, marker="o", capsize=3, label=name)[0]
     ax.plot(sizes, at_home.mean(axis=1), ":", color=line.get_color())
-    for size, mean, error in zip(sizes, means, errors, strict=True):
-        instruments = np.mean([len(np.unique(groups[t[:size]])) for t, _ in cv])
-        print(f"{name}: {size:3} clips of {instruments:4.1f}: {mean:.3f} ± {error:.3f}")
+    for size, mean in zip(sizes, means, strict=True):
+        known = np.mean([len(np.unique(groups[train[:size]])) for train, _ in cv])
+        print(f"{name}: {size:3} clips of {known:4.1f} instruments: {mean:.3f}")
 ax.set(xlabel="training clips", ylabel="accuracy (± deviation of folds)")
 ax.legend(title="collected")
 plt.show()

@@ -9,7 +9,8 @@ answers to the question what matters in a sound. See :ref:`guide-features`.
 """
 
 # %%
-# Music with chords, so that there is something to see: accompaniment, bass, melody.
+# Music with chords, so that there is something to see: chords, a bass, a melody, soft
+# drums.
 import os
 
 import matplotlib.pyplot as plt
@@ -74,6 +75,7 @@ for ax, (name, matrix) in zip(panels, frames.items(), strict=True):
     ax.set(title=name, ylabel=axes[name])
     figure.colorbar(image, ax=ax, label=units.get(name, "dB"))
 panels[-1].set_yticks(np.arange(12) + 0.5, "C C# D D# E F F# G G# A A# B".split())
+panels[-1].tick_params("y", labelsize=7)
 panels[-1].set_xlabel("time (s)")
 plt.show()
 

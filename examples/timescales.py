@@ -92,8 +92,10 @@ for windows in ["clip", 0.5, 0.1, (0.1, "clip")]:
         pooler, StandardScaler(), classifier
     )
 result = compare(pipelines, frames, clips.target, groups=clips.groups, verbose=False)
+result
+
+# %%
 result.plot()
-print(result)
 
 # %%
 # Short windows have the higher mean here, as one would expect where notes are all there

@@ -14,6 +14,7 @@ its own, fits each pipeline once, and tests differences over the artists there
 # dB noisier. The labels must mean the same in both: ``target_names`` of the first
 # collection goes into the loader of the second.
 import os
+import tempfile
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,13 +50,14 @@ Audio(there.data[0], rate=22050)
 # %%
 # The same three pipelines, first by folds at home, then fitted to all clips of home and
 # tested abroad.
-quiet = {"verbose": False}
+store = tempfile.TemporaryDirectory()  # keeps features of files, decoded once
+quiet = {"cache_dir": store.name, "verbose": False}
 pipelines = {
     "MFCC + SVM": mfcc_svm(**quiet),
     "MFCC + forest": mfcc_forest(random_state=0, **quiet),
     "log-mel + SVM": mel_svm(**quiet),
 }
-home = compare(pipelines, here.data, here.target, groups=here.groups, **quiet)
+home = compare(pipelines, here.data, here.target, groups=here.groups, verbose=False)
 home
 
 # %%
@@ -68,8 +70,9 @@ abroad = compare(
     X_test=there.data,
     y_test=there.target,
     groups_test=there.groups,
-    **quiet,
+    verbose=False,
 )
+store.cleanup()
 abroad
 
 # %%

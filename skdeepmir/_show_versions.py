@@ -49,9 +49,9 @@ def show_versions() -> None:
          python: 3...
     """
     for title, facts in {
-        "System": _system(),
-        "Python packages": _packages(),
-        "torch": _torch(),
+        "System": system_facts(),
+        "Python packages": package_facts(),
+        "torch": torch_facts(),
         "Environment": _environment(),
         "Caches": _caches(),
     }.items():
@@ -64,7 +64,8 @@ def show_versions() -> None:
         print(f"{library.pop('prefix'):>15}: {library}")
 
 
-def _system() -> dict[str, object]:
+def system_facts() -> dict[str, object]:
+    """Return what machine and what Python this is."""
     return {
         "python": sys.version.replace("\n", " "),
         "executable": sys.executable,
@@ -73,7 +74,8 @@ def _system() -> dict[str, object]:
     }
 
 
-def _packages() -> dict[str, object]:
+def package_facts() -> dict[str, object]:
+    """Return the versions of packages; None of those that are not installed."""
     import skdeepmir
 
     found: dict[str, object] = {"skdeepmir": skdeepmir.__version__}
@@ -116,7 +118,8 @@ def _folder(name: str) -> str:
     return f"{name!a}, {access}, {free:.1f} GB free"
 
 
-def _torch() -> dict[str, object]:
+def torch_facts() -> dict[str, object]:
+    """Return which devices and instructions torch uses."""
     import torch
 
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -169,6 +169,19 @@ def response_methods(scorer: Any) -> tuple[str, ...] | None:
     return (methods,) if isinstance(methods, str) else methods and tuple(methods)
 
 
+def seeded(
+    estimator: Any, rng: np.random.RandomState, *, only_none: bool = False
+) -> Any:
+    """Set every ``random_state`` inside an estimator, or each that is None."""
+    seeds = {
+        name: rng.randint(2**31 - 1)
+        for name, value in sorted(estimator.get_params().items())
+        if name == "random_state" or name.endswith("__random_state")
+        if value is None or not only_none
+    }
+    return estimator.set_params(**seeds)
+
+
 def fit_inside(meta: Any, inner: Any, fit: Callable[[], Any], X: Any, y: Any) -> None:
     """Run ``fit()``, which fits ``inner`` inside the meta-estimator ``meta``.
 

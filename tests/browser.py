@@ -19,6 +19,7 @@ ARGS = (
     "--disable-background-networking --disable-component-update --disable-sync"
 ).split()
 LOCAL = ("file:", "data:", "blob:", "about:")
+HANGS = 120  # seconds after which a page is said to hang, on a busy machine, too
 # Pixels by which a page can be scrolled sideways.
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -40,7 +41,9 @@ def chromium():
     with sync_api.sync_playwright() as playwright:
         # Names of other machines lead nowhere, so that nothing can wait for them.
         args = [*ARGS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"]
-        browser = playwright.chromium.launch(executable_path=path, args=args)
+        browser = playwright.chromium.launch(
+            executable_path=path, args=args, timeout=1000 * HANGS
+        )
         yield browser
         browser.close()
 
@@ -73,10 +76,10 @@ class Page:
         """The addresses that are not on this machine."""
         return [url for url in self.requests if not url.startswith(LOCAL)]
 
-    def until(self, expression, seconds=20):
+    def until(self, expression):
         """Wait until an expression of the page's is true."""
         # Playwright's wait_for_function is stopped by a Content-Security-Policy.
-        end = time.monotonic() + seconds
+        end = time.monotonic() + HANGS
         while not self.page.evaluate(expression):
             assert time.monotonic() < end, f"{expression} is not true"
             self.page.wait_for_timeout(20)
@@ -115,7 +118,7 @@ def visit(chromium):
         scheme = "dark" if dark else "light"
         context = chromium.new_context(viewport=size, color_scheme=scheme, **options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(1000 * HANGS)
         page = Page(context.new_page())
         is_address = isinstance(target, str) and "://" in target
         page.goto(target if is_address else Path(target).resolve().as_uri())

@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 # What compares no numbers: files, names, forged models, pictures.
 NOT_NUMERICAL = """
     architecture archives bad_labels benchmarks chord_annotations chord_datasets
-    collections forged_models killed_jobs loaders plotting reliability security
+    collections forged_models gallery html_report killed_jobs loaders plotting
+    reliability security site
 """.split()
 COUNTS = ("passed", "failed", "skipped", "xfailed")
 # Prints what is in use, in a process with the variables of a machine.

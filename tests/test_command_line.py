@@ -355,7 +355,8 @@ def test_recognisers_of_chords_are_compared(capsys, annotated_songs):
     assert status == 0 and "wcsr_majmin" in out and "4 clips tested" in out
 
 
-def test_pipelines_of_a_file_are_compared(capsys, music, tmp_path):
+def test_pipelines_of_a_file_are_compared(capsys, music, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])  # which gets the folder of the file
     file = tmp_path / "my_guesses.py"
     file.write_text(
         "from sklearn.dummy import DummyClassifier\n"
@@ -383,12 +384,21 @@ def test_pipelines_of_a_file_are_compared(capsys, music, tmp_path):
         assert reason in found and broken.name in found
     missing = [*arguments[:-1], "nowhere.py"]
     assert "nowhere.py" in refused(capsys, "compare", *missing)
-    (tmp_path / "json.py").touch()
-    taken = [*arguments[:-1], tmp_path / "json.py"]
-    assert "json.py" in refused(capsys, "compare", *taken)
 
 
-def test_a_fit_that_failed_is_1_and_the_others_are_shown(capsys, music, tmp_path):
+@pytest.mark.parametrize("name", ["json.py", "antigravity.py"])
+def test_a_file_of_pipelines_hides_no_other_module(capsys, music, tmp_path, name):
+    (tmp_path / name).write_text("pipelines = 1 / 0")
+    before = [*sys.path]
+    options = ["--cv", 2, "-q", "--pipelines", tmp_path / name]
+    assert "another module" in refused(capsys, "compare", music, *options)
+    assert sys.path == before  # of worker processes, too
+
+
+def test_a_fit_that_failed_is_1_and_the_others_are_shown(
+    capsys, music, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sys.path", [*sys.path])
     file = tmp_path / "my_failures.py"
     file.write_text(
         "from sklearn.dummy import DummyClassifier\n"
@@ -464,7 +474,7 @@ def test_bad_files_are_listed_with_1(capsys, music):
     status, out, err = run(capsys, "check", music, "--n-jobs", "1")
     assert status == 1 and out.count("\n") == 2
     assert "undecodable  " in out and "a b\\n\\x1b[1m.wav  " in out and "c.m4a" in out
-    assert err == "skdeepmir: 26 files checked: 2 bad\n"
+    assert err.endswith("skdeepmir: 26 files checked: 2 bad\n")  # after a bar
 
 
 def test_bad_files_of_a_table_as_csv(capsys, table):

@@ -73,3 +73,19 @@ def test_a_global_table_setting_leaves_clips_alone():
     with sklearn.config_context(transform_output="pandas"):
         scaled = FrameTransformer(StandardScaler()).fit_transform(clips_of())
     assert all(type(clip) is np.ndarray for clip in scaled)
+
+
+def test_a_seed_reaches_what_is_random_inside():
+    rng = np.random.RandomState(0)
+    clips = [rng.rand(200, 140) for _ in range(3)]  # PCA(60) is then randomised
+    before = np.random.get_state()[1].tolist()
+    first, second = (
+        FrameTransformer(PCA(60), random_state=0).fit(clips).transformer_
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.components_, second.components_)
+    assert np.random.get_state()[1].tolist() == before
+    own = FrameTransformer(PCA(60, random_state=3), random_state=0).fit(clips)
+    alone = PCA(60, random_state=3).fit(np.concatenate(clips))
+    np.testing.assert_allclose(own.transformer_.mean_, alone.mean_)
+    assert own.transformer_.random_state == 3

@@ -1,9 +1,10 @@
-"""What every example of the gallery has, and every written page; no site is built."""
+"""What examples of the gallery and pages of the site have; no site is built."""
 
 import ast
 import importlib
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,9 +54,30 @@ def test_an_example_on_clips_with_classes_takes_those_of_the_reader(path):
     assert "make_instrument_clips(" not in text or FOLDER in text
 
 
+def test_examples_that_come_first_are_there(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    first = importlib.import_module("gallery_pages").FIRST
+    assert {*first} <= {path.name for path in EXAMPLES}
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_page_is_in_the_contents_of_its_section(section):
     folder = ROOT / "docs" / section
     listed = (folder / "index.rst").read_text(encoding="utf-8").split()
     pages = {path.stem for path in folder.glob("*.rst")} - {"index"}
     assert pages <= {*listed} or "*" in listed
+
+
+def test_pages_of_names_that_are_gone_are_removed(tmp_path, monkeypatch):
+    pytest.importorskip("sphinx", reason="sphinx is not installed")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    api_pages = importlib.import_module("api_pages")
+    pages = tmp_path / "api"
+    gone = pages / "skdeepmir.gone.rst", pages / "generated" / "skdeepmir.Gone.rst"
+    kept = pages / "index.rst", pages / "generated" / "skdeepmir.compare.rst"
+    (pages / "generated").mkdir(parents=True)
+    for page in (*gone, *kept):
+        page.touch()
+    api_pages.write_pages(SimpleNamespace(srcdir=tmp_path), None)
+    assert not any(page.exists() for page in gone)
+    assert all(page.exists() for page in (*kept, pages / "skdeepmir.metrics.rst"))

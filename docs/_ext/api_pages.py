@@ -6,6 +6,7 @@ A name has its page under the shortest path that it can be imported from:
 
 import functools
 import inspect
+import itertools
 import pprint
 import re
 import sys
@@ -50,8 +51,15 @@ def _is_room(found):
 
 
 def write_pages(app, config):
-    """Write the pages of rooms and of constants, before Sphinx looks for pages."""
+    """Write the pages of rooms and of constants, before Sphinx looks for pages.
+
+    Those of names that are gone, which an earlier build wrote, are removed.
+    """
     folder = Path(app.srcdir) / "api"
+    known = {*public_names(), *itertools.chain(*public_names().values())}
+    for page in [*folder.glob("skdeepmir*.rst"), *folder.glob("generated/*.rst")]:
+        if page.stem not in known:
+            page.unlink()
     rooms = [".. list-table::", "   :widths: 30 70", ""]
     for room, paths in public_names().items():
         text = inspect.getdoc(sys.modules[room]).splitlines()[0]

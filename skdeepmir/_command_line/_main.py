@@ -7,7 +7,6 @@ import os
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from types import TracebackType
 
 import skdeepmir
 from skdeepmir._command_line import _check, _chords, _compare, _features, _info
@@ -25,7 +24,7 @@ COMMANDS = (_compare, _check, _features, _chords, _info)
 # What input, files and machines bring about (AudioError, ModelFileError and
 # DivergenceError are ValueErrors); all else is a bug, and keeps its traceback.
 EXPECTED = (ValueError, OSError, MemoryError, BrokenExecutor)
-OK, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+FAILED, INTERRUPTED, UNREAD = 1, 130, 141  # argparse leaves with 2
 BUG = (
     "This is a bug, unless a pipeline of your own has it. Please report it, with what "
     "`skdeepmir info` prints."
@@ -52,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version``, and with 2 for arguments that cannot be
         read.
     """
-    status = OK
+    status = 0
     try:
-        with plain_streams(), _Bugs():
+        with plain_streams():
             try:
                 status = _run(arguments)
             finally:
@@ -94,17 +93,17 @@ def _run(arguments: Sequence[str] | None) -> int:
     args = make_parser().parse_args(arguments)
     try:
         return int(args.run(args))
-    except UsageError as error:
-        if _is_debugging(args):
-            traceback.print_exc()
-        args.parser.error(str(error))  # leaves
-        return USAGE
     except BrokenPipeError:
         raise
     except EXPECTED as error:
         if _is_debugging(args):
             traceback.print_exc()
+        if isinstance(error, UsageError):
+            args.parser.error(str(error))  # leaves
         return _fail(error)
+    except Exception as error:
+        error.add_note(BUG)
+        raise
 
 
 def _fail(error: BaseException) -> int:
@@ -117,19 +116,3 @@ def _fail(error: BaseException) -> int:
 
 def _is_debugging(args: argparse.Namespace) -> bool:
     return args.debug or os.environ.get("SKDEEPMIR_DEBUG", "") not in ("", "0")
-
-
-class _Bugs:
-    """Adds a note on how to report them to errors that nothing explains."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        if isinstance(error, Exception) and not isinstance(error, EXPECTED):
-            error.add_note(BUG)

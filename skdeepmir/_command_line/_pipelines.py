@@ -151,8 +151,13 @@ def pipelines_of(file: str) -> dict[str, Any]:
             f"--pipelines: {file!a} cannot be imported; its name must be that of a "
             "Python module, such as my_nets.py"
         )
-    sys.path.insert(0, str(path.parent.resolve()))
     importlib.invalidate_caches()
+    other = importlib.util.find_spec(name)  # which the file would hide from libraries
+    if other and other.origin and Path(other.origin).resolve() != path.resolve():
+        raise UsageError(
+            f"--pipelines: {file!a} has the name of another module; rename it"
+        )
+    sys.path.insert(0, str(path.parent.resolve()))
     try:
         module = importlib.import_module(name)
     except (Exception, SystemExit) as error:  # of any kind: the file is the user's
@@ -166,11 +171,6 @@ def pipelines_of(file: str) -> dict[str, Any]:
             f"--pipelines: {file!a} cannot be run{where}: {type(error).__name__}: "
             f"{error}"
         ) from error
-    if Path(str(module.__file__)).resolve() != path.resolve():
-        raise UsageError(
-            f"--pipelines: {file!a} has the name of another module, which is loaded "
-            "already; rename it"
-        )
     pipelines = getattr(module, "pipelines", None)
     if not isinstance(pipelines, dict) or not pipelines:
         raise UsageError(

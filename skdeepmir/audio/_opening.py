@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, BinaryIO
 
 from skdeepmir._disk import path_name, user_path
@@ -33,7 +33,7 @@ SIGNATURES = (
 
 def opened_streams(
     path: Any, truncated: str, max_duration: float | None, is_decoded: bool
-) -> Iterator[tuple[Any, int]]:
+) -> Generator[tuple[Any, int], None, None]:
     """Yield the streams of a file, checked and open, with the samples of each."""
     name, path = path_name(path), user_path(path)
     seconds, n_opened = 0.0, 0

@@ -24,6 +24,7 @@ from skdeepmir._sklearn import (
     _fit_context,
     _safe_indexing,
     fit_as_task,
+    seeded,
 )
 from skdeepmir._tag_names import TagMixin, fitted_names, names_of
 from skdeepmir._threads import one_blas_thread
@@ -179,7 +180,7 @@ class GroupBaggingClassifier(CallbackSupportMixin, TagMixin, BaseEstimator):
         groups = check_groups(groups, layout.n_clips)
         rng = check_random_state(self.random_state)
         draws = [self._draw(groups, y, rng) for _ in range(self.n_estimators)]
-        members = [_seeded(clone(self.estimator), rng) for _ in draws]
+        members = [seeded(clone(self.estimator), rng) for _ in draws]
         context = self._init_callback_context(
             max_subtasks=len(draws), sequential_subtasks=False
         )
@@ -321,16 +322,6 @@ class GroupBaggingClassifier(CallbackSupportMixin, TagMixin, BaseEstimator):
         if len(known):
             predicted = self._decide(self.oob_probabilities_[known])
             self.oob_score_ = accuracy_score(np.ravel(y[known]), np.ravel(predicted))
-
-
-def _seeded(estimator, rng):
-    """Set every ``random_state`` inside an estimator."""
-    seeds = {
-        name: rng.randint(2**31 - 1)
-        for name in sorted(estimator.get_params())
-        if name == "random_state" or name.endswith("__random_state")
-    }
-    return estimator.set_params(**seeds)
 
 
 def _with_names(tags, names):

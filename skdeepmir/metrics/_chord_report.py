@@ -144,7 +144,7 @@ def _by_quality(shared: Overlay) -> Any:
             },
         }
     )
-    qualities = _KINDS["quality"][0]
+    qualities = KINDS["quality"][0]
     true, found = (
         pieces.groupby(side)[["seconds", "tetrads", "triads", "root"]]
         .sum()
@@ -217,8 +217,8 @@ def chord_confusion(
     """
     import pandas as pd  # as in tag_report
 
-    check_choice("by", by, _KINDS)
-    rows, columns, cell_of = _KINDS[by]
+    check_choice("by", by, KINDS)
+    rows, columns, cell_of = KINDS[by]
     shared = overlay(list_songs(y_true, y_pred, frame_rate))
     seconds = np.zeros((len(rows), len(columns)))
     totals = shared.seconds.sum(axis=0)
@@ -252,7 +252,7 @@ def _interval(reference: str, estimate: str) -> int | str:
 
 
 _Kind = tuple[list[Any], list[Any], Callable[[str, str], tuple[Any, Any]]]
-_KINDS: dict[str, _Kind] = {
+KINDS: dict[str, _Kind] = {
     "root": (
         [*_ROOTS, NO_CHORD],
         [*_ROOTS, NO_CHORD],

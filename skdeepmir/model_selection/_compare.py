@@ -25,6 +25,7 @@ from skdeepmir.model_selection._records import Records
 from skdeepmir.model_selection._scoring import Metric, read_scoring
 from skdeepmir.model_selection._setting import Failure, Setting
 
+LISTED = 3  # places of a warning that is told once
 Task = tuple[str, int]  # the name of a pipeline, and the number of a split
 
 
@@ -282,28 +283,30 @@ def _warn_of_failures(name: str, part: Part, place: str) -> None:
 
 def _failures(name: str, part: Part) -> dict[str, str]:
     """Return what failed of a part, and why."""
-    failed = {"": part.error} if part.error is not None else part.errors
+    failed = {
+        f"score {metric!a} of pipeline {name!a}": error
+        for metric, error in part.errors.items()
+    }
+    if part.error is not None:
+        failed = {f"pipeline {name!a}": part.error}
     return {
-        (
-            f"score {metric!a} of pipeline {name!a}" if metric else f"pipeline {name!a}"
-        ): (printable(f"{type(error).__name__}: {error}"))
-        for metric, error in failed.items()
+        what: printable(f"{type(error).__name__}: {error}")
+        for what, error in failed.items()
     }
 
 
 def _warnings_of_parts(parts: dict[Task, Part]) -> list[str]:
     """Return what was warned of in fits and scores, with where that was."""
-    places: dict[str, dict[str, None]] = {}
+    places: dict[str, list[str]] = {}
     for (name, i), part in parts.items():
         warned = [] if part.kept is None else part.kept.warnings
-        for text in (*warned, *part.problems):
-            places.setdefault(text, {})[f"{name}, fold {i}"] = None
-    return [
-        printable(
-            f"{text} ({'; '.join(list(where)[:3])}{' ...' if len(where) > 3 else ''})"
-        )
-        for text, where in places.items()
-    ]
+        for text in dict.fromkeys([*warned, *part.problems]):
+            places.setdefault(text, []).append(f"{name}, fold {i}")
+    found = []
+    for text, where in places.items():
+        more = " ..." if len(where) > LISTED else ""
+        found.append(printable(f"{text} ({'; '.join(where[:LISTED])}{more})"))
+    return found
 
 
 def _raise_if_all_failed(pipelines: dict[str, Any], parts: dict[Task, Part]) -> None:

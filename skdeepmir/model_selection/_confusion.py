@@ -38,22 +38,12 @@ def confusion_of(
     predicted = np.concatenate([answer.predicted for answer in answers])
     if true.ndim == 2:
         return _confusion_of_tags(true, predicted, target_names)
-    if are_numbers(answers, true, predicted):
+    if not are_labels(answers, true, predicted):
         raise ValueError(
             f"pipeline {pipeline!a} predicts numbers; expected labels, tags or "
             "chords. Use predictions."
         )
     return _confusion_of_classes(true, predicted, target_names)
-
-
-def are_numbers(
-    answers: Iterable[Answers], true: np.ndarray, predicted: Iterable[Any]
-) -> bool:
-    """Tell whether targets are numbers; those of classifiers are classes, even 1.0."""
-    if all(each.kind == "classifier" for each in answers):
-        return False
-    kinds = {np.asarray(each).dtype.kind for each in (true, *predicted)}
-    return "f" in kinds
 
 
 def _confusion_of_classes(
@@ -94,6 +84,13 @@ def in_order(labels: Iterable[Any]) -> list[Any]:
         return sorted(labels)
     except TypeError:
         return sorted(labels, key=lambda label: (type(label).__name__, repr(label)))
+
+
+def are_labels(answers: Iterable[Answers], *values: Any) -> bool:
+    """Tell whether values are labels: of classifiers, or at least no fractions."""
+    return all(each.kind == "classifier" for each in answers) or not any(
+        np.asarray(each).dtype.kind == "f" for each in values
+    )
 
 
 def names_of_classes(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +21,6 @@ from skdeepmir.model_selection._folds import takes_groups
 from skdeepmir.model_selection._kept import KeptPart, PartStore
 from skdeepmir.model_selection._protocol import Protocol
 from skdeepmir.model_selection._scoring import COLUMNS, Metric, needed_responses
-from skdeepmir.model_selection._setting import heard
 
 
 @dataclass
@@ -108,7 +110,7 @@ class Work:
 
     def _compute(self, pipeline: Any, i: int) -> Part:
         part = Part()
-        with heard() as warned, collected() as problems:  # of searches that score
+        with _heard() as warned, collected() as problems:  # of searches that score
             try:
                 self._fit_and_score(part, pipeline, i)
             except Exception as error:  # of any kind, as others' fits must not be lost
@@ -188,3 +190,23 @@ def _read_scores(scorer: str, found: Any) -> dict[str, float]:
             f"{', '.join(sorted(COLUMNS))}."
         )
     return {str(name): float(value) for name, value in scores.items()}
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Note the warnings that are shown meanwhile, which are shown all the same."""
+    found: list[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield found  # others may be warned at the same time
+        return
+    show: Any = warnings.showwarning
+
+    def note(message: Any, category: type, *where: Any, **others: Any) -> None:
+        found.append(f"{category.__name__}: {message}")
+        show(message, category, *where, **others)
+
+    warnings.showwarning = note
+    try:
+        yield found
+    finally:
+        warnings.showwarning = show

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import reprlib
 import sys
-import threading
 import time
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from skdeepmir import _show_versions
 from skdeepmir._printable import printable
+from skdeepmir._show_versions import package_facts, system_facts, torch_facts
 from skdeepmir.frames import PATH_TYPES, as_sequence
+from skdeepmir.model_selection._protocol import Protocol
 
 MOST_CHARACTERS = 300  # of the value of a parameter
 SEEDS = ("random_state", "seed")
@@ -83,7 +81,9 @@ class Setting:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, pipelines: Mapping[str, Any], protocol: Any, started: float) -> Setting:
+    def of(
+        cls, pipelines: Mapping[str, Any], protocol: Protocol, started: float
+    ) -> Setting:
         """Return what is known of a comparison that has ended."""
         return cls(
             as_sequence(protocol.tested.X),
@@ -155,32 +155,12 @@ def sample_rate_of(pipelines: Any) -> float | None:
 
 def versions() -> dict[str, dict[str, str]]:
     """Return what ``show_versions`` prints, but for paths, without importing torch."""
-    system = _show_versions._system()
-    system.pop("executable", None)
-    found = {"System": system, "Python packages": _show_versions._packages()}
+    system = system_facts()
+    system.pop("executable")
+    found = {"System": system, "Python packages": package_facts()}
     if "torch" in sys.modules:
-        found["torch"] = _show_versions._torch()
+        found["torch"] = torch_facts()
     return {
         title: {name: str(fact) for name, fact in facts.items()}
         for title, facts in found.items()
     }
-
-
-@contextlib.contextmanager
-def heard() -> Iterator[list[str]]:
-    """Note the warnings that are shown meanwhile, which are shown all the same."""
-    found: list[str] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield found  # others may be warned at the same time
-        return
-    show: Any = warnings.showwarning
-
-    def note(message: Any, category: type, *where: Any, **others: Any) -> None:
-        found.append(f"{category.__name__}: {message}")
-        show(message, category, *where, **others)
-
-    warnings.showwarning = note
-    try:
-        yield found
-    finally:
-        warnings.showwarning = show

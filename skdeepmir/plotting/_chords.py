@@ -268,7 +268,7 @@ class _Strip:
                 end - start,
                 BAR_HEIGHT,
                 left=start,
-                color=_colour(label),
+                color=colour_of(label),
                 edgecolor="0.75" if label == chords.UNSCORED else "white",
                 linewidth=0.5,
                 hatch="////" if label == chords.UNSCORED else None,
@@ -283,11 +283,11 @@ class _Strip:
             text = ax.text(
                 (start + end) / 2,
                 height,
-                _short(label),
+                short_label(label),
                 ha="center",
                 va="center_baseline",
                 fontsize=LABEL_SIZE,
-                color="black" if _luminance(_colour(label)) > 0.4 else "white",
+                color="white" if is_dark(label) else "black",
                 clip_on=True,
             )
             extent = text.get_window_extent()
@@ -388,7 +388,7 @@ def _mark_errors(ax, reference, estimate):
     )
 
 
-def _colour(label):
+def colour_of(label):
     """Return the colour of a chord, red, green and blue from 0 to 1."""
     chord = chords.parse(label)
     if label == chords.UNSCORED:
@@ -400,12 +400,13 @@ def _colour(label):
     return colorsys.hls_to_rgb(chord.root / 12, lightness, saturation)
 
 
-def _luminance(colour):
-    red, green, blue = colour
-    return 0.3 * red + 0.59 * green + 0.11 * blue
+def is_dark(label):
+    """Tell whether the colour of a chord needs white text."""
+    red, green, blue = colour_of(label)
+    return 0.3 * red + 0.59 * green + 0.11 * blue <= 0.4
 
 
-def _short(label):
+def short_label(label):
     """Return a label as musicians write it: "C", "Am", "G7", "Dm7/b3"."""
     root, _, rest = label.partition(":")
     quality, slash, bass = rest.partition("/")

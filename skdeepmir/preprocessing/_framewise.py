@@ -21,6 +21,7 @@ from skdeepmir._sklearn import (
     _fit_context,
     fit_inside,
     plain,
+    seeded,
 )
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import check_clip_labels, dense_labels, validate_clips
@@ -70,7 +71,9 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         constant in training (silence, a filter's empty band) is divided by its rounding
         error, and new clips come out as 1e16.
     random_state : int, RandomState instance or None, default=None
-        Determines which frames are drawn.
+        Determines which frames are drawn, and seeds each ``random_state`` inside the
+        transformer that is None: on few frames ``PCA`` finds components by a randomised
+        method, for example.
 
     Attributes
     ----------
@@ -247,8 +250,11 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _fit(self, X, y):
         rows, layout = validate_clips(self, X, reset=True)
         check_clip_labels(y, layout.n_clips)
-        sample, labels = self._draw_frames(rows, layout, y)
+        rng = check_random_state(self.random_state)
+        sample, labels = self._draw_frames(rows, layout, y, rng)
         inner = clone(self.transformer)
+        if self.random_state is not None:
+            seeded(inner, rng, only_none=True)
         if hasattr(inner, "set_output"):
             inner.set_output(transform="default")
         self.transformer_ = inner
@@ -268,11 +274,10 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self.feature_names_ = inner.get_feature_names_out(names)
         return rows, layout
 
-    def _draw_frames(self, rows, layout, y):
+    def _draw_frames(self, rows, layout, y, rng):
         """Return at most ``max_frames`` rows with the labels of their clips."""
         clip_of_row = np.repeat(np.arange(layout.n_clips), layout.n_frames)
         if self.max_frames is not None and len(rows) > self.max_frames:
-            rng = check_random_state(self.random_state)
             drawn = rng.choice(len(rows), self.max_frames, replace=False)
             drawn.sort()  # in the order of memory
             rows, clip_of_row = rows[drawn], clip_of_row[drawn]

@@ -172,12 +172,10 @@ class Clips:
 
     def why_without(self, n_left: int) -> str:
         """Return what a card says in place of sound and picture."""
-        if not self.kind:
+        if not self.kind or not n_left:
             return ""
         size = f"{self.limits.max_size:g} MB"
-        return (
-            f"Left out of this file, which is to have at most {size}." if n_left else ""
-        )
+        return f"Left out of this file, which is to have at most {size}."
 
     def about(self, embedded: Sequence[int]) -> str:
         """Return the last lines of the page, as HTML."""

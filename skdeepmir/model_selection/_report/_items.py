@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from skdeepmir._printable import printable
-from skdeepmir.model_selection._answers import Answers
+from skdeepmir.model_selection._answers import SCORES, Answers
 from skdeepmir.model_selection._confusion import (
-    are_numbers,
+    are_labels,
     in_order,
     names_of_classes,
     names_of_tags,
@@ -72,8 +72,7 @@ class Told:
 
     def seconds(self, item: int) -> float:
         """Return how long a clip of frames lasts; 0 if that is not known."""
-        curves = self.details(item).get("curves")
-        return curves[0]["times"][-1][1] if curves else 0.0
+        return 0.0
 
     def tell(self, badness: np.ndarray) -> None:
         """Take in how wrong each pipeline is: (n_pipelines, n_items), NaN if failed."""
@@ -106,6 +105,7 @@ class Answered:
             for i in range(len(test))
         ]
         self.truth = records.y[[clip for _, clip in self.items]]
+        self._scores: dict[tuple[str, int, tuple[str, ...]], Any] = {}
 
     def of(self, pipeline: str, item: int) -> tuple[Answers, int] | None:
         """Return the answers that an item is among, and its place there."""
@@ -120,15 +120,32 @@ class Answered:
         found = (self.of(pipeline, item) for item in range(len(self.items)))
         return [None if each is None else each[0].predicted[each[1]] for each in found]
 
+    def scores(self, pipeline: str, item: int, *methods: str) -> np.ndarray | None:
+        """Return what the first of some methods gave for an item, or None."""
+        fold, i = self.place[item]
+        key = pipeline, fold, methods
+        if key not in self._scores:  # of forests, it is put together from all tags
+            answers = self.records.answers.get((pipeline, fold))
+            self._scores[key] = answers and answers.scores_of(*methods)
+        found = self._scores[key]
+        return None if found is None else np.asarray(found[i], float)
+
     def activations(
         self, pipeline: str, item: int
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return activations (n, n_outputs) and times (n, 2) of an item."""
+    ) -> tuple[np.ndarray, np.ndarray, Any] | None:
+        """Return activations (n, n_outputs), times (n, 2) and classes of an item."""
         found = self.of(pipeline, item)
         if found is None or not found[0].activations or not found[0].times:
             return None
         answers, i = found
-        return answers.activations[i], answers.times[i]
+        values, times = answers.activations[i], answers.times[i]
+        return (values, times, answers.classes) if len(values) else None
+
+    def seconds(self, item: int) -> float:
+        """Return when the last activation of an item ends; 0 if none is known."""
+        found = (self.activations(pipeline, item) for pipeline in self.pipelines)
+        ends = [float(times[-1, 1]) for _, times, _ in filter(None, found)]
+        return max(ends, default=0.0)
 
 
 def tell(
@@ -146,7 +163,7 @@ def tell(
 
         if are_chords(given[0]):
             return SongsTold.of(answered, predicted)
-    elif given and are_numbers(records.answers.values(), truth, given):
+    elif given and not are_labels(records.answers.values(), truth, *given):
         return _numbers(answered, predicted)
     elif given and truth.ndim == 2:
         return TagsTold.of(answered, predicted, target_names)
@@ -160,12 +177,22 @@ def tell(
 
 
 @dataclass
-class ClassesTold(Told):
+class OutputsTold(Told):
+    """What is told of classes or tags, whose activations may be known."""
+
+    answered: Answered = field(kw_only=True)
+    names: list[str] = field(kw_only=True)
+
+    def seconds(self, item: int) -> float:
+        """Return how long a clip of frames lasts; 0 if that is not known."""
+        return self.answered.seconds(item)
+
+
+@dataclass
+class ClassesTold(OutputsTold):
     """What is told of classes."""
 
-    answered: Any = None
-    labels: list[Any] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    labels: list[Any] = field(kw_only=True)
 
     @classmethod
     def of(
@@ -183,8 +210,13 @@ class ClassesTold(Told):
         labels = in_order({*truth, *(x for f in found.values() for x in f)} - {None})
         names = [str(name) for name in names_of_classes(labels, target_names)]
         place = {label: i for i, label in enumerate(labels)}
-        told = cls("classes", answered.items, [names[place[t]] for t in truth], {})
-        told.answered, told.labels, told.names = answered, labels, names
+        given = [names[place[label]] for label in truth]
+        told = cls(
+            *("classes", answered.items, given, {}),
+            answered=answered,
+            names=names,
+            labels=labels,
+        )
         badness = np.full((len(found), len(truth)), np.nan)
         for row, (pipeline, items) in enumerate(found.items()):
             chances = [told._chance(pipeline, i, x) for i, x in enumerate(items)]
@@ -211,11 +243,11 @@ class ClassesTold(Told):
         found = self.answered.of(pipeline, item)
         if found is None or found[0].classes is None:
             return None
-        scores = found[0].scores_of("predict_proba")
-        if scores is None or np.ndim(scores) != 2:
+        scores = self.answered.scores(pipeline, item, "predict_proba")
+        if scores is None or scores.ndim != 1:
             return None
         columns = np.flatnonzero(np.asarray(found[0].classes) == label)
-        return float(scores[found[1], columns[0]]) if len(columns) else None
+        return float(scores[columns[0]]) if len(columns) else None
 
     def details(self, item: int) -> dict[str, Any]:
         """Return when classes are active."""
@@ -224,11 +256,8 @@ class ClassesTold(Told):
 
 
 @dataclass
-class TagsTold(Told):
+class TagsTold(OutputsTold):
     """What is told of tags."""
-
-    answered: Any = None
-    names: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -244,8 +273,8 @@ class TagsTold(Told):
         def listed(tags: np.ndarray) -> str:
             return ", ".join(names[tag] for tag in np.flatnonzero(tags)) or "no tag"
 
-        told = cls("tags", answered.items, list(map(listed, truth)), {})
-        told.answered, told.names = answered, names
+        given = list(map(listed, truth))
+        told = cls("tags", answered.items, given, {}, answered=answered, names=names)
         badness = np.full((len(predicted), len(truth)), np.nan)
         columns = ["present, found", "absent, found", "present, missed", "absent"]
         for row, (pipeline, items) in enumerate(predicted.items()):
@@ -260,9 +289,8 @@ class TagsTold(Told):
                 wrong = badness[row, i] = int((tags != truth[i]).sum())
                 said.append((listed(tags), wrong == 0, f"{wrong} wrong"))
                 for tag in np.flatnonzero(tags | truth[i]).tolist():
-                    cells[tag, 0 if tags[tag] and truth[i, tag] else 2 - tags[tag]] += [
-                        i
-                    ]
+                    is_hit = tags[tag] and truth[i, tag]
+                    cells[tag, 0 if is_hit else 2 - tags[tag]].append(i)
                 n_rest += ~(tags | truth[i])
             told.said[pipeline] = said
             if any(each is not None for each in said):
@@ -286,10 +314,10 @@ class TagsTold(Told):
                 continue
             answers, i = found
             shown |= set(np.flatnonzero(answers.predicted[i]).tolist())
-            scores = answers.scores_of("predict_proba", "decision_function")
+            scores = self.answered.scores(pipeline, item, *SCORES)
             if scores is not None:
                 are_chances.append("predict_proba" in answers.responses)
-                rows[pipeline] = np.asarray(scores[i], float).tolist()
+                rows[pipeline] = scores.tolist()
                 shown |= set(np.argsort(rows[pipeline])[-3:].tolist())
         told: dict[str, Any] = _curves(self.answered, item, self.names, shown)
         if rows:
@@ -318,12 +346,12 @@ def _curves(
         found = answered.activations(pipeline, item)
         if found is None:
             continue
-        values, times = found
+        values, times, classes = found
         outputs = list(range(len(names)))
         if labels is not None:  # of classes, those that the pipeline knows
-            known = np.asarray(answered.of(pipeline, item)[0].classes).tolist()  # type: ignore[index]
+            known = np.asarray(classes).tolist()
             outputs = [labels.index(label) for label in known if label in labels]
-        if values.ndim != 2 or values.shape[1] != len(outputs) or len(values) == 0:
+        if values.ndim != 2 or values.shape[1] != len(outputs):
             continue
         strongest = np.argsort(-values.max(axis=0), kind="stable").tolist()
         order = sorted(strongest, key=lambda column: outputs[column] not in shown)

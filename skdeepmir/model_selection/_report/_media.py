@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass
 from typing import Any
@@ -120,8 +121,8 @@ def _of_file(
     path: Any, sample_rate: float | None, excerpt: float, start: float | None
 ) -> tuple[np.ndarray, float, float, float]:
     """Return samples of a file, their rate, where they begin, and its duration."""
-    streams = opened_streams(path, "accept", None, True)
-    for sound, n_samples in streams:  # of several that were joined, the first
+    with contextlib.closing(opened_streams(path, "accept", None, True)) as streams:
+        sound, n_samples = next(streams)  # of several that were joined, the first
         rate = sound.samplerate
         duration = (n_samples or sound.frames) / rate
         start = _window(duration, excerpt, start)
@@ -129,9 +130,7 @@ def _of_file(
             if start:
                 sound.seek(round(start * rate))
             y = sound.read(round(excerpt * rate), dtype="float32", always_2d=True)
-        streams.close()  # type: ignore[attr-defined]
-        return y.mean(axis=1), rate, start, duration
-    raise AudioError("empty", "has no samples", "", str(path))
+    return y.mean(axis=1), rate, start, duration
 
 
 def _of_waveform(

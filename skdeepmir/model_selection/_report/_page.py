@@ -10,7 +10,7 @@ import math
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import skdeepmir
 from skdeepmir._disk import target_file, written_whole
@@ -26,12 +26,15 @@ from skdeepmir.model_selection._report._sections import (
     versions_section,
 )
 
+if TYPE_CHECKING:
+    from skdeepmir.model_selection._comparison import Comparison
+
 MEGABYTE = 1_000_000
 RESERVED = 4_000  # bytes for what is said of the clips that were left out
 LONG = 12.0  # seconds from which an excerpt needs the width of the page
 
 
-def write_report(comparison: Any, path: Any, audio: Any, limits: Limits) -> Path:
+def write_report(comparison: Comparison, path: Any, audio: Any, limits: Limits) -> Path:
     """Write the report of a comparison; see ``Comparison.to_html``."""
     target = target_file(path)
     records = comparison.records
@@ -109,7 +112,7 @@ def _page(
     )
 
 
-def _subtitle(comparison: Any) -> str:
+def _subtitle(comparison: Comparison) -> str:
     parts = [", ".join(map(printable, comparison.metrics))]
     setting = comparison.records and comparison.records.setting
     if setting:
@@ -118,7 +121,7 @@ def _subtitle(comparison: Any) -> str:
     return html.escape(" · ".join(parts))
 
 
-def _facts(comparison: Any, told: Told, clips: Clips) -> dict[str, Any]:
+def _facts(comparison: Comparison, told: Told, clips: Clips) -> dict[str, Any]:
     """Return what the script needs besides clips."""
     names = comparison.pipelines
     return {

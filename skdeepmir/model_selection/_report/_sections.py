@@ -7,11 +7,14 @@ import html
 import io
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skdeepmir._printable import printable
 from skdeepmir.model_selection._monitor import duration
 from skdeepmir.model_selection._setting import Parameter, Setting
+
+if TYPE_CHECKING:
+    from skdeepmir.model_selection._comparison import Comparison
 
 MOST_PICTURES = 6
 
@@ -53,16 +56,14 @@ def hidden(summary: str, body: str) -> str:
     return f"<details><summary>{html.escape(summary)}</summary>{body}</details>"
 
 
-def alarms(comparison: Any) -> str:
+def alarms(comparison: Comparison) -> str:
     """Return leaks, failures and other warnings."""
     setting = setting_of(comparison)
     if setting is None:
         return ""
+    has_folds = comparison.folds["fold"].nunique() > 1
     failures = [
-        failure.text
-        if len(comparison.records.tests) == 1
-        # where it was is a fact of its own
-        else f"fold {failure.fold}: {failure.text}"
+        f"fold {failure.fold}: {failure.text}" if has_folds else failure.text
         for failure in setting.failures
     ]
     found = ""
@@ -86,7 +87,7 @@ def _list(texts: Iterable[str]) -> str:
     return f"<ul>{items}</ul>"
 
 
-def scores_section(comparison: Any) -> str:
+def scores_section(comparison: Comparison) -> str:
     """Return scores with tests, times and pictures."""
     header, rows = comparison._table(None)
     found = table("scores", header, rows)
@@ -108,14 +109,14 @@ def scores_section(comparison: Any) -> str:
     return found + hidden(where, table(where, list(folds.columns), rows))
 
 
-def _number(value: Any) -> object:
+def _number(value: Any) -> Any:
     """Return a value for a table: numbers with three decimals, NaN as nothing."""
     if isinstance(value, float):
         return "" if value != value else f"{value:.3f}"
     return value
 
 
-def _pairs(comparison: Any, metric: str) -> str:
+def _pairs(comparison: Comparison, metric: str) -> str:
     found = comparison.differences(metric)
     header = ["second against first", "difference", "from", "to", "p", "p (Holm)"]
     rows = [
@@ -125,7 +126,7 @@ def _pairs(comparison: Any, metric: str) -> str:
     return f"<h3>{escaped(metric)}</h3>{table(metric, header, rows)}"
 
 
-def _picture(comparison: Any, metric: str) -> str:
+def _picture(comparison: Comparison, metric: str) -> str:
     """Return the picture of a score as SVG, and as words for those who see none."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -143,16 +144,14 @@ def _picture(comparison: Any, metric: str) -> str:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # of scripts without a font
             figure.savefig(file, format="svg", metadata={"Date": None})
-    summary = comparison.summary(metric)
-    words = "; ".join(
-        f"{name} {mean:.3f}" for name, mean in zip(names, summary["mean"], strict=True)
-    )
+    means = comparison.folds.groupby("pipeline")[metric].mean()
+    words = "; ".join(f"{name} {means[name]:.3f}" for name in names)
     alt = quoted(f"{metric} of all pipelines: {words}")
     data = base64.b64encode(file.getvalue()).decode()
     return f'<figure><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></figure>'
 
 
-def pipelines_section(comparison: Any) -> str:
+def pipelines_section(comparison: Comparison) -> str:
     """Return the parameters of each pipeline, those that are not defaults first."""
     setting = setting_of(comparison)
     if setting is None:
@@ -182,7 +181,7 @@ def _parameters(name: str, parameters: list[Parameter]) -> str:
     return found
 
 
-def protocol_section(comparison: Any) -> str:
+def protocol_section(comparison: Comparison) -> str:
     """Return what was trained and tested on."""
     folds = comparison.folds.drop_duplicates("fold")
     rows: list[list[str]] = [["baseline", comparison.baseline]]
@@ -206,7 +205,7 @@ def protocol_section(comparison: Any) -> str:
     )
 
 
-def versions_section(comparison: Any) -> str:
+def versions_section(comparison: Comparison) -> str:
     """Return the versions of all that computed."""
     setting = setting_of(comparison)
     if setting is None:
@@ -221,6 +220,6 @@ def versions_section(comparison: Any) -> str:
     )
 
 
-def setting_of(comparison: Any) -> Setting | None:
+def setting_of(comparison: Comparison) -> Setting | None:
     """Return how a comparison came about, if that is known."""
     return None if comparison.records is None else comparison.records.setting

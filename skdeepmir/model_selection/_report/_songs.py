@@ -12,10 +12,10 @@ from skdeepmir._printable import printable
 from skdeepmir.chords import UNSCORED, merge_intervals, read_chords
 from skdeepmir.frames import PATH_TYPES
 from skdeepmir.metrics._chord_inputs import Song, list_songs
-from skdeepmir.metrics._chord_report import _KINDS
+from skdeepmir.metrics._chord_report import KINDS
 from skdeepmir.metrics._chords import COMPARISONS
 from skdeepmir.model_selection._report._items import Answered, Told, matrix
-from skdeepmir.plotting._chords import _colour, _luminance, _short
+from skdeepmir.plotting._chords import colour_of, is_dark, short_label
 
 HARDEST = 20
 LEAST = 0.05  # seconds, below which a cell is a matter of rounding
@@ -98,7 +98,7 @@ class SongsTold(Told):
 
     def _matrix(self, pipeline: str, by: str) -> dict[str, Any]:
         """Return seconds by true and estimated root or quality, with their songs."""
-        rows, columns, cell_of = _KINDS[by]
+        rows, columns, cell_of = KINDS[by]
         cells: dict[Any, dict[int, float]] = defaultdict(lambda: defaultdict(float))
         known: dict[tuple[str, str], Any] = {}
         for (name, i), song in self.songs.items():
@@ -195,8 +195,7 @@ def _strip(song: Song, side: str) -> list[list[Any]]:
     for (start, end), label in zip(
         *merge_intervals(intervals[is_long], part.labels[is_long]), strict=True
     ):
-        colour = _colour(label)
-        name = "#" + "".join(f"{round(255 * value):02x}" for value in colour)
-        dark = bool(_luminance(colour) < 0.4)
-        found.append([round(start, 3), round(end, 3), _short(label), name, dark])
+        colour = "#" + "".join(f"{round(255 * x):02x}" for x in colour_of(label))
+        text, dark = short_label(label), is_dark(label)
+        found.append([round(start, 3), round(end, 3), text, colour, dark])
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from skdeepmir._command_line import _data
 from skdeepmir._command_line._output import say, table, tell
-from skdeepmir._command_line._parsers import UsageError, add_command
+from skdeepmir._command_line._parsers import UsageError, add_command, some_path
 from skdeepmir._disk import user_path
 from skdeepmir._printable import printable
 
@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "sources",
         nargs="+",
+        type=some_path,
         metavar="FOLDER|FILE|CSV",
         help="audio files, folders of such at any depth, and CSV files that list them",
     )

@@ -2,7 +2,7 @@
 Four pipelines under one protocol
 =================================
 
-Before one believes in a new system, it has to beat MFCCs and a support vector machine,
+Before you believe in a new system, it has to beat MFCCs and a support vector machine,
 on the same clips, under the same rules, and by more than luck.
 :func:`~skdeepmir.compare` does that in one call: a folder goes in; a table, a picture
 and the clips that were mistaken come out, to be looked at and listened to.
@@ -41,7 +41,7 @@ else:
 # Four pipelines of the field, from audio to label. Everything in them, scaling
 # included, is fitted anew in each of five folds, to the training clips alone. Frames
 # need no fit: with ``cache_dir`` a file is decoded once for all folds.
-store = tempfile.TemporaryDirectory()  # with a folder of your own it lasts
+store = tempfile.TemporaryDirectory()  # name a folder of yours to keep the features
 quiet = {"cache_dir": store.name, "verbose": False}
 pipelines = {
     "MFCC + SVM": mfcc_svm(**quiet),
@@ -88,7 +88,8 @@ Audio(clips.data[hardest[0]], rate=22050)
 
 # %%
 # To hear all the others, write a report: one file for a browser, in which a click on a
-# number of the confusion matrix lists its clips, with spectrograms and players.
+# number of the confusion matrix lists its clips, with spectrograms and players. (Give
+# it another path to keep it: the last line here removes the folder.)
 path = f"{store.name}/report.html"
 result.to_html(path, target_names=clips.target_names, verbose=False)
 print(f"{os.path.getsize(path) / 1e6:.1f} MB")

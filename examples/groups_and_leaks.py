@@ -5,7 +5,7 @@ How random folds flatter
 Songs of one album share a singer, a microphone and a mastering engineer. If some of
 them are in training and others in the test, a classifier can recognise the album and be
 paid for recognising the genre. The score is high, and worth nothing on the next album.
-Here is how much that makes, how to see it, and what prevents it
+Here is how much that changes, how to see it, and what prevents it
 (:ref:`guide-protocols`).
 """
 
@@ -103,5 +103,5 @@ for warning in caught:
 
 # %%
 # It warns as well where files with the same bytes, under whatever names, are on both
-# sides. Artists that nobody wrote down it cannot know: look at ``set(clips.groups)``
+# sides. It cannot know artists that nobody wrote down: look at ``set(clips.groups)``
 # before you trust a score.

@@ -4,8 +4,8 @@ Features learned from recordings that nobody labelled
 
 Labels cost money, recordings do not. A net that looks at several frames at once, and
 whose units are told to be silent most of the time, learns onsets, decays and chords of
-partials from any music at hand. Then it is frozen and put before an ordinary
-classifier, like a filter bank that somebody bought (:ref:`guide-learned-features`).
+partials from any music at hand. Then it is frozen and put in front of an
+ordinary classifier, like any filter bank (:ref:`guide-learned-features`).
 """
 
 # %%

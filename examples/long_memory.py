@@ -65,8 +65,8 @@ ax.legend()
 # It decays for all, but a slope of a hundredth can be followed downhill and one of 10\
 # :sup:`-12` cannot. With an orthogonal matrix in the loop, plain units begin as
 # rotations, which neither shrink nor stretch what they carry. So the old trouble was as
-# much the first weights as the cell. Who learns the task over 60 frames, by plain
-# gradient descent, at which learning rate? Guessing is right half the time.
+# much the first weights as the cell. Which of them learn the task over 60 frames, by
+# plain gradient descent, and at which rate? Guessing is right half the time.
 warnings.simplefilter("ignore", ConvergenceWarning)  # some do not: that is the point
 RATES = (0.03, 0.1, 0.3)
 frames, labels, _ = make_sequences(200, 60, seed=0)

@@ -82,8 +82,8 @@ result = compare(pipelines, X, y, groups=groups, cv=3, verbose=False)
 result
 
 # %%
-# A file keeps the net by its name and its weights as arrays. Who loads it says which
-# class is meant by ``trusted=``; nothing in the file is run (:ref:`guide-saving`).
+# A file keeps the net by its name and its weights as arrays. Whoever loads it names the
+# class in ``trusted=``; nothing in the file is run (:ref:`guide-saving`).
 net.fit(X, y)
 with tempfile.TemporaryDirectory() as folder:
     save(net, Path(folder, "attention.skdeepmir"))

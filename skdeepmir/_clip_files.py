@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import path_name, shown, target_path, user_path, written_whole
+from skdeepmir._disk import path_name, shown, target_file, user_path, written_whole
 from skdeepmir.frames import PATH_TYPES, list_clips
 
 
@@ -47,7 +47,7 @@ def save_clips(path: str | bytes | os.PathLike[Any], clips: Any) -> None:
     >>> [clip.shape for clip in load_clips(path)]
     [(3, 2), (5, 2)]
     """
-    path = target_path(path)
+    path = target_file(path)
     given = type(clips).__name__
     if isinstance(clips, Iterator):
         clips = list(clips)

@@ -69,6 +69,19 @@ def target_path(path: str | bytes | os.PathLike[Any]) -> Path:
     return target
 
 
+def target_file(path: str | bytes | os.PathLike[Any]) -> Path:
+    """Return where a user wants a file, which may replace a file but nothing else."""
+    target = target_path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{shown(path)} is a folder; expected a file.")
+    if target.exists() and not target.is_file():  # root would replace /dev/null
+        raise FileExistsError(
+            f"{shown(path)} is a device or pipe, which a file would replace. Choose "
+            "another path."
+        )
+    return target
+
+
 @contextlib.contextmanager
 def written_whole(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only once it is complete."""

@@ -1,4 +1,4 @@
-"""What a report of a bug should say: versions, machine, devices, kernels, caches."""
+"""What a bug report should say: versions, machine, devices, kernels, caches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPTIONAL = ("dask", "distributed", "polars", "imbalanced-learn")
 
 
 def show_versions() -> None:
-    """Print what a report of a bug should say: versions, machine, devices, caches.
+    """Print what a bug report should say: versions, machine, devices, caches.
 
     This includes whether torch sees a GPU (CUDA, or MPS on a Mac), which instructions
     of the processor it uses, the threads of each library, environment variables that

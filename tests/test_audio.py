@@ -193,6 +193,17 @@ def test_every_bad_file_gets_its_code_and_is_named(tmp_path, music):
         assert name in str(caught.value)
 
 
+def test_the_same_fault_has_the_same_traceback(tmp_path):
+    # scikit-learn counts failed fits by the text of their tracebacks.
+    (tmp_path / "page.wav").write_bytes(b"<!DOCTYPE html><html>404</html>")
+    causes = []
+    for _ in range(2):
+        with pytest.raises(AudioError) as caught:
+            audio.read_audio(tmp_path / "page.wav")
+        causes.append(caught.value.__cause__)  # kept: another has another address
+    assert str(causes[0]) == str(causes[1])
+
+
 @pytest.mark.parametrize(
     "path", ["", "a\0b.wav", "https://example.org/a.wav", "\ud800.wav"]
 )

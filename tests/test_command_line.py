@@ -233,6 +233,25 @@ def test_a_closed_pipe_is_silent(unbuffered):
     assert process.stderr.read() == b"" and process.wait() == 141
 
 
+@pytest.mark.skipif(os.name == "nt", reason="files are closed otherwise")
+def test_errors_do_not_go_to_the_results_where_their_stream_is_closed():
+    command = [*COMMAND, "check", "nowhere.wav"]
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *command], stdout=subprocess.PIPE
+    )
+    assert closed.returncode == 1 and b"error" not in closed.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device of Linux")
+def test_a_full_disk_is_an_error_of_one_line():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "info"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("skdeepmir: error: ") and "space" in done.stderr
+
+
 def test_a_broken_pipe_elsewhere_is_an_error(capsys, monkeypatch):
     def fail(args):
         raise BrokenPipeError("of a worker")
@@ -350,6 +369,19 @@ def test_pipelines_of_a_file_are_compared(capsys, music, tmp_path, monkeypatch):
     file.write_text("pipelines = []")
     sys.modules.pop("my_guesses")
     assert "pipelines" in refused(capsys, "compare", *arguments)
+    for i, (line, reason) in enumerate(
+        {
+            "pipelines = {'it': 5}": "type int",
+            "import sys; sys.exit()": "SystemExit",
+            "\n1 / 0": "line 2",
+            "x = (": "SyntaxError",
+            "import nothing_": "nothing_",
+        }.items()
+    ):
+        broken = tmp_path / f"my_broken_{i}.py"
+        broken.write_text(line)
+        found = refused(capsys, "compare", *arguments[:-1], broken)
+        assert reason in found and broken.name in found
     missing = [*arguments[:-1], "nowhere.py"]
     assert "nowhere.py" in refused(capsys, "compare", *missing)
 
@@ -385,7 +417,41 @@ def test_what_cannot_be_written_is_refused_before_fits(capsys, music, tmp_path):
     page = tmp_path / "nowhere" / "page.html"
     assert run(capsys, "compare", music, "--html", page, *FAST)[0] == 1
     assert run(capsys, "compare", music, "--out", tmp_path / "file", *FAST)[0] == 1
-    assert "--html" in refused(capsys, "compare", music, "--html", tmp_path, *FAST)
+    (tmp_path / "folder.html").mkdir()
+    arguments = ["compare", music, *FAST, "--html"]
+    status, _, err = run(capsys, *arguments, tmp_path / "folder.html")
+    assert status == 1 and "folder.html" in err
+    assert "song.wav" in refused(capsys, *arguments, "song.wav")
+    for size in ("0", "nan", "x"):
+        assert size in refused(capsys, *arguments, "a.html", "--html-size", size)
+    taken = refused(capsys, *arguments[:-1], "--cache-dir", tmp_path / "file")
+    assert "--cache-dir" in taken
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="needs a folder of Linux")
+def test_a_folder_that_takes_no_files_is_refused_before_fits(capsys, music):
+    for option, path in {"--html": "/proc/x.html", "--out": "/proc/x"}.items():
+        status, out, err = run(capsys, "compare", music, option, path, *FAST)
+        assert (status, out) == (1, "") and err.count("\n") == 1 and "/proc" in err
+
+
+def test_a_table_that_is_read_is_not_replaced(capsys, table):
+    source = table.rename(table.parent / "comparison.csv")
+    before = source.read_text()
+    arguments = ["compare", source, "--out", source.parent, *FAST]
+    assert "comparison.csv" in refused(capsys, *arguments)
+    assert source.read_text() == before
+
+
+def test_what_cannot_be_split_is_told_in_one_line(capsys, music):
+    status, out, err = run(capsys, "compare", music, "--cv", 13, *FAST)
+    assert (status, out) == (1, "") and "12 clips" in err and "13 folds" in err
+    assert "groups" in refused(capsys, "compare", music, "--leave-groups-out", *FAST)
+    for path in (music / "a").iterdir():
+        path.unlink()
+    status, out, err = run(capsys, "compare", music, *FAST)
+    assert (status, out) == (1, "") and err.count("\n") == 1
+    assert "12 usable clips" in err and "'b'" in err
 
 
 def test_a_report_is_written(capsys, music, tmp_path):
@@ -461,6 +527,24 @@ def test_a_bad_file_stops_features_if_asked(capsys, music, tmp_path):
     assert not (tmp_path / "x.npy").exists()
 
 
+def test_features_replace_their_own_files_alone(capsys, music, tmp_path):
+    other, song = tmp_path / "labels.csv", next(music.glob("a/*"))
+    other.write_text("path,label\n")
+    before = song.read_bytes()
+    features = ["features", music, "-q", "--out"]
+    assert "labels.csv" in refused(capsys, *features, tmp_path / "labels.npy")
+    assert song.name in refused(capsys, *features, song)
+    assert song.name in refused(capsys, *features, tmp_path / "x.npy", "--table", song)
+    assert song.read_bytes() == before and other.read_text() == "path,label\n"
+    for _ in range(2):
+        assert run(capsys, *features, tmp_path / "x.npy")[0] == 0
+
+
+def test_a_path_that_is_empty_is_not_the_working_folder(capsys):
+    for command in ("check", "compare", "features", "chords"):
+        assert "''" in refused(capsys, command, "")
+
+
 def test_features_replace_no_table_that_is_read(capsys, table, tmp_path):
     before = table.read_text()
     out = tmp_path / "labels.npy"
@@ -496,6 +580,10 @@ def test_annotations_are_not_lost(capsys, annotated_songs, tmp_path):
     (tmp_path / "0.flac").rename(tmp_path / "b" / "1.flac")
     both = tmp_path / "1.flac", tmp_path / "b" / "1.flac"
     out = tmp_path / "out"
+    status, printed, _ = run(
+        *(capsys, "chords", both[0], both[0], "--templates", "--lab", tmp_path / "one")
+    )
+    assert status == 0 and printed.count("# ") == 2
     twice = refused(capsys, "chords", *both, "--templates", "--lab", out)
     assert str(both[0]) in twice and str(both[1]) in twice
 
@@ -512,6 +600,9 @@ def test_a_model_of_something_else_is_refused(capsys, annotated_songs, saved):
     song = annotated_songs.parent / "0.flac"
     status, out, err = run(capsys, "chords", song, "--model", saved)
     assert (status, out) == (1, "") and "recognises no chords" in err
+    folder = run(capsys, "chords", song, "--model", song.parent)
+    assert folder[0] == 1 and "is a folder" in folder[2]
+    assert "nowhere.csv" in refused(capsys, "chords", song, "--train", "nowhere.csv")
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The report of a comparison, in a real browser and as a file."""
 
+import copy
 import json
 import os
 import pickle
@@ -7,6 +8,7 @@ import re
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,11 +18,19 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from skdeepmir import ConvTagger, SpectrogramExtractor, compare, make_pipeline
+from skdeepmir import (
+    ClipVotingClassifier,
+    ConvTagger,
+    SpectrogramExtractor,
+    compare,
+    make_pipeline,
+)
+from skdeepmir.chords import write_lab
 from skdeepmir.frames import object_array
 from skdeepmir.model_selection import Comparison
 from skdeepmir.model_selection._report._media import media_of_sound
 from skdeepmir.model_selection._report._page import _json
+from skdeepmir.model_selection._report._songs import _before
 
 pytest_plugins = ["browser"]
 
@@ -143,6 +153,21 @@ def test_a_click_on_a_cell_lists_its_clips_and_their_sound_plays(visit, report):
     assert page.inner_text("#picked") == ""
 
 
+def test_players_that_are_not_in_view_are_let_go(visit, report):
+    page = visit(report, height=300)  # browsers refuse more than some
+    page.locator(".matrix td.right button").first.click()
+    n_clips = page.locator("#picked audio").count()
+    assert n_clips > 2
+    page.until(f"document.querySelectorAll('#picked audio[src]').length < {n_clips}")
+    page.locator("#picked audio").last.scroll_into_view_if_needed()
+    page.until("[...document.querySelectorAll('#picked audio')].at(-1).duration > 0.5")
+    last = page.evaluate_handle(
+        "[...document.querySelectorAll('#picked audio')].at(-1)"
+    )
+    page.keyboard.press("Escape")
+    assert last.evaluate("it => it.hasAttribute('src')") is False and page.alarms == []
+
+
 def test_cells_are_reached_and_opened_by_keys(visit, report):
     page = visit(report)
     for _ in range(60):
@@ -198,6 +223,16 @@ def test_a_page_can_load_nothing_even_if_it_tries(visit, report):
     ):
         assert page.evaluate(attempt) == "refused"
         assert "Content Security Policy" in page.alarms.pop()
+
+
+def test_a_long_name_of_a_tag_scrolls_within_its_table(visit, tmp_path):
+    Y = pd.DataFrame({"x" * 300: [0, 1] * 6, "y": [1, 0] * 6})
+    tagger = OneVsRestClassifier(LogisticRegression())
+    X = np.random.RandomState(0).rand(12, 3)
+    result = compare({"it": tagger}, X, Y, cv=2, scoring="auc_clip", verbose=False)
+    page = visit(written(result, tmp_path), width=390)
+    page.locator(".matrix button").first.click()
+    assert page.locator(".chances").count() > 0 and page.overflow() == 0
 
 
 @pytest.mark.parametrize("width", [390, 1400])
@@ -459,6 +494,137 @@ def test_of_a_long_file_only_the_excerpt_is_decoded(tmp_path, monkeypatch, kind)
     assert middle.start == pytest.approx(25, abs=0.1)
 
 
+def test_annotations_that_are_gone_are_named(tmp_path):
+    X, y = songs()
+    files = [str(tmp_path / f"{i}.lab") for i in range(len(y))]
+    for file, (intervals, labels) in zip(files, y, strict=True):
+        write_lab(file, intervals, labels)
+    pipelines = {"wrong": Chords("F:maj")}
+    result = compare(pipelines, X, files, cv=2, scoring="wcsr_majmin", verbose=False)
+    os.remove(files[2])
+    with pytest.warns(UserWarning, match="1 clip could not.*clip 2 .*2.lab"):
+        path = result.to_html(tmp_path / "page.html", sample_rate=RATE, verbose=False)
+    facts, block = data_of(path), data_of(path, "clip-2")
+    said = {clip: facts["said"][0][i] for i, (_, clip) in enumerate(facts["items"])}
+    assert said[1][2].endswith("% right") and said[2][2] == "not scored"
+    assert "2.lab" in block["problem"] and block["sound"]
+    (item,) = data_of(path, "clip-1")["items"].values()
+    assert len(item["strips"]) == 2
+
+
+def test_only_what_lasts_within_an_excerpt_is_embedded(tmp_path):
+    X, y = songs(4, 30.0)
+    y = [(np.arange(60)[:, np.newaxis] / 2 + [0, 0.5], ["C:maj", "G:maj"] * 30)] * 4
+    result = compare({"it": Chords()}, X, y, cv=2, scoring="wcsr_root", verbose=False)
+    path = written(result, tmp_path, sample_rate=RATE, excerpt=4)
+    block = data_of(path, "clip-0")
+    reference, estimate = next(iter(block["items"].values()))["strips"]
+    start, end = block["start"], block["start"] + block["seconds"]
+    assert reference["chords"][0][0] <= start < reference["chords"][0][1]
+    assert reference["chords"][-1][0] < end <= reference["chords"][-1][1]
+    assert len(reference["chords"]) <= 9
+    assert all(a < end and b > start for a, b in estimate["wrong"])
+
+
+def test_how_much_is_wrong_before_a_time_is_the_sum_of_all_pieces():
+    rng = np.random.RandomState(0)
+    starts, times = rng.randint(0, 20, 30) / 2.0, np.arange(0, 15, 0.5)
+    pieces = np.column_stack([starts, starts + rng.randint(1, 6, 30) / 2])
+    expected = np.minimum(times[:, np.newaxis], pieces[:, 1]) - pieces[:, 0]
+    expected = np.maximum(expected, 0).sum(axis=1)
+    np.testing.assert_allclose(_before(times, pieces), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series(["a", "b"] * 6, dtype=object),
+        pd.Series(["a", "b"] * 6).astype("category"),
+        np.array([0.0, 1.0] * 6),  # numbers only to regressors
+        np.array([False, True] * 6),
+    ],
+    ids=["object", "category", "float", "bool"],
+)
+def test_labels_of_any_type_are_classes(y, tmp_path):
+    X = np.random.RandomState(0).rand(12, 5, 4)
+    guess = DummyClassifier(strategy="constant", constant=np.asarray(y)[1:2])
+    result = compare({"guess": guess}, X, y, cv=2, verbose=False)
+    facts = data_of(written(result, tmp_path))
+    (table,) = facts["matrices"][0]
+    names = sorted(map(str, np.unique(y)))
+    assert facts["kind"] == "classes" and table["rows"] == names
+    assert np.array_equal(result.confusion("guess"), [[0, 6], [0, 6]])
+    assert facts["lists"][0]["items"] == [
+        i for i, truth in enumerate(facts["truth"]) if truth == names[0]
+    ]
+
+
+class Answers(BaseEstimator):
+    """Predicts what it is given."""
+
+    def __init__(self, answers=()):
+        self.answers = answers
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return object_array(self.answers)
+
+
+def test_predictions_of_other_types_than_the_labels_are_shown(tmp_path):
+    X, y = np.eye(4), ["a", "b"] * 2
+
+    def report(answers):
+        pipelines = {"it": Answers(answers)}
+        score = {"cv": 2, "scoring": lambda fitted, X, y: 1.0}
+        result = compare(pipelines, X, y, **score, verbose=False)
+        return result, data_of(written(result, tmp_path))
+
+    result, facts = report([1, "a"])
+    assert facts["matrices"][0][0]["rows"] == ["1", "a", "b"]
+    assert result.confusion("it").to_numpy().sum() == 4
+    assert report([{}, {}])[1]["lists"][0]["title"] == "Tested clips"
+
+
+def test_waveforms_beside_files_are_heard(tmp_path):
+    waves, _ = songs(4, 0.5)
+    X = [write_tone(f"{tmp_path}/{i}.wav") for i in range(4)] + waves
+    extractor = SpectrogramExtractor("log_mel", n_mels=8, sample_rate=RATE)
+    pipeline = make_pipeline(extractor, ClipVotingClassifier(DummyClassifier()))
+    result = compare({"it": pipeline}, X, [0, 1] * 4, cv=2, verbose=False)
+    path = written(result, tmp_path)
+    assert all(data_of(path, f"clip-{i}")["sound"] for i in range(8))
+
+
+def test_a_waveform_that_is_too_short_to_be_heard_is_told():
+    media = media_of_sound(np.ones(1), 192_000, 10.0, None, "classes")
+    assert media.sound == b"" and "too short" in media.problem
+
+
+def test_a_report_replaces_files_alone(result, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        result.to_html(tmp_path, verbose=False)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(FileExistsError, match="pipe"):
+            result.to_html(tmp_path / "pipe", verbose=False)
+        assert (tmp_path / "pipe").is_fifo()
+
+
+def test_long_names_of_pipelines_leave_room_for_their_scores(tmp_path):
+    X, y = np.eye(6), [0, 1] * 3
+    pipelines = {"x" * 150 + end: DummyClassifier() for end in "ab"}
+    result = compare(pipelines, X, y, cv=2, verbose=False)
+    display = result.plot()
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert max(map(len, labels)) < 60 and [label[-1] for label in labels] == ["a", "b"]
+    assert display.ax_.get_position().width > 0.2
+    plt.close(display.figure_)
+    text = written(result, tmp_path).read_text(encoding="utf-8")  # without a warning
+    assert all(name in text for name in pipelines)
+
+
 def test_frames_are_drawn_and_audio_may_be_given(tmp_path, visit):
     rng = np.random.RandomState(0)
     X, y = rng.rand(12, 30, 8), np.arange(12) % 2
@@ -482,7 +648,11 @@ def test_frames_are_drawn_and_audio_may_be_given(tmp_path, visit):
         result.to_html(tmp_path / "no.html", audio=waves)
     with pytest.raises(ValueError, match="target_names has 1"):
         result.to_html(path, target_names=["a"])
-    for name, value in {"max_size": 0, "excerpt": -1.0}.items():
+    for name, value in {
+        "max_size": None,
+        "excerpt": -1.0,
+        "sample_rate": float("nan"),
+    }.items():
         with pytest.raises(ValueError, match=f"{name}="):
             result.to_html(tmp_path / "no.html", **{name: value})
     with pytest.raises(FileNotFoundError, match="nowhere"):
@@ -499,6 +669,7 @@ def test_a_pickled_comparison_keeps_files_but_no_samples(result, tmp_path):
     of_frames = compare({"a": DummyClassifier()}, X, [0, 1] * 6, cv=2, verbose=False)
     assert of_frames.records.setting.clips is X  # by reference
     assert len(pickle.dumps(of_frames)) < X.nbytes / 10
+    assert len(embedded(written(copy.deepcopy(of_frames), tmp_path))) == 12
     path = written(pickle.loads(pickle.dumps(of_frames)), tmp_path)
     assert embedded(path) == [] and "audio=" in path.read_text(encoding="utf-8")
 

@@ -1,6 +1,7 @@
 import io
 import json
 import subprocess
+import sys
 import warnings
 import zipfile
 
@@ -53,6 +54,7 @@ from skdeepmir import (
 )
 from skdeepmir.persistence import (
     MANIFEST,
+    ModelFileError,
     load,
     save,
 )
@@ -364,6 +366,18 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
 def test_load_names_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file .*nowhere"):
         load(tmp_path / "nowhere")
+
+
+def test_load_names_the_module_that_is_missing(tmp_path, monkeypatch):
+    (tmp_path / "nets_of_ann.py").write_text("def twice(X):\n    return 2 * X\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from nets_of_ann import twice
+
+    save(FunctionTransformer(twice), tmp_path / "a")
+    monkeypatch.undo()
+    monkeypatch.delitem(sys.modules, "nets_of_ann")
+    with pytest.raises(ModelFileError, match="a' .* module 'nets_of_ann'.*PYTHONPATH"):
+        load(tmp_path / "a", trusted=["nets_of_ann.twice"])
 
 
 def test_load_warns_once_of_another_scikit_learn(saved):

@@ -108,9 +108,7 @@ def test_displays_say_what_is_wrong(learner):
     net = DropoutMLPClassifier((2,), max_epochs=5, random_state=0, verbose=False)
     net.fit(np.eye(12).repeat(3, axis=0), np.arange(36) % 2)
     for display in (FilterDisplay, TrainingDisplay):
-        with pytest.raises(
-            TypeError, match="^DropoutMLP.*DBNFeatureLearner"
-        ):
+        with pytest.raises(TypeError, match="^DropoutMLP.*DBNFeatureLearner"):
             display.from_estimator(net)
 
 

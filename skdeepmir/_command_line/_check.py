@@ -9,7 +9,7 @@ from typing import Any
 
 from skdeepmir._command_line import _data
 from skdeepmir._command_line._output import say, table, tell
-from skdeepmir._command_line._parsers import UsageError, add_command
+from skdeepmir._command_line._parsers import UsageError, add_command, some_path
 from skdeepmir._disk import user_path
 from skdeepmir._printable import printable
 
@@ -24,9 +24,9 @@ def add_parser(subparsers: Any) -> None:
         summary="Find audio files that cannot be used, or are doubtful.",
         description="""
             Every file is decoded. Prints a line for each bad one, with what is wrong
-            and what to do about it, and leaves with 1 if there is any. Files that can
-            be used but should be looked at (channels that cancel each other, samples
-            far beyond full scale) are listed as well, and change nothing.
+            and what to do about it; the exit status is 1 if there is any. Files that
+            can be used but should be looked at (channels that cancel each other,
+            samples far beyond full scale) are listed as well, and do not count as bad.
             """,
         examples=(
             "skdeepmir check music",
@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "sources",
         nargs="+",
+        type=some_path,
         metavar="FOLDER|FILE|CSV",
         help="audio files, folders of such at any depth, and CSV files that list them",
     )

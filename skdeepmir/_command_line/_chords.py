@@ -8,8 +8,8 @@ from typing import Any
 
 import skdeepmir
 from skdeepmir._command_line import _data, _pipelines
-from skdeepmir._command_line._output import say, tell
-from skdeepmir._command_line._parsers import UsageError, add_command, number
+from skdeepmir._command_line._output import check_writable, say, tell
+from skdeepmir._command_line._parsers import UsageError, add_command, number, some_path
 from skdeepmir._disk import user_path
 from skdeepmir._printable import printable
 
@@ -42,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
         ),
     )
     add = parser.add_argument
-    add("songs", nargs="+", metavar="SONG", help="audio files")
+    add("songs", nargs="+", type=some_path, metavar="SONG", help="audio files")
     add("--lab", metavar="DIR", help="write SONG.lab to this folder")
     add("--pictures", metavar="DIR", help="write SONG.png to this folder")
     add("--overwrite", action="store_true", help="replace files that exist there")
@@ -115,6 +115,7 @@ def _targets(
         return []
     out = Path(user_path(folder))
     make_folder(option, out)
+    check_writable(option, out)
     targets: dict[Path, Path] = {}
     for song in songs:
         target = out / f"{song.stem}{suffix}"
@@ -129,21 +130,21 @@ def _targets(
                 f"{option}: {str(target)!a} exists; choose another folder, or add "
                 "--overwrite"
             )
-    return list(targets)
+    return [out / f"{song.stem}{suffix}" for song in songs]
 
 
 def _recognizer(args: argparse.Namespace) -> Any:
     """Return a fitted pipeline: templates, that of the file, or one that is kept."""
     import numpy as np
 
-    from skdeepmir._disk import target_path
+    from skdeepmir._disk import target_file
     from skdeepmir.baselines import chroma_templates
     from skdeepmir.persistence import load, save
 
     if args.templates:
         templates = chroma_templates(verbose=args.verbose)
         return templates.fit([np.zeros(SILENCE)])  # whose content does not matter
-    path = _kept_at(args) if args.model is None else target_path(args.model)
+    path = _kept_at(args) if args.model is None else target_file(args.model)
     if path.exists():
         recognizer = load(path)
         if not hasattr(recognizer, "predict_intervals"):
@@ -170,12 +171,20 @@ def _kept_at(args: argparse.Namespace) -> Path:
     table = None
     if args.train is not None:
         source = Path(user_path(args.train))
+        if not source.is_file():
+            raise UsageError(f"--train: there is no CSV file {args.train!a}")
         table = str(source.resolve()), joblib.hash(source.read_bytes())
     versions = skdeepmir.__version__, sklearn.__version__  # files of others are refused
     learned = table, args.annotations, _data.chosen(args.where), args.max_epochs
     key = (versions, *learned, N_SONGS)
     folder = Path(pooch.os_cache("skdeepmir"))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"what is learned cannot be kept in {str(folder)!a} ({error.strerror}). "
+            "Give another place with --model."
+        ) from error
     return folder / f"chords_{joblib.hash(key)[:12]}.skdeepmir"
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from skdeepmir._command_line import _data, _pipelines
-from skdeepmir._command_line._output import say, tell
-from skdeepmir._command_line._parsers import UsageError, add_command
+from skdeepmir._command_line._output import check_writable, say, tell
+from skdeepmir._command_line._parsers import UsageError, above_zero, add_command
 from skdeepmir._printable import printable
 
 PICTURE_INCHES = 7.0
@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
         help="what to compare, the first with the others: "
         f"{', '.join(_pipelines.OF_CLIPS)}; of chords {', '.join(_pipelines.OF_CHORDS)}"
         "; or a Python file, which is run, with a dict 'pipelines' from names to "
-        "estimators (default: all of ours but nets)",
+        "estimators (default: all of these but conv_tagger and blstm)",
     )
     add(
         "--scoring",
@@ -74,7 +74,7 @@ def add_parser(subparsers: Any) -> None:
     add("--html", metavar="FILE", help="write a report with sound to open in a browser")
     add(
         "--html-size",
-        type=float,
+        type=above_zero,
         default=25.0,
         metavar="MB",
         help="largest report; what does not fit has no sound (default: %(default)g)",
@@ -107,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
     with _prepared(args) as cache_dir:
         clips = _data.load(args)
         kind = _kind_of(clips)
+        if kind == _pipelines.CLASSES:
+            _check_classes(clips)
         pipelines = _pipelines.make_pipelines(
             args.pipelines or _pipelines.DEFAULTS[kind],
             kind,
@@ -132,15 +134,19 @@ def run(args: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _prepared(args: argparse.Namespace) -> Iterator[str]:
     """Make folders, and refuse files that cannot be written, before hours of fits."""
-    from skdeepmir._disk import make_folder, target_path, user_path
+    from skdeepmir._disk import make_folder, target_file, user_path
 
     folder = args.cache_dir
     if args.out is not None:
         out = Path(user_path(args.out))
         make_folder("--out", out)
+        check_writable("--out", out)
+        _data.refuse_to_replace(args, "--out", out / "comparison.csv")
         folder = folder or str(out / "features")
-    if args.html is not None and target_path(args.html).is_dir():
-        raise UsageError(f"--html: {args.html!a} is a folder; expected a file")
+    if args.html is not None:
+        if Path(args.html).suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"--html: {args.html!a} does not end in .html")
+        check_writable("--html", target_file(args.html).parent)
     with _data.features_folder(folder) as found:
         yield found
 
@@ -159,6 +165,16 @@ def _kind_of(clips: Any) -> str:
     if clips.target_names is None:
         return _pipelines.CHORDS
     return _pipelines.TAGS if clips.target.ndim == 2 else _pipelines.CLASSES
+
+
+def _check_classes(clips: Any) -> None:
+    labels = set(clips.target.tolist())
+    if len(labels) == 1:
+        name = str(clips.target_names[labels.pop()])
+        raise ValueError(
+            f"all {len(clips.target)} usable clips have the label {name!a}; expected "
+            "two classes or more."
+        )
 
 
 def _tested_on(args: argparse.Namespace, clips: Any) -> dict[str, Any]:

@@ -11,7 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from skdeepmir._command_line._parsers import UsageError, number, number_of_jobs
+from skdeepmir._command_line._parsers import (
+    UsageError,
+    number,
+    number_of_jobs,
+    some_path,
+)
 from skdeepmir._disk import shown, user_path
 
 Pair = tuple[str, list[str]]  # a column of a table, and values of it
@@ -50,6 +55,7 @@ def add_source(
     """Add the argument SOURCE, and --groups."""
     parser.add_argument(
         "source",
+        type=some_path,
         metavar="FOLDER|CSV",
         help="recordings, in a sub-folder for each class or listed in a CSV file with "
         "the columns path, label and, where known, group and fold"
@@ -216,8 +222,19 @@ def _refuse(args: argparse.Namespace, reason: str, **options: Any) -> None:
             raise UsageError(f"--{name.replace('_', '-')} {reason}")
 
 
+def refuse_to_replace(args: argparse.Namespace, option: str, target: Path) -> None:
+    """Raise an error if what an option writes is a table that is read."""
+    for source in (args.source, getattr(args, "test", None)):
+        if source is None or not target.exists():
+            continue
+        if Path(user_path(source)).exists() and target.samefile(user_path(source)):
+            raise UsageError(f"{option} would replace {source!a}; choose another place")
+
+
 def folds(clips: Any, args: argparse.Namespace) -> Any:
     """Return ``cv`` of ``compare``: the folds that the CSV names, or their number."""
+    if args.leave_groups_out and clips.groups is None:
+        raise UsageError("--leave-groups-out: these recordings have no groups")
     named = None if args.leave_groups_out else clips.get("folds")
     return args.cv if named is None else named
 
@@ -229,6 +246,9 @@ def features_folder(folder: str | None) -> Iterator[str]:
     All folds and pipelines share them.
     """
     if folder is not None:
+        path = Path(user_path(folder))
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"--cache-dir: {folder!a} is a file; expected a folder")
         yield folder
         return
     with TemporaryDirectory(prefix="skdeepmir-") as temporary:

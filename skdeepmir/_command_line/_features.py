@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skdeepmir._command_line import _data
-from skdeepmir._command_line._output import say, tell
+from skdeepmir._command_line._output import check_writable, say, tell
 from skdeepmir._command_line._parsers import UsageError, add_command, number
 
 KINDS = ("magnitude", "power", "mel", "log_mel", "mfcc", "cqt", "chroma")
@@ -80,11 +80,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compute and write."""
     from skdeepmir._clip_files import save_clips
-    from skdeepmir._disk import target_path
+    from skdeepmir._disk import target_file
     from skdeepmir.spectrogram import SpectrogramExtractor
 
-    out, table = target_path(args.out), _table_path(args)
-    target_path(table)
+    table = _table_path(args)
+    out = target_file(args.out)
+    for option, path in {"--out": out, "--table": target_file(table)}.items():
+        check_writable(option, path.parent)
     extractor = SpectrogramExtractor(
         args.kind,
         on_error="nan" if args.on_error == "drop" else "raise",
@@ -122,6 +124,9 @@ def _table_path(args: argparse.Namespace) -> Path:
 
     out = Path(user_path(args.out))
     table = Path(user_path(args.table)) if args.table else out.with_suffix(".csv")
+    for option, path, suffix in ("--out", out, ".npy"), ("--table", table, ".csv"):
+        if path.suffix.lower() != suffix:  # it may be a recording
+            raise UsageError(f"{option}: {str(path)!a} does not end in {suffix}")
     for name, other in {
         "--out": out,
         "FOLDER|CSV": Path(user_path(args.source)),
@@ -132,7 +137,19 @@ def _table_path(args: argparse.Namespace) -> Path:
             raise UsageError(
                 f"the table would replace {name}, {str(other)!a}; give another --table"
             )
+    if table.is_file() and not _is_own(table):
+        raise UsageError(
+            f"the table would replace {str(table)!a}, which has other columns than it; "
+            "give another --table"
+        )
     return table
+
+
+def _is_own(table: Path) -> bool:
+    """Tell whether a file has the columns of a table that this command writes."""
+    with open(table, "rb") as file:
+        columns = file.readline(1000).strip().split(b",")
+    return columns[:1] == [b"path"] and columns[-2:] == [b"n_frames", b"seconds"]
 
 
 def _extract(extractor: Any, files: Any) -> tuple[list[Any], list[Any]]:

@@ -1,4 +1,4 @@
-"""``skdeepmir info``: what a report of a bug should say."""
+"""``skdeepmir info``: what a bug report should say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
         "info",
         run,
         usage="",
-        summary="Print what a report of a bug should say.",
+        summary="Print what a bug report should say.",
         description="""
             Versions, machine, devices, threads and folders of caches, as
             skdeepmir.show_versions() prints them.

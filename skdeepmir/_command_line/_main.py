@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -12,8 +11,10 @@ from concurrent.futures import BrokenExecutor
 import skdeepmir
 from skdeepmir._command_line import _check, _chords, _compare, _features, _info
 from skdeepmir._command_line._output import (
+    complain,
     flush,
     leave_closed_pipes,
+    leave_full_disks,
     one_line,
     plain_streams,
 )
@@ -50,16 +51,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version``, and with 2 for arguments that cannot be
         read.
     """
+    status = 0
     try:
         with plain_streams():
             try:
-                return _run(arguments)
+                status = _run(arguments)
             finally:
                 flush()  # so that a closed pipe is noticed here, not at the exit
+        return status
     except BrokenPipeError as error:
         return UNREAD if leave_closed_pipes() else _fail(error)
+    except OSError as error:  # of output: a full disk
+        leave_full_disks()
+        return status or _fail(error)
     except KeyboardInterrupt:
-        print("skdeepmir: interrupted", file=sys.stderr)
+        complain("interrupted")
         return INTERRUPTED
 
 
@@ -102,8 +108,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _fail(error: BaseException) -> int:
     text = str(error) or type(error).__name__
-    notes = getattr(error, "__notes__", [])
-    print(f"skdeepmir: error: {one_line(' '.join([text, *notes]))}", file=sys.stderr)
+    for note in getattr(error, "__notes__", []):
+        text = f"{text.rstrip().rstrip('.')}. {note}"
+    complain(f"error: {one_line(text)}")
     return FAILED
 
 

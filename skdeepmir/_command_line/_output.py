@@ -8,6 +8,8 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TextIO
 
 from skdeepmir._printable import printable
@@ -30,6 +32,23 @@ def tell(text: object) -> None:
 
     if sys.stderr is not None:
         tqdm.write(f"skdeepmir: {one_line(text)}", file=sys.stderr)
+
+
+def complain(text: str) -> None:
+    """Write why a command ends, if standard error is open: print takes the other."""
+    if sys.stderr is not None:
+        print(f"skdeepmir: {text}", file=sys.stderr)
+
+
+def check_writable(option: str, folder: Path) -> None:
+    """Refuse a folder in which nothing can be written, before any work starts."""
+    try:
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(
+            f"{option}: nothing can be written to {str(folder)!a} ({error.strerror}). "
+            "Choose another folder."
+        ) from error
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:
@@ -92,6 +111,16 @@ def leave_closed_pipes() -> bool:
             found = True
             _discard(stream)
     return found
+
+
+def leave_full_disks() -> None:
+    """Write no more to what cannot be written, as Python flushes at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except OSError:
+            _discard(stream)
 
 
 def _is_unread(stream: TextIO) -> bool:

@@ -62,6 +62,13 @@ def add_debug(parser: argparse.ArgumentParser, **options: Any) -> None:
     )
 
 
+def some_path(text: str) -> str:
+    """Return a path; what is empty would be the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a path")
+    return text
+
+
 def number(smallest: int) -> Callable[[str], int]:
     """Return a type of arguments: whole numbers that are at least `smallest`."""
 
@@ -77,6 +84,17 @@ def number(smallest: int) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def above_zero(text: str) -> float:
+    """Return a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!a} is not a number above 0")
+    return value
 
 
 def number_of_jobs(text: str) -> int:

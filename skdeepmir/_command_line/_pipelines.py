@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -157,10 +158,29 @@ def pipelines_of(file: str) -> dict[str, Any]:
             f"--pipelines: {file!a} has the name of another module; rename it"
         )
     sys.path.insert(0, str(path.parent.resolve()))
-    pipelines = getattr(importlib.import_module(name), "pipelines", None)
+    try:
+        module = importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # of any kind: the file is the user's
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).name == path.name
+        ]
+        where = f" (line {lines[-1]})" if lines else ""  # a SyntaxError says it
+        raise UsageError(
+            f"--pipelines: {file!a} cannot be run{where}: {type(error).__name__}: "
+            f"{error}"
+        ) from error
+    pipelines = getattr(module, "pipelines", None)
     if not isinstance(pipelines, dict) or not pipelines:
         raise UsageError(
             f"--pipelines: {file!a} has no dict named 'pipelines', from names to "
             "pipelines"
         )
+    for name, pipeline in pipelines.items():
+        if not hasattr(pipeline, "fit") or isinstance(pipeline, type):
+            raise UsageError(
+                f"--pipelines: {name!a} of {file!a} is of type "
+                f"{type(pipeline).__name__}; expected an estimator, such as a pipeline"
+            )
     return pipelines

@@ -168,7 +168,7 @@ def _undecodable(name: str, start: bytes, error: Exception) -> AudioError:
     if start[:4] == b"RIFF" and start[8:16] == b"WAVEfmt " and len(start) >= 28:
         channels, sample_rate = struct.unpack_from("<HI", start, 22)
         _check_header(sample_rate, channels, 1, name)
-    says = getattr(error, "error_string", str(error))
+    says = getattr(error, "error_string", str(error)).rstrip(".")
     reason = f"libsndfile says: {says}"
     if "does not exist" in says:  # it was opened a moment ago
         reason = "its format is not recognised"

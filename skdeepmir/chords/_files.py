@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import path_name, shown, target_path, user_path, written_whole
+from skdeepmir._disk import path_name, shown, target_file, user_path, written_whole
 from skdeepmir.chords._intervals import check_intervals
 from skdeepmir.chords._labels import parse
 
@@ -323,7 +323,7 @@ def _target(path: Any, suffix: str) -> Path:
             f"{path_name(path)!a} has the extension {found!r}; expected {suffix!r}, "
             "which tells read_chords the format."
         )
-    return target_path(path)
+    return target_file(path)
 
 
 def _rounded(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -386,8 +387,8 @@ class Comparison:
         ValueError
             If ``audio`` has another number of clips, the rate of its waveforms is not
             known, or ``target_names`` do not fit.
-        FileNotFoundError
-            If the folder does not exist.
+        OSError
+            If the folder does not exist, or ``path`` is a folder or a device.
 
         Warns
         -----
@@ -417,9 +418,11 @@ class Comparison:
         >>> path.stat().st_size < 1_000_000
         True
         """
-        for name, value in {"max_size": max_size, "excerpt": excerpt}.items():
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name}={value!r}; expected a number above 0.")
+        numbers = {"sample_rate": sample_rate, "excerpt": excerpt, "max_size": max_size}
+        for name, value in numbers.items():
+            is_given = value is not None or name == "max_size"
+            if is_given and not (_is_number(value) and 0 < value < float("inf")):
+                raise ValueError(f"{name}={value!r}; expected a finite number above 0.")
         limits = Limits(
             target_names, sample_rate, excerpt, float(max_size), n_jobs, verbose
         )
@@ -551,3 +554,7 @@ class Comparison:
     def _note(self) -> str:
         _, test = self._checked(None, None)
         return note_of(test, len(self.pipelines) == 1, self.records)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -49,7 +49,7 @@ def confusion_of(
 def _confusion_of_classes(
     true: np.ndarray, predicted: np.ndarray, target_names: Sequence[str] | None
 ) -> pd.DataFrame:
-    labels = sorted({*true.tolist(), *predicted.tolist()})
+    labels = in_order({*true.tolist(), *predicted.tolist()})
     places = {label: place for place, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), dtype=int)
     pairs = zip(true.tolist(), predicted.tolist(), strict=True)
@@ -77,6 +77,15 @@ def _confusion_of_tags(
     return pd.DataFrame(columns, index=pd.Index(index, name="tag"))
 
 
+def in_order(labels: Iterable[Any]) -> list[Any]:
+    """Return labels sorted; those that do not compare, by their types and texts."""
+    labels = list(labels)
+    try:
+        return sorted(labels)
+    except TypeError:
+        return sorted(labels, key=lambda label: (type(label).__name__, repr(label)))
+
+
 def are_labels(answers: Iterable[Answers], *values: Any) -> bool:
     """Tell whether values are labels: of classifiers, or at least no fractions."""
     return all(each.kind == "classifier" for each in answers) or not any(
@@ -90,12 +99,14 @@ def names_of_classes(
     """Return what classes are called: by their names, or as they are."""
     if target_names is None:
         return _shown(labels)
-    if not all(isinstance(n, int) and 0 <= n < len(target_names) for n in labels):
+    if not all(
+        isinstance(n, int | float) and n in range(len(target_names)) for n in labels
+    ):
         raise ValueError(
             f"target_names has {len(target_names)} names; expected one for each of "
             f"the classes {list(labels[:10])}, which must be 0, 1 and so on."
         )
-    return _shown([target_names[label] for label in labels])
+    return _shown([target_names[int(label)] for label in labels])
 
 
 def names_of_tags(n_tags: int, target_names: Sequence[str] | None) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
@@ -52,6 +53,7 @@ def _splitter(
     n_folds: int, y: np.ndarray, groups: np.ndarray | None, are_classes: bool
 ) -> Any:
     if groups is None:
+        _check_sizes(n_folds, y, are_classes and y.ndim == 1)
         return check_cv(n_folds, y, classifier=are_classes)
     n_groups = len(set(groups.tolist()))
     if n_groups < n_folds:
@@ -64,6 +66,20 @@ def _splitter(
     if y.ndim == 1:
         return StratifiedGroupKFold(n_folds)
     return MultilabelStratifiedGroupKFold(n_folds, random_state=0)
+
+
+def _check_sizes(n_folds: int, y: np.ndarray, are_classes: bool) -> None:
+    """Refuse more folds than clips, or than the clips of each class."""
+    found = f"there are {len(y)} clips"
+    n_most = len(y)
+    if are_classes and n_most >= n_folds:
+        n_most = max(Counter(y.tolist()).values())
+        found = f"no class has more than {n_most} clips"
+    if n_most < n_folds:
+        raise ValueError(
+            f"{found}, but there are {n_folds} folds (cv={n_folds}), and each tests on "
+            "clips of its own. Use fewer folds, or more clips."
+        )
 
 
 def takes_groups(estimator: Any, method: str) -> bool:

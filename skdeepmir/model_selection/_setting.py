@@ -7,7 +7,7 @@ import reprlib
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -102,6 +102,9 @@ class Setting:
         if isinstance(self.clips, list):
             clips = [c if isinstance(c, PATH_TYPES) else None for c in self.clips]
         return {**vars(self), "clips": clips}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Setting:
+        return replace(self)  # with its clips, unlike a pickle; nobody changes it
 
 
 def parameters_of(pipeline: Any) -> list[Parameter]:

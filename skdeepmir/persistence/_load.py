@@ -120,6 +120,14 @@ def load(path: str | os.PathLike[str], *, trusted: Sequence[Any] | None = None) 
         )
     try:
         estimator, saved = unsealed(path.read_bytes(), names)
+    except ModuleNotFoundError as error:  # of what is trusted
+        missing = printable(str(error.name))
+        raise ModelFileError(
+            f"{str(path)!a} cannot be loaded. It needs the module {missing!a}, which "
+            "Python does not find: the file holds no code. Get the module from whoever "
+            "saved the file, and put it beside your program or on PYTHONPATH; if it is "
+            "part of a package, install that."
+        ) from error
     except BAD_FILE as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         # What skops and NumPy say may hold what stands in the file.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import skdeepmir
-from skdeepmir._disk import target_path, written_whole
+from skdeepmir._disk import target_file, written_whole
 from skdeepmir.persistence._forgeries import OWN_LOADERS
 from skdeepmir.persistence._load import (
     BAD_FILE,
@@ -96,7 +96,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
             f"estimator is {_described(estimator)}; expected an estimator of "
             "scikit-learn or skdeepmir as the first argument."
         )
-    path = target_path(path)
+    path = target_file(path)
     data = _dumped(estimator)
     own = _own_names(data)
     sealed = _sealed(data, type(estimator).__name__)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MOST_CHARACTERS = 50  # of a name
+
 
 class ComparisonDisplay:
     """Scores of several pipelines: every fold, the mean and its standard error.
@@ -76,7 +78,7 @@ class ComparisonDisplay:
             ax.errorbar(
                 scores.mean(), place, xerr=error, fmt="D", color="C0", capsize=4
             )
-        labels = [printable(name) for name in names]
+        labels = [_shortened(printable(name)) for name in names]
         ax.set_yticks(range(len(names)), labels, parse_math=False)
         ax.invert_yaxis()
         has_folds = self.folds["fold"].nunique() > 1
@@ -86,3 +88,11 @@ class ComparisonDisplay:
         ax.grid(axis="x", alpha=0.3)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _shortened(name: str) -> str:
+    """Return a name that leaves room for the scores beside it."""
+    half = MOST_CHARACTERS // 2
+    if len(name) <= MOST_CHARACTERS:
+        return name
+    return f"{name[:half]} ... {name[-half:]}"

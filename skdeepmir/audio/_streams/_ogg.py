@@ -62,7 +62,7 @@ def ogg_streams(file: BinaryIO, start: int, size: int) -> Generator[Stream, None
 def _stream(file: BinaryIO, pages: list[Page], size: int) -> Stream:
     """Return the stream, or the interleaved streams, that pages are from."""
     if pages[-1].stop > size:
-        return Stream(fault="ends within a page")
+        return Stream(fault="ends in the middle of an Ogg page")
     n_samples = None
     last_of: dict[int, Page] = {}
     for page in pages:
@@ -72,7 +72,7 @@ def _stream(file: BinaryIO, pages: list[Page], size: int) -> Stream:
             continue
         if last.position != 0:
             n_missing = page.number - last.number - 1
-            found = f"lacks {n_missing} pages after page {last.number}"
+            found = f"lacks {n_missing} Ogg pages after page {last.number}"
             return Stream(fault=f"{found}, or they are damaged")
         # A live stream that was joined in the middle: headers, then what was played.
         file.seek(pages[0].start)
@@ -81,7 +81,7 @@ def _stream(file: BinaryIO, pages: list[Page], size: int) -> Stream:
         if is_vorbis and page.position > 0:  # Opus is measured right
             n_samples = max(ends) - page.position
     if not any(page.flags & LAST for page in last_of.values()):
-        return Stream(n_samples=n_samples, fault="has no last page")
+        return Stream(n_samples=n_samples, fault="has no last Ogg page")
     return Stream(n_samples=n_samples)
 
 

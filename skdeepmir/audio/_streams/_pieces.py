@@ -46,6 +46,11 @@ class Pieces(io.RawIOBase):
         self.position = 0
         self.index, self.start = 0, 0  # of the piece that was read last
 
+    def __repr__(self) -> str:
+        # Errors of soundfile quote it. With an address in them, scikit-learn would list
+        # one failure of several fits as several.
+        return "<pieces of a file>"
+
     def readable(self) -> bool:
         """Return True."""
         return True

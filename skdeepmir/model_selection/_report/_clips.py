@@ -54,6 +54,7 @@ class Clips:
     names: dict[int, str]
     groups: Any
     kind: str  # "files", "waveforms", "frames" or ""
+    is_audio: bool  # not X
     problems: dict[int, str] = field(default_factory=dict)
     blank: set[int] = field(default_factory=set)  # neither heard nor seen
 
@@ -89,7 +90,12 @@ class Clips:
         excerpt = float(default if limits.excerpt is None else limits.excerpt)
         names = _names(given, numbers)
         groups = None if records is None else records.groups
-        return cls(told, given, rate, limits, excerpt, names, groups, kind)
+        problems = {told.items[item][1]: text for item, text in told.problems.items()}
+        return cls(
+            *(told, given, rate, limits, excerpt, names, groups, kind),
+            is_audio=audio is not None,
+            problems=problems,
+        )
 
     @property
     def n_clips(self) -> int:
@@ -136,13 +142,15 @@ class Clips:
     def _media(self, clip: int, worst: int) -> Media:
         assert self.given is not None
         each = self.given[clip]
-        if isinstance(each, PATH_TYPES) or self.kind == "waveforms":
+        if isinstance(each, PATH_TYPES) or _is_wave(
+            each, self.sample_rate, self.is_audio
+        ):
             start = self.told.focus(worst, self.excerpt)
             return media_of_sound(
                 each, self.sample_rate, self.excerpt, start, self.told.kind
             )
         if each is None:
-            return Media(problem="it was not kept with the comparison")
+            return Media(problem="was not kept with the comparison")
         seconds = self.told.seconds(worst)
         return replace(media_of_frames(each), seconds=seconds, duration=seconds)
 
@@ -151,14 +159,14 @@ class Clips:
             self.problems[clip] = media.problem
         if not media.picture:
             self.blank.add(clip)
-        details = {item: self.told.details(item) for item in items}
+        details = {item: _within(media, self.told.details(item)) for item in items}
         return {
             "sound": base64.b64encode(media.sound).decode(),
             "picture": media.picture,
             "start": round(media.start, 3),
             "seconds": round(media.seconds, 3),
             "duration": round(media.duration, 3),
-            "problem": printable(media.problem),
+            "problem": printable(self.problems.get(clip, "")),
             "items": {item: each for item, each in details.items() if each},
         }
 
@@ -207,10 +215,10 @@ class Clips:
                 f"clips, because of max_size={self.limits.max_size:g} (MB). Those that "
                 "pipelines get wrong came first. Raise it, or shorten excerpt."
             )
-        if self.problems:
+        if n := len(self.problems):
             found.append(
-                f"{target!a}: {len(self.problems)} clips could not be read in full, or "
-                f"at all: {self._named()}."
+                f"{target!a}: {n} {'clip' if n == 1 else 'clips'} could not be read in "
+                f"full, or at all: {self._named()}."
             )
         return found
 
@@ -221,18 +229,47 @@ class Clips:
         return printable(text) + (f"; and {more} more" if more else "")
 
 
+def _within(media: Media, details: dict[str, Any]) -> dict[str, Any]:
+    """Return details without what lasts only outside of the excerpt."""
+
+    def parts_of(times: Sequence[Any]) -> list[int]:
+        end = media.start + media.seconds
+        return [i for i, t in enumerate(times) if t[1] > media.start and t[0] < end]
+
+    for strip in details.get("strips", ()):
+        for name in {"chords", "wrong"} & set(strip):
+            strip[name] = [strip[name][i] for i in parts_of(strip[name])]
+    for curve in details.get("curves", ()):
+        kept = parts_of(curve["times"])
+        # Each excerpt stands around its centre, up to the centres beside it.
+        part = slice(max(0, kept[0] - 1), kept[-1] + 2) if kept else slice(0)
+        curve["times"] = curve["times"][part]
+        curve["lines"] = [[name, values[part]] for name, values in curve["lines"]]
+    if "curves" in details:
+        details["curves"] = [c for c in details["curves"] if c["times"]]
+    return details
+
+
 def _kind_of(given: Any, numbers: list[int], rate: Any, is_audio: bool) -> str:
     """Return what clips are, by the first of them that is there."""
     if given is None:
         return ""
-    first = next((given[clip] for clip in numbers if given[clip] is not None), None)
+    # A row number, as ClipLookup takes, shows nothing.
+    first = next((x for x in (given[clip] for clip in numbers) if _is_there(x)), None)
+    if first is None:
+        return ""
     if isinstance(first, PATH_TYPES):
         return "files"
-    if first is None or np.size(first) <= 1:
-        return ""  # a row number, as ClipLookup takes, shows nothing
-    shape = np.shape(first)
-    is_wave = len(shape) == 1 or (is_audio and len(shape) == 2)
-    return "waveforms" if rate is not None and is_wave else "frames"
+    return "waveforms" if _is_wave(first, rate, is_audio) else "frames"
+
+
+def _is_wave(clip: Any, rate: Any, is_audio: bool) -> bool:
+    n_dims = 0 if clip is None else np.ndim(clip)
+    return rate is not None and (n_dims == 1 or (is_audio and n_dims == 2))
+
+
+def _is_there(clip: Any) -> bool:
+    return isinstance(clip, PATH_TYPES) or (clip is not None and np.size(clip) > 1)
 
 
 def _names(given: Any, numbers: list[int]) -> dict[int, str]:

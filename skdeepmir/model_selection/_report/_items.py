@@ -6,7 +6,7 @@ An *item* is a clip in a test set; a clip that is tested on in several folds is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from skdeepmir._printable import printable
 from skdeepmir.model_selection._answers import SCORES, Answers
 from skdeepmir.model_selection._confusion import (
     are_labels,
+    in_order,
     names_of_classes,
     names_of_tags,
 )
@@ -48,6 +49,8 @@ class Told:
         Items that are worth a look: title, text, items.
     badness : ndarray of shape (n_items,)
         How wrong pipelines are on average; sound of what is worse comes first.
+    problems : dict of int to str
+        What is wrong with the labels of items.
     """
 
     kind: str
@@ -57,6 +60,7 @@ class Told:
     matrices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     lists: list[dict[str, Any]] = field(default_factory=list)
     badness: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    problems: dict[int, str] = field(default_factory=dict)
 
     def details(self, item: int) -> dict[str, Any]:
         """Return what only the card of an item shows."""
@@ -163,7 +167,7 @@ def tell(
         return _numbers(answered, predicted)
     elif given and truth.ndim == 2:
         return TagsTold.of(answered, predicted, target_names)
-    elif given:
+    elif given and all(isinstance(each, Hashable) for each in given):
         return ClassesTold.of(answered, predicted, target_names)
     told = Told("", answered.items, [""] * len(truth), {})
     told.badness = np.zeros(len(truth))
@@ -203,7 +207,7 @@ class ClassesTold(OutputsTold):
             name: [None if each is None else _plain(each) for each in items]
             for name, items in predicted.items()
         }
-        labels = sorted({*truth, *(x for f in found.values() for x in f)} - {None})
+        labels = in_order({*truth, *(x for f in found.values() for x in f)} - {None})
         names = [str(name) for name in names_of_classes(labels, target_names)]
         place = {label: i for i, label in enumerate(labels)}
         given = [names[place[label]] for label in truth]

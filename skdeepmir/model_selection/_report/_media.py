@@ -74,13 +74,17 @@ def media_of_sound(
         problem = _problem_of(clip) if is_path else ""
         y, rate, start, duration = part(clip, sample_rate, excerpt, start)
         if not len(y):
-            return Media(problem=problem or "it ends before the excerpt begins")
+            return Media(problem=problem or "ends before the excerpt begins")
         y, rate = _resampled(check_waveform(y), rate)
+        if not len(y):
+            return Media(problem=f"is too short to be heard: {duration:.2g} s")
         if (loudest := np.abs(y).max()) > 1:
             y /= loudest
         sound, picture = _mp3(y, rate), _spectrogram(y, rate, kind)
-    except (AudioError, OSError, RuntimeError) as error:  # the last is libsndfile's
+    except (AudioError, OSError) as error:
         return Media(problem=getattr(error, "found", None) or str(error))
+    except RuntimeError as error:  # libsndfile's
+        return Media(problem=f"cannot be decoded: {str(error).rstrip('.')}")
     return Media(sound, picture, start, len(y) / rate, duration, problem)
 
 
@@ -88,8 +92,9 @@ def media_of_frames(frames: Any) -> Media:
     """Return the picture of frames, or of a single row."""
     values = np.asarray(frames)
     if values.dtype.kind not in "biuf" or values.ndim > 2 or not values.size:
-        return Media(problem="it is neither sound nor numbers")
-    values = np.atleast_2d(np.nan_to_num(values.astype(np.float32)))
+        return Media(problem="is neither sound nor numbers")
+    with np.errstate(over="ignore"):
+        values = np.atleast_2d(np.nan_to_num(values.astype(np.float32)))
     values = _fewer(_fewer(values, COLUMNS).T, 2 * BANDS)  # (n_features, n_frames)
     low, high = np.percentile(values, [2, 98])
     return Media(picture=_picture((values - low) / max(float(high - low), 1e-12)))

@@ -13,7 +13,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 import skdeepmir
-from skdeepmir._disk import target_path, written_whole
+from skdeepmir._disk import target_file, written_whole
 from skdeepmir._printable import printable
 from skdeepmir._warnings import warn_user
 from skdeepmir.model_selection._report._clips import Clips, Limits
@@ -36,7 +36,7 @@ LONG = 12.0  # seconds from which an excerpt needs the width of the page
 
 def write_report(comparison: Comparison, path: Any, audio: Any, limits: Limits) -> Path:
     """Write the report of a comparison; see ``Comparison.to_html``."""
-    target = target_path(path)
+    target = target_file(path)
     records = comparison.records
     told = Told("", [], [], {})
     if records is not None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from skdeepmir._printable import printable
-from skdeepmir.chords import UNSCORED, merge_intervals
+from skdeepmir.chords import UNSCORED, merge_intervals, read_chords
+from skdeepmir.frames import PATH_TYPES
 from skdeepmir.metrics._chord_inputs import Song, list_songs
 from skdeepmir.metrics._chord_report import KINDS
 from skdeepmir.metrics._chords import COMPARISONS
@@ -34,16 +35,18 @@ class SongsTold(Told):
     songs: dict[tuple[str, int], Song] = field(default_factory=dict)
     wrong: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
     has_times: bool = True
+    references: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(cls, answered: Answered, predicted: dict[str, list[Any]]) -> SongsTold:
         """Tell of songs."""
         n_items = len(answered.items)
         told = cls("chords", answered.items, [""] * n_items, {})
+        told._read(answered.truth)
         badness = np.full((len(predicted), n_items), np.nan)
         for row, (pipeline, items) in enumerate(predicted.items()):
             for i, each in enumerate(items):
-                if each is not None:
+                if each is not None and i not in told.problems:
                     badness[row, i] = told._compare(answered, pipeline, i, each)
             told.said[pipeline] = [
                 None if each is None else ("", None, _percent(1 - badness[row, i]))
@@ -66,13 +69,24 @@ class SongsTold(Told):
         ]
         return told
 
+    def _read(self, references: Any) -> None:
+        """Read annotations; those that are gone since they were scored are problems."""
+        self.references = list(references)
+        for i, each in enumerate(references):
+            if isinstance(each, PATH_TYPES):
+                try:
+                    self.references[i] = read_chords(each)
+                except (ValueError, OSError) as error:
+                    text = str(error).rstrip(".")
+                    self.problems[i] = f"has no annotation any more: {text}"
+
     def _compare(self, answered: Answered, pipeline: str, i: int, given: Any) -> float:
         """Keep where a song is wrong; return the share of the scored time."""
         found = answered.of(pipeline, i)
         assert found is not None
         rate = found[0].frame_rate
         self.has_times &= rate is not None or isinstance(given, tuple)
-        (song,) = list_songs([answered.truth[i]], [given], rate)
+        (song,) = list_songs([self.references[i]], [given], rate)
         self.songs[pipeline, i] = song
         times, *labels = song.pieces()
         right = COMPARISONS["majmin"](*map(list, labels))
@@ -151,11 +165,20 @@ class SongsTold(Told):
         if not len(wrong) or not self.has_times:
             return None
         starts = np.unique(np.append(0.0, wrong[:, 0] - 1))
-        ends = starts[:, np.newaxis] + seconds
-        inside = np.minimum(ends, wrong[:, 1]) - np.maximum(
-            starts[:, np.newaxis], wrong[:, 0]
-        )
-        return float(starts[np.maximum(inside, 0).sum(axis=1).argmax()])
+        inside = _before(starts + seconds, wrong) - _before(starts, wrong)
+        # Of equal ones the first, whatever their sums were rounded to.
+        return float(starts[inside.round(6).argmax()])
+
+
+def _before(times: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """Return how much of all pieces together is before each of the times."""
+
+    def since(edges: np.ndarray) -> np.ndarray:
+        edges = np.sort(edges)
+        n_before = np.searchsorted(edges, times)
+        return n_before * times - np.append(0.0, np.cumsum(edges))[n_before]
+
+    return since(pieces[:, 0]) - since(pieces[:, 1])
 
 
 def _percent(share: float) -> str:

@@ -155,9 +155,24 @@
     return area;
   }
 
+  // Browsers have few players at a time: those that are in view keep theirs.
+  const inView = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) { if (!target.currentTime) release(target); }
+      else if (!target.hasAttribute("src") && target.isConnected) target.src = target.dataset.sound;
+    }
+  }, { rootMargin: "50%" });
+
+  function release(audio) {
+    audio.pause();
+    audio.removeAttribute("src");
+    audio.load();
+  }
+
   function player(block, area, name) {
     const audio = make("audio", { controls: "", preload: "metadata", "aria-label": `Sound of ${name}` });
-    audio.src = soundOf(block);
+    audio.dataset.sound = audio.src = soundOf(block);
+    inView.observe(audio);
     const cursor = make("div.cursor");
     area.append(cursor);
     const show = () => {
@@ -232,10 +247,17 @@
   const frame = make("div.matrices");
   let opener = null;
 
+  function show(...parts) {
+    for (const audio of picked.querySelectorAll("audio")) {
+      inView.unobserve(audio);
+      release(audio);
+    }
+    picked.replaceChildren(...parts);
+  }
+
   function close() {
     if (!opener) return;
-    for (const audio of picked.querySelectorAll("audio")) audio.pause();
-    picked.replaceChildren();
+    show();
     frame.classList.remove("open");
     opener.setAttribute("aria-expanded", "false");
     opener.focus();
@@ -250,7 +272,7 @@
     const shut = make("button.close", { type: "button" }, "Close");
     shut.addEventListener("click", close);
     const heading = make("h3", { tabindex: "-1" }, title);
-    picked.replaceChildren(shut, heading, ...cards(items));
+    show(shut, heading, ...cards(items));
     frame.classList.add("open");
     heading.focus({ preventScroll: true });
     picked.scrollIntoView({ block: "nearest" });

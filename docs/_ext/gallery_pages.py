@@ -76,7 +76,7 @@ def to_markdown(text, *args):
     return _to_markdown(without_roles(text), *args)
 
 
-notebook.rst2md = to_markdown
+notebook.rst2md = to_markdown  # here: examples run in workers, which only import this
 
 
 def forget_old_pages(app, config):

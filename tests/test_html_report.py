@@ -376,6 +376,8 @@ def test_cells_are_those_of_the_confusion_and_hold_the_clips(result, report):
 
 def test_the_size_is_bounded_and_wrong_clips_come_first(result, tmp_path):
     whole = result.to_html(tmp_path / "whole.html", verbose=False)
+    again = result.to_html(tmp_path / "again.html", n_jobs=2, verbose=False)
+    assert again.read_bytes() == whole.read_bytes()
     bound = (whole.stat().st_size - 20_000) / 1e6
     with pytest.warns(UserWarning, match=r"of (\d+) of 12 clips, because of max_size"):
         path = result.to_html(tmp_path / "some.html", max_size=bound, verbose=False)

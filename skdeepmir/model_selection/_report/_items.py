@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skdeepmir._printable import printable
-from skdeepmir.model_selection._answers import Answers
+from skdeepmir.model_selection._answers import SCORES, Answers
 from skdeepmir.model_selection._confusion import names_of_classes, names_of_tags
 from skdeepmir.model_selection._records import Records
 
@@ -64,8 +64,7 @@ class Told:
 
     def seconds(self, item: int) -> float:
         """Return how long a clip of frames lasts; 0 if that is not known."""
-        curves = self.details(item).get("curves")
-        return curves[0]["times"][-1][1] if curves else 0.0
+        return 0.0
 
     def tell(self, badness: np.ndarray) -> None:
         """Take in how wrong each pipeline is: (n_pipelines, n_items), NaN if failed."""
@@ -98,6 +97,7 @@ class Answered:
             for i in range(len(test))
         ]
         self.truth = records.y[[clip for _, clip in self.items]]
+        self._scores: dict[tuple[str, int, tuple[str, ...]], Any] = {}
 
     def of(self, pipeline: str, item: int) -> tuple[Answers, int] | None:
         """Return the answers that an item is among, and its place there."""
@@ -111,6 +111,21 @@ class Answered:
         """Return what was predicted for each item, or None."""
         found = (self.of(pipeline, item) for item in range(len(self.items)))
         return [None if each is None else each[0].predicted[each[1]] for each in found]
+
+    def scores(self, pipeline: str, item: int, *methods: str) -> np.ndarray | None:
+        """Return what the first of some methods gave for an item, or None."""
+        fold, i = self.place[item]
+        key = pipeline, fold, methods
+        if key not in self._scores:  # of forests, it is put together from all tags
+            answers = self.records.answers.get((pipeline, fold))
+            self._scores[key] = answers and answers.scores_of(*methods)
+        found = self._scores[key]
+        return None if found is None else np.asarray(found[i], float)
+
+    def seconds(self, item: int) -> float:
+        """Return when the last activation of an item ends; 0 if none is known."""
+        found = (self.activations(pipeline, item) for pipeline in self.pipelines)
+        return max((float(each[1][-1, 1]) for each in found if each), default=0.0)
 
     def activations(
         self, pipeline: str, item: int
@@ -207,11 +222,15 @@ class ClassesTold(Told):
         found = self.answered.of(pipeline, item)
         if found is None or found[0].classes is None:
             return None
-        scores = found[0].scores_of("predict_proba")
-        if scores is None or np.ndim(scores) != 2:
+        scores = self.answered.scores(pipeline, item, "predict_proba")
+        if scores is None or scores.ndim != 1:
             return None
         columns = np.flatnonzero(np.asarray(found[0].classes) == label)
-        return float(scores[found[1], columns[0]]) if len(columns) else None
+        return float(scores[columns[0]]) if len(columns) else None
+
+    def seconds(self, item: int) -> float:
+        """Return how long a clip of frames lasts; 0 if that is not known."""
+        return float(self.answered.seconds(item))
 
     def details(self, item: int) -> dict[str, Any]:
         """Return when classes are active."""
@@ -270,6 +289,10 @@ class TagsTold(Told):
         told.lists = [_all_wrong(told, badness > 0, badness)]
         return told
 
+    def seconds(self, item: int) -> float:
+        """Return how long a clip of frames lasts; 0 if that is not known."""
+        return float(self.answered.seconds(item))
+
     def details(self, item: int) -> dict[str, Any]:
         """Return the probabilities of tags that matter, and when they are active."""
         truth = self.answered.truth[item] != 0
@@ -282,10 +305,10 @@ class TagsTold(Told):
                 continue
             answers, i = found
             shown |= set(np.flatnonzero(answers.predicted[i]).tolist())
-            scores = answers.scores_of("predict_proba", "decision_function")
+            scores = self.answered.scores(pipeline, item, *SCORES)
             if scores is not None:
                 are_chances.append("predict_proba" in answers.responses)
-                rows[pipeline] = np.asarray(scores[i], float).tolist()
+                rows[pipeline] = scores.tolist()
                 shown |= set(np.argsort(rows[pipeline])[-3:].tolist())
         told: dict[str, Any] = _curves(self.answered, item, self.names, shown)
         if rows:

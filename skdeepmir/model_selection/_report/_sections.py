@@ -143,10 +143,8 @@ def _picture(comparison: Any, metric: str) -> str:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # of scripts without a font
             figure.savefig(file, format="svg", metadata={"Date": None})
-    summary = comparison.summary(metric)
-    words = "; ".join(
-        f"{name} {mean:.3f}" for name, mean in zip(names, summary["mean"], strict=True)
-    )
+    means = comparison.folds.groupby("pipeline")[metric].mean()
+    words = "; ".join(f"{name} {means[name]:.3f}" for name in names)
     alt = quoted(f"{metric} of all pipelines: {words}")
     data = base64.b64encode(file.getvalue()).decode()
     return f'<figure><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></figure>'

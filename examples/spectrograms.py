@@ -32,12 +32,14 @@ Audio(y, rate=22050)
 # %%
 # :class:`~skdeepmir.SpectrogramExtractor` takes a set of clips and returns a matrix for
 # each, with time as its first axis. Here the set has one clip.
+floor = {"amin": 1e-6, "verbose": False}  # -60 dB
+semitones = {"bins_per_octave": 36, "n_bins": 216, "verbose": False}
 extractors = {
-    "magnitude": SpectrogramExtractor("magnitude", log=True, amin=1e-6),
-    "log-mel": SpectrogramExtractor("log_mel", amin=1e-6),
-    "MFCC": SpectrogramExtractor("mfcc", amin=1e-6),
-    "constant-Q": SpectrogramExtractor("cqt", log=True, amin=1e-6),
-    "chroma": SpectrogramExtractor("chroma", bins_per_octave=36, n_bins=216),
+    "magnitude": SpectrogramExtractor("magnitude", log=True, **floor),
+    "log-mel": SpectrogramExtractor("log_mel", **floor),
+    "MFCC": SpectrogramExtractor("mfcc", **floor),
+    "constant-Q": SpectrogramExtractor("cqt", log=True, **floor),
+    "chroma": SpectrogramExtractor("chroma", **semitones),
 }
 frames = {name: e.fit_transform([y])[0] for name, e in extractors.items()}
 for name, matrix in frames.items():

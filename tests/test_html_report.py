@@ -623,6 +623,11 @@ def test_long_names_of_pipelines_leave_room_for_their_scores(tmp_path):
     plt.close(display.figure_)
     text = written(result, tmp_path).read_text(encoding="utf-8")  # without a warning
     assert all(name in text for name in pipelines)
+    pipelines = {f"{'x' * 80}{i}{'y' * 80}": DummyClassifier() for i in range(2)}
+    display = compare(pipelines, X, y, cv=2, verbose=False).plot()
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == list(pipelines)  # they would be equal
+    plt.close(display.figure_)
 
 
 def test_frames_are_drawn_and_audio_may_be_given(tmp_path, visit):

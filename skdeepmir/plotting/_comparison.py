@@ -78,7 +78,7 @@ class ComparisonDisplay:
             ax.errorbar(
                 scores.mean(), place, xerr=error, fmt="D", color="C0", capsize=4
             )
-        labels = [_shortened(printable(name)) for name in names]
+        labels = _shortened([printable(name) for name in names])
         ax.set_yticks(range(len(names)), labels, parse_math=False)
         ax.invert_yaxis()
         has_folds = self.folds["fold"].nunique() > 1
@@ -90,9 +90,11 @@ class ComparisonDisplay:
         return self
 
 
-def _shortened(name: str) -> str:
-    """Return a name that leaves room for the scores beside it."""
+def _shortened(names: list[str]) -> list[str]:
+    """Return names that leave room for scores, unless they would be equal."""
     half = MOST_CHARACTERS // 2
-    if len(name) <= MOST_CHARACTERS:
-        return name
-    return f"{name[:half]} ... {name[-half:]}"
+    short = [
+        name if len(name) <= MOST_CHARACTERS else f"{name[:half]} ... {name[-half:]}"
+        for name in names
+    ]
+    return short if len(set(short)) == len(set(names)) else names

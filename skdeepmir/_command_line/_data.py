@@ -241,7 +241,7 @@ def folds(clips: Any, args: argparse.Namespace) -> Any:
 
 @contextlib.contextmanager
 def features_folder(folder: str | None) -> Iterator[str]:
-    """Return a folder for the features of files: that which is given, or one for now.
+    """Yield the folder for features of files: the given one, or a temporary one.
 
     All folds and pipelines share them.
     """

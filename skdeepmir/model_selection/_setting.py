@@ -87,7 +87,7 @@ class Setting:
         """Return what is known of a comparison that has ended."""
         return cls(
             as_sequence(protocol.tested.X),
-            {name: parameters_of(pipeline) for name, pipeline in pipelines.items()},
+            {name: listed_parameters(pipeline) for name, pipeline in pipelines.items()},
             sample_rate_of(pipelines.values()),
             protocol.cv,
             list(protocol.leaks),
@@ -107,7 +107,7 @@ class Setting:
         return replace(self)  # with its clips, unlike a pickle; nobody changes it
 
 
-def parameters_of(pipeline: Any) -> list[Parameter]:
+def listed_parameters(pipeline: Any) -> list[Parameter]:
     """Return the parameters of a pipeline and of all that is in it."""
     given = pipeline.get_params(deep=True)
     found = []

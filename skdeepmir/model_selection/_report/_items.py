@@ -30,7 +30,7 @@ Said = tuple[str, bool | None, str]
 
 @dataclass
 class Told:
-    """What a report tells of items.
+    """What a report says about tested clips, its items.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ def tell(
 
 @dataclass
 class OutputsTold(Told):
-    """What is told of classes or tags, whose activations may be known."""
+    """What a report says about classes or tags, perhaps with activations."""
 
     answered: Answered = field(kw_only=True)
     names: list[str] = field(kw_only=True)
@@ -190,7 +190,7 @@ class OutputsTold(Told):
 
 @dataclass
 class ClassesTold(OutputsTold):
-    """What is told of classes."""
+    """What a report says about classes."""
 
     labels: list[Any] = field(kw_only=True)
 
@@ -257,7 +257,7 @@ class ClassesTold(OutputsTold):
 
 @dataclass
 class TagsTold(OutputsTold):
-    """What is told of tags."""
+    """What a report says about tags."""
 
     @classmethod
     def of(

@@ -30,7 +30,7 @@ def are_chords(predicted: Any) -> bool:
 
 @dataclass
 class SongsTold(Told):
-    """What is told of songs with chords."""
+    """What a report says about songs with chords."""
 
     songs: dict[tuple[str, int], Song] = field(default_factory=dict)
     wrong: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)

@@ -45,7 +45,7 @@ lint: .venv/installed
 
 .venv-%/installed: pyproject.toml constraints-newest.txt
 	python$* -m venv .venv-$*
-	.venv-$*/bin/pip install -q --disable-pip-version-check -c constraints-newest.txt -e ".[test]"
+	.venv-$*/bin/pip install -q --disable-pip-version-check -c constraints-newest.txt -e ".[docs,test]"
 	touch $@
 
 clean:

@@ -49,8 +49,8 @@ def add_parser(subparsers: Any) -> None:
     add(
         "--model",
         metavar="FILE",
-        help="recogniser saved by skdeepmir.save; if there is no such file, it "
-        "is learned and saved there (default: one in the user's cache for each --train)",
+        help="recogniser saved by skdeepmir.save; if there is no such file, it is "
+        "learned and saved there (default: one in the user's cache for each --train)",
     )
     add(
         "--templates",

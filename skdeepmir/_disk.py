@@ -8,7 +8,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -80,6 +80,69 @@ def target_file(path: str | bytes | os.PathLike[Any]) -> Path:
             "another path."
         )
     return target
+
+
+def listed(choices: Collection[str]) -> str:
+    """Return alternatives for an error: "'.lab' or '.jams'"."""
+    *first, last = map(repr, choices)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def annotation_file(
+    path: str | bytes | os.PathLike[Any], suffixes: Collection[str], what: str
+) -> tuple[Path, str, str]:
+    """Return the file of an annotation, its extension and its name for errors."""
+    file, name = Path(user_path(path)), f"{path_name(path)!a}"
+    suffix = file.suffix.lower()
+    if suffix not in suffixes:
+        raise ValueError(
+            f"{name} has the extension {suffix!r}; expected the path of an annotation "
+            f"that ends in {listed(suffixes)}."
+        )
+    if not os.path.isfile(file):
+        raise FileNotFoundError(
+            f"There is no file {shown(path)}; expected {what}. Check the path."
+        )
+    return file, suffix, name
+
+
+def annotation_text(file: Path, name: str) -> str:
+    """Return the text of an annotation, whose name errors give."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{name} is not text in UTF-8 ({error}). Save it as UTF-8."
+        ) from error
+
+
+def read_annotation(
+    path: str | bytes | os.PathLike[Any], suffixes: Collection[str], what: str
+) -> tuple[str, str, str]:
+    """Return the text of an annotation, its extension and its name for errors."""
+    file, suffix, name = annotation_file(path, suffixes, what)
+    return annotation_text(file, name), suffix, name
+
+
+def annotation_target(
+    path: str | bytes | os.PathLike[Any],
+    suffixes: Collection[str],
+    reader: str,
+    writers: Mapping[str, str],
+) -> Path:
+    """Return where an annotation is written that the function `reader` can read.
+
+    `writers` says what writes files with other extensions.
+    """
+    found = Path(user_path(path)).suffix
+    if found.lower() not in suffixes:
+        other = writers.get(found.lower())
+        raise ValueError(
+            f"{path_name(path)!a} has the extension {found!r}; expected "
+            f"{listed(suffixes)}, which tells {reader} the format."
+            f"{f' For {found} call {other}.' if other else ''}"
+        )
+    return target_file(path)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,17 @@
 """Errors of the package, and checks that several rooms make."""
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import numbers
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 MOST_LISTED = 10  # of the errors that are raised together
+LATEST = 30_000.0  # seconds; mir_eval's limit for times of events
+
+T = TypeVar("T")
 
 
 class DivergenceError(ValueError):
@@ -34,6 +38,42 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
         raise ValueError(
             f"{name}={value!r} must be one of {', '.join(map(repr, choices))}."
         )
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a real number, which bools and durations are not."""
+    is_other = isinstance(value, bool | np.timedelta64)  # Python and NumPy count them
+    return isinstance(value, numbers.Real) and not is_other
+
+
+def number_in(text: str) -> float:
+    """Return the number that a text says, which "1_5" is not; or a ValueError."""
+    if "_" in text:  # float() would take it for 15
+        raise ValueError(f"could not convert string to float: {text!r}")
+    return float(text)
+
+
+def check_whole(name: str, value: Any, smallest: int = 0) -> None:
+    """Raise a ValueError unless `value` is a whole number from `smallest` on."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ValueError(f"{name}={value!r}, expected a whole number.")
+    if value < smallest:
+        raise ValueError(f"{name}={value}, expected {smallest} or more.")
+
+
+def check_duration(duration: Any) -> None:
+    """Raise a ValueError unless a duration is seconds above 0."""
+    _check_above_zero("duration", duration, "seconds")
+
+
+def check_frame_rate(frame_rate: Any) -> None:
+    """Raise a ValueError unless a frame rate is a number above 0."""
+    _check_above_zero("frame_rate", frame_rate, "frames per second")
+
+
+def _check_above_zero(name: str, value: Any, unit: str) -> None:
+    if not (is_number(value) and np.isfinite(value) and value > 0):
+        raise ValueError(f"{name}={value!r}, expected {unit} above 0.")
 
 
 def did_you_mean(name: str, choices: Iterable[str], prefix: str = "") -> str:
@@ -63,6 +103,20 @@ def refuse_masked(name: str, value: Any, item: str = "row") -> None:
 def _has_mask(value: Any) -> bool:
     is_array = isinstance(value, np.ma.MaskedArray) and value.dtype.names is None
     return is_array and bool(np.ma.is_masked(value))
+
+
+def read_each(y: Sequence[Any], read: Callable[[int, Any], T], name: str) -> list[T]:
+    """Return what ``read(i, item)`` gives; one error tells of all that it refuses."""
+    found, errors = [], []
+    for i, item in enumerate(y):
+        try:
+            found.append(read(i, item))
+        except (ValueError, FileNotFoundError) as error:
+            errors.append(error)
+    raise_together(
+        errors, f"{name}: {len(errors)} of {len(y)} annotations cannot be used"
+    )
+    return found
 
 
 def raise_together(errors: Sequence[Exception], problem: str) -> None:

@@ -12,7 +12,16 @@ from importlib.metadata import PackageNotFoundError, version
 DEPENDENCIES = (
     *("numpy", "scipy", "scikit-learn", "torch", "skorch", "librosa", "soundfile"),
     *("soxr", "joblib", "lazy_loader", "mir_eval", "numba", "filelock", "packaging"),
-    *("pooch", "skops", "threadpoolctl", "tqdm", "pandas", "matplotlib", "rich"),
+    *(
+        "pooch",
+        "skops",
+        "threadpoolctl",
+        "tqdm",
+        "pandas",
+        "matplotlib",
+        "rich",
+        "mido",
+    ),
 )
 VARIABLES = (
     *(

@@ -6,6 +6,7 @@ the workers of a search and the process that began it.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,14 @@ from typing import Any
 import threadpoolctl
 
 _LOCK = threading.Lock()
-_BLAS: dict[str, Any] = {"n_inside": 0, "found": []}  # of one_blas_thread
+_BLAS: dict[str, Any] = {  # of one_blas_thread
+    "n_inside": 0,
+    "found": [],
+}
+_LOADED: dict[str, Any] = {  # libraries, and how many modules there were with them
+    "controller": None,
+    "n_modules": 0,
+}
 _TORCH: dict[str, int] = {"n_inside": 0, "found": 0}  # of limit_threads
 _HERE = threading.local()  # how deep this thread is inside limit_threads
 
@@ -26,10 +34,9 @@ def one_blas_thread() -> Iterator[None]:
     # the last puts it back.
     with _LOCK:
         if _BLAS["n_inside"] == 0:
-            libraries = threadpoolctl.ThreadpoolController().select(user_api="blas")
             _BLAS["found"] = [
                 (library, library.get_num_threads())
-                for library in libraries.lib_controllers
+                for library in _libraries("blas").lib_controllers
             ]
             for library, _ in _BLAS["found"]:
                 _set_threads(library, 1)
@@ -42,6 +49,16 @@ def one_blas_thread() -> Iterator[None]:
             if _BLAS["n_inside"] == 0:
                 for library, n_threads in _BLAS["found"]:
                     _set_threads(library, n_threads)
+
+
+def _libraries(user_api: str) -> threadpoolctl.ThreadpoolController:
+    """Return the libraries of a kind that are loaded, which come with modules."""
+    # Looking for them takes some ms: more than a block of live frames may.
+    n_modules = len(sys.modules)
+    if _LOADED["n_modules"] != n_modules:
+        _LOADED["controller"] = threadpoolctl.ThreadpoolController()
+        _LOADED["n_modules"] = n_modules
+    return _LOADED["controller"].select(user_api=user_api)
 
 
 def _set_threads(library: Any, n_threads: int) -> None:
@@ -63,7 +80,7 @@ def limit_threads(n_threads: int | None) -> Iterator[None]:
     n_threads = int(n_threads)  # NumPy's integers are not accepted
 
     # Selected, so that BLAS is not put back as well, with others inside.
-    openmp = threadpoolctl.ThreadpoolController().select(user_api="openmp")
+    openmp = _libraries("openmp")
     depth = getattr(_HERE, "depth", 0)
     with _LOCK:
         # Asked in every thread, because that sets what the user once set.

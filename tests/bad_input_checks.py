@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from skdeepmir.audio import AudioError
 from skdeepmir.testing._material import ends
@@ -25,6 +26,11 @@ def outcome(estimator, X):
         return estimator.transform(X)
     if hasattr(estimator, "predict_proba"):
         return estimator.predict_proba(X)
+    if hasattr(estimator, "predict_activations"):
+        return estimator.predict_activations(X)
+    if isinstance(estimator, Pipeline) and hasattr(estimator[-1], "to_txt"):
+        # There may be no onset, but each frame has an activation.
+        return estimator[-1].predict_activations(estimator[:-1].transform(X))
     return estimator.predict(X)
 
 

@@ -74,6 +74,7 @@ def main():
     rng = np.random.RandomState(0)
     clips = [rng.randn(30 + i, 12).astype(np.float32) for i in range(8)]
     y, frames = np.arange(8) % 2, [np.resize(["C", "N"], len(clip)) for clip in clips]
+    times = [[0.5 + i / 10, 1.6] for i in range(8)]
     short = {"max_epochs": 1, "random_state": 0, "verbose": False}
     tagger = mir.ConvTagger((4,), excerpt_length=16, **short)
     cases = [
@@ -88,6 +89,14 @@ def main():
             ["predict_proba"],
         ),
     ]
+    for net in ("conv", "rnn"):  # the causal one is computed by a kernel of ours
+        detector = mir.OnsetDetector(net, n_units=4, frame_rate=10.0, **short)
+        cases.append((detector, clips, times, ["predict_activations"]))
+    played = [[(0.5, 1.6, 60 + i)] for i in range(8)]
+    for net in ("conv_rnn", "multi_note"):
+        small = {"channels": 2, "n_units": 2, "hidden_layer_sizes": 4}
+        transcriber = mir.PianoTranscriber(net, frame_rate=10.0, **small, **short)
+        cases.append((transcriber, clips, played, ["predict_activations"]))
     for estimator, X, target, methods in cases:
         estimator.fit(X, target)
         for method in methods:

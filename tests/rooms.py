@@ -13,14 +13,16 @@ ROOMS = {
     "frames": "data_frames frames memory_maps sets_of_clips",
     "audio": "audio doubtful_audio home_folder librosa streams",
     "chords": "chord_annotations chords",
-    "decoding": "decoding",
-    "metrics": "chord_metrics metrics",
+    "onsets": "onset_matching onsets",
+    "notes": "note_files notes",
+    "decoding": "binary_viterbi decoding peaks",
+    "metrics": "chord_metrics metrics note_metrics onset_metrics",
     "datasets": """
         archives chord_datasets collections generators groups loaders manifests tables
-        walks
+        onset_datasets piano_datasets walks
     """,
-    "spectrogram": "bad_input feature_store screening spectrogram",
-    "nets": "nets recurrent",
+    "spectrogram": "bad_input feature_store frame_stream screening spectrogram",
+    "nets": "nets piano_net recurrent",
     "preprocessing": "framewise lookup pooling preparation",
     "training": """
         callbacks checkpoints convergence devices failed_fits numpy_scalars
@@ -33,14 +35,17 @@ ROOMS = {
     """,
     "ensemble": "bagging tagging",
     "chord_recognition": "chord_nets chord_recognition rare_chords",
+    "onset_detection": "onset_coding onset_detection onset_tuning spectral_flux",
+    "transcription": "transcription",
     "persistence": "forged_models persistence security",
-    "plotting": "plotting",
+    "plotting": "note_pictures onset_pictures plotting",
+    "sonification": "sonification",
     "model_selection": """
-        compare compare_elsewhere compare_kept compare_output html_report
-        model_selection
+        compare compare_elsewhere compare_kept compare_notes compare_onsets
+        compare_output html_report model_selection
     """,
     "testing": "clip_checks testing",
-    "command_line": "benchmarks command_line",
+    "command_line": "benchmarks command_line note_commands onset_commands",
     "package": """
         architecture common determinism html killed_jobs machines
         gallery meta_estimators numerical_safety pipeline pipelines progress properties
@@ -49,6 +54,7 @@ ROOMS = {
 }
 SOURCES = {
     "frames": "frames.py",
+    "sonification": "sonification.py",
     "training": "_training",
     "command_line": "_command_line",
     "package": "",

@@ -26,6 +26,7 @@ def make_clips(n_clips=8, n_features=6, seed=0):
 
 def outputs(estimator, X):
     names = ("predict", "predict_proba", "decision_function", "transform")
+    names += ("predict_activations",)
     return {
         name: getattr(estimator, name)(X) for name in names if hasattr(estimator, name)
     }

@@ -1,3 +1,4 @@
+import gc
 import os
 import pickle
 
@@ -50,6 +51,20 @@ def test_the_kernel_equals_scipy(n_fft, hop_length, banded):
     bands = None if filters is None else filters.bands
     lane_spectra(*frames, hop_length, window, bands, spectra)
     assert np.abs(spectra - expected).max() <= 3e-6 * expected.max()
+
+
+def test_filters_give_the_same_for_a_frame_beside_any_others():
+    rng = np.random.RandomState(0)
+    weights = rng.rand(21, 300) * (rng.rand(21, 300) < 0.1)
+    weights[3] = 0
+    spectra = rng.rand(50, 300).astype(np.float32)
+    found = np.full((3, 50, 21), np.nan, np.float32)
+    filters = audio.BandedMatrix(weights)
+    for size, out in zip((1, 7, 50), found, strict=True):
+        for i in range(0, 50, size):
+            filters.apply(spectra[i : i + size], out[i : i + size])
+    np.testing.assert_allclose(found[0], spectra @ weights.T, rtol=1e-5)
+    np.testing.assert_array_equal(found[1:], found[:1].repeat(2, axis=0))
 
 
 @pytest.mark.parametrize("start", [-100, 0, 30, 5000])
@@ -220,3 +235,23 @@ def test_the_error_survives_pickling():
     assert str(copied) == str(error)
     assert (copied.row, copied.code, copied.bad_rows) == (3, "empty", (3, 5))
     assert "\n" not in str(error)
+
+
+def test_ctrl_c_while_a_file_is_closed_does_not_close_it_twice(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "clip.wav", np.zeros(100), 8000)
+    library, closed = soundfile._snd, []
+
+    class Interrupted:
+        def __getattr__(self, name):
+            return getattr(library, name)
+
+        def sf_close(self, file):
+            closed.append(file)
+            library.sf_close(file)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(soundfile, "_snd", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        audio.read_audio(tmp_path / "clip.wav")
+    gc.collect()
+    assert len(closed) == 1

@@ -1,5 +1,7 @@
 """Every estimator that learns from labels, on labels that it cannot use."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,13 @@ from bad_input_checks import set_all
 from own_nets import FrameNet
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from test_common import CLASSIFIERS, REGRESSORS, SEQUENCE_LABELLERS
+from test_common import (
+    CLASSIFIERS,
+    EVENT_DETECTORS,
+    NOTE_TRANSCRIBERS,
+    REGRESSORS,
+    SEQUENCE_LABELLERS,
+)
 
 from skdeepmir import (
     AugmentedClassifier,
@@ -153,6 +161,71 @@ def test_labels_of_frames_of_any_kind(labels, clips):
             ]
             with pytest.raises(ValueError, match="Unknown label type"):
                 clone(net).fit(clips, many)
+
+
+NO_TIMES = {  # of one clip: what is said of it
+    "masked": (np.ma.array([0.1, 0.2], mask=[0, 1]), "row 2 .*mask"),
+    "text": (["0.1"], "onset 0 is '0.1'"),
+    "flags": ([True], "onset 0 is True"),
+    "complex": ([1j], "onset 0 is 1j"),
+    "missing": ([0.1, pd.NA], "onset 1 is <NA>"),
+    "none": ([None], "onset 0 is None"),
+    "intervals": ([(0.1, 0.2), (0.3, 0.4)], r"shape \(2, 2\)"),
+    "dict": ({"a": 0.1}, r"found \{'a': 0\.1\}"),
+    "infinite": ([0.1, np.inf], "onset 1 is at inf s"),
+    "in no order": ([0.3, 0.1], r"onset 1 is at 0\.1 s, earlier"),
+    "samples": ([0, 22050], r"onset 1 is at 22050.* \(1\.1 s\)"),
+    "name of no annotation": ("rock", "'rock' has the extension ''"),
+    "name of no file": ("none.jams", "no file 'none.jams'"),
+}
+
+
+@pytest.mark.parametrize("detector", EVENT_DETECTORS, ids=str)
+def test_labels_of_onset_detectors(detector, labels, clips):
+    detector = set_all(detector, max_epochs=1)
+    for y in labels.values():  # none has times
+        with pytest.raises(ValueError, match=r"clip \d|7 labels|y to be passed"):
+            clone(detector).fit(clips, y)
+    for item, owed in NO_TIMES.values():
+        y = [[0.2], [0.3], item, *[[0.4]] * 5]
+        with pytest.raises((ValueError, FileNotFoundError), match=owed) as raised:
+            clone(detector).fit(clips, y)
+        assert re.search(r"clip 2|row 2", str(raised.value))
+
+
+NO_NOTES = {  # of one clip: what is said of it
+    "masked": (np.ma.array([(0.1, 0.2, 60)], mask=[(0, 0, 1)]), "row 2 .*mask"),
+    "text": ([("0.1", "0.2", "60")], r"note 0 is '0\.1'"),
+    "complex": ([(0.1, 0.2, 60j)], "note 0 is 60j"),
+    "missing": ([(0.1, pd.NA, 60)], "note 0 .*<NA>"),
+    "none": ([None], r"shape \(1,\)"),
+    "onsets": ([0.1, 0.2], r"shape \(2,\)"),
+    "dict": ({"onset": 0.1}, r"found \{'onset': 0\.1\}"),
+    "columns": (pd.DataFrame({"onset": [0.1], "pitch": [60]}), "offset"),
+    "infinite": ([(0.1, np.inf, 60)], "note 0 .*inf"),
+    "negative": ([(0.1, 0.2, 60), (-0.1, 0.2, 61)], r"note 1 .*-0\.1"),
+    "backwards": ([(0.3, 0.2, 60)], r"note 0 .*0\.3.*0\.2"),
+    "frequencies": ([(0.1, 0.2, 440.0)], "note 0 .*440.*Hz"),
+    "between keys": ([(0.1, 0.2, 60.5)], r"note 0 .*60\.5"),
+    "below the piano": ([(0.1, 0.2, 20)], "note 0 .*20.*21"),
+    "too loud": ([(0.1, 0.2, 60, 128)], "note 0 .*128"),
+    "samples": ([(2205, 4410, 60)], r"note 0 .*2205.* \(1\.1 s\)"),
+    "name of no annotation": ("rock", "'rock' has the extension ''"),
+    "name of no file": ("none.mid", "no file 'none.mid'"),
+}
+
+
+def test_labels_of_transcribers(labels, clips):
+    transcriber = set_all(NOTE_TRANSCRIBERS[-1], max_epochs=1)
+    for y in labels.values():  # none has notes
+        with pytest.raises(ValueError, match=r"clip \d|7 labels|y to be passed"):
+            clone(transcriber).fit(clips, y)
+    for item, owed in NO_NOTES.values():
+        y = object_array([[(0.2, 0.4, 60)]] * 8)
+        y[2] = item
+        with pytest.raises((ValueError, FileNotFoundError), match=owed) as raised:
+            clone(transcriber).fit(clips, y)
+        assert re.search(r"clip 2|row 2", str(raised.value))
 
 
 def test_templates_have_no_use_for_labels(labels, clips):

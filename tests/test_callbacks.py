@@ -16,6 +16,8 @@ from skdeepmir import (
     MultiTimescaleTagger,
     NetFrameClassifier,
     NetTagger,
+    OnsetDetector,
+    PianoTranscriber,
 )
 from skdeepmir.metrics import get_scorer
 
@@ -29,6 +31,8 @@ CLIPS = [
 ROWS = np.stack([clip.mean(axis=0) for clip in CLIPS])
 TAGS = np.stack([THREE == 0, THREE < 2], axis=1).astype(int)
 CHORDS = [np.resize(["C:maj", "X", "G:maj", "N"], len(clip)) for clip in CLIPS]
+NOTES = [[(0.4, 1.2, 60), (0.8, 1.6, 64 + i % 3)] for i in range(N)]
+TIMES = [np.arange(0.5, len(clip) / 10, 0.7) for clip in CLIPS]
 SETTINGS = {
     "max_epochs": 3,
     "random_state": 0,
@@ -39,6 +43,8 @@ SETTINGS = {
 CONV = {"excerpt_length": 16, **SETTINGS}
 MIXED = {"mixup": 0.5, "mask_bands": 3, **CONV}
 SEQUENCES = {"n_units": 4, **CONV}
+PIANO = {"frame_rate": 10.0, "channels": 1, "bins_per_octave": 12, **SEQUENCES}
+ONSETS = {"frame_rate": 10.0, "channels": (2, 4), **SEQUENCES}
 
 
 def dbn(**options):
@@ -66,6 +72,13 @@ LEARNERS = {
         CLIPS,
         CHORDS,
     ),
+    "onsets": (lambda **k: OnsetDetector(**ONSETS, **k), CLIPS, TIMES),
+    "live onsets": (
+        lambda **k: OnsetDetector("causal_rnn", **ONSETS, **k),
+        CLIPS,
+        TIMES,
+    ),
+    "piano": (lambda **k: PianoTranscriber(**PIANO, **k), CLIPS[:9], NOTES[:9]),
     "own": (lambda **k: NetTagger(ClipNet, **MIXED, **k), CLIPS, THREE),
     "own frames": (
         lambda **k: NetFrameClassifier(MaskedNet, **CONV, **k),

@@ -563,6 +563,7 @@ def test_the_first_annotation_of_a_jams_file_that_has_chords_is_read(tmp_path, e
         ("a.lab", "# nothing\n\n", "empty"),
         ("a.lab", "0 1 N\n\n1 2\n", "line 3 .*'1 2'"),
         ("a.lab", "0 1 N\n1 two C\n", "line 2 .*'1 two C'"),
+        ("a.lab", "0 1_0 N\n", "line 1 .*'0 1_0 N'"),
         ("a.lab", "0 1 C maj\n", "line 1 .*'0 1 C maj'"),
         ("a.lab", "# x\n0 1 H:dur\n", "line 2: 'H:dur' .*'B:maj'"),
         ("a.lab", "0 2 N\n1 3 C\n", "row 1 .*before row 0"),

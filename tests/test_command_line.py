@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from commands import refused, run
 
 import skdeepmir
 from skdeepmir import SpectrogramExtractor, load_clips
@@ -57,22 +58,6 @@ def table(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("\n".join(rows))
     return path
-
-
-def run(capsys, *arguments):
-    """Run a command; return its status, output and errors."""
-    status = main([str(argument) for argument in arguments])
-    return status, *capsys.readouterr()
-
-
-def refused(capsys, *arguments):
-    """Return the one line that says what is wrong with arguments."""
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    assert left.value.code == 2
-    assert out == "" and err.count("\n") == 1 and ": error: " in err
-    return err
 
 
 # Help

@@ -19,6 +19,7 @@ from sklearn.utils.validation import has_fit_parameter
 import skdeepmir
 from skdeepmir import (
     AugmentedClassifier,
+    BandNormalizer,
     BandShifter,
     BLSTMChordRecognizer,
     ClipLookup,
@@ -37,7 +38,10 @@ from skdeepmir import (
     NetFrameClassifier,
     NetRegressor,
     NetTagger,
+    OnsetDetector,
+    PianoTranscriber,
     Pipeline,
+    SpectralFluxDetector,
     SpectrogramExtractor,
     TemplateChordRecognizer,
     make_pipeline,
@@ -57,6 +61,7 @@ TRANSFORMERS = [
     ClipNormalizer("standard"),
     FrameStacker(4, hop=2),
     BandShifter(),
+    BandNormalizer(3),
     FrameTransformer(StandardScaler()),
     FrameTransformer(PCA(whiten=True), random_state=0),
     DBNFeatureLearner((5, 4), max_epochs=2, finetune_epochs=2, random_state=0),
@@ -79,17 +84,17 @@ TRANSFORMERS = [
 FULL_BATCH = {
     "channels": (8,),
     "excerpt_length": 16,
-    "max_epochs": 40,
+    "max_epochs": 20,
     "batch_size": None,
     "output_dropout": 0,
     "precision": "float64",
-    "learning_rate": 0.01,
+    "learning_rate": 0.03,
     "random_state": 0,
     "verbose": False,
 }
 OWN_NET = {
     "excerpt_length": 16,
-    "max_epochs": 30,
+    "max_epochs": 20,
     "batch_size": None,
     "precision": "float64",
     "learning_rate": 0.05,
@@ -100,31 +105,32 @@ REGRESSORS = [
     ConvRegressor(
         (8,),
         filters="time",
-        learning_rate=0.01,
-        max_epochs=40,
+        learning_rate=0.03,
+        max_epochs=15,
         random_state=0,
         verbose=False,
     ),
-    ConvRegressor(**{**FULL_BATCH, "max_epochs": 100}, filters="time"),
+    ConvRegressor(**{**FULL_BATCH, "max_epochs": 50}, filters="time"),
     NetRegressor(PlainNet, **OWN_NET),
 ]
 CLASSIFIERS = [
-    DropoutMLPClassifier(max_epochs=20, random_state=0, verbose=False),
+    DropoutMLPClassifier((64, 64), max_epochs=20, random_state=0, verbose=False),
     DropoutMLPClassifier(
         (10,),
         dropout=0,
         input_dropout=0,
         batch_size=None,
         precision="float64",
-        learning_rate=0.01,
+        learning_rate=0.03,
+        max_epochs=40,
         random_state=0,
         verbose=False,
     ),
     ConvTagger(
         (8,),
         excerpt_length=16,
-        max_epochs=40,
-        learning_rate=0.01,
+        max_epochs=12,
+        learning_rate=0.05,
         output_dropout=0,
         random_state=0,
         verbose=False,
@@ -144,7 +150,8 @@ CLASSIFIERS = [
         input_dropout=0,
         batch_size=None,
         precision="float64",
-        learning_rate=0.01,
+        learning_rate=0.03,
+        max_epochs=40,
         random_state=0,
         verbose=False,
     ),
@@ -169,6 +176,29 @@ SEQUENCE_LABELLERS = [
     ),
     NetFrameClassifier(FrameNet, max_epochs=2, random_state=0, verbose=False),
 ]
+EVENT_DETECTORS = [
+    OnsetDetector(
+        net, n_units=8, max_epochs=2, frame_rate=10.0, random_state=0, verbose=False
+    )
+    for net in ("conv", "rnn", "causal_rnn")
+]
+EVENT_DETECTORS += [
+    SpectralFluxDetector(frame_rate=10.0),
+    SpectralFluxDetector(2, 3, post_max=0, wait=0, frame_rate=10.0),
+]
+NOTE_TRANSCRIBERS = [
+    PianoTranscriber(
+        net,
+        channels=2,
+        n_units=2,
+        hidden_layer_sizes=4,
+        max_epochs=1,
+        frame_rate=10.0,
+        random_state=0,
+        verbose=False,
+    )
+    for net in ("conv_rnn", "multi_note", "svm")
+]
 PLAIN_ERRORS = {"DivergenceError", "ModelFileError"}  # of a message only
 ROOMS = {module.name for module in iter_modules(skdeepmir.__path__)}
 PIPELINES = [
@@ -180,7 +210,8 @@ PIPELINES = [
         LogisticRegression(),
     ),
 ]
-ESTIMATORS = PIPELINES + TRANSFORMERS + SEQUENCE_LABELLERS + REGRESSORS + CLASSIFIERS
+LABELLERS = SEQUENCE_LABELLERS + EVENT_DETECTORS + NOTE_TRANSCRIBERS
+ESTIMATORS = PIPELINES + TRANSFORMERS + LABELLERS + REGRESSORS + CLASSIFIERS
 TABLES = [e for e in TRANSFORMERS if not isinstance(e, SpectrogramExtractor)]
 TABLES += PIPELINES[:1]
 # Those that check_estimator leaves out, for transformers whose output is 2-D.
@@ -220,7 +251,7 @@ def expected_failures(estimator):
 def least_checks(estimator):
     if estimator in TRANSFORMERS + PIPELINES:
         return 46
-    if estimator in SEQUENCE_LABELLERS:
+    if estimator in LABELLERS:
         return 41
     if estimator in REGRESSORS:
         return 60
@@ -257,6 +288,8 @@ def test_parameters_are_validated(estimator):
 @pytest.mark.parametrize("estimator", ESTIMATORS[:-1], ids=str)
 def test_clip_checks(estimator):
     labels = "frames" if estimator in SEQUENCE_LABELLERS else "clips"
+    labels = "events" if estimator in EVENT_DETECTORS else labels
+    labels = "notes" if estimator in NOTE_TRANSCRIBERS else labels
     assert len(check_clip_estimator(estimator, labels=labels)) >= 11
 
 

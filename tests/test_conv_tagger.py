@@ -274,6 +274,13 @@ def test_shifted_bands_repeat_the_edge():
     assert (moved == moved[:, :1]).all()  # all frames alike
 
 
+def test_levels_move_by_one_number_for_each_excerpt():
+    x = torch.randn(50, 6, 4)
+    moved = Augmentation(shift_level=0.5).apply(x, seeded()) - x
+    np.testing.assert_allclose(moved, moved[:, :1, :1].expand_as(moved), atol=1e-6)
+    assert 0.4 < moved.abs().max() <= 0.5 and moved.min() < -0.3 < 0.3 < moved.max()
+
+
 def test_masks_are_neighbouring_bands_and_frames():
     x = torch.ones(500, 12, 10)
     for augmentation, axis, largest in [

@@ -15,11 +15,14 @@ from skdeepmir import (
     ConvTagger,
     DropoutMLPClassifier,
     MultiTimescaleTagger,
+    OnsetDetector,
+    PianoTranscriber,
 )
 
 X, Y = load_wine(return_X_y=True)
 X = StandardScaler().fit_transform(X)
 QUIET = {"random_state": 0, "verbose": False}
+RATE = {"frame_rate": 10.0, "threshold": 0.5}
 SCHEDULES = ["linear", "constant", "exponential", "adaptive"]
 
 
@@ -64,12 +67,16 @@ def test_every_net_warns():
     clips, y = clips_and_labels(20)
     y = y + 2 * (np.arange(20) % 4 > 1)  # half of which nothing tells
     chords = [np.resize(["C:maj", "G:maj", "N"], len(clip)) for clip in clips]
+    onsets = [np.arange(0.5, len(clip) / 10) for clip in clips]
+    notes = [[(0.5, 2.0, 60)] for _ in clips]
     conv = {"excerpt_length": 16, "max_epochs": 8, **QUIET}
     for net, target in (
         (ConvTagger((8,), learning_rate=0.01, **conv), y),
         (ConvRegressor((4,), learning_rate=0.005, **conv), y % 2 * 1.0),
         (MultiTimescaleTagger((5, 10), max_epochs=3, **QUIET), y),
         (BLSTMChordRecognizer(n_units=4, max_epochs=5, **QUIET), chords),
+        (OnsetDetector("rnn", n_units=4, max_epochs=5, **RATE, **QUIET), onsets),
+        (PianoTranscriber("svm", max_epochs=5, frame_rate=10.0, **QUIET), notes),
     ):
         (warning,) = found(lambda net=net, target=target: net.fit(clips, target))
         assert "max_epochs" in str(warning.message)

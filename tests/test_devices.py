@@ -9,7 +9,14 @@ import pytest
 import torch
 from small_nets import clips_and_labels, net, problem
 
-from skdeepmir import ConvTagger, MultiTimescaleTagger, load, save
+from skdeepmir import (
+    ConvTagger,
+    MultiTimescaleTagger,
+    OnsetDetector,
+    PianoTranscriber,
+    load,
+    save,
+)
 from skdeepmir._training import _devices
 from skdeepmir._training._devices import choose_device, predicting_device
 
@@ -102,7 +109,7 @@ def test_every_net_predicts_on_another_device():
     script = Path(__file__).with_name("far_device.py")
     run = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == 6
+    assert len(run.stdout.splitlines()) == 10
 
 
 @pytest.mark.gpu
@@ -121,3 +128,50 @@ def test_nets_learn_and_predict_on_a_gpu_as_on_the_processor(name):
         there = tagger.predict_proba(clips)
         here = tagger.set_params(device="cpu").predict_proba(clips)
         np.testing.assert_allclose(there, here, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("net", ["conv", "rnn", "causal_rnn"])
+@pytest.mark.parametrize("name", _devices.GPUS)
+def test_onsets_are_learned_and_found_on_a_gpu_as_on_the_processor(name, net):
+    if not _devices.is_there(name):
+        pytest.skip(f"needs a GPU: torch sees no device {name!r}")
+    rng = np.random.RandomState(0)
+    clips, times = [rng.rand(150, 12) for _ in range(8)], [[0.3, 0.9, 1.2]] * 8
+    for clip in clips:
+        clip[[30, 90, 120]] += 4
+    settings = {"max_epochs": 60, "random_state": 0, "verbose": False, "device": name}
+    detector = OnsetDetector(net, n_units=8, frame_rate=100.0, batch_size=2, **settings)
+    assert detector.fit(clips, times).score(clips, times) > 0.9
+    there = detector.predict_activations(clips)
+    here = detector.set_params(device="cpu").predict_activations(clips)
+    for a, b in zip(there, here, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("net", ["conv_rnn", "multi_note", "svm"])
+@pytest.mark.parametrize("name", _devices.GPUS)
+def test_notes_are_learned_and_found_on_a_gpu_as_on_the_processor(name, net):
+    if not _devices.is_there(name):
+        pytest.skip(f"needs a GPU: torch sees no device {name!r}")
+    rng = np.random.RandomState(0)
+    clips, notes = [rng.rand(150, 88) for _ in range(8)], [[(0.3, 0.9, 60)]] * 8
+    for clip in clips:
+        clip[30:90, 60 - 21] += 4
+    transcriber = PianoTranscriber(
+        net,
+        bins_per_octave=12,
+        channels=8,
+        frame_rate=100.0,
+        batch_size=2,
+        max_epochs=60,
+        random_state=0,
+        verbose=False,
+        device=name,
+    )
+    assert transcriber.fit(clips, notes).score(clips, notes) > 0.9
+    there = transcriber.predict_activations(clips)
+    here = transcriber.set_params(device="cpu").predict_activations(clips)
+    for a, b in zip(there, here, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)

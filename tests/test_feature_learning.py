@@ -128,8 +128,10 @@ def test_it_reconstructs_better_than_scikit_learn(digits):
 
 
 @pytest.mark.parametrize("visible", ["binary", "gaussian"])
-@pytest.mark.parametrize("pretraining", ["rbm", "denoising_autoencoder"])
-@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize(
+    ("pretraining", "persistent"),
+    [("rbm", False), ("rbm", True), ("denoising_autoencoder", False)],
+)
 def test_errors_fall_and_reconstructions_beat_the_mean(
     digits, visible, pretraining, persistent
 ):

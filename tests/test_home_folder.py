@@ -31,9 +31,14 @@ from skdeepmir.datasets import (
     load_audio_folder,
     load_gtzan,
     load_isophonics,
+    load_maestro,
     load_magnatagatune,
     load_manifest,
+    load_maps,
+    load_mdb_drums,
     load_mtg_jamendo,
+    load_onset_db,
+    load_poliner_ellis,
 )
 from skdeepmir.metrics import wcsr
 from skdeepmir.model_selection._protocol import content_ids
@@ -150,7 +155,18 @@ def test_a_table_from_elsewhere_may_not(home, name):
 
 
 @pytest.mark.parametrize(
-    "loader", [load_gtzan, load_isophonics, load_magnatagatune, load_mtg_jamendo]
+    "loader",
+    [
+        load_gtzan,
+        load_isophonics,
+        load_maestro,
+        load_magnatagatune,
+        load_maps,
+        load_mdb_drums,
+        load_mtg_jamendo,
+        load_onset_db,
+        load_poliner_ellis,
+    ],
 )
 def test_collections_are_looked_for_at_home(home, loader):
     with pytest.raises((ValueError, FileNotFoundError)) as caught:

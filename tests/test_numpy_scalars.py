@@ -32,10 +32,12 @@ VALUES = {
     "corruption_level": 0.23,
     "dropout": 0.12,
     "early_stopping": True,
+    "equalize": 0.3,
     "excerpt_length": 8,  # that of own modules in the examples
     "finetune_learning_rate": 0.13,
     "fmax": 3000.3,
     "fmin": 60.6,
+    "frame_offset": 0.012,
     "frame_rate": 9.9,
     "gradient_clipping": 1.1,
     "input_dropout": 0.23,
@@ -50,11 +52,13 @@ VALUES = {
     "n_jobs": 1,
     "n_threads": 1,
     "n_units": 32,  # times four gates is beyond int8
+    "n_windows": 2,
     "optimizer": "sgd",
     "overlap": 0.7,
     "random_state": 3,
     "self_transition": 3.3,
     "shift_bands": 1,
+    "shift_level": 0.3,
     "shrinkage": 0.33,
     "sparsity_target": 0.11,
     "validation_fraction": 0.3,
@@ -73,6 +77,7 @@ OTHER = {
     "pretrained",
 }
 OTHER |= {"memory", "module_params", "pretraining", "tag_names", "transform_input"}
+OTHER |= {"transpose"}
 WIDTHS = {"64 bits": (np.int64, np.float64), "few bits": (np.int8, np.float32)}
 
 
@@ -160,6 +165,7 @@ def test_estimators_take_them(name, width):
         ("rbm", "layers", np.array([0, 1])),
         ("tagger", "channels", np.array([4, 8], dtype=np.int8)),
         ("mel", "n_fft", np.int16(256)),
+        ("piano", "transpose", np.int8(2)),
         ("pooler", "windows", np.float32(4)),
     ],
 )

@@ -42,7 +42,7 @@ from skdeepmir import (
     make_pipeline,
     save,
 )
-from skdeepmir._frame_rates import HandedRate
+from skdeepmir._frame_rates import FrameClock
 from skdeepmir.datasets import make_chord_clips, make_instrument_clips
 from skdeepmir.metrics import CHORD_SCORERS
 
@@ -91,7 +91,7 @@ def seconds_of_windows(pipeline, X, y):
 def handed_rates(estimator):
     """Return the places below an estimator that still have a rate from a pipeline."""
     pickled = pickle.dumps(estimator)
-    return HandedRate.__name__.encode() in pickled
+    return FrameClock.__name__.encode() in pickled
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from skdeepmir.datasets import (
     load_billboard,
     load_gtzan,
     load_isophonics,
+    load_onset_db,
     load_rwc_popular,
 )
 
@@ -197,7 +198,9 @@ def test_links_into_folders_that_may_not_be_read_are_told(tmp_path, forbidden, n
         assert len(load_rwc_popular(root).data) == 1
 
 
-@pytest.mark.parametrize("load", [load_audio_folder, load_gtzan, load_isophonics])
+@pytest.mark.parametrize(
+    "load", [load_audio_folder, load_gtzan, load_isophonics, load_onset_db]
+)
 def test_a_folder_that_may_not_be_read_is_an_error(forbidden, load):
     with pytest.raises(PermissionError, match="forbidden/inside'"):
         load(forbidden / "inside")

@@ -27,11 +27,13 @@ from skdeepmir import (
     GaussianChordRecognizer,
     MultiTimescalePooler,
     NetTagger,
+    PianoTranscriber,
     Pipeline,
     SpectrogramExtractor,
     compare,
     datasets,
     load,
+    make_piano_pipeline,
     make_pipeline,
     metrics,
     save,
@@ -106,6 +108,10 @@ names: list[list[str]] = fitted.predict_tags(clips)
 names += steps.fit(paths, tags).predict_tags(paths)
 for intervals, labels in GaussianChordRecognizer(frame_rate=10.0).predict_intervals([]):
     print(intervals.shape, labels.tolist())
+piano = PianoTranscriber("svm", evidence_weight="tune", transpose=None, frame_rate=50.0)
+found_notes = piano.fit(clips, [[(0.1, 0.4, 60)], Path("b.mid")]).predict(clips)[0]
+print(found_notes["onset"].max(), piano.p_on_.shape, piano.calibration_[0] + 1.0)
+make_piano_pipeline(piano, features=None).fit(paths, paths).to_midi(paths, ["a.mid"])
 codes = DBNFeatureLearner((8,)).fit_transform(clips)
 numbers = ConvRegressor().fit(clips, [0.1, 2.0]).predict(clips).mean() + 1.0
 collection = datasets.make_tag_clips(n_clips=10, random_state=0)
@@ -133,6 +139,8 @@ fitted.predict_proba(clips).shap  # wrong
 fitted.classes_.tolst()  # wrong
 fitted.weights_.max()  # wrong
 BLSTMChordRecognizer(n_unit=3)  # wrong
+PianoTranscriber("conv")  # wrong
+piano.to_midi(clips)  # wrong
 SpectrogramExtractor("mell")  # wrong
 SpectrogramExtractor(hop=512)  # wrong
 MultiTimescalePooler(output="window")  # wrong

@@ -19,6 +19,8 @@ FIRST = [
     "conv_tagger.py",
     "tags_over_time.py",
     "chords_from_audio.py",
+    "onsets_from_audio.py",
+    "transcribe_piano.py",
     "your_own_net.py",
     "search_a_net.py",
     "save_and_load.py",

@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
         description="""
             Folds keep groups (artists, albums, speakers) whole. Labels with a | in a
             CSV are tags, which are scored as such; --annotations compares recognisers
-            of chords. With --test-where or --test, pipelines are fitted once, to the
-            recordings of --where, and tested on others.
+            of chords or detectors of onsets. With --test-where or --test, pipelines are
+            fitted once, to the recordings of --where, and tested on others.
 
             Files that cannot be used are named and left out.
             """,
@@ -38,6 +38,7 @@ def add_parser(subparsers: Any) -> None:
             "skdeepmir compare labels.csv --where task=genre --scoring f1_macro",
             "skdeepmir compare labels.csv --where source=a,b --test-where source=c",
             "skdeepmir compare songs.csv --annotations chords",
+            "skdeepmir compare songs.csv --annotations onsets --html onsets.html",
             "skdeepmir compare music --pipelines mfcc_svm conv_tagger my_nets.py",
         ),
     )
@@ -58,8 +59,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="NAME|FILE.py",
         help="what to compare, the first with the others: "
         f"{', '.join(_pipelines.OF_CLIPS)}; of chords {', '.join(_pipelines.OF_CHORDS)}"
-        "; or a Python file, which is run, with a dict 'pipelines' from names to "
-        "estimators (default: all of these but conv_tagger and blstm)",
+        f"; of onsets {', '.join(_pipelines.OF_ONSETS)}; or a Python file, which is "
+        "run, with a dict 'pipelines' from names to estimators (default: all of these "
+        "but conv_tagger, blstm and the nets for onsets)",
     )
     add(
         "--scoring",
@@ -67,7 +69,8 @@ def add_parser(subparsers: Any) -> None:
         metavar="SCORE",
         help="scores, of which the first counts: those of scikit-learn and of the "
         "field, such as accuracy f1_macro auc_tag wcsr_majmin (default: accuracy; of "
-        "tags auc_tag average_precision_tag; of chords wcsr_majmin)",
+        "tags auc_tag average_precision_tag; of chords wcsr_majmin; of onsets "
+        "onset_f1)",
     )
     add("--confusion", action="store_true", help="print what is taken for what")
     add("--differences", action="store_true", help="print tests of all pairs")
@@ -163,7 +166,7 @@ def _check_scores(names: list[str] | None) -> None:
 
 def _kind_of(clips: Any) -> str:
     if clips.target_names is None:
-        return _pipelines.CHORDS
+        return _pipelines.kind_of_annotations(clips.target[0])
     return _pipelines.TAGS if clips.target.ndim == 2 else _pipelines.CLASSES
 
 

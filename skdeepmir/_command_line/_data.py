@@ -92,7 +92,8 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--annotations",
         metavar="COLUMN",
-        help="column of the CSV with .lab or .jams files of chords, in place of labels",
+        help="column of the CSV with files of chords (.lab, .jams) or of onsets "
+        "(.onsets, .txt, .csv, .jams), in place of labels",
     )
 
 

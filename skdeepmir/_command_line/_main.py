@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 
 import skdeepmir
-from skdeepmir._command_line import _check, _chords, _compare, _features, _info
+from skdeepmir._command_line import (
+    _check,
+    _chords,
+    _compare,
+    _features,
+    _info,
+    _onsets,
+    _transcribe,
+)
 from skdeepmir._command_line._output import (
     complain,
     flush,
@@ -20,7 +28,7 @@ from skdeepmir._command_line._output import (
 )
 from skdeepmir._command_line._parsers import Parser, UsageError, add_debug
 
-COMMANDS = (_compare, _check, _features, _chords, _info)
+COMMANDS = (_compare, _check, _features, _chords, _onsets, _transcribe, _info)
 # What input, files and machines bring about (AudioError, ModelFileError and
 # DivergenceError are ValueErrors); all else is a bug, and keeps its traceback.
 EXPECTED = (ValueError, OSError, MemoryError, BrokenExecutor)

@@ -13,7 +13,7 @@ from typing import Any
 from skdeepmir._command_line._parsers import UsageError
 from skdeepmir._disk import user_path
 
-CLASSES, TAGS, CHORDS = "classes", "tags", "chords"
+CLASSES, TAGS, CHORDS, ONSETS = "classes", "tags", "chords", "onsets"
 TITLES = {
     "mfcc_svm": "MFCC + SVM",
     "mfcc_forest": "MFCC + forest",
@@ -23,17 +23,27 @@ TITLES = {
     "chroma_templates": "chroma + templates",
     "chroma_hmm": "chroma + Gaussian HMM",
     "blstm": "constant-Q + BLSTM",
+    "flux": "spectral flux",
+    "superflux": "SuperFlux",
+    "onset_conv": "onsets: convolutional net",
+    "onset_rnn": "onsets: recurrent net",
+    "onset_causal_rnn": "onsets: causal recurrent net",
 }
 OF_CLIPS = ("mfcc_svm", "mfcc_forest", "mel_svm", "pmsc_mlp", "conv_tagger")
 OF_CHORDS = ("chroma_templates", "chroma_hmm", "blstm")
-NAMES = {CLASSES: OF_CLIPS, TAGS: OF_CLIPS, CHORDS: OF_CHORDS}
+OF_ONSETS = ("flux", "superflux", "onset_conv", "onset_rnn", "onset_causal_rnn")
+NAMES = {CLASSES: OF_CLIPS, TAGS: OF_CLIPS, CHORDS: OF_CHORDS, ONSETS: OF_ONSETS}
 # Nets take minutes: they are compared where they are asked for.
-DEFAULTS = {kind: names[:4] for kind, names in NAMES.items()} | {CHORDS: OF_CHORDS[:2]}
+DEFAULTS = {kind: names[:4] for kind, names in NAMES.items()}
+DEFAULTS |= {CHORDS: OF_CHORDS[:2], ONSETS: OF_ONSETS[:2]}
 SCORES = {
     CLASSES: ["accuracy"],
     TAGS: ["auc_tag", "average_precision_tag"],
     CHORDS: ["wcsr_majmin"],
+    ONSETS: ["onset_f1"],
 }
+PIANO_EPOCHS = 10
+ONSET_NETS = {name: name.removeprefix("onset_") for name in OF_ONSETS[2:]}
 
 
 def name_or_file(text: str) -> str:
@@ -71,6 +81,8 @@ def make_pipelines(
 def _make(name: str, **extraction: Any) -> Any:
     from skdeepmir import baselines
 
+    if name in OF_ONSETS:
+        return onset_detector(ONSET_NETS.get(name, name), **extraction)
     own: dict[str, Any] = {"conv_tagger": conv_tagger, "blstm": chord_net}
     if name in own:
         return own[name](**extraction)
@@ -137,6 +149,45 @@ def chord_net(*, max_epochs: int = 100, tells: bool = False, **extraction: Any) 
         verbose=tells,
     )
     return make_pipeline(SpectrogramExtractor("cqt", **options), net)
+
+
+def onset_detector(
+    name: str, *, max_epochs: int = 30, tells: bool = False, **extraction: Any
+) -> Any:
+    """Return a detector of onsets with its front end."""
+    from skdeepmir.onset_detection import OnsetDetector, make_onset_pipeline
+
+    detector: Any = name
+    if name in ONSET_NETS.values():
+        net: Any = name
+        detector = OnsetDetector(
+            net, max_epochs=max_epochs, random_state=0, verbose=tells
+        )
+    return make_onset_pipeline(detector, **extraction)
+
+
+def piano_transcriber(
+    *, max_epochs: int = PIANO_EPOCHS, tells: bool = False, **extraction: Any
+) -> Any:
+    """Return a net that transcribes a piano, with its front end."""
+    from skdeepmir.transcription import PianoTranscriber, make_piano_pipeline
+
+    net = PianoTranscriber(max_epochs=max_epochs, random_state=0, verbose=tells)
+    return make_piano_pipeline(net, **extraction)
+
+
+def kind_of_annotations(file: str) -> str:
+    """Return what a file annotates."""
+    from skdeepmir.chords import read_chords
+
+    suffix = Path(file).suffix.lower()
+    if suffix != ".jams":
+        return CHORDS if suffix == ".lab" else ONSETS
+    try:
+        read_chords(file)
+    except ValueError:
+        return ONSETS
+    return CHORDS
 
 
 def pipelines_of(file: str) -> dict[str, Any]:

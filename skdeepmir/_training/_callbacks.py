@@ -26,7 +26,7 @@ from skorch.callbacks import (
 from skdeepmir._training._data import ROWS_AT_ONCE, Batch, tensor_of
 from skdeepmir._training._gradient import LogisticLoss
 from skdeepmir.metrics import get_scorer
-from skdeepmir.metrics._chord_scorers import ChordScorer
+from skdeepmir.metrics._annotation_scorers import AnnotationScorer
 
 SCORING = EpochScoring | BatchScoring | PassthroughScoring
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -370,7 +370,7 @@ def _find_scorer(callback: Any) -> None:
     if not isinstance(callback.scoring, str):
         return
     scorer = get_scorer(callback.scoring)
-    if isinstance(scorer, ChordScorer):
+    if isinstance(scorer, AnnotationScorer):
         raise ValueError(
             f"callbacks holds {type(callback).__name__}({callback.scoring!r}), which "
             "scores songs, but callbacks see frames. Use 'accuracy', or "

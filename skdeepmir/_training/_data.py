@@ -185,7 +185,8 @@ def held_out(
         raise ValueError(
             f"validation_fraction={fraction:g} of {n_clips} clips leaves none to "
             "train on. Pass more clips, a smaller fraction, X_val and y_val, or do "
-            "without what needs validation, such as early_stopping."
+            "without what needs validation: early_stopping, or a threshold that is "
+            "tuned."
         )
     rng = np.random.RandomState(seed)
     order = rng.permutation(n_clips)

@@ -162,7 +162,7 @@ class NetEstimator(
                 self._run(training, given, X, y, data, watched, checkpoint)
             else:
                 self._take(training, given, X, y, finished)
-            self._use_validation(given, watched)
+            self._learn_last(given, data, watched)
         guessing, scores = self._coding().guessing_loss, self.validation_scores_
         warn_of_loss(given, self.loss_curve_, -scores, guessing)
         self._training_state = None
@@ -199,8 +199,11 @@ class NetEstimator(
         targets = coding.encode(y_val, layout, "y_val")
         return LabelledClips(clips, layout, targets, None)
 
-    def _use_validation(self, given, watched):
-        """Learn the last things after training, from validation clips or None."""
+    def _learn_last(self, given, data, watched):
+        """Learn the last things after training, from clips to validate on or None.
+
+        ``data`` are those that were trained on.
+        """
 
     def _open_checkpoint(self, coding, feed, earlier, *data):
         from skdeepmir._training._checkpoints import Checkpoint

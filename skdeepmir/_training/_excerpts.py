@@ -20,6 +20,7 @@ from skdeepmir._training._data import (
 )
 from skdeepmir.frames import ClipLayout
 
+EQUALIZER_BANDS = 8  # between which random curves are straight
 EXCERPTS_AT_ONCE = 4  # in predictions: fast, and little memory
 
 
@@ -35,12 +36,19 @@ class Augmentation:
         Most neighbouring bands and frames that are set to zero.
     mixup : float
         Largest share of another excerpt (and its target) that is added in.
+    shift_level : float
+        Most by which all values of an excerpt move up or down together.
+    equalize : float
+        Deviation of a smooth random curve over the bands that is added to all frames of
+        an excerpt, in the units of its values: deviations, of standardised ones.
     """
 
     shift_bands: int = 0
     mask_bands: int = 0
     mask_frames: int = 0
     mixup: float = 0.0
+    shift_level: float = 0.0
+    equalize: float = 0.0
 
     def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return shifted and masked excerpts (batch, n_frames, n_features)."""
@@ -50,6 +58,17 @@ class Augmentation:
             bands = torch.arange(n_features, device=x.device) - moved[:, None]
             bands = bands.clamp(0, n_features - 1)
             x = x.gather(2, bands[:, None].expand(-1, n_frames, -1))
+        if self.shift_level:
+            share = torch.rand(batch, 1, 1, generator=generator, device=x.device)
+            x = x + self.shift_level * (2 * share - 1).to(x.dtype)
+        if self.equalize:
+            gains = torch.randn(
+                (batch, 1, EQUALIZER_BANDS), generator=generator, device=x.device
+            )
+            curve = nn.functional.interpolate(
+                gains, n_features, mode="linear", align_corners=True
+            )
+            x = x + self.equalize * curve.to(x.dtype)
         for largest, axis in ((self.mask_bands, 2), (self.mask_frames, 1)):
             if largest:
                 n = x.shape[axis]

@@ -19,6 +19,26 @@ NUMBERS = "biuf"
 MOST_SHOWN = 3  # labels that a message names
 
 
+class ClassNumbers:
+    """Labels of frames that are class numbers, as a feed of sequences handles them.
+
+    Attributes
+    ----------
+    unknown : int
+        The label of a frame that is not learned from.
+    """
+
+    unknown = NO_LABEL
+
+    def known(self, labels: np.ndarray) -> np.ndarray:
+        """Tell which frames are learned from, (n_frames,)."""
+        return labels != self.unknown
+
+    def mixed(self, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Return labels of frames that sound together with others."""
+        raise NotImplementedError
+
+
 class FrameCodes:
     """The base of codings that number the classes of frames.
 

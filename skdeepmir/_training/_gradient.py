@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -431,3 +431,54 @@ class FrameSoftmaxLoss(nn.Module):
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the probability of each class in each frame."""
         return logits.double().softmax(-1)
+
+
+class FrameLogisticLoss(nn.Module):
+    """Cross-entropy of yes or no for each frame, where frames have codes.
+
+    Targets (n_sequences, n_frames) are 0 for no, codes from 1 up for kinds of yes, and
+    -1 for frames that do not count.
+
+    Parameters
+    ----------
+    weights : sequence of float
+        What a frame of each code counts.
+    """
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__()
+        self.weights = tuple(weights)
+
+    def forward(
+        self, outputs: torch.Tensor, y: torch.Tensor, weight: None
+    ) -> torch.Tensor:
+        """Return the mean over the frames of a batch that count.
+
+        ``outputs`` are (n_sequences, n_frames, 1).
+        """
+        known = y >= 0
+        codes, weights = y[known], outputs.new_tensor(self.weights)
+        loss = functional.binary_cross_entropy_with_logits(
+            outputs[known].squeeze(1),
+            (codes > 0).to(outputs.dtype),
+            weights[codes],
+            reduction="sum",
+        )
+        return loss / known.sum().clamp(min=1)
+
+    def rows(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for frames that count, (n_known, 1)."""
+        return outputs[y >= 0]
+
+    def labels(self, y: torch.Tensor) -> torch.Tensor:
+        """Return 0 or 1 for these frames, (n_known,)."""
+        return (y[y >= 0] > 0).long()
+
+    def decide(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return 1 where yes is likelier, (n_known,)."""
+        return (logits > 0).long().squeeze(-1)
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the probabilities of no and yes."""
+        p = logits.double().sigmoid()
+        return torch.cat([1 - p, p], -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from skdeepmir._training._data import (
     tensor_of,
 )
 from skdeepmir._training._excerpts import Augmentation
-from skdeepmir.chords._vocabularies import NO_LABEL, SEMITONES
+from skdeepmir._training._frame_labels import ClassNumbers
+from skdeepmir.chords._vocabularies import NO_LABEL
 from skdeepmir.frames import ClipLayout, length_buckets
 from skdeepmir.nets import SequenceBatch
 
@@ -40,8 +41,8 @@ class SequenceClips:
         How excerpts are made, standardised, moved and masked.
     clips : list of ndarray of shape (n_frames_i, n_features)
         Clips.
-    labels : sequence of ndarray of shape (n_frames_i,), int64
-        Numbers of classes; -1 where there is none.
+    labels : sequence of ndarray of shape (n_frames_i,) or (n_frames_i, n_labels)
+        What ``feed.labels`` describes, such as numbers of classes.
     batch_size : int or None
         Excerpts of a batch; None puts all into one.
     generator : torch.Generator
@@ -89,7 +90,8 @@ class SequenceClips:
         starts = np.clip(starts, 0, self.n_frames[clips] - lengths)
         semitones = 0 * starts
         if self.feed.transposition is not None:
-            semitones = self._draw(np.full(len(clips), 12)) + SEMITONES[0]
+            keys = self.feed.transposition.semitones
+            semitones = self._draw(np.full(len(clips), len(keys))) + keys[0]
         order = np.argsort(self._draw(np.full(len(clips), 2**24)), kind="stable")
         order = order[np.argsort(lengths[order], kind="stable")]
         size = self.batch_size or len(order)
@@ -118,32 +120,65 @@ class SequenceClips:
     ) -> Batch:
         feed, frames, labels, previous = self.feed, [], [], []
         for i, start, n, k in zip(clips, starts, lengths, semitones, strict=True):
-            part = (self.inputs[i][start : start + n] - feed.mean) / feed.scale
-            # One label more in front: that before the first frame.
-            own = self.targets[i][max(start - 1, 0) : start + n]
-            if start == 0:
-                own = np.concatenate([[NO_LABEL], own])
+            # Frames around an excerpt are seen, but not learned from.
+            before = min(start, feed.context)
+            after = min(self.n_frames[i] - start - n, feed.context)
+            part = self.inputs[i][start - before : start + n + after]
+            own = self.targets[i][start : start + n]
+            own = _surrounded(own, before, after, feed.labels.unknown)
+            if self.training and feed.mix:
+                part, own = self._mixed(part, own)
+            part = (part - feed.mean) / feed.scale
             if k:
                 part = feed.transposition.shift(part, k)
                 own = feed.transposition.relabel(own, k)
             frames.append(part)
-            labels.append(own[1:])
-            previous.append(np.where(own[:-1] < 0, feed.n_classes, own[:-1]))
-        labelled = np.concatenate(labels) >= 0
+            labels.append(own)
+            if feed.sees_previous:
+                earlier = np.array([NO_LABEL])
+                if start and not before:
+                    earlier = self.targets[i][start - 1 : start]
+                if k:
+                    earlier = feed.transposition.relabel(earlier, k)
+                earlier = np.concatenate([earlier, own[:-1]])
+                previous.append(np.where(earlier < 0, feed.n_classes, earlier))
+        n_known = sum(int(feed.labels.known(own).sum()) for own in labels)
         device = self.generator.device
         stacked = stack_sequences(frames, device)
-        x, before = stacked.frames, None
+        x, before_each = stacked.frames, None
         if self.training:
             x = feed.augmentation.apply(x, self.generator)
         if feed.sees_previous:
-            before = _padded(previous, feed.n_classes).to(device)
-        inputs = SequenceBatch(x, stacked.lengths, before)
-        targets = _padded(labels, NO_LABEL).to(device)
+            before_each = _padded(previous, feed.n_classes).to(device)
+        inputs = SequenceBatch(x, stacked.lengths, before_each)
+        targets = _padded(labels, feed.labels.unknown).to(device)
         weight = None
         if self.training and feed.class_weight is not None:
             of_frames = [feed.class_weight[own].astype(feed.dtype) for own in labels]
             weight = _padded(of_frames, 0).to(device)
-        return Batch((inputs,), targets, weight, int(np.count_nonzero(labelled)))
+        return Batch((inputs,), targets, weight, n_known)
+
+    def _mixed(
+        self, part: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return an excerpt, at random with another one over it and its labels."""
+        n, feed = len(part), self.feed
+        chance, level, i = self._draw(np.array([1 << 16, 1 << 16, len(self.inputs)]))
+        if chance >= feed.mix * (1 << 16) or self.n_frames[i] < n:
+            return part, labels
+        (start,) = self._draw(self.n_frames[i : i + 1] - n + 1)
+        moved = feed.augmentation.shift_level * (level / (1 << 15) - 1) * feed.scale
+        others = self.targets[i][start : start + n]
+        mixed = np.maximum(part, self.inputs[i][start : start + n] + moved)
+        return mixed.astype(part.dtype), feed.labels.mixed(labels, others)
+
+
+def _surrounded(
+    labels: np.ndarray, before: int, after: int, unknown: int
+) -> np.ndarray:
+    """Return labels of frames between those of frames that have none."""
+    widths = [(before, after), *[(0, 0)] * (labels.ndim - 1)]
+    return np.pad(labels, widths, constant_values=unknown)
 
 
 def _split(rows: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
@@ -193,6 +228,15 @@ class SequenceFeed(Feed):
         What frames of each class count in training; None if all count the same.
     pads : bool
         Whether sequences of unequal length may be in one batch.
+    context : int
+        Frames that are seen to either side of an excerpt.
+    mix : float
+        Share of excerpts that sound together with another one.
+    labels : ClassNumbers or another with its attributes
+        What labels of frames are: which are unknown, and those of two excerpts at once.
+    one_scale : bool
+        Whether all features are divided by the same number, because they have the same
+        unit and nets compare them.
     """
 
     dtype: Any
@@ -206,6 +250,10 @@ class SequenceFeed(Feed):
     scale: Any = None
     class_weight: Any = None
     pads: bool = True
+    context: int = 0
+    mix: float = 0.0
+    labels: Any = field(default=ClassNumbers(), compare=False)  # not learned
+    one_scale: bool = False
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> SequenceFeed:
         """Return the feed with the scale of the frames of these clips, in all keys."""
@@ -216,6 +264,8 @@ class SequenceFeed(Feed):
             moments = np.stack([mean, np.square(mean) + variance])
             mean, squares = coding.transposition.mean_over_keys(moments)
             variance = squares - np.square(mean)
+        if self.one_scale:
+            variance = np.full_like(variance, variance.mean())
         longest = max(map(len, data.clips))
         return replace(
             self,
@@ -235,7 +285,7 @@ class SequenceFeed(Feed):
         training: bool,
     ) -> SequenceClips:
         """Return batches of excerpts, or of whole clips if not in training."""
-        if not any((labels != NO_LABEL).any() for labels in data.targets):
+        if not any(self.labels.known(labels).any() for labels in data.targets):
             part = "train" if training else "validate"
             raise ValueError(
                 f"The clips to {part} on have no label that the vocabulary contains. "
@@ -261,7 +311,7 @@ class SequenceFeed(Feed):
         """Return mean log-probabilities over all keys, (n_frames_i, n_classes)."""
         clips = self._standardized(clips)
         means: list[Any] = [0.0] * len(clips)
-        for k in SEMITONES:
+        for k in self.transposition.semitones:
             # Column i: of the class that class i becomes k semitones up.
             columns = self.transposition.classes[k % 12]
             moved = [self.transposition.shift(clip, k) for clip in clips]

@@ -22,10 +22,17 @@ from skdeepmir.audio._cqt import (
 from skdeepmir.audio._doubts import Listener, doubts_of_waveform
 from skdeepmir.audio._errors import AudioError, AudioWarning, DoubtfulAudioWarning
 from skdeepmir.audio._files import read_audio, read_header, stream_audio
-from skdeepmir.audio._framing import Frames, count_frames, cut_frames, join_blocks
+from skdeepmir.audio._framing import (
+    FrameCutter,
+    Frames,
+    count_frames,
+    join_blocks,
+    mark_last,
+)
 from skdeepmir.audio._opening import check_duration
 from skdeepmir.audio._spectra import (
     BandedMatrix,
+    DeltaAppender,
     append_deltas,
     hann_spectrogram,
     mel_filters,
@@ -38,7 +45,9 @@ __all__ = [
     "AudioError",
     "AudioWarning",
     "BandedMatrix",
+    "DeltaAppender",
     "DoubtfulAudioWarning",
+    "FrameCutter",
     "Frames",
     "Listener",
     "append_deltas",
@@ -52,12 +61,12 @@ __all__ = [
     "constant_q_blocks",
     "constant_q_support",
     "count_frames",
-    "cut_frames",
     "doubts_of_waveform",
     "hann_spectrogram",
     "is_path",
     "join_blocks",
     "list_audio",
+    "mark_last",
     "mel_filters",
     "path_name",
     "pcm_to_float",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skdeepmir.audio._framing import (
-    FrameCutter,
+    FrameQueue,
     join_blocks,
     mark_last,
 )
@@ -91,7 +91,7 @@ def constant_q_blocks(
     decimation, octaves = _plan(sample_rate, hop_length, fmin, n_bins, bins_per_octave)
     early = Resampler(decimation, 1)
     cutters = [
-        FrameCutter(len(octave.kernels), octave.hop_length, len(octave.kernels) // 2)
+        FrameQueue(len(octave.kernels), octave.hop_length, len(octave.kernels) // 2)
         for octave in octaves
     ]
     decimators = [Resampler(2 if octave.halve else 1, 1) for octave in octaves[:-1]]
@@ -112,7 +112,7 @@ def constant_q_blocks(
 
 
 def _magnitudes(
-    octaves: list[_Octave], cutters: list[FrameCutter], n_frames: int, n_bins: int
+    octaves: list[_Octave], cutters: list[FrameQueue], n_frames: int, n_bins: int
 ) -> np.ndarray:
     """Apply the filters of each octave to its next frames."""
     magnitudes = np.empty((n_frames, n_bins), dtype=np.float32)

@@ -271,6 +271,20 @@ def _sum_bands(power, first, end, weights, sums):  # type: ignore[no-untyped-def
 
 
 @njit(**_COMPILE)
+def sum_bands(spectra, first, end, weights, out):  # type: ignore[no-untyped-def]
+    """Write what a banded filter bank makes of spectra, sixteen frames side by side."""
+    # spectra (n_frames, n_bins), out (n_frames, n_filters)
+    power = np.zeros(spectra.shape[1] * LANES, np.float32)
+    sums = np.empty(first.size * LANES, np.float32)
+    for frame in range(0, out.shape[0], LANES):
+        for lane in range(min(LANES, out.shape[0] - frame)):
+            for i in range(spectra.shape[1]):
+                power[i * LANES + lane] = spectra[frame + lane, i]
+        _sum_bands(power, first, end, weights, sums)
+        _to_rows(sums, frame, out)
+
+
+@njit(**_COMPILE)
 def _to_rows(lanes, start, out):  # type: ignore[no-untyped-def]
     """Write sixteen frames side by side as rows; those beyond the last are left out."""
     for lane in range(min(LANES, out.shape[0] - start)):

@@ -12,7 +12,20 @@ CHUNK_BYTES = 40_000_000  # more than what C libraries keep for later when it is
 
 
 def mark_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
-    """Yield each item, such as a block, with whether it is the last."""
+    """Tell of each item, such as a block, whether it is the last.
+
+    Parameters
+    ----------
+    items : iterable
+        Any objects.
+
+    Yields
+    ------
+    item : object
+        The next of them.
+    is_last : bool
+        Whether none follows.
+    """
     waiting = None
     for item in items:
         if waiting is not None:
@@ -99,7 +112,7 @@ class Frames(NamedTuple):
         return np.ndarray(shape, np.float32, samples[start:], strides=strides)
 
 
-class FrameCutter:
+class FrameQueue:
     """A queue of samples that are taken frame by frame."""
 
     # Frame 0 begins `before` samples before the first that is pushed.
@@ -128,15 +141,11 @@ class FrameCutter:
         return frames
 
 
-def cut_frames(
-    blocks: Iterable[np.ndarray], *, frame_length: int, hop_length: int, center: bool
-) -> Iterator[Frames]:
-    """Cut a stream of samples into frames.
+class FrameCutter:
+    """Cut a stream of samples into frames, block by block.
 
     Parameters
     ----------
-    blocks : iterable of ndarray of shape (n_samples_i,), float32
-        A waveform in pieces.
     frame_length : int
         Samples of a frame.
     hop_length : int
@@ -144,25 +153,49 @@ def cut_frames(
     center : bool
         If True, frame t is centred on sample ``t * hop_length``; if False, frame 0
         begins with the first sample.
-
-    Yields
-    ------
-    frames : Frames
-        The next frames.
     """
-    cutter = FrameCutter(frame_length, hop_length, frame_length // 2 if center else 0)
-    n_samples = n_done = 0
-    for block, is_last in mark_last(blocks):
-        cutter.push(block)
-        n_samples += len(block)
-        n_frames = cutter.count_complete()
+
+    def __init__(self, frame_length: int, hop_length: int, *, center: bool) -> None:
+        before = frame_length // 2 if center else 0
+        self.queue = FrameQueue(frame_length, hop_length, before)
+        self.center = center
+        self.n_samples = self.n_frames = 0
+
+    @property
+    def n_missing(self) -> int:
+        """Samples without which the next frame is not complete."""
+        queue = self.queue
+        return queue.start + queue.frame_length - len(queue.held)
+
+    def push(self, samples: np.ndarray, is_last: bool = False) -> Frames:
+        """Return the frames that are complete with new samples.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n_samples,), float32
+            The next block, of any size. It is not copied: leave it as it is until the
+            next call.
+        is_last : bool, default=False
+            Whether nothing follows: the rest of the frames is returned as well.
+
+        Returns
+        -------
+        frames : Frames
+            The next frames; there may be none.
+        """
+        queue = self.queue
+        queue.push(samples)
+        self.n_samples += len(samples)
+        n_frames = queue.count_complete()
         if is_last:
-            n_frames = -n_done + count_frames(
-                n_samples, n_fft=frame_length, hop_length=hop_length, center=center
+            n_frames = -self.n_frames + count_frames(
+                self.n_samples,
+                n_fft=queue.frame_length,
+                hop_length=queue.hop_length,
+                center=self.center,
             )
-        if n_frames > 0:
-            yield cutter.take(n_frames)
-            n_done += n_frames
+        self.n_frames += n_frames
+        return queue.take(n_frames)
 
 
 def join_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:

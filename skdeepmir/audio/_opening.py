@@ -85,12 +85,12 @@ def _sequential(sound: Any) -> Any:
 
 def _decoder(stream: Stream, file: BinaryIO, name: str) -> Any:
     """Return a SoundFile that reads exactly one stream of a file."""
-    import soundfile
+    from skdeepmir.audio._sound import Sound  # soundfile is imported when needed
 
     def opened(source: Any) -> Any:
         try:
             with quiet_decoder():
-                return _sequential(soundfile.SoundFile(source))
+                return _sequential(Sound(source))
         except RuntimeError as error:
             file.seek(0)
             raise _undecodable(name, file.read(64), error) from error

@@ -8,20 +8,18 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from skdeepmir.audio._framing import Frames, cut_frames, mark_last
+from skdeepmir.audio._framing import FrameCutter, Frames, mark_last
 
 # Frames that are transformed together: few enough to stay in the processor's cache.
 FRAMES_AT_ONCE = 64
-# Filters of a bank that are multiplied together, see BandedMatrix.
-FILTERS_AT_ONCE = 16
 DELTA_WIDTH = 9  # frames, librosa's default
 
 
 class BandedMatrix:
-    """A filter bank as dense blocks, each over the few bins that its filters touch.
+    """A filter bank as the few bins that each filter touches.
 
     A mel filter touches a narrow band of bins, so most of the dense product multiplies
-    by zero: with blocks it takes a fifth of the time.
+    by zero.
 
     Parameters
     ----------
@@ -32,26 +30,20 @@ class BandedMatrix:
     def __init__(self, weights: np.ndarray) -> None:
         self.n_filters = len(weights)
         self.bands = _bands(weights)
-        self.blocks = []
-        for start in range(0, self.n_filters, FILTERS_AT_ONCE):
-            rows = slice(start, min(start + FILTERS_AT_ONCE, self.n_filters))
-            touched = np.flatnonzero(weights[rows].any(axis=0))
-            bins = slice(touched[0], touched[-1] + 1) if len(touched) else slice(0, 0)
-            block = np.ascontiguousarray(weights[rows, bins].T, dtype=np.float32)
-            self.blocks.append((rows, bins, block))
 
     def apply(self, spectra: np.ndarray, out: np.ndarray) -> None:
-        """Write what the filters give.
+        """Write what the filters give, the same bits for a frame beside any others.
 
         Parameters
         ----------
-        spectra : ndarray of shape (n_frames, n_bins)
+        spectra : ndarray of shape (n_frames, n_bins), float32
             A spectrum for each frame.
-        out : ndarray of shape (n_frames, n_filters)
+        out : ndarray of shape (n_frames, n_filters), float32
             Where it is written.
         """
-        for filters, bins, block in self.blocks:
-            np.matmul(spectra[:, bins], block, out=out[:, filters])
+        from skdeepmir.audio._fourier_kernel import sum_bands
+
+        sum_bands(spectra, *self.bands, out)
 
 
 def _bands(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -96,9 +88,7 @@ def hann_spectrogram(
     spectra : ndarray of shape (n_frames, n_fft // 2 + 1 or n_filters), float32
         One spectrum per frame.
     """
-    (frames,) = cut_frames(
-        [y], frame_length=n_fft, hop_length=hop_length, center=center
-    )
+    frames = FrameCutter(n_fft, hop_length, center=center).push(y, is_last=True)
     spectra = power_spectra(frames, n_fft, hop_length, filters)
     return spectra if power else np.sqrt(spectra, out=spectra)
 
@@ -114,7 +104,7 @@ def power_spectra(
     Parameters
     ----------
     frames : Frames
-        Frames, from :func:`cut_frames`.
+        Frames, from :class:`FrameCutter`.
     n_fft : int
         Samples of a frame. Powers of two from 8 up are three times as fast as others.
     hop_length : int
@@ -129,6 +119,8 @@ def power_spectra(
     """
     width = n_fft // 2 + 1 if filters is None else filters.n_filters
     spectra = np.empty((frames.n_frames, width), dtype=np.float32)
+    if frames.n_frames == 0:
+        return spectra
     if n_fft >= 8 and n_fft & (n_fft - 1) == 0:
         from skdeepmir.audio._fourier_kernel import lane_spectra
 
@@ -217,6 +209,58 @@ def to_decibels(power: np.ndarray, amin: float = 1e-10) -> np.ndarray:
     return power
 
 
+class DeltaAppender:
+    """Append time derivatives to the features of each frame, block by block.
+
+    They are taken over nine frames (a Savitzky-Golay filter, as
+    ``librosa.feature.delta(mode="nearest")``), so that frames come out four later.
+    Beyond both ends the outermost frame is repeated; librosa's default,
+    ``mode="interp"``, fits a polynomial to the outermost nine frames instead, so that
+    the four at either end differ.
+
+    Parameters
+    ----------
+    order : int
+        0, 1 (slopes) or 2 (slopes and curvatures).
+    """
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+        self.look_ahead = DELTA_WIDTH // 2 if order else 0  # frames
+        self.held: np.ndarray | None = None
+        self.n_known = 0  # frames at the start of ``held`` that were returned before
+
+    def push(self, frames: np.ndarray, is_last: bool = False) -> np.ndarray:
+        """Return the frames whose derivatives are known with new ones.
+
+        Parameters
+        ----------
+        frames : ndarray of shape (n_frames, n_features)
+            The next frames of the clip; there may be none.
+        is_last : bool, default=False
+            Whether none follow.
+
+        Returns
+        -------
+        extended : ndarray of shape (n_frames_out, n_features * (1 + order))
+            Features, then derivatives.
+        """
+        if self.order == 0:
+            return frames
+        held = frames
+        if self.held is not None:
+            held = np.concatenate([self.held, frames])
+        reach = self.look_ahead
+        end = len(held) if is_last else max(len(held) - reach, self.n_known)
+        extended = np.empty((0, frames.shape[1] * (1 + self.order)), frames.dtype)
+        if end > self.n_known:
+            extended = _with_deltas(held, self.order)[self.n_known : end]
+            held = held[max(end - reach, 0) :]
+            self.n_known = min(end, reach)
+        self.held = held
+        return extended
+
+
 def append_deltas(blocks: Iterable[np.ndarray], order: int) -> Iterator[np.ndarray]:
     """Append the first ``order`` time derivatives to the features of each frame.
 
@@ -230,23 +274,13 @@ def append_deltas(blocks: Iterable[np.ndarray], order: int) -> Iterator[np.ndarr
     Yields
     ------
     extended : ndarray of shape (n_frames_j, n_features * (1 + order))
-        Features, then derivatives over nine frames (a Savitzky-Golay filter, as
-        ``librosa.feature.delta(mode="nearest")``). Beyond both ends the outermost
-        frame is repeated; librosa's default, ``mode="interp"``, fits a polynomial to
-        the outermost nine frames instead, so that the four at either end differ.
+        Features, then derivatives; see :class:`DeltaAppender`.
     """
-    if order == 0:
-        yield from blocks
-        return
-    reach = DELTA_WIDTH // 2
-    held, n_known = None, 0  # frames at the start of ``held`` that were yielded before
+    appender = DeltaAppender(order)
     for block, is_last in mark_last(blocks):
-        held = block if held is None else np.concatenate([held, block])
-        end = len(held) if is_last else len(held) - reach
-        if end > n_known:
-            yield _with_deltas(held, order)[n_known:end]
-            held = held[max(end - reach, 0) :]
-            n_known = min(end, reach)
+        extended = appender.push(block, is_last)
+        if len(extended):
+            yield extended
 
 
 def _with_deltas(frames: np.ndarray, order: int) -> np.ndarray:

@@ -33,7 +33,7 @@ class Resampler:
         return self.stream.resample_chunk(samples, last=is_last)
 
 
-def check_waveform(y: Any) -> np.ndarray:
+def check_waveform(y: Any, *, is_block: bool = False) -> np.ndarray:
     """Return one waveform as float32.
 
     Parameters
@@ -43,6 +43,9 @@ def check_waveform(y: Any) -> np.ndarray:
         (uint8, int8, int16, int32) are scaled to -1 ... 1 by the range of their type.
         Other numbers are kept, also integers of other types, whose range is unknown:
         see :func:`doubts_of_waveform`.
+    is_block : bool, default=False
+        Whether it is a block of a stream, which may have no samples, or fewer than it
+        has channels.
 
     Returns
     -------
@@ -64,7 +67,8 @@ def check_waveform(y: Any) -> np.ndarray:
             what,
             "Expected a path, or an array (n_samples,) of floats or PCM integers.",
         )
-    is_stereo = y.ndim == 2 and len(y) <= min(ARRAY_CHANNELS, y.shape[1])
+    most = ARRAY_CHANNELS if is_block else min(ARRAY_CHANNELS, y.shape[-1])
+    is_stereo = y.ndim == 2 and len(y) <= most
     if y.ndim != 1 and not is_stereo:
         hint = "Mix down to mono first."
         if y.ndim == 2 and y.shape[1] <= ARRAY_CHANNELS:
@@ -74,10 +78,19 @@ def check_waveform(y: Any) -> np.ndarray:
             f"has {y.ndim} dimensions, shape {y.shape}",
             f"Expected (n_samples,) or (n_channels, n_samples). {hint}",
         )
-    if y.size == 0:
+    if y.size == 0 and not (is_block and (y.ndim == 1 or len(y))):
         raise AudioError("empty", "has no samples", "Leave it out, with its label.")
     y = pcm_to_float(y)
-    return check_finite(y.mean(axis=0, dtype=np.float32) if y.ndim == 2 else y, None)
+    return check_finite(_mix_down(y) if y.ndim == 2 else y, None)
+
+
+def _mix_down(y: np.ndarray) -> np.ndarray:
+    """Return the mean over channels, whose bits do not depend on the layout of y."""
+    total = y[0].copy()
+    for channel in y[1:]:
+        total += channel
+    total /= len(y)
+    return total
 
 
 def pcm_to_float(y: np.ndarray) -> np.ndarray:

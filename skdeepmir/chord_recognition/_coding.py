@@ -11,7 +11,8 @@ import numpy as np
 
 from skdeepmir import chords, decoding
 from skdeepmir._disk import path_name, user_path
-from skdeepmir._errors import raise_together, refuse_masked
+from skdeepmir._errors import read_each, refuse_masked
+from skdeepmir._frame_rates import needed_rate
 from skdeepmir._training._frame_labels import FrameCodes, labels_of_rows
 from skdeepmir._warnings import warn_user
 from skdeepmir.chords._vocabularies import NO_LABEL, SEMITONES
@@ -106,17 +107,11 @@ class FrameCoding(FrameCodes):
     def _encode_clips(
         self, y: Any, layout: ClipLayout, name: str, ends: np.ndarray
     ) -> list[np.ndarray]:
-        parts: list[np.ndarray] = []
-        errors: list[Exception] = []
-        for i, item in enumerate(y):
-            try:
-                parts.append(self._encode_clip(item, i, layout.n_frames[i], name, ends))
-            except (ValueError, FileNotFoundError) as error:
-                errors.append(error)
-        raise_together(
-            errors, f"{name}: {len(errors)} of {len(y)} annotations cannot be used"
+        return read_each(
+            y,
+            lambda i, item: self._encode_clip(item, i, layout.n_frames[i], name, ends),
+            name,
         )
-        return parts
 
     def _encode_clip(
         self, item: Any, i: int, n_frames: int, name: str, ends: np.ndarray
@@ -221,6 +216,8 @@ class Transposition:
     is_circular: bool
     classes: np.ndarray
 
+    semitones = SEMITONES
+
     @classmethod
     @lru_cache(maxsize=16)
     def of(
@@ -296,20 +293,18 @@ def check_annotations(y: Any) -> None:
     :meth:`FrameCoding.encode` checks what depends on the lengths of clips. A file that
     is missing raises a ``FileNotFoundError``, anything else a ``ValueError``.
     """
-    errors: list[Exception] = []
-    for i, item in enumerate(y):
+
+    def check(i: int, item: Any) -> None:
         name = f"y: clip {i}"
-        try:
-            _refuse_text(item, name)
-            if chords.holds_seconds(item):
-                _read_checked(item, name, None)
-                continue
-            for label in dict.fromkeys(np.ravel(item).tolist()):
-                if isinstance(label, str):  # numbers may be classes of another kind
-                    _parse(label, name)
-        except (ValueError, FileNotFoundError) as error:
-            errors.append(error)
-    raise_together(errors, f"y: {len(errors)} of {len(y)} annotations cannot be used")
+        _refuse_text(item, name)
+        if chords.holds_seconds(item):
+            _read_checked(item, name, None)
+            return
+        for label in dict.fromkeys(np.ravel(item).tolist()):
+            if isinstance(label, str):  # numbers may be classes of another kind
+                _parse(label, name)
+
+    read_each(y, check, "y")
 
 
 def _read_checked(
@@ -345,24 +340,3 @@ def _refuse_text(item: Any, name: str) -> None:
 
 def _may_be_path(text: str) -> bool:
     return bool(os.path.splitext(text)[1]) or os.path.exists(user_path(text))
-
-
-def check_not_one_path(y: Any, name: str = "y") -> None:
-    """Raise a ``ValueError`` if annotations are the path of a single one."""
-    if isinstance(y, PATH_TYPES):
-        raise ValueError(
-            f"{name} is one path, {path_name(y)!a}; expected one for each clip. Wrap "
-            "it in a list."
-        )
-
-
-def needed_rate(frame_rate: float | None) -> float:
-    """Return the frame rate, or raise a ``ValueError`` if there is none."""
-    if frame_rate is None:
-        raise ValueError(
-            "frame_rate=None, but seconds are asked for, and no step before tells the "
-            "frames per second of the clips. Put SpectrogramExtractor and the "
-            "recogniser into skdeepmir.make_pipeline, which hands them on, or pass "
-            "frame_rate=extractor.frame_rate."
-        )
-    return float(frame_rate)

@@ -13,18 +13,18 @@ from scipy.special import softmax
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skdeepmir import chords, decoding
-from skdeepmir._bases import BaseEstimator
-from skdeepmir._frame_rates import fitted_rate, handed_rate
+from skdeepmir._annotators import (
+    Annotator,
+    AnnotatorParameters,
+    check_not_one_path,
+    write_each,
+)
+from skdeepmir._frame_rates import needed_rate
 from skdeepmir._parameters import Positive, Size, parameter, parameters
 from skdeepmir._sklearn import plain
 from skdeepmir._training._frame_labels import share_of_equal
-from skdeepmir._validation import check_clip_labels, validate_frames
-from skdeepmir.chord_recognition._coding import (
-    FrameCoding,
-    Transposition,
-    check_not_one_path,
-    needed_rate,
-)
+from skdeepmir._validation import validate_frames
+from skdeepmir.chord_recognition._coding import FrameCoding, Transposition
 from skdeepmir.frames import (
     ClipsLike,
     LabelsLike,
@@ -41,7 +41,7 @@ METRICS = {**{name: name for name in get_args(Vocabulary)}, "full": "tetrads_inv
 
 
 @parameters
-class RecognizerParameters:
+class RecognizerParameters(AnnotatorParameters):
     """The parameters of every recogniser of chords."""
 
     vocabulary: Vocabulary | Annotated[Sequence[str], tuple, list] = parameter(
@@ -53,15 +53,6 @@ class RecognizerParameters:
         """,
         default="majmin",
         kw_only=False,
-    )
-    frame_rate: Positive | None = parameter(
-        """
-        Frames per second (Hz) of the clips, needed if annotations or results are in
-        seconds. None takes that of the extractor in a
-        :class:`skdeepmir.pipeline.Pipeline`, whatever its parameters are; outside of
-        one pass ``extractor.frame_rate``.
-        """,
-        default=None,
     )
     bins_per_octave: Size = parameter(
         """
@@ -95,15 +86,10 @@ class RecognizerParameters:
 Annotation: TypeAlias = tuple[NDArray[np.float64], NDArray[Any]]
 
 
-class ChordRecognizer(RecognizerParameters, BaseEstimator):
+class ChordRecognizer(RecognizerParameters, Annotator):
     """A recogniser of chords; a subclass gives the scores of classes in each frame."""
 
-    @property
-    def frame_rate_(self) -> float | None:
-        """Frames per second, if they are known: as set, or as a pipeline told."""
-        check_is_fitted(self)
-        own = self._handed_rate if self.frame_rate is None else self.frame_rate
-        return fitted_rate(own)
+    _annotates = "chords"
 
     def predict(self, X: ClipsLike) -> NDArray[Any]:
         """Recognise the chord of each frame.
@@ -201,8 +187,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
             all.
         """
         labels = self.predict(X)
-        check_not_one_path(y)
-        check_clip_labels(y, len(labels), needed_by=self)
+        self._check_annotations(y, len(labels))
         if not self._labels_are_chords:
             return share_of_equal(labels, y)
         if labels.dtype != object:
@@ -250,12 +235,6 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         """
         return self._write(X, paths, chords.write_jams)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.target_tags.required = True
-        return tags
-
     def _read_clips(self, X):
         """Return a list of matrices of frames to predict for, and the layout."""
         check_is_fitted(self)
@@ -300,8 +279,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
         return decoding.scale_self_transition(transition, self.self_transition)
 
     def _read_targets(self, y, layout, name="y"):
-        check_not_one_path(y, name)
-        check_clip_labels(y, layout.n_clips, needed_by=self, name=name)
+        self._check_annotations(y, layout.n_clips, name)
         return y
 
     def _make_coding(self, y, sample_weight=None):
@@ -311,7 +289,7 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
     def _keep_coding(self, coding):
         self.classes_ = coding.classes
         self.transition_ = coding.transition
-        self._handed_rate = handed_rate(coding.frame_rate)
+        self._keep_rate(coding.frame_rate)
         self._labels_are_chords = coding.vocabulary is not None
 
     def _coding(self):
@@ -337,14 +315,8 @@ class ChordRecognizer(RecognizerParameters, BaseEstimator):
 
     def _write(self, X, paths, write):
         check_not_one_path(paths, "paths")
-        annotations, paths = self.predict_intervals(X), list(paths)
-        if len(paths) != len(annotations):
-            raise ValueError(
-                f"paths has {len(paths)} files, but X has {len(annotations)} clips; "
-                "expected one for each."
-            )
-        for path, (intervals, labels) in zip(paths, annotations, strict=True):
-            write(path, intervals, labels)
+        annotations = self.predict_intervals(X)
+        write_each(annotations, paths, write)
         return annotations
 
 

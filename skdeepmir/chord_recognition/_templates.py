@@ -9,10 +9,10 @@ from typing import Annotated, Literal, Self
 import numpy as np
 
 from skdeepmir import chords
+from skdeepmir._annotators import check_not_one_path
 from skdeepmir._parameters import Positive, Size, parameter, parameters
 from skdeepmir._sklearn import Interval, OneTask, _fit_context, plain
 from skdeepmir._validation import check_clip_labels, validate_frames
-from skdeepmir.chord_recognition._coding import check_not_one_path
 from skdeepmir.chord_recognition._recognizer import ChordRecognizer
 from skdeepmir.frames import ClipsLike, LabelsLike
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skdeepmir._disk import path_name, shown, target_file, user_path, written_whole
+from skdeepmir._disk import annotation_target, read_annotation, written_whole
+from skdeepmir._errors import number_in
+from skdeepmir._jams import jams_entries, jams_seconds, write_jams_file
 from skdeepmir.chords._intervals import check_intervals
 from skdeepmir.chords._labels import parse
 
@@ -62,30 +63,9 @@ def read_chords(
     ([[0.0, 0.8], [0.8, 2.5]], ['N', 'Bb:min7/b3'])
     """
     readers = {".lab": _read_lab, ".jams": _read_jams}
-    file, name = Path(user_path(path)), f"{path_name(path)!a}"
-    suffix = file.suffix.lower()
-    if suffix not in readers:
-        raise ValueError(
-            f"{name} has the extension {suffix!r}; expected the path of an "
-            f"annotation that ends in {_listed(readers)}."
-        )
-    if not os.path.isfile(file):
-        raise FileNotFoundError(
-            f"There is no file {shown(path)}; expected a chord annotation. Check the "
-            "path."
-        )
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{name} is not text in UTF-8 ({error}). Save it as UTF-8."
-        ) from error
+    text, suffix, name = read_annotation(path, readers, "a chord annotation")
     intervals, labels = readers[suffix](text, name)
     return check_intervals(intervals, labels, name=name)
-
-
-def _listed(suffixes: Any) -> str:
-    return " or ".join(repr(suffix) for suffix in suffixes)
 
 
 def _read_lab(text: str, name: str) -> tuple[Any, list[str]]:
@@ -95,7 +75,7 @@ def _read_lab(text: str, name: str) -> tuple[Any, list[str]]:
             continue
         try:
             start, end, label = line.split()
-            intervals.append((float(start), float(end)))
+            intervals.append((number_in(start), number_in(end)))
         except ValueError as error:
             raise ValueError(
                 f"{name}: line {number} is {line!r}; expected start and end in seconds "
@@ -110,88 +90,22 @@ def _read_lab(text: str, name: str) -> tuple[Any, list[str]]:
 
 
 def _read_jams(text: str, name: str) -> tuple[Any, list[str]]:
-    annotations = _jams_annotations(text, name)
-    namespaces = [annotation["namespace"] for annotation in annotations]
-    chords = [i for i, known in enumerate(namespaces) if known in _NAMESPACES]
-    if not chords:
-        raise ValueError(
-            f"{name}: it has annotations in the namespaces {namespaces}; expected one "
-            f"in {_listed(_NAMESPACES)}."
-        )
-    for i in chords:
-        rows = _jams_rows(annotations[i], f"{name}: annotation {i}")
-        if rows:
-            return [(start, start + d) for start, d, _ in rows], [v for _, _, v in rows]
-    raise ValueError(
-        f"{name}: its chord annotations are empty; expected at least 1 chord."
-    )
-
-
-def _jams_annotations(text: str, name: str) -> list[dict[str, Any]]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{name}: it is not a JAMS file, as it is not JSON ({error}). Save it "
-            "again."
-        ) from error
-    annotations = content.get("annotations") if isinstance(content, dict) else None
-    if not isinstance(annotations, list):
-        raise ValueError(
-            f"{name}: it is not a JAMS file: expected an object with a list of "
-            "'annotations'."
-        )
-    for i, annotation in enumerate(annotations):
-        if not isinstance(annotation, dict) or "namespace" not in annotation:
+    intervals, labels = [], []
+    for place, entry in jams_entries(text, name, _NAMESPACES, _KEYS, "chord"):
+        place = f"{name}: {place}"
+        if not isinstance(entry["value"], str):
             raise ValueError(
-                f"{name}: it is not a JAMS file: annotation {i} has no 'namespace'."
+                f"{place} has the value {entry['value']!r}; expected a label such as "
+                "'C:maj'."
             )
-    return annotations
-
-
-def _jams_rows(annotation: dict[str, Any], name: str) -> list[tuple[float, float, str]]:
-    """Return time, duration and value of entries, from a list or a dict of lists."""
-    expected = "expected 'time', 'duration' and 'value' of each chord"
-    if "data" not in annotation:
-        raise ValueError(f"{name} has no 'data'; {expected}.")
-    data = annotation["data"]
-    if isinstance(data, dict):
-        for key in _KEYS:
-            if not isinstance(data.get(key), list):
-                raise ValueError(f"{name} has no list of {key!r}; {expected}.")
-        columns = [data[key] for key in _KEYS]
-        lengths = [len(column) for column in columns]
-        if len(set(lengths)) > 1:
-            raise ValueError(f"{name} has lists of {lengths} entries; {expected}.")
-        data = [
-            dict(zip(_KEYS, row, strict=True)) for row in zip(*columns, strict=True)
-        ]
-    if not isinstance(data, list):
-        raise ValueError(f"{name} has the data {data!r}; {expected}.")
-    return [
-        _jams_row(entry, f"{name}, entry {n}", expected) for n, entry in enumerate(data)
-    ]
-
-
-def _jams_row(entry: Any, name: str, expected: str) -> tuple[float, float, str]:
-    if not isinstance(entry, dict):
-        raise ValueError(f"{name} is {entry!r}; {expected}.")
-    for key in _KEYS:
-        if key not in entry:
-            raise ValueError(f"{name} has no {key!r}; {expected}.")
-    if not isinstance(entry["value"], str):
+        start = jams_seconds(entry, "time", place)
+        intervals.append((start, start + jams_seconds(entry, "duration", place)))
+        labels.append(entry["value"].strip())
+    if not labels:
         raise ValueError(
-            f"{name} has the value {entry['value']!r}; expected a label such as "
-            "'C:maj'."
+            f"{name}: its chord annotations are empty; expected at least 1 chord."
         )
-    try:
-        start, duration = float(entry["time"]), float(entry["duration"])
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name} has the time {entry['time']!r} and the duration "
-            f"{entry['duration']!r}; expected seconds."
-        ) from error
-    return start, duration, entry["value"].strip()
+    return intervals, labels
 
 
 def write_lab(
@@ -228,7 +142,8 @@ def write_lab(
     0.000000 0.800000 N
     0.800000 2.500000 C:maj
     """
-    path = _target(path, ".lab")
+    writers = {".jams": "write_jams or to_jams"}
+    path = annotation_target(path, [".lab"], "read_chords", writers)
     times, names = _rounded(path, intervals, labels)
     lines = [
         f"{start:.6f} {end:.6f} {label}\n"
@@ -279,51 +194,16 @@ def write_jams(
     >>> read_chords(path)[1]
     array(['N', 'C:maj'], dtype=object)
     """
-    path = _target(path, ".jams")
+    writers = {".lab": "write_lab or to_lab"}
+    path = annotation_target(path, [".jams"], "read_chords", writers)
     times, names = _rounded(path, intervals, labels, duration)
     if duration is None:
         duration = float(times[-1, 1])
-    data = [
-        {
-            "time": float(start),
-            "duration": round(float(end - start), 6),
-            "value": label,
-            "confidence": None,
-        }
+    entries = [
+        (start, end - start, label)
         for (start, end), label in zip(times, names, strict=True)
     ]
-    annotation = {
-        "namespace": "chord",
-        "data": data,
-        "annotation_metadata": {"annotation_tools": "skdeepmir"},
-        "sandbox": {},
-        "time": 0.0,
-        "duration": float(duration),
-    }
-    content = {
-        "file_metadata": {
-            "title": title,
-            "artist": "",
-            "release": "",
-            "duration": float(duration),
-            "identifiers": {},
-            "jams_version": "0.3.4",
-        },
-        "annotations": [annotation],
-        "sandbox": {},
-    }
-    with written_whole(path) as file:
-        file.write(json.dumps(content, indent=2).encode())
-
-
-def _target(path: Any, suffix: str) -> Path:
-    found = Path(user_path(path)).suffix
-    if found.lower() != suffix:
-        raise ValueError(
-            f"{path_name(path)!a} has the extension {found!r}; expected {suffix!r}, "
-            "which tells read_chords the format."
-        )
-    return target_file(path)
+    write_jams_file(path, "chord", entries, duration=duration, title=title)
 
 
 def _rounded(

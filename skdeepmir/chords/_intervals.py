@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import LATEST, check_duration, check_frame_rate, check_whole
 from skdeepmir._warnings import warn_user
 from skdeepmir.chords._labels import UNSCORED, label_list, parse
 from skdeepmir.frames import PATH_TYPES
 
 _TOLERANCE = 1e-3  # seconds of overlap or of a gap that come from rounding
-_LATEST = 30_000.0  # seconds; mir_eval's limit for times of events
 _LARGEST_RATIO = 1000.0  # of the last time to the duration
 _EXCESS = 1.0  # seconds after the end of the audio that pass without a warning
 
@@ -165,9 +165,9 @@ def _refuse_sample_indices(
     times: np.ndarray, duration: float | None, name: str
 ) -> None:
     last = times.max()
-    limit, of = _LATEST, ""
+    limit, of = LATEST, ""
     if duration is not None:
-        _check_duration(duration)
+        check_duration(duration)
         of = f", but the audio lasts {duration} s"
         limit = min(limit, _LARGEST_RATIO * duration)
     if last > limit:
@@ -175,11 +175,6 @@ def _refuse_sample_indices(
             f"{name}: its last time is {last}{of}; are these sample indices? Pass "
             "seconds: divide by the sample rate."
         )
-
-
-def _check_duration(duration: float) -> None:
-    if not (np.isfinite(duration) and duration > 0):
-        raise ValueError(f"duration={duration!r}, expected seconds above 0.")
 
 
 def _check_labels(labels: np.ndarray, name: str) -> None:
@@ -252,23 +247,13 @@ def label_frames(
     array(['N', 'N', 'C:maj', 'C:maj', 'C:maj', 'X'], dtype=object)
     """
     times, names = check_intervals(intervals, labels)
-    if isinstance(n_frames, bool) or not isinstance(n_frames, int | np.integer):
-        raise ValueError(f"n_frames={n_frames!r}, expected a whole number.")
-    if n_frames < 0:
-        raise ValueError(f"n_frames={n_frames}, expected 0 or more.")
-    _check_frame_rate(frame_rate)
+    check_whole("n_frames", n_frames)
+    check_frame_rate(frame_rate)
     seconds = np.arange(n_frames) / frame_rate
     rows = np.searchsorted(times[:, 0], seconds, side="right") - 1
     # Row -1, of frames before the first interval, is the last: they lie before its end.
     inside = (rows >= 0) & (seconds < times[rows, 1])
     return np.where(inside, names[rows], UNSCORED)
-
-
-def _check_frame_rate(frame_rate: float) -> None:
-    if not (np.isfinite(frame_rate) and frame_rate > 0):
-        raise ValueError(
-            f"frame_rate={frame_rate!r}, expected frames per second above 0."
-        )
 
 
 def frame_intervals(
@@ -315,12 +300,12 @@ def frame_intervals(
     names = np.array(label_list(frames, "frames"), dtype=object)
     if len(names) == 0:
         raise ValueError("frames is empty, expected at least 1 label.")
-    _check_frame_rate(frame_rate)
+    check_frame_rate(frame_rate)
     first = np.flatnonzero(np.append(True, names[1:] != names[:-1]))
     starts = np.maximum(first - 0.5, 0.0) / frame_rate
     if duration is None:
         duration = (len(names) - 0.5) / frame_rate
-    _check_duration(duration)
+    check_duration(duration)
     kept = starts < duration
     starts, names = starts[kept], names[first[kept]]
     return np.column_stack([starts, np.append(starts[1:], duration)]), names

@@ -82,7 +82,8 @@ def load_manifest(
         not in trained_on}``.
     annotations : str, default=None
         Name of the column with the file that annotates each recording, such as a
-        ``.lab`` file of chords. These files are then the target, instead of labels.
+        ``.lab`` file of chords, an ``.onsets`` file or a ``.mid`` file of notes. These
+        files are then the target, instead of labels.
     target_names : list of str, default=None
         The classes or tags in the order of their numbers, such as those of another
         collection, ``train.target_names``: equal labels then have equal numbers, and

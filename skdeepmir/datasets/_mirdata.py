@@ -26,6 +26,11 @@ from skdeepmir.datasets._labels import (
     encode_tags,
 )
 from skdeepmir.frames import object_array
+from skdeepmir.notes import check_notes
+from skdeepmir.onsets import check_onsets
+
+# Of files that annotate recordings with chords, onsets or notes.
+ANNOTATIONS = (".lab", ".jams", ".onsets", ".mid", ".midi", ".tsv", ".csv")
 
 
 def load_mirdata(
@@ -51,8 +56,10 @@ def load_mirdata(
     target : str or callable
         What to learn: the name of an attribute of mirdata's tracks, such as "genre" or
         "tags", or a function of a track. Strings or integers are classes. Lists, tuples
-        and sets are tags; of dicts, the keys whose values are true. Chords are
-        annotations: mirdata's ChordData, or paths of ``.lab`` or ``.jams`` files.
+        and sets are tags; of dicts, the keys whose values are true. Chords, onsets and
+        notes are annotations: mirdata's ChordData and NoteData, what has ``times``, or
+        paths of ``.lab``, ``.jams``, ``.onsets``, ``.mid``, ``.midi``, ``.tsv`` or
+        ``.csv`` files.
     groups : str or callable, default=None
         What belongs together, such as "artist", given in the same way.
     data_home : str or PathLike, default=None
@@ -76,8 +83,10 @@ def load_mirdata(
         - data : ndarray of shape (n_tracks,), dtype=object. Paths, in mirdata's order.
         - target : ndarray of shape (n_tracks,), int, an index into ``target_names``;
           or, for tags, ndarray of shape (n_tracks, n_tags) of 0 and 1; or, for
-          annotations, ndarray of shape (n_tracks,), dtype=object, of paths or of tuples
-          of intervals, (n_chords_i, 2) in seconds, and labels, (n_chords_i,) of str.
+          annotations, ndarray of shape (n_tracks,), dtype=object, of paths, of tuples
+          of intervals, (n_chords_i, 2) in seconds, and labels, (n_chords_i,) of str, of
+          times, (n_onsets_i,) in seconds, or of notes, (n_notes_i,) of dtype
+          :data:`~skdeepmir.notes.NOTE_DTYPE`.
         - target_names : ndarray. Classes or tags. None for annotations.
         - groups : ndarray of shape (n_tracks,), dtype=object, or None.
         - folds : None.
@@ -278,8 +287,33 @@ def _check_one_kind(ids: list[Any], labels: list[list[Any]]) -> None:
 
 def _is_annotation(value: Any) -> bool:
     if isinstance(value, str | os.PathLike):
-        return os.fspath(value).lower().endswith((".lab", ".jams"))
+        return os.fspath(value).lower().endswith(ANNOTATIONS)
+    return _is_chords(value) or _is_notes(value) or hasattr(value, "times")
+
+
+def _is_chords(value: Any) -> bool:
     return hasattr(value, "intervals") and hasattr(value, "labels")
+
+
+def _is_notes(value: Any) -> bool:
+    return hasattr(value, "intervals") and hasattr(value, "pitches")
+
+
+def _notes(value: Any, name: str) -> np.ndarray:
+    """Return the notes of mirdata's NoteData."""
+    if value.interval_unit != "s" or value.pitch_unit not in ("hz", "midi"):
+        raise ValueError(
+            f"{name} has notes with interval_unit={value.interval_unit!r} and "
+            f"pitch_unit={value.pitch_unit!r}; expected 's', and 'hz' or 'midi'. Pass "
+            "a function of a track that converts them."
+        )
+    pitches = np.asarray(value.pitches, dtype=float)
+    if value.pitch_unit == "hz":
+        pitches = np.round(69 + 12 * np.log2(pitches / 440))
+    columns = [np.asarray(value.intervals, dtype=float).reshape(-1, 2), pitches]
+    if value.confidence_unit == "velocity":
+        columns.append(np.asarray(value.confidence, dtype=float))
+    return check_notes(np.column_stack(columns), pitches=None, name=name)
 
 
 def _annotations(ids: list[Any], values: list[Any]) -> np.ndarray:
@@ -288,11 +322,16 @@ def _annotations(ids: list[Any], values: list[Any]) -> np.ndarray:
         if not _is_annotation(value):
             raise TypeError(
                 f"target is {value!r} for track {key!r}, but an annotation for others; "
-                "expected paths of .lab or .jams files, or objects with intervals and "
-                "labels, for all. Pass a function of a track that gives one of them."
+                f"expected paths of {', '.join(ANNOTATIONS)} files, or objects with "
+                "intervals and labels, intervals and pitches, or times, for all. Pass "
+                "a function of a track that gives one of them."
             )
         if isinstance(value, str | os.PathLike):
             found[row] = os.fspath(value)
+        elif _is_notes(value):
+            found[row] = _notes(value, f"target of track {key!r}")
+        elif not _is_chords(value):
+            found[row] = check_onsets(value.times, name=f"target of track {key!r}")
         else:
             labels = np.array(value.labels, dtype=object)
             found[row] = np.asarray(value.intervals, dtype=float), labels

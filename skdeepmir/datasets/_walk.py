@@ -19,7 +19,15 @@ UNREADABLE_EXTENSIONS = (
     ".m4a .aac .mp4 .wma .ac3 .webm .m4b .mka .ape .wv .mpc .tta .dsf .amr .3gp .ra"
 ).split()
 # Links with these names are listed where they lead nowhere, for the reader to name.
-LISTED = {*AUDIO_EXTENSIONS, *UNREADABLE_EXTENSIONS, ".lab", ".csv"}
+LISTED = {
+    *AUDIO_EXTENSIONS,
+    *UNREADABLE_EXTENSIONS,
+    ".lab",
+    ".onsets",
+    ".csv",
+    ".mid",
+    ".midi",
+}
 
 
 def check_folder(folder: str | os.PathLike[str], message: str) -> Path:

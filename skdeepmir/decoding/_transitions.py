@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import refuse_masked
+
 
 def estimate_transitions(
     sequences: Iterable[Any],
@@ -71,6 +73,111 @@ def estimate_transitions(
             "smoothing=0. Pass a smoothing above 0."
         )
     return counts / counts.sum(axis=1, keepdims=True)
+
+
+def binary_transitions(
+    rolls: Iterable[Any], *, smoothing: float = 1.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Estimate how chains of two states, on and off, begin and switch.
+
+    Parameters
+    ----------
+    rolls : list of array-like of shape (n_frames_i, n_notes)
+        Whether each note is on in each frame: bools, or 0 and 1. At least one roll has
+        a frame.
+    smoothing : float, default=1.0
+        As if each note had begun to be on, been switched on and been switched off so
+        many times more, after as many frames as all notes together take for it. Notes
+        that are seldom on, or never, are then like the others, and nothing is
+        impossible. 0 counts each note alone.
+
+    Returns
+    -------
+    p_start, p_on, p_off : ndarray of shape (n_notes,), dtype=float64
+        For :func:`viterbi_binary`.
+
+    Raises
+    ------
+    ValueError
+        If a roll has other values or another number of notes than the first, none has a
+        frame, or a note is never on (or always) and ``smoothing`` is 0.
+
+    See Also
+    --------
+    skdeepmir.decoding.viterbi_binary : The most likely path.
+
+    Examples
+    --------
+    The second note is on for a single frame:
+
+    >>> import numpy as np
+    >>> from skdeepmir.decoding import binary_transitions
+    >>> roll = np.array([[0, 1, 1, 1, 1, 0, 0, 1], [0, 0, 0, 1, 0, 0, 0, 0]]).T
+    >>> binary_transitions([roll], smoothing=0)[2]
+    array([0.25, 1.  ])
+    >>> p_start, p_on, p_off = binary_transitions([roll])
+    >>> p_off.round(2)
+    array([0.32, 0.6 ])
+    """
+    _check_smoothing(smoothing)
+    switches, chances = _count_binary(rolls)  # (3, n_notes): starts, on, off
+    for name, found, tried in zip(
+        ("p_start", "p_on", "p_off"), switches, chances, strict=True
+    ):
+        if smoothing > 0:
+            common = (found.sum() + smoothing) / (tried.sum() + 2 * smoothing)
+            found += smoothing
+            tried += smoothing / common
+        elif not tried.all():
+            state = "off" if name == "p_on" else "on"
+            raise ValueError(
+                f"Note {tried.argmin()} is never {state} before another frame, so its "
+                f"{name} can't be estimated with smoothing=0. Pass a smoothing above 0."
+            )
+    p_start, p_on, p_off = switches / chances
+    return p_start, p_on, p_off
+
+
+def _count_binary(rolls: Iterable[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each note began on and switched, and how often it could have."""
+    counts: list[Any] = []
+    n_notes = None
+    for i, item in enumerate(rolls):
+        refuse_masked(f"roll {i}", item, "frame")
+        roll = np.asarray(item)
+        if roll.ndim != 2 or (roll.shape[1] != n_notes and n_notes is not None):
+            columns = "n_notes" if n_notes is None else f"{n_notes} notes"
+            raise ValueError(
+                f"roll {i} has shape {roll.shape}; expected (n_frames, {columns}). A "
+                "single roll is passed as [roll]."
+            )
+        n_notes, on = roll.shape[1], as_bools(roll, f"roll {i}")
+        before, after = on[:-1], on[1:]
+        switches = on[:1], after & ~before, before & ~after
+        chances = np.ones_like(on[:1]), ~before, before
+        counts.append(
+            [[each.sum(axis=0) for each in side] for side in (switches, chances)]
+        )
+    total = np.asarray(np.sum(counts, axis=0, dtype=np.float64))
+    if not total.any():
+        raise ValueError(
+            f"rolls has {len(counts)} rolls without a frame; expected at least one of "
+            "shape (n_frames, n_notes)."
+        )
+    return total[0], total[1]
+
+
+def as_bools(roll: np.ndarray, name: str) -> np.ndarray:
+    """Return which notes are on in which frames, or raise if a value is not 0 or 1."""
+    on = roll == 1
+    strange = np.argwhere(~on & (roll != 0))
+    if len(strange):
+        frame, note = strange[0]
+        raise ValueError(
+            f"{name} has {roll[frame, note]} in frame {frame} for note {note}; "
+            "expected 0 or 1, or bools. Pass roll > 0 for velocities."
+        )
+    return on
 
 
 def scale_self_transition(transition: Any, factor: float) -> np.ndarray:
@@ -138,6 +245,10 @@ def check_square(name: str, matrix: np.ndarray) -> np.ndarray:
 def _check_estimate(n_states: Any, smoothing: Any) -> None:
     if not isinstance(n_states, Integral) or n_states < 1:
         raise ValueError(f"n_states={n_states!r}; expected a whole number above 0.")
+    _check_smoothing(smoothing)
+
+
+def _check_smoothing(smoothing: Any) -> None:
     if not (isinstance(smoothing, Real) and 0 <= float(smoothing) < np.inf):
         raise ValueError(f"smoothing={smoothing!r}; expected a number, 0 or above.")
 

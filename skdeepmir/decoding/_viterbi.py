@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skdeepmir._errors import refuse_masked
 from skdeepmir.decoding._transitions import check_square
 from skdeepmir.frames import as_sequence, holds_clips
 
@@ -86,7 +87,7 @@ def viterbi(
     names = ["log_prob"]
     if several:
         names = [f"log_prob of song {i}" for i in range(len(items))]
-    songs = [_as_scores(item, name) for item, name in zip(items, names, strict=True)]
+    songs = [as_scores(item, name) for item, name in zip(items, names, strict=True)]
     dtype = np.result_type(*{song.dtype for song in songs})
     transition = _check_transition_scores(log_transition, dtype)
     initial = _check_initial_scores(log_initial, len(transition), dtype)
@@ -101,12 +102,13 @@ def viterbi(
     return (paths, np.array(scores)) if several else (paths[0], scores[0])
 
 
-def _as_scores(log_prob: Any, name: str) -> np.ndarray:
+def as_scores(song: Any, name: str, columns: str = "n_states") -> np.ndarray:
     """Return a song as a matrix, in float32 or float64."""
-    scores = np.asarray(log_prob)
+    refuse_masked(name, song, "frame")
+    scores = np.asarray(song)
     if scores.ndim != 2 or 0 in scores.shape:
         raise ValueError(
-            f"{name} has shape {scores.shape}; expected (n_frames, n_states), both "
+            f"{name} has shape {scores.shape}; expected (n_frames, {columns}), both "
             "at least 1. Pass several songs as a list of such arrays."
         )
     narrow = scores.dtype in (np.float16, np.float32)

@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
+from skdeepmir._frame_rates import clock_of
 from skdeepmir._sklearn import _check_feature_names_in
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._training._data import standardized
@@ -23,6 +24,8 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
     Parameters (of the learner that inherits) and fitted attributes are those of
     ``DBNFeatureLearner``.
     """
+
+    _works_frame_by_frame = True
 
     def transform(self, X: ClipsLike) -> Mirrored:
         """Return the hidden activations of frames.
@@ -126,6 +129,10 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
         return self.feature_names_.copy()
+
+    def _frame_rate_after(self, rate):
+        """Return the rate as it is; columns are no longer those of spectra."""
+        return None if rate is None else clock_of(rate).replace(n_windows=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -35,7 +35,12 @@ def read_targets(
     Targets are numbers of classes, or 0 and 1 for each tag; -1 where there is no label.
     With ``classes``, labels are those of clips to validate on.
     """
-    read = read_some_labels(y, n_clips, name)
+    try:
+        read = read_some_labels(y, n_clips, name)
+    except ValueError as error:  # such as annotations, for a later step of a pipeline
+        raise ValueError(
+            f"{error} To learn without labels, set finetune_epochs=0."
+        ) from error
     if read is None:
         return None, np.full(n_clips, -1)
     labels, known = read

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from skdeepmir._errors import check_choice
+from skdeepmir.metrics._annotation_scorers import AnnotationScorer, ClipScores
+from skdeepmir.metrics._chord_inputs import list_songs, overlay
 from skdeepmir.metrics._chord_report import chord_report
 from skdeepmir.metrics._chords import (
     COMPARISONS,
     SEGMENTATIONS,
+    recalled,
     segmentation_score,
+    segmented,
     wcsr,
 )
 
 
 @dataclass(frozen=True)
-class ChordScorer:
+class ChordScorer(AnnotationScorer):
     """Score the frame labels that an estimator predicts, see :func:`chord_scorer`."""
 
+    annotates: ClassVar[str] = "chords"
     vocabulary: str
     frame_rate: float | None = None
 
@@ -36,6 +43,17 @@ class ChordScorer:
                 y, predicted, vocabulary=self.vocabulary, frame_rate=frame_rate
             )
         return float(score)
+
+    def of_clips(self, y: Any, predicted: Any, frame_rate: float | None) -> ClipScores:
+        """Return the score of each song, with its weight."""
+        rate = self.frame_rate or frame_rate
+        songs = list_songs(list(y), list(predicted), rate)
+        if self.vocabulary in SEGMENTATIONS:
+            durations = np.array([song.duration for song in songs])
+            return ClipScores(segmented(songs)[self.vocabulary], durations)
+        hits, scored = recalled(overlay(songs), self.vocabulary)
+        values = np.divide(hits, scored, out=np.zeros_like(hits), where=scored > 0)
+        return ClipScores(values, scored)
 
 
 def frame_rate_of(estimator: Any) -> float | None:

@@ -11,6 +11,8 @@ import sklearn.metrics
 from skdeepmir._errors import did_you_mean
 from skdeepmir.metrics._chord_scorers import chord_scorer
 from skdeepmir.metrics._chords import COMPARISONS, SEGMENTATIONS
+from skdeepmir.metrics._note_scorers import NOTE_SCORERS
+from skdeepmir.metrics._onset_scorers import ONSET_SCORERS
 from skdeepmir.metrics._report import TAG_SCORERS, tag_scorer
 
 #: Names of the field; "precision_at_k" is one for each number k.
@@ -19,6 +21,8 @@ FIELD_SCORERS: dict[str, Callable[..., float]] = {
     "ap_tag": TAG_SCORERS["average_precision_tag"],
     **{f"wcsr_{name}": chord_scorer(name) for name in COMPARISONS},
     **{f"chord_{kind}": chord_scorer(kind) for kind in SEGMENTATIONS},
+    **ONSET_SCORERS,
+    **NOTE_SCORERS,
 }
 _PRECISION_AT = re.compile(r"precision_at_([1-9]\d*)")
 
@@ -32,8 +36,10 @@ def get_scorer(scoring: str | Callable[..., Any]) -> Any:
         A name: one of scikit-learn's, such as "accuracy"; of tags "auc_tag",
         "auc_clip", "average_precision_tag" (or "ap_tag") and "precision_at_3" (or
         another number); of chords "wcsr_majmin" and so on for each vocabulary of
-        :func:`wcsr`, and "chord_seg", "chord_overseg" and "chord_underseg". A callable
-        is returned as it is.
+        :func:`wcsr`, and "chord_seg", "chord_overseg" and "chord_underseg"; of onsets
+        "onset_f1", "onset_precision" and "onset_recall"; of notes "note_f1",
+        "note_offset_f1", "note_velocity_f1", "note_offset_velocity_f1",
+        "frame_accuracy" and "frame_f1". A callable is returned as it is.
 
     Returns
     -------

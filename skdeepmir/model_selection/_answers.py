@@ -138,11 +138,21 @@ def _activations(estimator: Any, X: Any) -> tuple[list[Any], list[Any] | None]:
     predict = getattr(estimator, "predict_activations", None)
     if predict is None:
         return [], None
-    tells_times = "return_times" in signature(predict).parameters
-    if not tells_times or frame_rate_of(estimator) is None:
-        return _as_floats(predict(X)), None
-    found, times = predict(X, return_times=True)
-    return _as_floats(found), _as_floats(times)
+    rate = frame_rate_of(estimator)
+    if rate is not None and "return_times" in signature(predict).parameters:
+        found, times = predict(X, return_times=True)
+        return _as_floats(found), _as_floats(times)
+    found = _as_floats(predict(X))
+    offset = getattr(estimator, "frame_offset_", None)
+    if rate is None or offset is None:
+        return found, None
+    return found, _as_floats(_around_frames(len(each), rate, offset) for each in found)
+
+
+def _around_frames(n_frames: int, rate: float, offset: float) -> np.ndarray:
+    """Return the time around each frame (n_frames, 2), up to the middle to the next."""
+    edges = (np.arange(n_frames + 1) - 0.5) / rate + offset
+    return np.column_stack([edges[:-1], edges[1:]])
 
 
 def _as_floats(arrays: Any) -> list[Any]:

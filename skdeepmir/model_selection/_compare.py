@@ -15,6 +15,7 @@ from sklearn.exceptions import FitFailedWarning, UndefinedMetricWarning
 from skdeepmir._printable import printable
 from skdeepmir._warnings import warn_user
 from skdeepmir._workers import leave_with_parent
+from skdeepmir.model_selection._annotations import default_scoring
 from skdeepmir.model_selection._comparison import Comparison
 from skdeepmir.model_selection._fingerprints import Fingerprints
 from skdeepmir.model_selection._kept import PartStore
@@ -22,7 +23,7 @@ from skdeepmir.model_selection._monitor import Monitor
 from skdeepmir.model_selection._parts import Part, Work
 from skdeepmir.model_selection._protocol import Protocol, read_protocol
 from skdeepmir.model_selection._records import Records
-from skdeepmir.model_selection._scoring import Metric, read_scoring
+from skdeepmir.model_selection._scoring import Metric, last_step, read_scoring
 from skdeepmir.model_selection._setting import Failure, Setting
 
 LISTED = 3  # places of a warning that is told once
@@ -39,7 +40,7 @@ def compare(
     X_test: Any = None,
     y_test: Any = None,
     groups_test: Any = None,
-    scoring: str | Callable[..., Any] | Collection[str] | None = "accuracy",
+    scoring: str | Callable[..., Any] | Collection[str] | None = "auto",
     baseline: str | None = None,
     activations: bool = False,
     cache_dir: Any = None,
@@ -56,7 +57,9 @@ def compare(
         Clips.
     y : array-like or sparse matrix of shape (n_clips,) or (n_clips, n_tags), or list \
             of length n_clips
-        Labels; for chord recognisers an annotation of each clip.
+        Labels; for recognisers of chords, detectors of onsets and transcribers an
+        annotation of each clip: intervals and labels, times in seconds, notes, or the
+        path of a file.
     groups : array-like of shape (n_clips,), default=None
         Artist, album, speaker or instrument of each clip. They also reach searches
         (``GridSearchCV(..., cv=StratifiedGroupKFold())``) among the pipelines, so that
@@ -75,9 +78,12 @@ def compare(
         pipeline is fitted once, to all of X. Columns of data frames of tags are brought
         into the order of ``y``.
     scoring : str, callable, list of str or dict of str to str or callable, \
-            default="accuracy"
+            default="auto"
         Scorers, or their names: those of scikit-learn, and of the field, as "auc_tag"
         or "wcsr_majmin", see :func:`skdeepmir.metrics.get_scorer`. Greater is better.
+        "auto" is "wcsr_majmin" for recognisers of chords, "onset_f1" for detectors of
+        onsets, "note_f1" for transcribers, and "accuracy" for anything else. None takes
+        the pipelines' own ``score``.
     baseline : str, default=None
         The pipeline that all others are tested against; None takes the first.
     activations : bool, default=False
@@ -106,7 +112,7 @@ def compare(
     ValueError
         If a clip has no label or no group (None, NaN, a masked value or blank text);
         the message names the clip. If their number differs from that of the clips,
-        chord annotations cannot be used, there are fewer groups than folds, ``cv`` has
+        annotations cannot be used, there are fewer groups than folds, ``cv`` has
         rows that do not exist, or labels of the test set are of another kind. If a
         scorer is unknown, or cannot score these pipelines and labels; all of this is
         noticed before anything is fitted.
@@ -165,6 +171,8 @@ def compare(
     baseline = next(iter(pipelines)) if baseline is None else baseline
     if baseline not in pipelines:
         raise ValueError(f"baseline={baseline!r} is not one of {list(pipelines)}.")
+    if isinstance(scoring, str) and scoring == "auto":
+        scoring = default_scoring(map(last_step, pipelines.values()))
     metrics = read_scoring(scoring)
     protocol = read_protocol(
         pipelines, metrics, (X, y, groups), (X_test, y_test, groups_test), cv
@@ -335,6 +343,7 @@ def _comparison(
         [test for _, test in protocol.splits],
         protocol.clips.tag_names or tested.tag_names,
         setting=setting,
+        annotates=protocol.annotates,
     )
     rows = []
     for (name, i), part in parts.items():

@@ -116,7 +116,9 @@ class Comparison:
         One row for each pipeline, fold and clip: "pipeline", "fold", "clip" (the row in
         X, or in X_test), "group" if there are groups, "true", "predicted", and "scores"
         if the pipeline has any: an array of probabilities of the classes or tags, or
-        the values of the decision function.
+        the values of the decision function. Of onsets and notes, "true" and
+        "predicted" are what :func:`skdeepmir.metrics.onset_report` and
+        :func:`skdeepmir.metrics.transcription_report` take.
         """
         return self._records("predictions").predictions()
 
@@ -127,7 +129,8 @@ class Comparison:
         One row for each pipeline, fold and clip, with "pipeline", "fold", "clip" and
         "group" as in :attr:`predictions`, and a column for each such metric:
         "accuracy", "neg_mean_absolute_error", "neg_mean_squared_error", "auc_clip",
-        "precision_at_k", and all scores of chords. NaN where the clip has no score.
+        "precision_at_k", and all scores of chords, onsets and notes. NaN where the clip
+        has no score.
         """
         return self._records("clip_scores").clip_scores()
 
@@ -312,7 +315,10 @@ class Comparison:
         confusion : DataFrame
             Of classes: number of clips, true classes as rows, predicted ones as
             columns. Of tags: a row for each with "true_positive", "false_positive",
-            "false_negative" and "true_negative". Of chords: seconds, or frames.
+            "false_negative" and "true_negative". Of chords: seconds, or frames. Of
+            onsets and notes: a row with the first three, see
+            :func:`skdeepmir.metrics.onset_report` and
+            :func:`skdeepmir.metrics.transcription_report` for more.
 
         Raises
         ------
@@ -328,7 +334,9 @@ class Comparison:
         answers = [answer for _, answer in found]
         if target_names is None:
             target_names = records.tag_names
-        return confusion_of(pipeline, truths, answers, by, target_names)
+        return confusion_of(
+            *(pipeline, truths, answers, by, target_names, records.annotates)
+        )
 
     def to_html(
         self,
@@ -349,7 +357,8 @@ class Comparison:
         spectrograms, players and what each pipeline said of them. Songs have their
         chords, clips with tags their probabilities, beneath a cursor that moves with
         the sound. Clips that all pipelines get wrong, leaks, failures, parameters,
-        seeds and versions are there too.
+        seeds and versions are there too. Onsets have a line each: hits, false alarms
+        and what was missed are told apart.
 
         Parameters
         ----------
@@ -472,13 +481,17 @@ class Comparison:
         Raises
         ------
         ValueError
-            As :meth:`confusion`, and for tags, which have no such matrix.
+            As :meth:`confusion`, and for tags, onsets and notes, which have no such
+            matrix.
         """
         table = self.confusion(pipeline, by=by, target_names=target_names)
         if table.index.name == "reference":
             return ChordConfusionDisplay(table).plot(ax)
         if table.index.name != "true":
-            raise ValueError("y has tags, which are not taken for each other.")
+            raise ValueError(
+                f"y has {table.index.name}s, which are not taken for each other. Use "
+                "confusion."
+            )
         labels = [printable(label) for label in table.index]
         display = ConfusionMatrixDisplay(table.to_numpy(), display_labels=labels)
         if ax is None:  # names at the foot must not be cut off

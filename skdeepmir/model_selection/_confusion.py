@@ -1,4 +1,4 @@
-"""What pipelines take for what: classes, tags and chords."""
+"""What pipelines take for what, or miss: classes, tags, chords and events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from sklearn.metrics import multilabel_confusion_matrix
 
 from skdeepmir._printable import printable
 from skdeepmir.metrics import chord_confusion
+from skdeepmir.metrics._annotation_scorers import MatchingScorer
+from skdeepmir.model_selection._annotations import KINDS
 from skdeepmir.model_selection._answers import Answers
 
 By = Literal["root", "quality", "interval"]
@@ -24,8 +26,11 @@ def confusion_of(
     answers: Sequence[Answers],
     by: By,
     target_names: Sequence[str] | None,
+    annotates: str,
 ) -> pd.DataFrame:
     """Return the table of what was predicted for what, in all test sets."""
+    if annotates and (scorer := KINDS[annotates].matching):
+        return _confusion_of_events(truths, answers, scorer)
     if isinstance(answers[0].predicted[0], np.ndarray | tuple) and truths[0].ndim == 1:
         tables = [  # frames of each at their own rate, which a search may have chosen
             chord_confusion(
@@ -75,6 +80,21 @@ def _confusion_of_tags(
     }
     index = names_of_tags(true.shape[1], target_names)
     return pd.DataFrame(columns, index=pd.Index(index, name="tag"))
+
+
+def _confusion_of_events(
+    truths: Sequence[np.ndarray], answers: Sequence[Answers], scorer: MatchingScorer
+) -> pd.DataFrame:
+    predicted = [events for answer in answers for events in answer.predicted]
+    counts = scorer.count(np.concatenate(truths), predicted).totals()
+    columns = {
+        "true_positive": counts["n_hits"],
+        "false_positive": counts["n_detected"] - counts["n_hits"],
+        "false_negative": counts["n_reference"] - counts["n_hits"],
+    }
+    return pd.DataFrame(
+        columns, index=pd.Index([scorer.event], name="event"), dtype=int
+    )
 
 
 def in_order(labels: Iterable[Any]) -> list[Any]:

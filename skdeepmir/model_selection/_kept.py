@@ -162,10 +162,17 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
         return {kind: [_encoded(item, arrays) for item in value]}
     if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
         return {"objects": [_encoded(item, arrays) for item in value]}
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufUSMm":
+    if isinstance(value, np.ndarray) and _is_plain(value.dtype):
         arrays.append(value)
         return {"array": len(arrays) - 1}
     raise TypeError(f"it has a {type(value).__name__}, which is neither array nor text")
+
+
+def _is_plain(dtype: np.dtype) -> bool:
+    """Tell whether arrays, which may be structured, are read without pickle."""
+    if dtype.names is None:
+        return dtype.kind in "biufUSMm"
+    return all(_is_plain(dtype[name]) for name in dtype.names)
 
 
 def _decoded(value: Any, arrays: Any) -> Any:

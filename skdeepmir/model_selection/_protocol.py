@@ -25,10 +25,8 @@ from skdeepmir._validation import (
     shown_label,
 )
 from skdeepmir._warnings import warn_user
-from skdeepmir.chord_recognition._coding import check_annotations
-from skdeepmir.chord_recognition._recognizer import ChordRecognizer
 from skdeepmir.frames import PATH_TYPES, as_sequence, object_array
-from skdeepmir.metrics._chord_scorers import ChordScorer
+from skdeepmir.model_selection._annotations import KINDS, common_kind
 from skdeepmir.model_selection._folds import Split, described_cv, make_splits
 from skdeepmir.model_selection._scoring import Metric, check_metrics, last_step
 
@@ -64,6 +62,8 @@ class Protocol:
         What made the splits.
     leaks, doubts : tuple of str
         What was warned of: clips on both sides of a split, and labels that differ.
+    annotates : str
+        What labels are annotations of, such as "chords"; "" for other labels.
     """
 
     clips: ClipSet
@@ -72,6 +72,7 @@ class Protocol:
     cv: str = ""
     leaks: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    annotates: str = ""
 
     def place(self, fold: int) -> str:
         """Return what messages call a split."""
@@ -109,7 +110,8 @@ def read_protocol(
         raise ValueError("y_test is None; expected a label for each clip of X_test.")
     if test[0] is not None:
         test = test[0], aligned(test[1], names_of(train[1]), "y_test", "y"), test[2]
-    clips = _read_set(pipelines, metrics, *train)
+    annotates = common_kind(map(last_step, pipelines.values()), metrics)
+    clips = _read_set(pipelines, annotates, *train)
     check_metrics(metrics, pipelines, clips.y, clips.y)
     are_classes = any(is_classifier(pipeline) for pipeline in pipelines.values())
     if test[0] is None:
@@ -117,7 +119,7 @@ def read_protocol(
         protocol = Protocol(clips, splits, cv=described_cv(cv))
     else:
         with telling_of("X_test, y_test, groups_test"):
-            elsewhere = _read_set(pipelines, metrics, *test)
+            elsewhere = _read_set(pipelines, annotates, *test)
         doubts = _check_labels_of_test(clips.y, elsewhere.y, train[1], are_classes)
         with telling_of("y_test"):
             check_metrics(metrics, pipelines, elsewhere.y, clips.y)
@@ -128,25 +130,25 @@ def read_protocol(
     leaks = _leaks(protocol)
     for text in (*protocol.doubts, *leaks):
         warn_user(text)
-    return replace(protocol, leaks=tuple(leaks))
+    return replace(protocol, leaks=tuple(leaks), annotates=annotates)
 
 
 def _read_set(
-    pipelines: dict[str, Any], metrics: Sequence[Metric], X: Any, y: Any, groups: Any
+    pipelines: dict[str, Any], annotates: str, X: Any, y: Any, groups: Any
 ) -> ClipSet:
     refuse_masked("X", X)
     n_clips = _num_samples(X)
     if not n_clips:
         raise ValueError("X has no clips; expected at least one.")
     names = names_of(y)
-    y = _check_targets(y, X, pipelines.values(), metrics)
+    y = _check_targets(y, X, pipelines.values(), annotates)
     check_clip_labels(y, n_clips)
     groups = None if groups is None else check_groups(groups, n_clips)
     return ClipSet(X, y, groups, names if y.ndim == 2 else None)
 
 
 def _check_targets(
-    y: Any, X: Any, pipelines: Iterable[Any], metrics: Sequence[Metric]
+    y: Any, X: Any, pipelines: Iterable[Any], annotates: str
 ) -> np.ndarray:
     """Return labels, values or annotations as an array, one for each clip."""
     # They are checked here, where row numbers are those of y, not of a fold.
@@ -157,13 +159,7 @@ def _check_targets(
         return np.asarray(y)
     refuse_missing_labels(y, in_rows=any(is_regressor(step) for step in last))
     y = _targets(y)
-    are_rows = all(isinstance(item, str) for item in y) and np.ndim(X) == 2
-    if not are_rows and (
-        any(isinstance(metric.scorer, ChordScorer) for metric in metrics)
-        or any(isinstance(step, ChordRecognizer) for step in last)
-    ):
-        check_annotations(y)
-    return y
+    return KINDS[annotates].read(y, X) if annotates else y
 
 
 def _targets(y: Any) -> np.ndarray:

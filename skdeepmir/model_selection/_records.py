@@ -29,11 +29,26 @@ class Shares:
     """What each unit of test clips contributes to a score, and how much it weighs.
 
     A unit is a group, or a clip where there are no groups. The contributions sum to the
-    score, and the weights to 1.
+    score, and the weights to 1. ``total`` is the sum of the weights before that: of
+    some scores, as precision, it depends on what was predicted.
     """
 
     values: np.ndarray  # (n_units,)
     weights: np.ndarray  # (n_units,)
+    total: float = 1.0
+
+    def minus(self, other: Shares) -> tuple[np.ndarray, np.ndarray]:
+        """Return what units contribute to the difference of two scores, and weigh."""
+        if self.total == other.total and np.array_equal(self.weights, other.weights):
+            return self.values - other.values, self.weights
+        # For scores n/w and m/v, of sums over units, with the mean score s,
+        #   n/w - m/v = sum of (n_u - m_u - s (w_u - v_u)) / ((w + v) / 2):
+        # a unit with the same answers contributes nothing, whatever others have.
+        share = self.total / (self.total + other.total)
+        values = share * self.values - (1 - share) * other.values
+        mine, others = share * self.weights, (1 - share) * other.weights
+        mean = (self.values.sum() + other.values.sum()) / 2
+        return 2 * (values - mean * (mine - others)), mine + others
 
 
 @dataclass
@@ -56,6 +71,8 @@ class Records:
         By pipeline and test set.
     setting : Setting or None
         How they came about.
+    annotates : str
+        What y holds annotations of, such as "chords"; "" for other labels.
     """
 
     metrics: Sequence[Metric]
@@ -65,6 +82,7 @@ class Records:
     tag_names: tuple[str, ...] | None = None
     answers: dict[tuple[str, int], Answers] = field(default_factory=dict)
     setting: Setting | None = None
+    annotates: str = ""
     _shares: dict[Any, Shares | None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,12 +110,13 @@ class Records:
         of_clips = clip_scores(metric, answers, y)
         if of_clips is not None:
             values, weights = of_clips
-            values, total = np.where(weights > 0, values, 0), weights.sum()
+            values, total = np.where(weights > 0, values, 0), float(weights.sum())
             if not total:
                 return None
             return Shares(
                 np.bincount(units, values * weights, n_units) / total,
                 np.bincount(units, weights, n_units) / total,
+                total,
             )
         # A block is a unit, or several together.
         order = np.random.RandomState(0).permutation(n_units)
@@ -126,8 +145,9 @@ class Records:
         for first, second in pairs:
             if first is None or second is None:
                 return UNKNOWN
-            values = values + (first.values - second.values) / len(pairs)
-            weights = weights + first.weights / len(pairs)
+            contributed, weighed = first.minus(second)
+            values = values + contributed / len(pairs)
+            weights = weights + weighed / len(pairs)
         is_there = (weights > 0) | (values != 0)
         return sign_flip_test(values[is_there], weights[is_there], **options)
 

@@ -15,7 +15,6 @@ from sklearn.pipeline import Pipeline
 
 from skdeepmir._printable import printable
 from skdeepmir._sklearn import BaseSearchCV, response_methods
-from skdeepmir.chord_recognition._recognizer import ChordRecognizer
 from skdeepmir.metrics import (
     CHORD_SCORERS,
     TAG_SCORERS,
@@ -23,12 +22,11 @@ from skdeepmir.metrics import (
     get_scorer,
     score_chords,
 )
+from skdeepmir.metrics._annotation_scorers import AnnotationScorer, ClipScores
 from skdeepmir.metrics._checks import check_scores, collected
-from skdeepmir.metrics._chord_inputs import list_songs, overlay
-from skdeepmir.metrics._chord_scorers import ChordScorer
-from skdeepmir.metrics._chords import SEGMENTATIONS, recalled, segmented
 from skdeepmir.metrics._precision import clip_precisions_at
 from skdeepmir.metrics._scorers import FIELD_SCORERS
+from skdeepmir.model_selection._annotations import kind_of_metric, kind_of_step
 from skdeepmir.model_selection._answers import (
     Answers,
     Recorded,
@@ -68,7 +66,8 @@ class Metric:
     def can_be_replayed(self) -> bool:
         """Whether the scorer sees nothing but answers, so that these suffice."""
         scorer = self.scorer
-        return isinstance(scorer, ChordScorer) or response_methods(scorer) is not None
+        is_of_annotations = isinstance(scorer, AnnotationScorer)
+        return is_of_annotations or response_methods(scorer) is not None
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -193,11 +192,15 @@ def check_metrics(
 
 def _foreign(metric: Metric, y: np.ndarray, step: Any) -> str:
     """Return why a score is for labels of another kind, as its name tells, or ""."""
-    if isinstance(metric.scorer, ChordScorer):
+    scored, predicted = kind_of_metric(metric), kind_of_step(step)
+    if scored is not None:
         is_other = y.ndim > 1 or y.dtype.kind in "biuf"
-        return "it scores annotations of chords" if is_other else ""
-    if isinstance(step, ChordRecognizer) and metric.known:
-        return "chords have scores of their own, such as 'wcsr_majmin'"
+        is_other |= predicted not in (None, scored)
+        return f"it scores {scored.what}" if is_other else ""
+    if predicted is not None and metric.known:
+        return (
+            f"{predicted.name} have scores of their own, such as {predicted.scoring!r}"
+        )
     if y.ndim == 1 and metric.known.startswith(TAG_METRICS):
         return "it scores tags, which are y of shape (n_clips, n_tags)"
     return ""
@@ -248,16 +251,14 @@ def last_step(pipeline: Any) -> Any:
             return pipeline
 
 
-def clip_scores(
-    metric: Metric, answers: Answers, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return values and weights of clips, whose weighted mean is the score.
+def clip_scores(metric: Metric, answers: Answers, y: np.ndarray) -> ClipScores | None:
+    """Return the scores of clips, NaN where there is none, and their weights.
 
-    None is returned for a score that is not such a mean.
+    None is returned for a score that is not their weighted mean.
     """
-    found = None
-    if isinstance(metric.scorer, ChordScorer):
-        found = _of_songs(metric.scorer, answers, y)
+    found: Any = None
+    if isinstance(metric.scorer, AnnotationScorer):
+        found = metric.scorer.of_clips(y, answers.predicted, answers.frame_rate)
     elif metric.known == "accuracy":
         right = np.asarray(answers.predicted == y, float)
         found = (right.min(axis=1) if right.ndim == 2 else right), np.ones(len(y))
@@ -270,8 +271,9 @@ def clip_scores(
         found = _of_ranked_tags(metric.known, answers, y)
     if found is None:
         return None
-    values, weights = found
-    return np.where(weights > 0, values, np.nan), weights
+    scores = ClipScores(*found)
+    values = np.where(scores.weights > 0, scores.values, np.nan)
+    return scores._replace(values=values)
 
 
 ERRORS = {"neg_mean_absolute_error": np.abs, "neg_mean_squared_error": np.square}
@@ -287,13 +289,3 @@ def _of_ranked_tags(name: str, answers: Answers, y: np.ndarray) -> Any:
     truth, scores = check_scores(y, scores)
     k = int(name.rpartition("_")[2])
     return clip_precisions_at(truth, scores, k), np.ones(len(truth))
-
-
-def _of_songs(scorer: ChordScorer, answers: Answers, y: np.ndarray) -> Any:
-    frame_rate = scorer.frame_rate or answers.frame_rate
-    songs = list_songs(list(y), list(answers.predicted), frame_rate)
-    if scorer.vocabulary in SEGMENTATIONS:
-        durations = np.array([song.duration for song in songs])
-        return segmented(songs)[scorer.vocabulary], durations
-    hits, scored = recalled(overlay(songs), scorer.vocabulary)
-    return np.divide(hits, scored, out=np.zeros_like(hits), where=scored > 0), scored

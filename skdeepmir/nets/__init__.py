@@ -15,6 +15,8 @@ from skdeepmir.nets._layers import (
 )
 from skdeepmir.nets._mlp import MLP, DenoisingAutoencoder
 from skdeepmir.nets._multi_timescale import MultiTimescaleNet, WindowBatch
+from skdeepmir.nets._onset import OnsetConvNet, OnsetRecurrentNet
+from skdeepmir.nets._piano import PianoNet
 from skdeepmir.nets._recurrent import RecurrentNet, SequenceBatch
 
 __all__ = [
@@ -25,6 +27,9 @@ __all__ = [
     "Dropout",
     "LocalContrastNorm",
     "MultiTimescaleNet",
+    "OnsetConvNet",
+    "OnsetRecurrentNet",
+    "PianoNet",
     "Pool",
     "RecurrentNet",
     "SequenceBatch",

@@ -295,7 +295,7 @@ class NetClassifier(TagParameters, TagMixin, NetEstimator):
     def _holds_out(self, given):
         return given.early_stopping or given.tune_thresholds
 
-    def _use_validation(self, given, watched):
+    def _learn_last(self, given, data, watched):
         vars(self).pop("thresholds_", None)
         self._begin_thresholds()
         if given.tune_thresholds:

@@ -159,7 +159,8 @@ def has_learner(given: Any) -> bool:
 
 def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
     """Return the learner that a net begins with, fitted or to be fitted; or None."""
-    given, kind = estimator.pretrained, estimator.pretraining
+    given, kind = estimator.pretrained, getattr(estimator, "pretraining", None)
+    pretrains = hasattr(estimator, "pretraining")  # transcribers do not
     if given is not None and kind is not None:
         raise ValueError(
             "pretrained and pretraining are both set; a net begins with one of them."
@@ -172,10 +173,10 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
             )
         return None
     if estimator.activation != "logistic":
+        other = ", or pretraining='denoising_autoencoder' for other activations"
         raise ValueError(
             f"activation={estimator.activation!r}, but layers of a DBNFeatureLearner "
-            "are logistic. Use activation='logistic', or "
-            "pretraining='denoising_autoencoder' for other activations."
+            f"are logistic. Use activation='logistic'{other if pretrains else ''}."
         )
     if given is None:
         return _unfitted(estimator, sizes)
@@ -189,8 +190,8 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
         raise ValueError(
             "pretrained is a DBNFeatureLearner that is not fitted. If it was: "
             "cross-validation and searches clone parameters, which forgets; pass "
-            "pretrained=FrozenEstimator(learner). To fit one inside, pass it as "
-            "pretraining."
+            "pretrained=FrozenEstimator(learner)."
+            f"{' To fit one inside, pass it as pretraining.' if pretrains else ''}"
         )
     found = [weights.shape[1] for weights in learner.weights_]
     if found != sizes or learner.n_features_in_ != n_features:

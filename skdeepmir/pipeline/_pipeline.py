@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -22,9 +21,11 @@ from skdeepmir._frame_rates import (
     handed_on,
     is_estimator,
 )
-from skdeepmir._sklearn import BaseSearchCV, undone_if_it_fails
+from skdeepmir._sklearn import undone_if_it_fails
 from skdeepmir.pipeline._advice import advice_on_rows
+from skdeepmir.pipeline._forwarded import ForwardingPipeline
 from skdeepmir.pipeline._names import makes_frames, names_after, names_features
+from skdeepmir.pipeline._streaming import chosen, has_flat_memory
 from skdeepmir.pipeline._validated import Validated, takes_validation
 
 
@@ -44,43 +45,31 @@ def _inherited(name: str) -> Any:
     @available_if(_inherits(name))
     @wraps(getattr(ScikitPipeline, name))
     def method(self: Any, X: Any, *args: Any, **params: Any) -> Any:
+        if has_flat_memory(self) and not params:
+            return self._hand_to_last(name, X, *args)
         check_rates(self)
         return getattr(super(Pipeline, self), name)(X, *args, **params)
 
     return method
 
 
-def _last_has(name: str) -> Callable[[Any], bool]:
-    def check(self: Any) -> bool:
-        getattr(_chosen(self.steps[-1][1]), name)  # says which estimator has none
-        return True
-
-    return check
-
-
-def _chosen(step: Any) -> Any:
-    """Return what a search has chosen, or what it chooses from; other steps as such."""
-    while isinstance(step, BaseSearchCV):
-        step = getattr(step, "best_estimator_", step.estimator)
-    return step
-
-
-class Pipeline(ScikitPipeline):
+class Pipeline(ForwardingPipeline):
     """A scikit-learn pipeline whose steps may begin with audio.
 
     It does what scikit-learn's does, takes the same parameters, and also
 
-    - hands the frame rate of :class:`~skdeepmir.SpectrogramExtractor` on to each step
-      whose ``frame_rate`` is None, however deep inside: windows in seconds and
-      annotations of chords stay right whatever ``hop_length`` and ``sample_rate`` a
-      search tries. A ``frame_rate`` that was set and differs is refused;
+    - hands the frame rate of :class:`~skdeepmir.SpectrogramExtractor`, and what moment
+      a frame stands for, on to each step whose ``frame_rate`` is None, however deep
+      inside: windows in seconds, onsets and annotations of chords stay right whatever
+      ``hop_length``, ``n_fft`` and ``sample_rate`` a search tries. A ``frame_rate`` or
+      ``frame_offset`` that was set and differs is refused;
     - takes validation clips in ``fit(X, y, X_val=..., y_val=...)`` and hands them
       through the fitted steps to the last, also from
       ``GridSearchCV(pipeline).fit(X, y, X_val=..., y_val=...)``;
     - has the methods of its last step, or of what a search there has chosen, that
       scikit-learn does not know, on audio:
       ``predict_intervals``, ``predict_activations``, ``predict_tags``, ``to_lab``,
-      ``to_jams``;
+      ``to_txt``, ``to_jams``, and ``stream`` on live audio;
     - names features from the spectrum on, such as "mean_clip_log_mel_12";
     - says what to put between frames and an estimator that takes one row for each clip;
     - leaves all steps as they were if a fit fails or is interrupted.
@@ -111,6 +100,9 @@ class Pipeline(ScikitPipeline):
         Of the first step, if it has some.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Of the first step, if it has some.
+    delay_ : float
+        Seconds from an event to when ``stream`` yields it, if the last step has a
+        ``stream``. To them comes the rest of the block in which it becomes known.
 
     See Also
     --------
@@ -125,7 +117,8 @@ class Pipeline(ScikitPipeline):
     For the time of ``fit`` the steps' ``frame_rate`` is set, so that clones and
     ``memory`` know it; afterwards it is None again, and the fitted attribute
     ``frame_rate_`` counts. Where parameters are changed after ``fit`` so that frames
-    come at another rate, predictions are refused.
+    come at another rate, predictions are refused; where a step has kept the offset or
+    the sample rate, also for frames with others.
 
     A transformer of another package is taken to keep the number of frames of a clip;
     ``fit`` looks whether it does where a later step needs the rate.
@@ -282,104 +275,6 @@ class Pipeline(ScikitPipeline):
         check_rates(self)
         return self._with_names(super().transform(X, **params))
 
-    @available_if(_last_has("predict_intervals"))
-    def predict_intervals(self, X: Any, **options: Any) -> list[Any]:
-        """Transform clips, and recognise when labels hold.
-
-        Parameters
-        ----------
-        X : list of path or ndarray
-            Clips, see :meth:`fit`.
-        **options : dict
-            Of the last step's ``predict_intervals``.
-
-        Returns
-        -------
-        annotations : list of tuple (intervals, labels)
-            For each clip ``intervals`` of shape (n, 2) in seconds and ``labels``.
-        """
-        return self._hand_to_last("predict_intervals", X, **options)
-
-    @available_if(_last_has("predict_activations"))
-    def predict_activations(self, X: Any, **options: Any) -> Any:
-        """Transform clips, and predict when classes or tags are there.
-
-        Parameters
-        ----------
-        X : list of path or ndarray
-            Clips, see :meth:`fit`.
-        **options : dict
-            Of the last step's ``predict_activations``.
-
-        Returns
-        -------
-        activations : ndarray of shape (n_clips,), dtype=object
-            What the last step returns, such as the probabilities of each excerpt.
-        """
-        return self._hand_to_last("predict_activations", X, **options)
-
-    @available_if(_last_has("predict_tags"))
-    def predict_tags(self, X: Any, **options: Any) -> list[list[str]]:
-        """Transform clips, and predict the names of their tags.
-
-        Parameters
-        ----------
-        X : list of path or ndarray
-            Clips, see :meth:`fit`.
-        **options : dict
-            Of the last step's ``predict_tags``.
-
-        Returns
-        -------
-        tags : list of list of str
-            Names of the tags of each clip.
-        """
-        return self._hand_to_last("predict_tags", X, **options)
-
-    @available_if(_last_has("to_lab"))
-    def to_lab(
-        self, X: Any, paths: Sequence[str | PathLike[str]], **options: Any
-    ) -> list[Any]:
-        """Transform clips, and write when labels hold to ``.lab`` files.
-
-        Parameters
-        ----------
-        X : list of path or ndarray
-            Clips, see :meth:`fit`.
-        paths : list of str or PathLike
-            A file for each clip; existing ones are replaced.
-        **options : dict
-            Of the last step's ``to_lab``.
-
-        Returns
-        -------
-        annotations : list of tuple (intervals, labels)
-            What was written; see :meth:`predict_intervals`.
-        """
-        return self._hand_to_last("to_lab", X, paths, **options)
-
-    @available_if(_last_has("to_jams"))
-    def to_jams(
-        self, X: Any, paths: Sequence[str | PathLike[str]], **options: Any
-    ) -> list[Any]:
-        """Transform clips, and write when labels hold to ``.jams`` files.
-
-        Parameters
-        ----------
-        X : list of path or ndarray
-            Clips, see :meth:`fit`.
-        paths : list of str or PathLike
-            A file for each clip; existing ones are replaced.
-        **options : dict
-            Of the last step's ``to_jams``.
-
-        Returns
-        -------
-        annotations : list of tuple (intervals, labels)
-            What was written; see :meth:`predict_intervals`.
-        """
-        return self._hand_to_last("to_jams", X, paths, **options)
-
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the features that the last step gives.
 
@@ -409,7 +304,7 @@ class Pipeline(ScikitPipeline):
     @property
     def tag_names_(self) -> NDArray[np.object_]:
         """Names of the tags that the last step knows."""
-        return _chosen(self.steps[-1][1]).tag_names_
+        return chosen(self.steps[-1][1]).tag_names_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -436,14 +331,6 @@ class Pipeline(ScikitPipeline):
 
     def _estimators(self) -> list[tuple[str, Any]]:
         return [(name, step) for name, step in self.steps if is_estimator(step)]
-
-    def _hand_to_last(self, method: str, X: Any, *args: Any, **options: Any) -> Any:
-        """Transform clips by all steps but the last, and call a method of that."""
-        check_is_fitted(self)
-        check_rates(self)
-        if len(self.steps) > 1:
-            X = self[:-1].transform(X)
-        return getattr(_chosen(self.steps[-1][1]), method)(X, *args, **options)
 
     def _with_names(self, transformed: Any) -> Any:
         """Return a data frame with columns that are named from the spectrum on."""

@@ -5,14 +5,18 @@ from skdeepmir.plotting._chord_confusion import ChordConfusionDisplay
 from skdeepmir.plotting._chords import ChordDisplay
 from skdeepmir.plotting._comparison import ComparisonDisplay
 from skdeepmir.plotting._learning import FilterDisplay, TrainingDisplay
+from skdeepmir.plotting._onsets import OnsetDisplay
 from skdeepmir.plotting._projections import ProjectionDisplay
+from skdeepmir.plotting._rolls import RollDisplay
 
 __all__ = [
     "ChordConfusionDisplay",
     "ChordDisplay",
     "ComparisonDisplay",
     "FilterDisplay",
+    "OnsetDisplay",
     "ProjectionDisplay",
+    "RollDisplay",
     "TrainingDisplay",
 ]
 

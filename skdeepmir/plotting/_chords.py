@@ -15,6 +15,7 @@ from skdeepmir._disk import path_name
 from skdeepmir.frames import PATH_TYPES
 from skdeepmir.metrics._chord_inputs import list_songs
 from skdeepmir.metrics._chord_scorers import frame_rate_of
+from skdeepmir.plotting._timeline import parts_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -302,13 +303,11 @@ class _Strip:
 
 def _seen_chromagram(estimator, clip):
     """Return the input of a recogniser for a clip, with its octaves folded."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    if hasattr(estimator, "steps"):
-        clip = estimator[:-1].transform([clip])[0]
-        estimator = estimator[-1]
+    front, recognizer = parts_of(estimator)
+    if front is not None:
+        clip = front.transform([clip])[0]
     frames = np.asarray(clip)
-    per_octave = getattr(estimator, "bins_per_octave", 12)
+    per_octave = getattr(recognizer, "bins_per_octave", 12)
     if frames.ndim != 2 or per_octave % 12 or frames.shape[1] % per_octave:
         raise ValueError(
             f"The input of the recogniser has shape {frames.shape} with "

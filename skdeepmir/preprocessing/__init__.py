@@ -8,6 +8,7 @@ from skdeepmir.preprocessing._framewise import FrameTransformer
 from skdeepmir.preprocessing._lookup import ClipLookup, replace_clips
 from skdeepmir.preprocessing._pooling import FUNCTIONS, MultiTimescalePooler
 from skdeepmir.preprocessing._preparation import (
+    BandNormalizer,
     BandShifter,
     ClipNormalizer,
     FrameStacker,
@@ -15,6 +16,7 @@ from skdeepmir.preprocessing._preparation import (
 
 __all__ = [
     "FUNCTIONS",
+    "BandNormalizer",
     "BandShifter",
     "ClipLookup",
     "ClipNormalizer",

@@ -123,6 +123,8 @@ class FrameTransformer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
+    _works_frame_by_frame = True  # so that pipelines stream through it
+
     def __init__(
         self,
         transformer: Any,

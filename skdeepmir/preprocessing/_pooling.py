@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
-from skdeepmir._frame_rates import HandedRate, fitted_rate
+from skdeepmir._frame_rates import clock_of, fitted_rate, own_rate
 from skdeepmir._sklearn import (
     Interval,
     OneTask,
@@ -250,7 +250,13 @@ class MultiTimescalePooler(OneTask, TransformerMixin, BaseEstimator):
         self._validate_params()
         lengths = [self._to_frames(window, rate) for window in self._windows()]
         known = [length for length in lengths if length is not None]
-        return rate / self._hop(min(known)) if known else None
+        if not known:
+            return None
+        clock, length = clock_of(rate), min(known)
+        to_middle = (length - 1) / 2 / rate  # from its first frame
+        return clock.replace(
+            rate / self._hop(length), offset=clock.offset + to_middle, n_windows=1
+        )
 
     def _fit(self, X, y):
         functions, windows = self._functions(), self._windows()
@@ -280,7 +286,7 @@ class MultiTimescalePooler(OneTask, TransformerMixin, BaseEstimator):
     def _in_seconds(self, window):
         """Tell whether the length of a window is in seconds."""
         # A rate that a pipeline has set does not change what a window of 40 frames is.
-        is_own = not isinstance(self.frame_rate, HandedRate | None)
+        is_own = own_rate(self.frame_rate) is not None
         return is_own or not isinstance(window, Integral)
 
     def _to_frames(self, window, rate):
@@ -289,7 +295,7 @@ class MultiTimescalePooler(OneTask, TransformerMixin, BaseEstimator):
             return None
         if not isinstance(window, Real) or not window > 0:
             expected = "a length in seconds (1.0) or frames (40)"
-            if not isinstance(self.frame_rate, HandedRate | None):
+            if own_rate(self.frame_rate) is not None:
                 expected = "a length in seconds"
             raise ValueError(
                 f"windows has {window!r}; expected 'clip' or {expected}, above 0."

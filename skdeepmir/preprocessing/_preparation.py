@@ -1,6 +1,6 @@
 """Transformers of frames that learn nothing: level, context, pitch.
 
-``ClipNormalizer``, ``FrameStacker`` and ``BandShifter``.
+``ClipNormalizer``, ``BandNormalizer``, ``FrameStacker`` and ``BandShifter``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
+from skdeepmir._frame_rates import clock_of
 from skdeepmir._sklearn import (
     Interval,
     OneTask,
@@ -259,7 +260,9 @@ class FrameStacker(_Preparation):
     def _frame_rate_after(self, rate):
         """Return the frames per second of the output."""
         self._validate_params()
-        return None if rate is None else rate / self.hop
+        if rate is None:
+            return None
+        return clock_of(rate).replace(rate / self.hop, n_windows=1)
 
     def _names(self, names):
         return [
@@ -309,6 +312,8 @@ class BandShifter(_Preparation):
         "n_bands": [Interval(Integral, None, None, closed="neither")]
     }
 
+    _works_frame_by_frame = True
+
     def __init__(self, n_bands: int = 1) -> None:
         self.n_bands = n_bands
 
@@ -322,3 +327,71 @@ class BandShifter(_Preparation):
     def _apply(self, clips):
         n_bands = clips.shape[2]
         return clips[..., (np.arange(n_bands) - self.n_bands).clip(0, n_bands - 1)]
+
+
+class BandNormalizer(_Preparation):
+    """Bring every band of a frame to the level of the bands around it.
+
+    Each band has the mean of its neighbours subtracted and is divided by their
+    deviation, so that neither the loudness of a note nor the colour of an instrument or
+    a room decides how high its partials rise [1]_.
+
+    Parameters
+    ----------
+    n_bands : int, default=51
+        Bands that are averaged over, with the one in the middle; fewer at the edges. Of
+        bins of 8 Hz these are 400 Hz: several partials of most notes.
+    floor : float, default=0.001
+        Smallest deviation that is divided by, as a share of the largest magnitude in
+        the frame: what is 60 dB below the loudest is not brought up to it.
+
+    Attributes
+    ----------
+    feature_names_ : ndarray of shape (`n_features_in_`,), dtype=object
+        Names of the columns of the output.
+    n_features_in_ : int
+        Features per frame.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, where X or its clips are DataFrames.
+
+    See Also
+    --------
+    ClipNormalizer : The level of each clip, or of each band over a clip.
+
+    References
+    ----------
+    .. [1] G. Poliner and D. Ellis. A discriminative model for polyphonic piano
+       transcription. EURASIP Journal on Advances in Signal Processing, 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import BandNormalizer
+    >>> frame = [[0.0, 0.0, 2.0, 0.0, 0.0, 0.0]]
+    >>> BandNormalizer(3).fit_transform(frame).round(2)
+    array([[ 0.  , -0.71,  1.41, -0.71,  0.  ,  0.  ]])
+    """
+
+    _parameter_constraints = {
+        "n_bands": [Interval(Integral, 2, None, closed="left")],
+        "floor": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    _works_frame_by_frame = True
+
+    def __init__(self, n_bands: int = 51, *, floor: float = 1e-3) -> None:
+        self.n_bands = n_bands
+        self.floor = floor
+
+    def _apply(self, clips):
+        # Of values from -1 to 1, whose squares neither overflow nor vanish.
+        largest = np.abs(clips).max(axis=2, keepdims=True)
+        x = (clips / np.where(largest > 0, largest, 1)).astype(np.float64)
+        n, before = x.shape[2], plain(self.n_bands) // 2
+        first = np.maximum(np.arange(n) - before, 0)
+        stop = np.minimum(np.arange(n) - before + plain(self.n_bands), n)
+        sums = (np.insert(z.cumsum(axis=2), 0, 0.0, axis=2) for z in (x, x * x))
+        mean, squares = ((s[..., stop] - s[..., first]) / (stop - first) for s in sums)
+        deviation = np.sqrt(np.maximum(squares - mean**2, 0))
+        normal = (x - mean) / np.maximum(deviation, plain(self.floor))
+        return normal.astype(clips.dtype)

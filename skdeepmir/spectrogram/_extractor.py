@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from numbers import Integral, Real
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from skdeepmir import audio
 from skdeepmir._bases import BaseEstimator, TransformerMixin
+from skdeepmir._frame_rates import FrameClock
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
@@ -24,11 +27,12 @@ from skdeepmir._sklearn import (
 from skdeepmir._threads import one_blas_thread
 from skdeepmir._validation import check_clip_labels
 from skdeepmir._warnings import warn_user
-from skdeepmir._workers import leave_with_parent
 from skdeepmir.audio import AudioError, AudioWarning, DoubtfulAudioWarning
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored
+from skdeepmir.spectrogram._clips import Clips, checked_clip, extract_clip
 from skdeepmir.spectrogram._recipe import C1, CONSTANT_Q_KINDS, FOURIER_KINDS, Recipe
 from skdeepmir.spectrogram._store import FeatureStore
+from skdeepmir.spectrogram._stream import FrameStream, frames_of
 
 
 class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -79,7 +83,8 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
     center : bool, default=True
         If True, frame t is centred on second ``t / frame_rate`` and windows reach over
         both ends into silence, as in librosa. If False, frame 0 begins with the first
-        sample and a remainder shorter than a window is left out, as in [1]_.
+        sample and a remainder shorter than a window is left out, as in [1]_; frame t
+        stands for the middle of its window, ``t / frame_rate + frame_offset``.
     log : bool, default=False
         Whether "magnitude", "power", "mel" and "cqt" are given in decibels.
     amin : float, default=1e-10
@@ -139,6 +144,7 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
     --------
     drop_bad_audio : Remove clips that cannot be used, and their labels, beforehand.
     FeatureStore : What ``cache_dir`` keeps: look at it, clear it.
+    FrameStream : The frames of live audio.
     MultiTimescalePooler : Statistics of frames over windows or the whole clip.
     FrameTransformer : Any scikit-learn transformer on frames.
 
@@ -254,6 +260,18 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
         """Frames per second (Hz): ``sample_rate / hop_length``."""
         return float(self.sample_rate) / self.hop_length
 
+    @property
+    def frame_offset(self) -> float:
+        """Seconds from ``t / frame_rate`` to the moment that frame t stands for.
+
+        That is the middle of its (longest) window: 0 with ``center=True``, half of the
+        window with ``center=False``, where the window begins at ``t / frame_rate``.
+        """
+        recipe = self._recipe()
+        if recipe.center:
+            return 0.0
+        return recipe.longest_window() / 2 / recipe.sample_rate
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ClipsLike, y: LabelsLike | None = None) -> Self:
         """Check the parameters and the clips; nothing is learned.
@@ -337,6 +355,37 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
         recipe = self._recipe()
         return self._extract(self._read(X, recipe, reset=False), recipe)
 
+    def stream(
+        self, blocks: Iterable[ArrayLike], *, sample_rate: float | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Extract frames of audio that comes in block by block.
+
+        Parameters
+        ----------
+        blocks : iterable of array-like of shape (n_samples_i,) or (n_channels, \
+                n_samples_i)
+            The audio, in blocks of any size; see
+            :meth:`~skdeepmir.spectrogram.FrameStream.push`.
+        sample_rate : float, default=None
+            Sample rate of the blocks in Hz, to be compared with that of the extractor.
+
+        Yields
+        ------
+        frames : ndarray of shape (n_frames_i, n_features), float32
+            The next frames, as soon as they are complete: ``FrameStream(self).delay``
+            seconds after the moment that they stand for. All together are bit for bit
+            what :meth:`transform` gives for the whole waveform.
+
+        Raises
+        ------
+        AudioError
+            A ``ValueError`` that names the block, if one cannot be used; also if there
+            are no samples at all.
+        ValueError
+            If the blocks have another sample rate, or the kind is "cqt" or "chroma".
+        """
+        return frames_of(FrameStream(self, sample_rate=sample_rate), blocks)
+
     def set_output(self, *, transform: str | None = None) -> Self:
         """Accept an output container and ignore it, because frames are not a table.
 
@@ -365,7 +414,13 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
     def _frame_rate_after(self, rate):
         """Return the frames per second of the output; audio has none itself."""
         self._validate_params()
-        return self.frame_rate
+        recipe = self._recipe()
+        return FrameClock(
+            self.frame_rate,
+            offset=self.frame_offset,
+            sample_rate=recipe.sample_rate,
+            n_windows=recipe.count_spectra(),
+        )
 
     def _feature_names_out(self, input_features):
         """Name the columns of a frame; waveforms have no names to build on."""
@@ -425,7 +480,8 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
                 del self.n_features_in_
         doubts = []
         checked = [
-            _checked(clip, row, recipe, store, doubts) for row, clip in enumerate(clips)
+            checked_clip(clip, row, recipe, store, doubts)
+            for row, clip in enumerate(clips)
         ]
         errors = [error for error in checked if isinstance(error, AudioError)]
         if errors and self.on_error == "raise":
@@ -435,7 +491,12 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
             raise first
         return Clips(checked, clips.shape[1] if is_array else None, doubts)
 
-    def _extract(self, clips, recipe, tell=lambda: None):
+    def _reduced(self, X, reduce):
+        """Return what ``reduce`` makes of the blocks of frames of each clip."""
+        recipe = self._recipe()
+        return self._extract(self._read(X, recipe, reset=False), recipe, reduce=reduce)
+
+    def _extract(self, clips, recipe, tell=lambda: None, reduce=audio.join_blocks):
         store = self._store()
         # Clips share the cores, so matrix products must not; and one thread makes the
         # result the same for any n_jobs.
@@ -444,7 +505,7 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
             results = Parallel(
                 n_jobs=self.n_jobs, prefer="threads", return_as="generator"
             )(
-                delayed(_extract_clip)(clip, row, recipe, store, self.on_error)
+                delayed(extract_clip)(clip, row, recipe, store, self.on_error, reduce)
                 for row, clip in enumerate(clips.items)
             )
             watched = progress(
@@ -472,57 +533,3 @@ class SpectrogramExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator
                 frames[error.row] = np.full(shape, np.nan, dtype=np.float32)
             warn_user(AudioWarning("made NaN", problems))
         return frames if clips.n_samples is None else np.stack(frames)
-
-
-class Clips(NamedTuple):
-    """The clips of X, checked."""
-
-    items: list  # a path, a waveform or an AudioError each
-    n_samples: int | None  # of each clip, where X was one array
-    doubts: list  # an AudioError for each that is odd about waveforms
-
-
-def _checked(clip, row, recipe, store, doubts):
-    """Return a path, or a waveform as float32, or the error that says why not."""
-    # Files whose features are in the store are not opened. What is odd about waveforms
-    # is added to `doubts`.
-    is_path = audio.is_path(clip)
-    if is_path and store is not None and store.holds(clip, recipe.key()):
-        return clip
-    try:
-        checked = audio.check_clip(clip, **recipe.limits)
-    except AudioError as error:
-        return error.at_row(row)
-    if not is_path:
-        doubts += [e.at_row(row) for e in audio.doubts_of_waveform(clip, checked)]
-    return checked
-
-
-def _extract_clip(clip, row, recipe, store, on_error):
-    """Return the frames of one clip, or its error, and what is odd about it."""
-    leave_with_parent()
-    if isinstance(clip, AudioError):  # found before
-        return clip, []
-    listener = audio.Listener()
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # the recipe reports them
-            frames = _frames(clip, recipe, store, listener)
-    except AudioError as error:
-        located = error.at_row(row)
-        if on_error == "nan":
-            return located, []
-        raise located from located.__cause__
-    if isinstance(clip, np.ndarray):
-        return frames, []
-    doubts = listener.doubts(audio.path_name(clip))
-    return frames, [doubt.at_row(row) for doubt in doubts]
-
-
-def _frames(clip, recipe, store, listener):
-    if store is None or isinstance(clip, np.ndarray):
-        return audio.join_blocks(recipe.frame_blocks(clip, listener))
-    frames = store.fetch(
-        clip, recipe.key(), lambda: recipe.frame_blocks(clip, listener)
-    )
-    recipe.refuse_long(len(frames), clip)
-    return frames

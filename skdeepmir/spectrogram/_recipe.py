@@ -21,7 +21,7 @@ MEL_KINDS = ("mel", "log_mel", "mfcc")
 FOURIER_KINDS = ("magnitude", "power", *MEL_KINDS)
 CONSTANT_Q_KINDS = ("cqt", "chroma")
 # Counts changes of what is computed: stored features of other versions are not used.
-VERSION = 3
+VERSION = 4
 # Waveforms in memory are taken whole up to this length (48 s at 22,050 Hz), else in
 # blocks that stay in the processor's cache.
 WHOLE, BLOCK = 1 << 20, 1 << 18
@@ -136,6 +136,15 @@ class Recipe:
             center=self.center,
         )
 
+    def count_spectra(self) -> int:
+        """Return how many spectra of equal width stand side by side in a frame."""
+        sizes = self.window_sizes
+        if self.is_constant_q:
+            return 1 + self.deltas
+        if self.kind in MEL_KINDS or len(sizes) == 1:
+            return len(sizes) * (1 + self.deltas)
+        return 1  # bins of spectra grow with their windows
+
     def frame_blocks(self, clip: Any, listener: Any = None) -> Iterator[np.ndarray]:
         """Yield the frames of a file, or a waveform at ``sample_rate``, in blocks."""
         path = None
@@ -151,25 +160,33 @@ class Recipe:
         if self.short == "raise":
             blocks = self._refuse_short(blocks, path)
         transform = self._constant_q if self.is_constant_q else self._fourier
-        for frames in audio.append_deltas(transform(blocks), self.deltas):
-            if not np.isfinite(frames).all():
-                raise AudioError(
-                    "not_finite",
-                    f"is so loud that its {self.kind} overflows",
-                    "Expected samples between about -1 and 1. Scale it down.",
-                    path,
-                )
+        for frames in transform(blocks):
+            self.refuse_overflow(frames, path)
             yield frames
+
+    def refuse_overflow(self, frames: np.ndarray, path: str | None = None) -> None:
+        """Raise an AudioError if frames are not finite."""
+        if not np.isfinite(frames).all():
+            raise AudioError(
+                "not_finite",
+                f"is so loud that its {self.kind} overflows",
+                "Expected samples between about -1 and 1. Scale it down.",
+                path,
+            )
 
     def _refuse_short(
         self, blocks: Iterable[np.ndarray], path: str | None
     ) -> Iterator[np.ndarray]:
-        needed = self.longest_window()
         n_samples = 0
         for block in blocks:
             n_samples += len(block)
             yield block
-        if n_samples < needed:
+        self.check_length(n_samples, path)
+
+    def check_length(self, n_samples: int, path: str | None = None) -> None:
+        """Raise an AudioError if a clip is shorter than it may be."""
+        needed = self.longest_window()
+        if self.short == "raise" and n_samples < needed:
             raise AudioError(
                 "too_short",
                 f"has {n_samples} samples at {self.sample_rate:g} Hz, fewer than the "
@@ -186,33 +203,38 @@ class Recipe:
         return max(self.window_sizes)
 
     def _constant_q(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        parameters = self._constant_q_parameters()
-        for frames in audio.constant_q_blocks(
-            blocks, hop_length=self.hop_length, **parameters
-        ):
-            if self.kind == "chroma":
-                yield audio.chroma(
-                    frames, fmin=self.fmin, bins_per_octave=self.bins_per_octave
-                )
-            elif self.log:
-                yield audio.to_decibels(np.square(frames), self.amin)
-            else:
-                yield frames
+        magnitudes = audio.constant_q_blocks(
+            blocks, hop_length=self.hop_length, **self._constant_q_parameters()
+        )
+        return audio.append_deltas(map(self._of_constant_q, magnitudes), self.deltas)
+
+    def _of_constant_q(self, frames: np.ndarray) -> np.ndarray:
+        if self.kind == "chroma":
+            return audio.chroma(
+                frames, fmin=self.fmin, bins_per_octave=self.bins_per_octave
+            )
+        if self.log:
+            return audio.to_decibels(np.square(frames), self.amin)
+        return frames
 
     def _fourier(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        pusher = FramePusher(self)
+        for block, is_last in audio.mark_last(blocks):
+            frames = pusher.push(block, is_last)
+            if len(frames):
+                yield frames
+
+    def spectra(self, cut: audio.Frames) -> np.ndarray:
+        """Return the features of frames that were cut, without derivatives."""
         longest = max(self.window_sizes)
-        for frames in audio.cut_frames(
-            blocks, frame_length=longest, hop_length=self.hop_length, center=self.center
-        ):
-            spectra = [
-                # Shorter windows lie in the middle of the longest.
-                self._spectra(
-                    frames._replace(start=frames.start + longest // 2 - n_fft // 2),
-                    n_fft,
-                )
-                for n_fft in self.window_sizes
-            ]
-            yield spectra[0] if len(spectra) == 1 else np.concatenate(spectra, axis=1)
+        spectra = [
+            # Shorter windows lie in the middle of the longest.
+            self._spectra(
+                cut._replace(start=cut.start + longest // 2 - n_fft // 2), n_fft
+            )
+            for n_fft in self.window_sizes
+        ]
+        return spectra[0] if len(spectra) == 1 else np.concatenate(spectra, axis=1)
 
     def _spectra(self, cut: audio.Frames, n_fft: int) -> np.ndarray:
         filters = None
@@ -272,3 +294,19 @@ class Recipe:
             return [f"{self.kind}_{f:.1f}hz" for f in freqs[self._bins(n_fft)]]
         count = self.n_mfcc if self.kind == "mfcc" else self.n_mels
         return [f"{self.kind}_{i}" for i in range(count)]
+
+
+class FramePusher:
+    """The frames of samples that are pushed block by block; not for constant-Q."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.cutter = audio.FrameCutter(
+            recipe.longest_window(), recipe.hop_length, center=recipe.center
+        )
+        self.deltas = audio.DeltaAppender(recipe.deltas)
+
+    def push(self, samples: np.ndarray, is_last: bool = False) -> np.ndarray:
+        """Return the frames (n_frames, n_features) that are complete."""
+        cut = self.cutter.push(samples, is_last)
+        return self.deltas.push(self.recipe.spectra(cut), is_last)

@@ -17,7 +17,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._errors import check_choice
+
 N_CLIPS, N_FRAMES, N_FEATURES = 6, 30, 5
+FRAME_RATE = 10.0  # of clips with events, in Hz
 # What estimators raise that read clips in another way.
 RAISED = (
     ArithmeticError,
@@ -30,7 +33,7 @@ RAISED = (
 
 
 def check_clip_estimator(
-    estimator: Any, *, labels: Literal["clips", "frames"] = "clips"
+    estimator: Any, *, labels: Literal["clips", "frames", "events", "notes"] = "clips"
 ) -> list[str]:
     """Check that an estimator treats a clip as a sample, whatever the container.
 
@@ -39,8 +42,10 @@ def check_clip_estimator(
     estimator : estimator
         A transformer, classifier or regressor on clips of frames, or a transformer on
         waveforms (if its tag ``input_tags.string`` says that it takes paths).
-    labels : {"clips", "frames"}, default="clips"
-        Whether it learns a label for each clip, or one for each frame.
+    labels : {"clips", "frames", "events", "notes"}, default="clips"
+        Whether it learns a label for each clip, one for each frame, when events are, in
+        seconds, or which notes are played. For "events" and "notes" the estimator's
+        ``frame_rate`` must be 10.
 
     Returns
     -------
@@ -60,9 +65,14 @@ def check_clip_estimator(
     >>> len(check_clip_estimator(MultiTimescalePooler())) > 8
     True
     """
-    if labels not in ("clips", "frames"):
-        raise ValueError(f"labels={labels!r} must be 'clips' or 'frames'.")
-    kind = "labelled frames" if labels == "frames" else "frames"
+    kinds = {
+        "clips": "frames",
+        "frames": "labelled frames",
+        "events": "timed frames",
+        "notes": "played frames",
+    }
+    check_choice("labels", labels, kinds)
+    kind = kinds[labels]
     if get_tags(estimator).input_tags.string:
         kind = "waveforms"
     checks = [
@@ -123,6 +133,11 @@ def make_clips(kind, lengths=None, seed=0):
         ]
     if kind == "labelled frames":
         y = [np.full(n, k) for n, k in zip(lengths, y, strict=True)]
+    if kind == "timed frames":
+        y = [np.arange(3, n, 4) / FRAME_RATE for n in lengths]
+    if kind == "played frames":
+        starts = [np.arange(1, n - 3, 4) / FRAME_RATE for n in lengths]
+        y = [np.stack([t, t + 0.2, 60 + 0 * t], axis=1) for t in starts]
     return clips, y
 
 
@@ -137,7 +152,8 @@ def output(estimator, X):
     assert estimator is not None, "fit returned None; let it return self"
     if hasattr(estimator, "transform"):
         return estimator.transform(X)
-    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    methods = ("predict_proba", "predict_activations", "predict")
+    method = next((name for name in methods if hasattr(estimator, name)), "predict")
     return getattr(estimator, method)(X)
 
 

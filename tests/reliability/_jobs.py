@@ -30,6 +30,8 @@ from skdeepmir import (
     FeatureStore,
     MultiTimescalePooler,
     MultiTimescaleTagger,
+    OnsetDetector,
+    PianoTranscriber,
     SpectrogramExtractor,
     load,
     save,
@@ -39,7 +41,8 @@ from skdeepmir._training._checkpoints import Checkpoint
 
 from ._clock import pauses
 
-FITTED = ("weights_", "loss_curve_", "validation_scores_", "n_iter_", "thresholds_")
+FITTED = ("weights_", "loss_curve_", "validation_scores_", "n_iter_")
+FITTED += ("thresholds_", "threshold_")  # of tags, of onsets
 RATE = 22050
 NOBODY = 65534  # a user without rights
 INTERRUPTED = 130  # the exit code after Ctrl-C
@@ -349,6 +352,12 @@ def make_net(name, seed, **parameters):
         y = y + 0.1 * rng.randn(16)
     elif name == "MultiTimescaleTagger":
         net = MultiTimescaleTagger(windows=[1, 4], n_units=8, batch_size=8, **common)
+    elif name == "OnsetDetector":
+        net = OnsetDetector("rnn", n_units=4, frame_rate=10.0, batch_size=8, **common)
+        y = [np.sort(rng.uniform(0, len(clip) / 10, 4)) for clip in clips]
+    elif name == "PianoTranscriber":
+        net = PianoTranscriber("svm", frame_rate=10.0, batch_size=8, **common)
+        y = [[(t, t + 0.5, 60 + k)] for k, t in enumerate(rng.uniform(0, 1.4, 16))]
     else:
         net = BLSTMChordRecognizer(n_units=4, n_layers=1, batch_size=8, **common)
         chords = ["C:maj", "A:min", "G:maj"]
@@ -362,6 +371,8 @@ NETS = (
     "BLSTMChordRecognizer",
     "MultiTimescaleTagger",
     "ConvRegressor",
+    "OnsetDetector",
+    "PianoTranscriber",
 )
 
 

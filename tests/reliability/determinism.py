@@ -22,6 +22,7 @@ from torch import nn
 import skdeepmir
 from skdeepmir import (
     AugmentedClassifier,
+    BandNormalizer,
     BandShifter,
     BLSTMChordRecognizer,
     ClipLookup,
@@ -40,11 +41,15 @@ from skdeepmir import (
     NetFrameClassifier,
     NetRegressor,
     NetTagger,
+    OnsetDetector,
+    PianoTranscriber,
+    SpectralFluxDetector,
     SpectrogramExtractor,
     TemplateChordRecognizer,
     make_pipeline,
 )
 from skdeepmir.feature_learning import DivergenceError
+from skdeepmir.frames import object_array
 
 from ._figures import Figure, Outcome
 
@@ -53,6 +58,8 @@ SEED_VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 SHORT = {"max_epochs": 2, "random_state": 0, "verbose": False}
 DBN = {**SHORT, "joint_epochs": 2, "finetune_epochs": 2, "batch_size": 20}
 CONV = {**SHORT, "excerpt_length": 8, "batch_size": 4}
+ONSETS = {**SHORT, "n_units": 4, "frame_rate": 10.0}
+NOTES = {**SHORT, "frame_rate": 10.0, "bins_per_octave": 12, "excerpt_length": 16}
 
 
 def own_frame_net(n_features, n_outputs):
@@ -88,6 +95,7 @@ ESTIMATORS = {
     "standard": ClipNormalizer("standard"),
     "stacker": FrameStacker(4, hop=2),
     "shifter": BandShifter(),
+    "normalizer": BandNormalizer(3),
     "scaler": FrameTransformer(StandardScaler()),
     "pca": FrameTransformer(PCA(whiten=True), max_frames=1000, random_state=0),
     "rbm": DBNFeatureLearner((10, 4), **DBN),
@@ -105,6 +113,12 @@ ESTIMATORS = {
         decoder="beam",
         **SHORT,
     ),
+    "onsets": OnsetDetector(channels=(2, 4), excerpt_length=16, **ONSETS),
+    "onsets by rnn": OnsetDetector("rnn", mask_bands=3, **ONSETS),
+    "live onsets": OnsetDetector("causal_rnn", **ONSETS),
+    "flux": SpectralFluxDetector(2, 3, frame_rate=10.0),
+    "piano": PianoTranscriber(channels=2, n_units=2, equalize=0.3, mix=0.3, **NOTES),
+    "piano vectors": PianoTranscriber("svm", **NOTES),
     "regressor": ConvRegressor((8,), filters="time", **CONV),
     "tagger": ConvTagger((8,), **CONV),
     "mlp": DropoutMLPClassifier((20,), batch_size=32, **SHORT),
@@ -128,9 +142,13 @@ ESTIMATORS = {
     "own frames": NetFrameClassifier(own_frame_net, **CONV),
     "timescales": MultiTimescaleTagger((4, "clip"), n_units=10, **SHORT),
 }
-METHODS = "transform predict_proba decision_function predict score_samples".split()
+METHODS = (
+    *("transform", "predict_proba", "decision_function", "predict", "score_samples"),
+    "predict_activations",
+)
 # That are trained step by step, so that they can diverge.
 NETS = ("blstm", "rnn", "regressor", "tagger", "mlp", "denoised", "timescales")
+NETS += ("onsets", "onsets by rnn", "live onsets", "piano", "piano vectors")
 LEARNERS = ("rbm", "persistent", "dbm", "autoencoder")
 RATES = (1e4, 1e10, 1e30, 1e38, 1e300)
 
@@ -161,6 +179,13 @@ def example(name, seed, *, n_features=12, longest=30):
     ]
     if hasattr(estimator, "predict_intervals") or name == "own frames":
         y = [np.full(n, k) for n, k in zip(lengths, y, strict=True)]
+    if hasattr(estimator, "to_txt"):  # onsets in seconds
+        y = object_array(
+            0.3 * np.arange(1 + k, n // 3) for n, k in zip(lengths, y, strict=True)
+        )
+    if hasattr(estimator, "to_midi"):  # notes in seconds
+        played = [[(0.2, 0.9, 60), (0.4, 1.2, 67)], [(0.5, 1.1, 62)]]
+        y = object_array(played[k] for k in y)
     return estimator, clips, y
 
 

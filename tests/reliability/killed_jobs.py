@@ -316,7 +316,7 @@ def resume(effort):
     n_seeds, n_breaks = (10, 10) if effort.is_full else (5, 1)
     tally = Tally()
     for seed in range(n_seeds):
-        name = _jobs.NETS[seed % 5]
+        name = _jobs.NETS[seed % len(_jobs.NETS)]
         options = SETTINGS[(seed + seed // 5) % 5]
         whole = effort.folder / f"{seed}"
         whole.mkdir()

@@ -42,13 +42,13 @@ def find_streams(file: BinaryIO, *, is_decoded: bool) -> Iterator[Stream]:
 
 def _is_other(file: BinaryIO, start: int, size: int) -> bool:
     """Tell whether libsndfile takes a file for something that is not known here."""
-    import soundfile
+    from skdeepmir.audio._sound import Sound  # soundfile is imported when needed
 
     if are_frames(file, start, size, FEW):
         return False
     file.seek(0)
     try:
-        with quiet_decoder(), soundfile.SoundFile(os.dup(file.fileno())) as sound:
+        with quiet_decoder(), Sound(os.dup(file.fileno())) as sound:
             return not sound.subtype.startswith("MPEG")
     except RuntimeError:  # soundfile.LibsndfileError
         return False

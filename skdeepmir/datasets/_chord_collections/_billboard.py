@@ -12,13 +12,8 @@ from sklearn.utils import Bunch
 
 from skdeepmir._errors import check_choice
 from skdeepmir._groups import is_missing
-from skdeepmir.datasets._chord_collections._files import (
-    Folder,
-    chord_bunch,
-    fold_name,
-    only_file,
-)
-from skdeepmir.datasets._collections import find_missing
+from skdeepmir.datasets._collections import annotation_bunch, find_missing
+from skdeepmir.datasets._named_files import Folder, fold_name, only_file
 from skdeepmir.datasets._tables import read_table
 from skdeepmir.datasets._walk import AUDIO_EXTENSIONS
 from skdeepmir.frames import object_array
@@ -142,7 +137,7 @@ def load_billboard(
     titles = [index[i][0] for i in ids]
     lead = [_lead_artist(index[i][1]) for i in ids]
     songs = [f"{artist}: {title}" for artist, title in zip(lead, titles, strict=True)]
-    return chord_bunch(
+    return annotation_bunch(
         data=paths[found],
         target=[str(targets[i]) for i in ids],
         groups=lead if groups == "artist" else songs,
@@ -152,6 +147,7 @@ def load_billboard(
             f"McGill Billboard, annotation {annotation!r}; {len(targets)} are "
             f"annotated, duplicates: {duplicates}."
         ),
+        kind="chord annotations",
         group=groups,
     )
 

@@ -14,13 +14,8 @@ from sklearn.utils import Bunch
 
 from skdeepmir._errors import check_choice
 from skdeepmir._groups import clean_name
-from skdeepmir.datasets._chord_collections._files import (
-    Folder,
-    chord_bunch,
-    fold_name,
-    only_file,
-)
-from skdeepmir.datasets._collections import find_missing
+from skdeepmir.datasets._collections import annotation_bunch, find_missing
+from skdeepmir.datasets._named_files import Folder, fold_name, only_file
 from skdeepmir.datasets._walk import AUDIO_EXTENSIONS
 from skdeepmir.frames import object_array
 
@@ -146,12 +141,13 @@ def load_isophonics(
     _check_one_each([song.path for song in songs], paths[found])
     albums = [f"{song.artist}: {song.album}" for song in songs]
     singers = [song.artist for song in songs]
-    return chord_bunch(
+    return annotation_bunch(
         data=paths[found],
         target=[str(song.path) for song in songs],
         groups=singers if groups == "artist" else albums,
         titles=[song.title for song in songs],
         description=f"Isophonics, {', '.join(sorted(set(singers)))}.",
+        kind="chord annotations",
         group=groups,
     )
 

@@ -12,12 +12,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skdeepmir._groups import is_missing
-from skdeepmir.datasets._chord_collections._files import (
-    Folder,
-    chord_bunch,
-    only_file,
-)
-from skdeepmir.datasets._collections import find_missing
+from skdeepmir.datasets._collections import annotation_bunch, find_missing
+from skdeepmir.datasets._named_files import Folder, only_file
 from skdeepmir.datasets._tables import read_table
 from skdeepmir.datasets._walk import AUDIO_EXTENSIONS
 from skdeepmir.frames import object_array
@@ -117,12 +113,13 @@ def load_rwc_popular(
     )
     pieces = [piece for piece, there in zip(pieces, found, strict=True) if there]
     names = {piece: _rwc_name(piece) for piece in pieces}
-    return chord_bunch(
+    return annotation_bunch(
         data=paths[found],
         target=[_rwc_target(targets[piece]) for piece in pieces],
         groups=[(singers or names)[piece] for piece in pieces],
         titles=[(titles or names)[piece] for piece in pieces],
         description="RWC-Popular.",
+        kind="chord annotations",
         group="singer" if singers else "song",
     )
 

@@ -239,6 +239,11 @@ def _within(media: Media, details: dict[str, Any]) -> dict[str, Any]:
     for strip in details.get("strips", ()):
         for name in {"chords", "wrong"} & set(strip):
             strip[name] = [strip[name][i] for i in parts_of(strip[name])]
+        if "events" in strip:
+            end = media.start + media.seconds
+            strip["events"] = [  # kind, start and perhaps end and pitch
+                e for e in strip["events"] if e[1] <= end and max(e[1:3]) >= media.start
+            ]
     for curve in details.get("curves", ()):
         kept = parts_of(curve["times"])
         # Each excerpt stands around its centre, up to the centres beside it.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from skdeepmir._printable import printable
+from skdeepmir.model_selection._annotations import KINDS
 from skdeepmir.model_selection._answers import SCORES, Answers
 from skdeepmir.model_selection._confusion import (
     are_labels,
@@ -35,7 +36,8 @@ class Told:
     Attributes
     ----------
     kind : str
-        "classes", "tags", "chords", "numbers", or "" where there is nothing to tell.
+        "classes", "tags", "chords", "onsets", "notes", "numbers", or "" where there is
+        nothing to tell.
     items : list of (int, int)
         Test set and clip.
     truth : list of str
@@ -139,6 +141,8 @@ class Answered:
             return None
         answers, i = found
         values, times = answers.activations[i], answers.times[i]
+        if values.ndim == 1:  # of a single output
+            values = values[:, np.newaxis]
         return (values, times, answers.classes) if len(values) else None
 
     def seconds(self, item: int) -> float:
@@ -158,6 +162,11 @@ def tell(
     truth = answered.truth
     if target_names is None:
         target_names = records.tag_names
+    matching = KINDS[records.annotates].matching if records.annotates else None
+    if given and matching:
+        from skdeepmir.model_selection._report._events import EventsTold
+
+        return EventsTold.of(answered, predicted, matching)
     if given and truth.ndim == 1 and isinstance(given[0], np.ndarray | tuple | list):
         from skdeepmir.model_selection._report._songs import SongsTold, are_chords
 
@@ -252,7 +261,7 @@ class ClassesTold(OutputsTold):
     def details(self, item: int) -> dict[str, Any]:
         """Return when classes are active."""
         truth = self.labels.index(_plain(self.answered.truth[item]))
-        return _curves(self.answered, item, self.names, {truth}, self.labels)
+        return curves_of(self.answered, item, self.names, {truth}, self.labels)
 
 
 @dataclass
@@ -319,7 +328,7 @@ class TagsTold(OutputsTold):
                 are_chances.append("predict_proba" in answers.responses)
                 rows[pipeline] = scores.tolist()
                 shown |= set(np.argsort(rows[pipeline])[-3:].tolist())
-        told: dict[str, Any] = _curves(self.answered, item, self.names, shown)
+        told: dict[str, Any] = curves_of(self.answered, item, self.names, shown)
         if rows:
             told["chances"] = {
                 "pipelines": list(map(printable, rows)),
@@ -333,7 +342,7 @@ class TagsTold(OutputsTold):
         return told
 
 
-def _curves(
+def curves_of(
     answered: Answered,
     item: int,
     names: Sequence[str],
@@ -356,12 +365,18 @@ def _curves(
         strongest = np.argsort(-values.max(axis=0), kind="stable").tolist()
         order = sorted(strongest, key=lambda column: outputs[column] not in shown)
         lines = [
-            [names[outputs[column]], np.round(values[:, column], 3).tolist()]
+            [names[outputs[column]], rounded(values[:, column])]
             for column in order[:MOST_TAGS]
         ]
-        ends = np.round(times, 3).tolist()
-        curves.append({"pipeline": printable(pipeline), "times": ends, "lines": lines})
+        curves.append(
+            {"pipeline": printable(pipeline), "times": rounded(times), "lines": lines}
+        )
     return {"curves": curves} if curves else {}
+
+
+def rounded(values: np.ndarray) -> list[Any]:
+    """Return numbers that are short as text, which rounded float32 are not."""
+    return np.round(values.astype(np.float64), 3).tolist()
 
 
 def _numbers(answered: Answered, predicted: dict[str, list[Any]]) -> Told:

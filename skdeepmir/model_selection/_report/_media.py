@@ -156,10 +156,10 @@ def _resampled(y: np.ndarray, rate: float) -> tuple[np.ndarray, int]:
 
 
 def _mp3(y: np.ndarray, rate: int) -> bytes:
-    import soundfile
+    from skdeepmir.audio._sound import Sound  # soundfile is imported when needed
 
     file = io.BytesIO()
-    with soundfile.SoundFile(file, "w", rate, 1, **SOUND) as sound:
+    with Sound(file, "w", rate, 1, **SOUND) as sound:
         for first in range(0, len(y), WRITTEN_AT_ONCE):
             sound.write(y[first : first + WRITTEN_AT_ONCE])
     return file.getvalue()

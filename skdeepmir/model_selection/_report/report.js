@@ -97,6 +97,30 @@
     return [make("div.caption", null, bdi(name)), row, wrong ? errors : null];
   }
 
+  const PITCHES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+  const pitchName = (pitch) => `${PITCHES[pitch % 12]}${Math.floor(pitch / 12) - 1}`;
+
+  // A line for each event, or a bar for each note, which look otherwise where they are wrong.
+  function eventRow(block, { name, events, low, high }) {
+    const numbers = new Map();
+    for (const [kind] of events) numbers.set(kind, (numbers.get(kind) || 0) + 1);
+    const said = [...numbers].map(([kind, n]) => `${n} ${kind}`).join(", ") || "none";
+    const row = make("div.events", { role: "img", "aria-label": `${facts.kind}, ${name}: ${said}` });
+    for (const [kind, time, end, pitch] of events) {
+      const what = pitch === undefined ? kind : `${kind}, ${pitchName(pitch)}`;
+      const line = make(`i.${kind.replace(" ", "-")}`, { title: `${what}, ${time.toFixed(3)} s` });
+      if (pitch === undefined) line.style.left = `${place(block, time)}%`;
+      else {
+        row.classList.add("roll");
+        span(line, block, time, end);
+        line.style.top = `${(100 * (high - pitch)) / (high - low + 1)}%`;
+        line.style.height = `${100 / (high - low + 1)}%`;
+      }
+      row.append(line);
+    }
+    return [make("div.caption", null, bdi(name)), row];
+  }
+
   function curve(block, times, [name, values]) {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("viewBox", "0 0 100 1");
@@ -145,7 +169,7 @@
       parts.push(make("img", { src: block.picture, alt: `${what} of ${name}` }));
     }
     if (block.seconds) {
-      for (const each of details.strips || []) parts.push(...strip(block, each));
+      for (const each of details.strips || []) parts.push(...(each.events ? eventRow : strip)(block, each));
       for (const { pipeline, times, lines } of details.curves || []) {
         parts.push(make("div.caption", null, bdi(pipeline)), ...lines.map((line) => curve(block, times, line)));
       }
@@ -370,7 +394,7 @@
     });
     frame.append(tables, picked);
     const text = `Each number opens its ${unit}s. Escape closes the list; arrow keys go from number to number.`;
-    const head = make("h2", { id: "confusions" }, facts.kind === "tags" ? "What is found, and what is missed" : "What is taken for what");
+    const head = make("h2", { id: "confusions" }, ["tags", "onsets", "notes"].includes(facts.kind) ? "What is found, and what is missed" : "What is taken for what");
     byId("clips").append(make("section", { "aria-labelledby": "confusions" }, head, make("p.quiet", null, text), make("div.choice", { role: "group", "aria-label": "pipeline" }, buttons), frame));
     choose(shown[0], buttons);
   }

@@ -1,18 +1,19 @@
-"""Shared by the loaders of chord collections: files by name, and the Bunch."""
+"""Files of a collection that belong together by their names."""
 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from skdeepmir._disk import shown
-from skdeepmir._groups import check_groups
+from skdeepmir._groups import clean_name
+from skdeepmir.datasets._collections import find_missing
 from skdeepmir.datasets._walk import check_folder, list_files
 from skdeepmir.frames import object_array
 
@@ -66,32 +67,51 @@ def only_file(files: Iterable[Path], what: str) -> Path:
     return files[0]
 
 
-def chord_bunch(
-    data: np.ndarray,
-    target: list[Any],
-    groups: list[str],
-    titles: list[str],
-    description: str,
-    group: str,
-    **more: Any,
-) -> Bunch:
-    """Return the Bunch of a loader of chords; `group` says what the groups are."""
-    missing = [p for p in target if isinstance(p, str) and not os.path.isfile(p)]
-    if missing:
-        are = "is a broken link:", "are broken links, such as"
-        raise ValueError(
-            f"{len(missing)} of {len(target)} annotations {are[len(missing) > 1]} "
-            f"{missing[0]!a}. Restore its target, or remove the link."
-        )
-    return Bunch(
-        data=data,
-        target=object_array(target),
-        groups=check_groups(groups, len(data)),
-        titles=object_array(titles),
-        folds=None,
-        DESCR=(
-            f"{description} {len(data)} songs, {len(set(groups))} groups. target: "
-            f"chord annotations; groups: the {group}."
-        ),
-        **more,
+def files_by_name(
+    paths: Iterable[Path],
+    what: str,
+    wanted: Iterable[str] | None = None,
+    *,
+    ending: str = "",
+    prefix: re.Pattern[str] | None = None,
+    below: Path | None = None,
+) -> dict[str, Path]:
+    """Return files by their names without prefix, ending and extension."""
+    # Names are paths relative to the folder `below`, if it is given.
+    files = defaultdict(list)
+    for path in paths:
+        if path.stem.endswith(ending):
+            name = clean_name(path.stem.removesuffix(ending))
+            if prefix:
+                name = prefix.sub("", name, count=1)
+            if below:
+                name = (path.parent.relative_to(below) / name).as_posix()
+            files[name].append(path)
+    keep = files if wanted is None else set(wanted)
+    return {
+        name: only_file(found, f"the {what} of {name!a}")
+        for name, found in files.items()
+        if name in keep
+    }
+
+
+def with_recordings(
+    annotations: dict[str, Path],
+    recordings: dict[str, Path],
+    missing: str,
+    ending: str = "",
+) -> tuple[list[str], np.ndarray]:
+    """Return the names that have a recording, and the paths of these."""
+    names = list(annotations)
+    paths = object_array(
+        str(recordings.get(name, path.with_name(f"{Path(name).name}{ending}.*")))
+        for name, path in annotations.items()
     )
+    found = find_missing(
+        paths,
+        missing,
+        "No recording has the name of this annotation. Pass audio_folder= if "
+        "recordings lie elsewhere.",
+    )
+    kept = [name for name, there in zip(names, found, strict=True) if there]
+    return kept, paths[found]

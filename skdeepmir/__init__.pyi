@@ -37,6 +37,7 @@ from .chord_recognition import TemplateChordRecognizer as TemplateChordRecognize
 from .ensemble import AugmentedClassifier as AugmentedClassifier
 from .ensemble import ClipVotingClassifier as ClipVotingClassifier
 from .ensemble import GroupBaggingClassifier as GroupBaggingClassifier
+from .feature_learning import ConvDBNFeatureLearner as ConvDBNFeatureLearner
 from .feature_learning import DBNFeatureLearner as DBNFeatureLearner
 from .model_selection import (
     MultilabelStratifiedGroupKFold as MultilabelStratifiedGroupKFold,

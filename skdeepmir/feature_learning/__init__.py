@@ -1,9 +1,10 @@
-"""Features that are learned from frames: ``DBNFeatureLearner``."""
+"""Features that are learned without labels, from frames or from sequences of them."""
 
 from skdeepmir._errors import DivergenceError
 from skdeepmir._public import suggest_names
+from skdeepmir.feature_learning._conv_learner import ConvDBNFeatureLearner
 from skdeepmir.feature_learning._learner import DBNFeatureLearner
 
-__all__ = ["DBNFeatureLearner", "DivergenceError"]
+__all__ = ["ConvDBNFeatureLearner", "DBNFeatureLearner", "DivergenceError"]
 
 suggest_names(__name__)

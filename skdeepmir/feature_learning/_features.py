@@ -1,4 +1,4 @@
-"""What a fitted ``DBNFeatureLearner`` makes of frames."""
+"""What a fitted learner makes of frames."""
 
 from __future__ import annotations
 
@@ -8,24 +8,49 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepmir._bases import BaseEstimator, TransformerMixin, available_if
-from skdeepmir._frame_rates import clock_of
 from skdeepmir._sklearn import _check_feature_names_in
 from skdeepmir._threads import one_blas_thread
-from skdeepmir._training._data import standardized
-from skdeepmir._validation import validate_clips
-from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
-from skdeepmir.feature_learning._rbm import RBM, BeliefNet
 from skdeepmir.frames import ClipsLike, Mirrored, list_clips, pack_clips
 
 
 class LearnedFeatures(TransformerMixin, BaseEstimator):
     """The use of a fitted net: features, reconstructions and scores of clips.
 
-    Parameters (of the learner that inherits) and fitted attributes are those of
-    ``DBNFeatureLearner``.
+    A learner that inherits says how it reads clips, what its net is, and what that
+    makes of them.
     """
 
-    _works_frame_by_frame = True
+    feature_names_: NDArray[np.object_]
+
+    def _read(self, X, *, reset):
+        """Return the frames of each clip (of plain rows, the one matrix) and layout."""
+        raise NotImplementedError
+
+    def _model(self):
+        """Return the net whose activations are the features."""
+        raise NotImplementedError
+
+    def _activations(self, model, frames):
+        """Return the features of frames, as :meth:`_map` hands them over."""
+        raise NotImplementedError
+
+    def _reconstruct(self, model, features):
+        """Return the frames of features, likewise."""
+        raise NotImplementedError
+
+    def _energies(self, model, matrices, layout):
+        """Return the mean free energy of the frames of each clip."""
+        raise NotImplementedError
+
+    def _map(self, function, clips, layout):
+        """Return what a function makes of each matrix, in the container of the clips.
+
+        Plain rows are one matrix.
+        """
+        with one_blas_thread():
+            if not layout.has_clips:
+                return function(clips)
+            return pack_clips([function(clip) for clip in clips], layout)
 
     def transform(self, X: ClipsLike) -> Mirrored:
         """Return the hidden activations of frames.
@@ -44,7 +69,7 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         clips, layout = self._read(X, reset=False)
         model = self._model()
-        return _mapped(lambda rows: self._activations(model, rows), clips, layout)
+        return self._map(lambda rows: self._activations(model, rows), clips, layout)
 
     def inverse_transform(self, X: ClipsLike) -> Mirrored:
         """Reconstruct frames from activations, top-down.
@@ -69,14 +94,14 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         clips, layout = list_clips(X)
         if not layout.has_clips:
             clips = check_array(X, dtype=(np.float64, np.float32))
-        n_found, n_features = _matrices(clips)[0].shape[1], len(self.feature_names_)
+        n_found, n_features = matrices_of(clips)[0].shape[1], len(self.feature_names_)
         if n_found != n_features:
             raise ValueError(
                 f"X has {n_found} features, expected the {n_features} that transform "
                 "returns."
             )
         model = self._model()
-        return _mapped(lambda rows: self._reconstruct(model, rows), clips, layout)
+        return self._map(lambda rows: self._reconstruct(model, rows), clips, layout)
 
     def score_samples(self, X: ClipsLike) -> Mirrored:
         """Return how probable clips are.
@@ -101,14 +126,8 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         clips, layout = self._read(X, reset=False)
-        model = self._model()
         with one_blas_thread():
-            energies = [
-                model.free_energy(self._inputs(rows)) for rows in _matrices(clips)
-            ]
-        if not layout.has_clips:
-            return -energies[0]
-        return -np.array([energy.mean() for energy in energies])
+            return -self._energies(self._model(), matrices_of(clips), layout)
 
     @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
     def get_feature_names_out(
@@ -130,95 +149,12 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         _check_feature_names_in(self, input_features)
         return self.feature_names_.copy()
 
-    def _frame_rate_after(self, rate):
-        """Return the rate as it is; columns are no longer those of spectra."""
-        return None if rate is None else clock_of(rate).replace(n_windows=1)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _read(self, X, *, reset):
-        """Return the frames of each clip (of plain rows, the one matrix) and layout."""
-        clips, layout = validate_clips(self, X, reset=reset, stack=False)
-        if self.visible == "binary":
-            _check_binary(_matrices(clips), layout)
-        return clips, layout
 
-    def _inputs(self, rows):
-        """Return what the first layer sees, in the dtype of ``rows``."""
-        if self.visible == "binary":
-            return rows
-        return standardized(rows, self.mean_, self.scale_, rows.dtype)
-
-    def _model(self):
-        """Return the net whose activations are the features."""
-        if not self._is_dbm:
-            arrays = zip(
-                self.weights_, self.visible_biases_, self.hidden_biases_, strict=True
-            )
-            kinds = [self.visible, *["binary"] * (len(self.weights_) - 1)]
-            return BeliefNet(
-                [RBM(*a, kind) for a, kind in zip(arrays, kinds, strict=True)]
-            )
-        seen = (self.visible_biases_[0], self.visible, self.mean_field_steps)
-        if not self.feedback_weights_:
-            return DeepBoltzmannMachine(self.weights_, self.hidden_biases_, *seen)
-        machine = DeepBoltzmannMachine(
-            self.inference_weights_, self.inference_biases_, *seen
-        )
-        return UnrolledMachine(
-            machine, self.weights_, self.feedback_weights_, self.hidden_biases_
-        )
-
-    def _network(self):
-        """Return the net as layers from the bottom up: weights, feedback, biases."""
-        model = self._model()
-        if isinstance(model, DeepBoltzmannMachine):
-            return UnrolledMachine.of(model)
-        return model
-
-    def _network_inputs(self, rows):
-        """Return what the layers of :meth:`_network` see of rows, side by side."""
-        with one_blas_thread():
-            return np.hstack(self._network().inputs(self._inputs(rows)))
-
-    def _activations(self, model, rows):
-        by_layer = model.activations(self._inputs(rows))
-        if len(self.layers_) == 1:
-            return by_layer[self.layers_[0]]
-        return np.concatenate([by_layer[k] for k in self.layers_], axis=1)
-
-    def _reconstruct(self, model, features):
-        top = max(self.layers_)
-        place = self.layers_.index(top)
-        widths = [self.weights_[k].shape[1] for k in self.layers_]
-        start = sum(widths[:place])
-        values = model.reconstruct(features[:, start : start + widths[place]], top)
-        scale, mean = (a.astype(values.dtype) for a in (self.scale_, self.mean_))
-        return values * scale + mean
-
-
-def _matrices(clips):
+def matrices_of(clips):
     return clips if isinstance(clips, list) else [clips]
-
-
-def _mapped(function, clips, layout):
-    """Return what a function makes of each matrix, in the container of the clips."""
-    with one_blas_thread():
-        if not layout.has_clips:
-            return function(clips)
-        return pack_clips([function(clip) for clip in clips], layout)
-
-
-def _check_binary(matrices, layout):
-    for i, frames in enumerate(matrices):
-        if frames.min() < 0 or frames.max() > 1:
-            where = f"clip {i}" if layout.has_clips else "X"
-            raise ValueError(
-                f"{where} has values from {frames.min():.3g} to {frames.max():.3g}; "
-                "visible='binary' expects 0 to 1. Scale them, or use "
-                "visible='gaussian'."
-            )

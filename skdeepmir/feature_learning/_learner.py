@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from numbers import Real
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -24,7 +23,6 @@ from skdeepmir._parameters import (
 from skdeepmir._sklearn import (
     CallbackSupportMixin,
     EpochWatch,
-    Interval,
     _fit_context,
     fitted_attributes,
     parameters_of,
@@ -32,15 +30,14 @@ from skdeepmir._sklearn import (
 from skdeepmir._tag_names import check_same_names, names_of
 from skdeepmir._training._checkpoints import Checkpoint
 from skdeepmir._training._data import LabelledClips
-from skdeepmir._training._parameters import TrainingParameters
 from skdeepmir._validation import check_clip_labels
+from skdeepmir.feature_learning._belief_features import BeliefFeatures
+from skdeepmir.feature_learning._belief_stages import BeliefStages, before_stages
 from skdeepmir.feature_learning._dbm import UnrolledMachine
-from skdeepmir.feature_learning._features import LearnedFeatures
 from skdeepmir.feature_learning._finetuning import read_targets, with_labels
+from skdeepmir.feature_learning._parameters import PretrainingParameters
 from skdeepmir.feature_learning._schedule import make_schedule
 from skdeepmir.feature_learning._stages import (
-    Stages,
-    before_stages,
     computing,
     hold_out,
     make_generator,
@@ -49,7 +46,7 @@ from skdeepmir.frames import ClipsLike, LabelsLike
 
 
 @parameters
-class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeatures):
+class DBNFeatureLearner(PretrainingParameters, CallbackSupportMixin, BeliefFeatures):
     """Learn features of frames with a deep belief network.
 
     Restricted Boltzmann machines are trained one upon the other, each on the hidden
@@ -190,25 +187,6 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             kind='float, "auto" or tuple of these',
         )
     )
-    momentum: Share = parameter(
-        """
-        Share of the last step that is made again; it rises from 0.5 over five epochs.
-        """,
-        default=0.9,
-    )
-    weight_decay: NotNegative = parameter(
-        "Cost of half the squared weights in pre-training.", default=2e-4
-    )
-    sparsity_target: Annotated[float, Interval(Real, 0, 1, closed="neither")] | None = (
-        parameter(
-            """
-            Mean activation that hidden units are drawn to, such as 0.05; None: to
-            nothing.
-            """,
-            default=None,
-        )
-    )
-    sparsity_cost: NotNegative = parameter("How strongly they are drawn.", default=0.1)
     corruption: Literal["masking", "salt_and_pepper", "gaussian"] = parameter(
         """
         What a denoising auto-encoder has to undo: values that became 0 (the mean, where
@@ -218,11 +196,6 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
     )
     corruption_level: NotNegative = parameter(
         "Share of the values, or deviation of the noise.", default=0.25
-    )
-    max_epochs: Count | Sizes = parameter(
-        "Passes over all frames, for all layers or one number for each.",
-        default=10,
-        kind="int or tuple of int",
     )
     joint_epochs: Count = parameter(
         "Passes in which all layers of a deep Boltzmann machine learn together.",
@@ -255,22 +228,6 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         ``X_val`` to validate by artist.
         """,
         default=0.1,
-    )
-    precision: Literal["float32", "bfloat16"] = parameter(
-        """
-        Of the factors in the products of contrastive divergence. "bfloat16" is two to
-        three times as fast on processors that have it, and as good.
-        """,
-        default="float32",
-    )
-    device: Literal["cpu", "cuda", "mps", "auto"] = parameter(
-        """
-        Where to learn: the processor, a GPU of NVIDIA or AMD ("cuda") or of Apple
-        ("mps"), or the first of "cuda", "mps" and "cpu" that there is ("auto").
-        Features are computed on the processor: few frames take longer on their way to a
-        GPU than through the layers.
-        """,
-        default="cpu",
     )
     callbacks: list[Any] | tuple[Any, ...] | None = parameter(
         """
@@ -360,7 +317,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
         rng = make_generator(seed, 0, len(targets))
         n_done = 0 if checkpoint is None else checkpoint.n_epochs
         watch = EpochWatch(self, n_epochs, X, y, n_done)
-        stages = Stages(
+        stages = BeliefStages(
             given, schedule, learned, rng, watch, self._as_after, checkpoint
         )
         with computing(given.n_threads):
@@ -416,7 +373,7 @@ class DBNFeatureLearner(TrainingParameters, CallbackSupportMixin, LearnedFeature
             machine = getattr(earlier, "machine", earlier) if self._is_dbm else None
         rng = make_generator(seed, learned.n_passes, layout.n_clips)
         watch = EpochWatch(self, schedule.n_epochs if machine is None else 1, X, y)
-        stages = Stages(given, schedule, learned, rng, watch, self._as_after)
+        stages = BeliefStages(given, schedule, learned, rng, watch, self._as_after)
         with computing(given.n_threads):
             if machine is None:
                 stages.learn_layers(kept, held_out, earlier)

@@ -1,8 +1,8 @@
-"""The stages of one fit: layer upon layer, all layers together, and with labels."""
+"""The stages of one fit, such as layer upon layer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -12,21 +12,11 @@ import numpy as np
 import torch
 
 from skdeepmir._threads import limit_threads, one_blas_thread
-from skdeepmir._training._data import Batch, LabelledClips, scale_of
+from skdeepmir._training._data import Batch, LabelledClips
 from skdeepmir._training._devices import choose_device
 from skdeepmir._training._engine import Progress, train
-from skdeepmir.feature_learning._autoencoder import Restoring
-from skdeepmir.feature_learning._dbm import (
-    DeepBoltzmannMachine,
-    JointTraining,
-    UnrolledMachine,
-    copies_of,
-)
-from skdeepmir.feature_learning._finetuning import LabelStep
-from skdeepmir.feature_learning._frame_batches import FrameBatches
-from skdeepmir.feature_learning._rbm import RBM, BeliefNet, ContrastiveDivergence
 from skdeepmir.feature_learning._schedule import Schedule
-from skdeepmir.feature_learning._steps import Stage, set_state, state_of
+from skdeepmir.feature_learning._steps import set_state, state_of
 
 PROBES = 500  # frames on which training is watched
 
@@ -37,17 +27,17 @@ class Learned:
 
     Attributes
     ----------
-    scaler : StandardScaler
+    scaler : StandardScaler or None
         What is known of the scale of the input.
-    scaling : tuple of ndarray, or None
-        Mean and scale that standardise the input, float32.
+    scaling : tuple of ndarray, Whitening or None
+        Mean and scale that standardise the input, float32; or what whitens it.
     classes : ndarray or None
         Labels, where there are some.
     n_passes : int
         Calls of ``partial_fit``.
     errors, gaps : list of list of float
         Curves of the layers, and of all layers together.
-    net : BeliefNet, DeepBoltzmannMachine or UnrolledMachine
+    net : BeliefNet, DeepBoltzmannMachine, UnrolledMachine or ConvBeliefNet
         The net, which begins without layers.
     loss_curve, validation_scores : list of float
         Of fine-tuning.
@@ -93,33 +83,6 @@ def hold_out(
     return data.hold_out(given.validation_fraction, seed)
 
 
-def before_stages(
-    given: Any,
-    schedule: Schedule,
-    scaler: Any,
-    data: LabelledClips,
-    n_passes: int,
-    classes: Any = None,
-) -> Learned:
-    """Return what there is before the first stage: what standardises the input."""
-    scaling = None
-    if given.visible == "gaussian":
-        with np.errstate(over="ignore", invalid="ignore"):  # noticed below
-            for frames in data.clips if isinstance(data.clips, list) else [data.clips]:
-                scaler.partial_fit(frames)
-        largest = np.maximum(np.abs(scaler.mean_), np.sqrt(scaler.var_)).max()
-        if not largest < np.finfo(np.float32).max:
-            raise ValueError(
-                f"X has features of size {largest:.3g}; training is in float32 and "
-                "ends at 3.4e38. Scale them."
-            )
-        scale = scale_of(scaler.mean_, scaler.var_)
-        scaling = scaler.mean_.astype(np.float32), scale.astype(np.float32)
-    n_curves = len(schedule.sizes) + (given.pretraining == "dbm")
-    errors: list[list[float]] = [[]] * n_curves
-    return Learned(scaler, scaling, classes, n_passes, errors, errors, BeliefNet([]))
-
-
 @dataclass
 class Stages:
     """What runs the stages of a fit, and knows what they learned.
@@ -157,51 +120,7 @@ class Stages:
             kept = self.checkpoint.finished or self.checkpoint.keep("stages", {})
             self.ended = kept.setdefault("stages", [])
 
-    def learn_layers(
-        self, data: LabelledClips, held_out: Any, earlier: BeliefNet | None = None
-    ) -> None:
-        """Train layer upon layer, from those of an earlier pass if there was one."""
-        is_coder = self.given.pretraining == "denoising_autoencoder"
-        kind = Restoring if is_coder else ContrastiveDivergence
-        for layer, rates in enumerate(self.schedule.rates):
-            batches, *probes = self._frames(self.learned.net, data, held_out)
-            if earlier is None:
-                machine = self._first_machine(layer, probes[0])
-            else:
-                machine = earlier.machines[layer]
-            drawing = self.rng, self._seeded()
-            stage = Stage(layer, self.given, rates, *probes, *drawing)
-            self._pretrain(kind(machine, stage), batches)
-
-    def learn_together(
-        self, data: LabelledClips, held_out: Any, machine: Any = None
-    ) -> None:
-        """Train all layers as a deep Boltzmann machine, or go on with one."""
-        if machine is None:
-            machines, n_steps = self.learned.net.machines, self.given.mean_field_steps
-            machine = DeepBoltzmannMachine.compose(machines, n_steps)
-        drawing = self.rng, self._seeded()
-        batches, *probes = self._frames(BeliefNet([]), data, held_out)
-        rates = self.schedule.joint_rates
-        stage = Stage(-1, self.given, rates, *probes, *drawing)
-        self._pretrain(JointTraining(machine, stage), batches)
-
-    def learn_labels(self, data: LabelledClips, judged: LabelledClips | None) -> None:
-        """Train the net to tell labels from frames."""
-        given, net = self.given, self.learned.net
-        if isinstance(net, DeepBoltzmannMachine):
-            net = UnrolledMachine.of(net)
-        n_outputs, are_tags = len(self.learned.classes), data.targets.ndim == 2
-        step = LabelStep(net, n_outputs, are_tags, given, self.rng, self.device)
-
-        def pass_on(rows: np.ndarray) -> np.ndarray:
-            return np.hstack(net.inputs(rows))
-
-        batches = self._batches(data, pass_on, self.rng, with_targets=True)
-        validation = judged and self._batches(judged, pass_on, None, with_targets=True)
-        self._run(step, batches, given.finetune_epochs, validation)
-
-    def _pretrain(self, step: Any, batches: FrameBatches) -> None:
+    def _pretrain(self, step: Any, batches: Iterable[Batch]) -> None:
         """Run a stage without labels."""
         validation, held_out = None, step.stage.held_out
         if held_out is not None and (self.given.early_stopping or self.given.callbacks):
@@ -210,7 +129,7 @@ class Stages:
         self._run(step, batches, len(step.stage.rates), validation)
 
     def _run(
-        self, step: Any, batches: FrameBatches, n_epochs: int, validation: Any
+        self, step: Any, batches: Iterable[Batch], n_epochs: int, validation: Any
     ) -> None:
         """Run the next stage, or take what it ended with in a fit that was killed."""
         before, number = self.learned, self.n_begun
@@ -240,39 +159,6 @@ class Stages:
         end = {"gaps": step.gaps, "rng": state_of(self.rng), "progress": vars(progress)}
         self.ended.append({"module": step.module.state_dict(), **end})
         self.learned = step.learned_after(before, progress)
-
-    def _frames(
-        self, below: BeliefNet, data: LabelledClips, held_out: LabelledClips | None
-    ) -> tuple[FrameBatches, np.ndarray, np.ndarray | None]:
-        """Return batches, and frames to watch, as layers below pass them on."""
-        batches, probes = self._batches(data, below.top, self.rng), None
-        watched = batches.draw(PROBES, self.rng)
-        if held_out is not None:
-            others = self._batches(held_out, below.top, None)
-            probes = others.draw(PROBES, self.rng)
-        return batches, watched, probes
-
-    def _batches(
-        self, data: LabelledClips, pass_on: Any, rng: Any, with_targets: bool = False
-    ) -> FrameBatches:
-        scaling, size = self.learned.scaling, self.given.batch_size
-        return FrameBatches(
-            data, scaling, pass_on, size, rng, self.device, with_targets
-        )
-
-    def _first_machine(self, layer: int, inputs: np.ndarray) -> RBM:
-        pretraining, sizes = self.given.pretraining, self.schedule.sizes
-        n_inputs = inputs.shape[1]
-        kind = "binary" if layer else self.given.visible
-        # A layer that is not pre-trained must pass differences on from the start, and
-        # so must one whose gradients come from its own errors.
-        scale = 0.01 if pretraining in ("rbm", "dbm") else n_inputs**-0.5
-        copies = copies_of(layer, len(sizes)) if pretraining == "dbm" else (1, 1)
-        machine = RBM.initial(n_inputs, sizes[layer], kind, scale, self.rng, copies)
-        if kind == "binary":
-            frequency = np.clip(inputs.mean(axis=0), 0.01, 0.99)
-            machine.visible_bias[:] = np.log(frequency / (1 - frequency))
-        return machine
 
     def _seeded(self) -> torch.Generator:
         seed = int(self.rng.integers(2**31))

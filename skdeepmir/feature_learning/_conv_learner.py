@@ -1,0 +1,461 @@
+"""A convolutional deep belief network as a transformer: ``ConvDBNFeatureLearner``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from numbers import Real
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skdeepmir._errors import telling_of
+from skdeepmir._frame_rates import clock_of
+from skdeepmir._parameters import (
+    NotNegative,
+    Positive,
+    Share,
+    Size,
+    Sizes,
+    parameter,
+    parameters,
+)
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    EpochWatch,
+    Interval,
+    _fit_context,
+    fitted_attributes,
+    parameters_of,
+)
+from skdeepmir._threads import one_blas_thread
+from skdeepmir._training._checkpoints import Checkpoint
+from skdeepmir._training._data import LabelledClips
+from skdeepmir._validation import validate_clips
+from skdeepmir.feature_learning._conv_rbm import ConvBeliefNet, ConvRBM
+from skdeepmir.feature_learning._conv_stages import ConvStages, before_layers
+from skdeepmir.feature_learning._features import LearnedFeatures, matrices_of
+from skdeepmir.feature_learning._parameters import PretrainingParameters
+from skdeepmir.feature_learning._schedule import make_conv_schedule
+from skdeepmir.feature_learning._stages import computing, hold_out, make_generator
+from skdeepmir.feature_learning._whitening import Whitening
+from skdeepmir.frames import ClipsLike, pack_clips
+
+
+@parameters
+class ConvDBNFeatureLearner(
+    PretrainingParameters, CallbackSupportMixin, LearnedFeatures
+):
+    """Learn features of sequences of frames with a convolutional deep belief network.
+
+    Frames become principal components, whitened, which are the channels of the first
+    layer. Restricted Boltzmann machines whose filters move over time are trained one
+    upon the other, on excerpts of clips without labels. Of ``pool_length`` neighbouring
+    detectors of a filter at most one is on, and the probability that one is is a
+    feature: features are slower frames.
+
+    Attributes
+    ----------
+    weights_ : list of ndarray of shape (filter_length, n_channels, n_filters), float32
+        Filters of each layer. Channels of the first are those of ``components_``, those
+        of others the filters of the layer below.
+    hidden_biases_ : list of ndarray of shape (n_filters,), float32
+        Biases of the detectors of each layer.
+    visible_biases_ : list of ndarray of shape (n_channels,), float32
+        Biases of what is below each layer.
+    filters_ : ndarray of shape (n_filters, filter_length, `n_features_in_`)
+        Filters of the first layer as patches of frames, in deviations of the features.
+    mean_, scale_ : ndarray of shape (`n_features_in_`,), float32
+        What standardises the features.
+    components_ : ndarray of shape (`n_components_`, `n_features_in_`), float32
+        What whitens them: channels are ``((X - mean_) / scale_) @ components_.T``.
+    dewhitening_ : ndarray of shape (`n_components_`, `n_features_in_`), float32
+        The way back: ``channels @ dewhitening_ * scale_ + mean_``.
+    n_components_ : int
+        Channels of the first layer.
+    filter_lengths_, pool_lengths_ : tuple of int
+        Frames of the filters and of the blocks of each layer, in frames of what is
+        below it.
+    hop_ : int
+        Frames of the input from one frame of the features to the next.
+    reconstruction_errors_ : list of ndarray of shape (n_epochs,)
+        Mean squared error of each layer after each epoch (or pass of ``partial_fit``),
+        on excerpts of about 500 frames.
+    free_energy_gaps_ : list of ndarray of shape (n_epochs,)
+        Mean free energy per frame of held-out excerpts less that of excerpts that are
+        learned from, likewise; where it grows, the layer overfits. NaN if nothing was
+        held out.
+    n_iter_ : int
+        Epochs of all layers.
+    layers_ : tuple of int
+        Layers whose pooling units are the features.
+    feature_names_ : ndarray of shape (n_features_out,), dtype=object
+        What the columns are, such as "convdbn0_17": layer and filter.
+    n_passes_ : int
+        Calls of ``partial_fit`` since ``fit``.
+    n_features_in_ : int
+        Features per frame.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, where X or its clips are DataFrames.
+
+    See Also
+    --------
+    DBNFeatureLearner : The same for single frames.
+    MultiTimescalePooler : Statistics of frames over windows or the whole clip.
+    ConvTagger : Can begin with these layers.
+
+    Notes
+    -----
+    A detector of a filter of length L sees (L - 1) // 2 frames before its own and
+    L // 2 after it; outside of a clip there are zeros, the means of the channels. A
+    clip of n frames so has n detectors of each filter and
+    ``ceil(n / pool_length)`` frames of features, however short it is. Training takes
+    excerpts without such edges, but for clips shorter than an excerpt, which are put
+    between zeros. Rows of a 2-D array are clips of one frame.
+
+    Excerpts are read batch by batch: clips that do not fit in memory can be memory maps
+    (:func:`~skdeepmir.load_clips`).
+
+    What the notes of :class:`~skdeepmir.DropoutMLPClassifier` say of ``checkpoint_dir``
+    holds, but layers that were trained are kept while the next ones are.
+
+    References
+    ----------
+    .. [1] H. Lee, P. Pham, Y. Largman and A. Ng. Unsupervised feature learning for
+       audio classification using convolutional deep belief networks. NIPS 2009.
+    .. [2] H. Lee, R. Grosse, R. Ranganath and A. Ng. Convolutional deep belief networks
+       for scalable unsupervised learning of hierarchical representations. ICML 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import ConvDBNFeatureLearner
+    >>> rng = np.random.RandomState(0)
+    >>> clips = [rng.rand(60, 8), rng.rand(40, 8)]
+    >>> learner = ConvDBNFeatureLearner(5, n_components=4, max_epochs=2, random_state=0)
+    >>> [features.shape for features in learner.fit_transform(clips)]
+    [(20, 5), (14, 5)]
+    """
+
+    n_filters: Size | Sizes = parameter(
+        "Filters of each layer, from the bottom up. [1]_ has 300 in each of two.",
+        default=300,
+        kw_only=False,
+        kind="int or tuple of int",
+    )
+    filter_length: Size | Sizes = parameter(
+        "Frames of a filter, for all layers or one number for each.",
+        default=6,
+        kind="int or tuple of int",
+    )
+    pool_length: Size | Sizes = parameter(
+        """
+        Detectors of a block, of which at most one is on, and frames that become one;
+        for all layers or one number for each.
+        """,
+        default=3,
+        kind="int or tuple of int",
+    )
+    n_components: Size | None = parameter(
+        """
+        Most principal components; fewer features that vary, and correlated ones, have
+        fewer. None standardises the features and does not whiten.
+        """,
+        default=80,
+    )
+    excerpt_length: Size = parameter(
+        "Most frames of an excerpt that is learned from.", default=64
+    )
+    batch_size: Size = parameter("Excerpts of a batch.", default=16)
+    learning_rate: Literal["auto"] | Positive | Annotated[Any, "array-like"] = (
+        parameter(
+            """
+            Step size, for all layers or one for each. "auto" is 0.01 in the first
+            layer, which diverges sooner, and 0.05 in others.
+            """,
+            default="auto",
+            kind='float, "auto" or tuple of these',
+        )
+    )
+    sparsity_target: Annotated[float, Interval(Real, 0, 1, closed="neither")] | None = (
+        parameter(
+            """
+            Mean activation that the biases of detectors draw them to. Without one
+            (None) shifted copies of a filter explain the same frames.
+            """,
+            default=0.03,
+        )
+    )
+    sparsity_cost: NotNegative = parameter("How strongly they are drawn.", default=1.0)
+    validation_fraction: Share = parameter(
+        """
+        Share of the clips that is held out where ``fit`` gets no ``X_val``: to watch
+        the gap of free energy and to stop early. Nothing is held out of one clip, or
+        where this is 0. Clips of one artist can be on both sides: pass ``X_val`` to
+        validate by artist.
+        """,
+        default=0.1,
+    )
+    callbacks: list[Any] | tuple[Any, ...] | None = parameter(
+        """
+        Called during the training of each layer, with a ``skorch.NeuralNet`` as ``net``
+        whose ``module_`` is what learns; its ``history`` ends with it. One whose
+        ``on_epoch_end`` returns True goes on to the next layer, as does skorch's
+        ``EarlyStopping``. Losses are reconstruction errors, which batches have none of.
+        Set None before :func:`~skdeepmir.save`. (Callbacks of scikit-learn:
+        ``set_callbacks``.)
+        """,
+        default=None,
+        kind="list of skorch.callbacks.Callback or None",
+    )
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: ClipsLike, y: Any = None, *, X_val: ClipsLike | None = None
+    ) -> Self:
+        """Train the layers.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_frames_i, n_features), ndarray of shape \
+                (n_clips, n_frames, n_features), or array-like of shape \
+                (n_clips, n_features)
+            Clips of frames.
+        y : None
+            Ignored.
+        X_val : array-like, default=None
+            Clips to validate on, such as those of other artists; they are not trained
+            on.
+
+        Returns
+        -------
+        self : ConvDBNFeatureLearner
+            The fitted learner.
+
+        Raises
+        ------
+        ValueError
+            If X is not a set of clips, or parameters contradict each other.
+        DivergenceError
+            A ``ValueError``, if training diverges.
+        """
+        given = parameters_of(self)
+        schedule = make_conv_schedule(given)
+        data, held_out = self._labelled(X, reset=True), None
+        if X_val is not None:
+            with telling_of("X_val"):
+                held_out = self._labelled(X_val, reset=False)
+        checkpoint, seed = None, self._draw_seed()
+        if given.checkpoint_dir is not None:
+            checkpoint = Checkpoint(given.checkpoint_dir, self, data, held_out)
+            seed = checkpoint.keep("seed", seed)
+        if held_out is None:
+            data, held_out = hold_out(given, data, seed)
+        if given.callbacks:
+            from skdeepmir._training._callbacks import check_callbacks
+
+            check_callbacks(given, held_out, sets_rate=True, has_labels=False)
+        with computing(given.n_threads):
+            whitening = Whitening.of(_clips_of(data), given.n_components)
+        learned = before_layers(schedule, whitening, 0)
+        rng = make_generator(seed, 0, len(data))
+        n_done = 0 if checkpoint is None else checkpoint.n_epochs
+        watch = EpochWatch(self, schedule.n_epochs, X, y, n_done)
+        stages = ConvStages(
+            given, schedule, learned, rng, watch, self._as_after, checkpoint
+        )
+        with computing(given.n_threads):
+            stages.learn_layers(data, held_out)
+        self._keep(given, stages.learned)
+        watch.finish()
+        if checkpoint is not None:
+            checkpoint.complete({"stages": stages.ended})
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ClipsLike, y: Any = None) -> Self:
+        """Make one pass over some clips, for each layer.
+
+        For streams of clips that are seen once. The first call learns what whitens the
+        frames, which stays: pass many clips of all kinds in it.
+
+        Parameters
+        ----------
+        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
+            See :meth:`fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ConvDBNFeatureLearner
+            The learner.
+        """
+        given = parameters_of(self)
+        given.early_stopping = False
+        schedule = make_conv_schedule(given, n_epochs=1)
+        earlier, is_first = None, not hasattr(self, "weights_")
+        all_data = self._labelled(X, reset=is_first)
+        seed = self._draw_seed()
+        data, held_out = hold_out(given, all_data, seed)
+        with computing(given.n_threads):
+            if is_first:
+                whitening = Whitening.of(_clips_of(all_data), given.n_components)
+                learned = before_layers(schedule, whitening, 1)
+            else:
+                self._check_goes_on(schedule)
+                earlier = self._model()
+                learned = replace(
+                    before_layers(schedule, self._whitening(), self.n_passes_ + 1),
+                    errors=self.reconstruction_errors_,
+                    gaps=self.free_energy_gaps_,
+                )
+            rng = make_generator(seed, learned.n_passes, len(data))
+            watch = EpochWatch(self, schedule.n_epochs, X, y)
+            stages = ConvStages(given, schedule, learned, rng, watch, self._as_after)
+            stages.learn_layers(data, held_out, earlier)
+        self._keep(given, stages.learned)
+        watch.finish()
+        return self
+
+    @property
+    def filters_(self) -> NDArray[np.float32]:
+        """Filters of the first layer as patches of frames."""
+        return np.moveaxis(self.weights_[0], 2, 0) @ self.dewhitening_
+
+    def _check_goes_on(self, schedule):
+        """Raise a ``ValueError`` if a stream cannot go on with these parameters."""
+        sizes = [len(biases) for biases in self.hidden_biases_]
+        for name, is_same in (
+            ("n_filters", schedule.sizes == sizes),
+            ("filter_length", tuple(schedule.filter_lengths) == self.filter_lengths_),
+            ("pool_length", tuple(schedule.pool_lengths) == self.pool_lengths_),
+        ):
+            if not is_same:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} cannot go on with what the first "
+                    "pass began; set it back, or begin with fit."
+                )
+
+    def _labelled(self, X, *, reset):
+        clips, layout = self._read(X, reset=reset)
+        return LabelledClips(clips, layout, np.full(layout.n_clips, -1), None)
+
+    def _keep(self, given, learned):
+        """Keep what was learned."""
+        machines, whitening = learned.net.machines, learned.scaling
+        top, chosen = len(machines) - 1, given.layers
+        if isinstance(chosen, str):
+            chosen = range(len(machines)) if chosen == "all" else (top,)
+        self.weights_ = [machine.weights.copy() for machine in machines]
+        self.hidden_biases_ = [machine.hidden_bias.copy() for machine in machines]
+        self.visible_biases_ = [machine.visible_bias.copy() for machine in machines]
+        self.mean_, self.scale_ = whitening.mean, whitening.scale
+        self.components_ = whitening.components
+        self.dewhitening_ = whitening.back
+        self.n_components_ = len(whitening.components)
+        self.filter_lengths_ = tuple(len(machine.weights) for machine in machines)
+        self.pool_lengths_ = tuple(machine.pool_length for machine in machines)
+        self.reconstruction_errors_ = [np.array(c, float) for c in learned.errors]
+        self.free_energy_gaps_ = [np.array(c, float) for c in learned.gaps]
+        self.n_iter_ = sum(map(len, learned.errors))
+        self.n_passes_ = learned.n_passes
+        # Of a layer that is not there yet, the topmost stands for it.
+        self.layers_ = tuple(int(k) for k in chosen if k <= top) or (top,)
+        self.hop_ = math.prod(self.pool_lengths_[: max(self.layers_) + 1])
+        names = [
+            f"convdbn{k}_{i}"
+            for k in self.layers_
+            for i in range(len(self.hidden_biases_[k]))
+        ]
+        self.feature_names_ = np.array(names, dtype=object)
+
+    def _as_after(self, given, learned):
+        """Return the fitted attributes as they are after an epoch."""
+        return fitted_attributes(self, lambda twin: twin._keep(given, learned))
+
+    def _read(self, X, *, reset):
+        return validate_clips(self, X, reset=reset, stack=False)
+
+    def _whitening(self):
+        return Whitening(self.mean_, self.scale_, self.components_, self.dewhitening_)
+
+    def _model(self):
+        parts = zip(
+            self.weights_,
+            self.visible_biases_,
+            self.hidden_biases_,
+            ["gaussian", *["binary"] * (len(self.weights_) - 1)],
+            self.pool_lengths_,
+            strict=True,
+        )
+        return ConvBeliefNet([ConvRBM(*part) for part in parts])
+
+    def _map(self, function, clips, layout):
+        with one_blas_thread():
+            if not layout.has_clips:  # rows are sequences of one frame
+                return function(clips[:, np.newaxis])[:, 0]
+            mapped = [function(clip[np.newaxis])[0] for clip in clips]
+            return pack_clips(mapped, layout)
+
+    def _activations(self, model, frames):
+        by_layer = model.activations(self._whitening().apply(frames))
+        top = max(self.layers_)
+        parts = []
+        for k in self.layers_:
+            n_slower = math.prod(self.pool_lengths_[k + 1 : top + 1])
+            parts.append(_slower(by_layer[k], n_slower))
+        return np.concatenate(parts, axis=2)
+
+    def _reconstruct(self, model, features):
+        top = max(self.layers_)
+        widths = [len(self.hidden_biases_[k]) for k in self.layers_]
+        place = self.layers_.index(top)
+        start = sum(widths[:place])
+        units = features[:, :, start : start + widths[place]]
+        # Rows are of one frame; of clips it is not known how far they fill the last.
+        n_frames = units.shape[1] * self.hop_ if self._fitted_on_clips else 1
+        return self._whitening().invert(model.reconstruct(units, top, n_frames))
+
+    def _energies(self, model, matrices, layout):
+        whitening = self._whitening()
+        if not layout.has_clips:
+            return model.free_energy(whitening.apply(matrices[0])[:, np.newaxis])
+        sequences = (
+            whitening.apply(clip)[np.newaxis] for clip in matrices_of(matrices)
+        )
+        return np.array([model.free_energy(sequence)[0] for sequence in sequences])
+
+    def _frame_rate_after(self, rate):
+        """Return the frames per second of the features."""
+        if rate is None:
+            return None
+        schedule = make_conv_schedule(self)
+        chosen, top = self.layers, len(schedule.sizes) - 1
+        if not isinstance(chosen, str):
+            top = max(chosen)
+        hop, to_middle = 1, 0.0  # in frames of the input
+        for k in range(top + 1):
+            length, pool = schedule.filter_lengths[k], schedule.pool_lengths[k]
+            # An even filter has its middle half a frame behind the detector's.
+            to_middle += hop * ((pool - 1) / 2 + (0 if length % 2 else 0.5))
+            hop *= pool
+        clock = clock_of(rate)
+        return clock.replace(
+            rate / hop, offset=clock.offset + to_middle / rate, n_windows=1
+        )
+
+
+def _clips_of(data):
+    return data.clips if isinstance(data.clips, list) else [data.clips]
+
+
+def _slower(frames, n):
+    """Return the means of n neighbouring frames; the last may have fewer."""
+    if n == 1:
+        return frames
+    starts = np.arange(0, frames.shape[1], n)
+    sums = np.add.reduceat(frames, starts, axis=1)
+    counts = np.diff([*starts, frames.shape[1]]).astype(frames.dtype)
+    return sums / counts[:, np.newaxis]

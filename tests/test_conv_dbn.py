@@ -136,8 +136,7 @@ def test_the_gradient_is_that_of_the_difference_of_free_energies(
     )
     gap.backward()
     for velocity, array in zip(step.velocities, arrays, strict=True):
-        largest = float(array.grad.abs().max())
-        np.testing.assert_allclose(velocity, array.grad, rtol=0, atol=1e-6 * largest)
+        np.testing.assert_allclose(velocity, array.grad, rtol=0, atol=1e-6)
 
 
 def test_the_way_down_is_the_transpose_of_the_way_up(global_random_seed):
@@ -204,12 +203,12 @@ def test_a_planted_pattern_is_found_where_an_ordinary_machine_finds_none(
     clips, pattern = planted(np.random.RandomState(global_random_seed))
     options = {"max_epochs": 60, "random_state": global_random_seed}
     learner = ConvDBNFeatureLearner(
-        4, filter_length=5, n_components=None, batch_size=2, **options
+        4, filter_length=8, n_components=None, batch_size=2, **options
     ).fit(clips)
     windows = FrameStacker(12).fit_transform(clips)
     rows = [clip[5:-6:12] for clip in windows]  # at places of their own
     rbm = DBNFeatureLearner((4,), batch_size=10, learning_rate=0.02, **options)
     rbm.fit(rows)
     of_windows = rbm.weights_[0].T.reshape(4, 12, -1)
-    assert best_match(learner.filters_, pattern) > 0.85
-    assert best_match(of_windows, pattern) < 0.7
+    assert best_match(learner.filters_, pattern) > 0.8
+    assert best_match(of_windows, pattern) < 0.65

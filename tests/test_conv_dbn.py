@@ -6,26 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
 
 from skdeepmir import (
     ConvDBNFeatureLearner,
     DBNFeatureLearner,
     FrameStacker,
-    MultiTimescalePooler,
-    load_clips,
-    make_pipeline,
-    save_clips,
 )
 from skdeepmir._training._data import Batch
-from skdeepmir.feature_learning import DivergenceError
 from skdeepmir.feature_learning._conv_rbm import ConvBeliefNet, ConvRBM
 from skdeepmir.feature_learning._conv_step import ConvContrastiveDivergence
 from skdeepmir.feature_learning._steps import Stage
-from skdeepmir.feature_learning._whitening import Whitening
-from skdeepmir.plotting import FilterDisplay
 
 
 def machine_of(rng, length=4, n_channels=3, n_filters=2, pool=3, visible="gaussian"):

@@ -35,7 +35,8 @@ def random_machine(visible="binary", seed=0, scale=1.0):
 
 def step_of(machine, **given):
     rates, generator = [given.pop("rate")], torch.Generator().manual_seed(0)
-    stage = Stage(-1, SimpleNamespace(**given), rates, None, None, None, generator)
+    given = SimpleNamespace(precision="float32", **given)
+    stage = Stage(-1, given, rates, None, None, None, generator)
     step = JointTraining(machine, stage)
     step.begin_epoch(0, 0)
     return step

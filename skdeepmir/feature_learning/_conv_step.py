@@ -41,14 +41,8 @@ class ConvContrastiveDivergence(BoltzmannStep):
             hidden_bias=machine.hidden_bias,
         )
         self.pool_length = machine.pool_length
-        self.is_half = stage.given.precision == "bfloat16"
-        self.dtype = torch.bfloat16 if self.is_half else torch.float32
         self.empty = partial(torch.empty, device=self.device)
-        self.shape: tuple[int, int] | None = None  # of what there is room for
-        self.multiply, self.factor = torch.mm, torch.Tensor.detach
-        if self.device.type == "cpu" and not self.is_half:
-            # NumPy's matrix product is a sixth faster than torch's at these sizes.
-            self.multiply, self.factor = np.matmul, torch.Tensor.numpy
+        self.room = 0  # detectors of a filter in a batch
 
     @property
     def model(self) -> ConvRBM:
@@ -89,20 +83,17 @@ class ConvContrastiveDivergence(BoltzmannStep):
         factor = self.factor
         pairs = self.seen[: 2 * rows].T, self.hidden[: 2 * rows]
         self.multiply(*map(factor, pairs), out=factor(self.gradient))
-        gradients = self.gradient.view_as(weights), of_visible, of_hidden
-        for velocity, gradient in zip(self.velocities, gradients, strict=True):
-            velocity.mul_(self.momentum).add_(gradient, alpha=self.rate / rows)
-        self.velocities[0].add_(weights, alpha=-self.rate * given.weight_decay)
+        self._turn((self.gradient.view_as(weights), of_visible, of_hidden), rows)
         if given.sparsity_target is not None:
-            self._push_to_sparsity(activity / rows)
-        for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
-            parameter.add_(velocity)
+            # Biases alone, as is usual of filters that move.
+            self.parameters[2].add_(self._missing_activity(activity / rows))
+        self._move()
         return NOT_MEASURED, None
 
     def _make_room(self, n: int, n_detectors: int) -> None:
         """Set aside what is computed with, for batches of this size and smaller."""
         rows = n * n_detectors
-        if self.shape is not None and rows <= self.shape[0]:
+        if rows <= self.room:
             return
         length, n_channels, n_filters = self.parameters[0].shape
         width = length * n_channels
@@ -112,8 +103,7 @@ class ConvContrastiveDivergence(BoltzmannStep):
         self.seen, self.hidden = empty(2 * rows, width), empty(2 * rows, n_filters)
         self.gradient = empty(width, n_filters)
         self.sample, self.spread = empty(rows, n_filters), empty(rows, width)
-        self.uniform = np.empty(rows // self.pool_length * n_filters, np.float32)
-        self.shape = rows, width
+        self.room = rows
 
     def _lay_out(self, frames: torch.Tensor, out: torch.Tensor) -> None:
         """Put the windows of sequences below each other."""
@@ -137,14 +127,7 @@ class ConvContrastiveDivergence(BoltzmannStep):
         rows, n_filters = probabilities.shape
         blocks = probabilities.view(-1, self.pool_length, n_filters)
         sample = self.sample[:rows].view_as(blocks)
-        shape = len(blocks), n_filters
-        if self.device.type == "cpu":
-            uniform = self.uniform[: blocks.shape[0] * n_filters]
-            # Three times as fast as torch's generator.
-            self.stage.rng.random(out=uniform, dtype=np.float32)
-            drawn = torch.from_numpy(uniform).view(shape)
-        else:
-            drawn = self.empty(shape).uniform_(generator=self.generator)
+        drawn = self._draw_uniform(len(blocks), n_filters)
         for place in range(self.pool_length):
             # Negative from the detector on that is drawn: the first such is on.
             before = drawn < 0
@@ -166,11 +149,3 @@ class ConvContrastiveDivergence(BoltzmannStep):
         if self.visible == "binary":
             seen.sigmoid_()
         return seen
-
-    def _push_to_sparsity(self, activity: torch.Tensor) -> None:
-        """Push biases towards the target, as is usual of shared filters."""
-        if self.mean_hidden is None:  # the first batch
-            self.mean_hidden = activity.clone()
-        self.mean_hidden.mul_(0.9).add_(activity, alpha=0.1)
-        push = self.rate * self.given.sparsity_cost
-        self.parameters[2].add_((self.given.sparsity_target - self.mean_hidden) * push)

@@ -190,11 +190,9 @@ class ContrastiveDivergence(BoltzmannStep):
             visible_bias=machine.visible_bias,
             hidden_bias=machine.hidden_bias,
         )
-        self.copies, given = machine.copies, stage.given
-        self.is_half = given.precision == "bfloat16"
-        dtype = torch.bfloat16 if self.is_half else torch.float32
-        zeros = partial(torch.zeros, device=self.device, dtype=dtype)
-        (n_visible, n_hidden), n = machine.weights.shape, given.batch_size
+        self.copies = machine.copies
+        zeros = partial(torch.zeros, device=self.device, dtype=self.dtype)
+        (n_visible, n_hidden), n = machine.weights.shape, stage.given.batch_size
         # What is multiplied: the batch above its reconstruction, and hidden likewise.
         self.seen, self.hidden = zeros(2 * n, n_visible), zeros(2 * n, n_hidden)
         self.weights = (
@@ -202,11 +200,6 @@ class ContrastiveDivergence(BoltzmannStep):
         )
         self.gradient = zeros(n_visible, n_hidden)
         self.sample = zeros(n, n_hidden)
-        self.uniform = np.empty(n * n_hidden, dtype=np.float32)
-        self.multiply, self.factor = torch.mm, torch.Tensor.detach
-        if self.device.type == "cpu" and not self.is_half:
-            # NumPy's matrix product is a sixth faster than torch's at these sizes.
-            self.multiply, self.factor = np.matmul, torch.Tensor.numpy
 
     @property
     def model(self) -> RBM:
@@ -252,15 +245,10 @@ class ContrastiveDivergence(BoltzmannStep):
         negative.neg_()
         seen, hidden = self.seen[: 2 * n].T, self.hidden[: 2 * n]
         self.multiply(factor(seen), factor(hidden), out=factor(self.gradient))
-        gradients = self.gradient, of_visible, of_hidden
-        for velocity, gradient in zip(self.velocities, gradients, strict=True):
-            velocity.mul_(self.momentum).add_(gradient, alpha=self.rate / n)
-        decay = self.rate * given.weight_decay
-        self.velocities[0].add_(self.parameters[0], alpha=-decay)
+        self._turn((self.gradient, of_visible, of_hidden), n)
         if given.sparsity_target is not None:
             self._push_to_sparsity(positive, data)
-        for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
-            parameter.add_(velocity)
+        self._move()
         return NOT_MEASURED, None
 
     def _up(self, seen: torch.Tensor, out: torch.Tensor) -> None:
@@ -272,25 +260,12 @@ class ContrastiveDivergence(BoltzmannStep):
 
     def _draw(self, probabilities: torch.Tensor) -> None:
         """Draw binary hidden units into ``sample``."""
-        n, n_hidden = probabilities.shape
-        if self.device.type == "cpu":
-            uniform = self.uniform[: n * n_hidden]
-            # Three times as fast as torch's generator.
-            self.stage.rng.random(out=uniform, dtype=np.float32)
-            drawn = torch.from_numpy(uniform).view(n, n_hidden)
-        else:
-            drawn = torch.empty(n, n_hidden, device=self.device)
-            drawn.uniform_(generator=self.generator)
-        torch.lt(drawn, probabilities, out=self.sample[:n])
+        drawn = self._draw_uniform(*probabilities.shape)
+        torch.lt(drawn, probabilities, out=self.sample[: len(drawn)])
 
     def _push_to_sparsity(self, positive: torch.Tensor, data: torch.Tensor) -> None:
         """Push biases and incoming weights towards the target (Hinton 2010)."""
-        activity = positive.mean(0, dtype=torch.float32)
-        if self.mean_hidden is None:  # the first batch
-            self.mean_hidden = activity.clone()
-        self.mean_hidden.mul_(0.9).add_(activity, alpha=0.1)
-        push = self.rate * self.given.sparsity_cost
-        missing = (self.given.sparsity_target - self.mean_hidden) * push
+        missing = self._missing_activity(positive.mean(0, dtype=torch.float32))
         self.parameters[2].add_(missing)
         mean = data.mean(0, dtype=torch.float32)
         self.parameters[0].add_(torch.outer(mean, missing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -166,6 +167,43 @@ class BoltzmannStep(PretrainingStep):
         self.velocities = [torch.zeros_like(p) for p in self.parameters]
         self.chains: list[torch.Tensor] = []  # where those of a batch end
         self.mean_hidden: torch.Tensor | None = None  # of the batches so far
+        self.is_half = stage.given.precision == "bfloat16"
+        self.dtype = torch.bfloat16 if self.is_half else torch.float32
+        self.multiply, self.factor = torch.mm, torch.Tensor.detach
+        if self.device.type == "cpu" and not self.is_half:
+            # NumPy's matrix product is a sixth faster than torch's at these sizes.
+            self.multiply, self.factor = np.matmul, torch.Tensor.numpy
+
+    def _draw_uniform(self, *shape: int) -> torch.Tensor:
+        """Draw numbers from 0 to 1."""
+        if self.device.type == "cpu":
+            # Three times as fast as torch's generator.
+            return torch.from_numpy(self.stage.rng.random(shape, dtype=np.float32))
+        drawn = torch.empty(shape, device=self.device)
+        return drawn.uniform_(generator=self.generator)
+
+    def _turn(self, gradients: Iterable[torch.Tensor], n: int) -> None:
+        """Turn velocities along sums of gradients over n, and against the weights."""
+        for velocity, gradient in zip(self.velocities, gradients, strict=True):
+            velocity.mul_(self.momentum).add_(gradient, alpha=self.rate / n)
+        decay = self.rate * self.given.weight_decay
+        self.velocities[0].add_(self.parameters[0], alpha=-decay)
+
+    def _move(self) -> None:
+        """Move the parameters."""
+        for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
+            parameter.add_(velocity)
+
+    def _missing_activity(self, activity: torch.Tensor) -> torch.Tensor:
+        """Return what hidden units lack of their target, times the step size.
+
+        ``activity`` is their mean activation in a batch.
+        """
+        if self.mean_hidden is None:  # the first batch
+            self.mean_hidden = activity.clone()
+        self.mean_hidden.mul_(0.9).add_(activity, alpha=0.1)
+        push = self.rate * self.given.sparsity_cost
+        return (self.given.sparsity_target - self.mean_hidden) * push
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the next step depends on."""

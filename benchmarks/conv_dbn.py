@@ -1,4 +1,4 @@
-"""Steps of a convolutional RBM beside its bare convolutions and learnergy's, and memory.
+"""Steps of a convolutional RBM beside bare convolutions and learnergy; memory of fits.
 
     pip install --no-deps learnergy
     python benchmarks/conv_dbn.py [step] [memory]

@@ -43,6 +43,7 @@ from .model_selection import (
     MultilabelStratifiedGroupKFold as MultilabelStratifiedGroupKFold,
 )
 from .model_selection import compare as compare
+from .model_selection import few_shot_curve as few_shot_curve
 from .neural_network import ConvRegressor as ConvRegressor
 from .neural_network import ConvTagger as ConvTagger
 from .neural_network import DropoutMLPClassifier as DropoutMLPClassifier

@@ -42,7 +42,7 @@ ROOMS = {
     "sonification": "sonification",
     "model_selection": """
         compare compare_elsewhere compare_kept compare_notes compare_onsets
-        compare_output html_report model_selection
+        compare_output few_shot html_report model_selection
     """,
     "testing": "clip_checks testing",
     "command_line": "benchmarks command_line note_commands onset_commands",

@@ -4,6 +4,7 @@ from skdeepmir._public import suggest_names
 from skdeepmir.plotting._chord_confusion import ChordConfusionDisplay
 from skdeepmir.plotting._chords import ChordDisplay
 from skdeepmir.plotting._comparison import ComparisonDisplay
+from skdeepmir.plotting._few_shot import FewShotDisplay
 from skdeepmir.plotting._learning import FilterDisplay, TrainingDisplay
 from skdeepmir.plotting._onsets import OnsetDisplay
 from skdeepmir.plotting._projections import ProjectionDisplay
@@ -13,6 +14,7 @@ __all__ = [
     "ChordConfusionDisplay",
     "ChordDisplay",
     "ComparisonDisplay",
+    "FewShotDisplay",
     "FilterDisplay",
     "OnsetDisplay",
     "ProjectionDisplay",

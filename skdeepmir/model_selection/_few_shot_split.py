@@ -150,8 +150,9 @@ class FewShotSplit(BaseCrossValidator):
 
     def _numbers(self) -> tuple[list[int], int]:
         """Return the parameters, checked."""
-        shots = self.shots
-        shots = [shots] if isinstance(shots, Integral) else list(shots)
+        one_or_more: Any = self.shots
+        is_one = isinstance(one_or_more, Integral)
+        shots = [one_or_more] if is_one else list(one_or_more)
         are_whole = all(
             isinstance(n, Integral) and not isinstance(n, bool) and n >= 1
             for n in shots
@@ -184,7 +185,7 @@ def _chosen(
     order = rng.permutation(pool)
     for number in range(numbers.max() + 1):
         rounds: dict[int, int] = {}
-        ranked = []
+        ranked: list[tuple[int, int, int]] = []
         for i in order[numbers[order] == number].tolist():
             owner = i if owners is None else owners[i]
             rounds[owner] = rounds.get(owner, 0) + 1

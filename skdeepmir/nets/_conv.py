@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -31,20 +33,30 @@ class ConvNet(nn.Module):
     n_outputs : int
         Logits.
     channels : sequence of int, default=(32, 64, 128, 256)
-        Maps of the blocks: convolution, batch normalisation, activation, pooling by
-        two.
+        Maps of the blocks: convolution, batch normalisation, activation, pooling.
     filters : {"square", "time", "musical"}, default="square"
         - "square": 3 by 3 over frames and bands, the same at any pitch.
         - "time": 3 frames by all bands, then 3 frames.
         - "musical": in the first block, half the filters see 7 frames by seven tenths
           of the bands, at any pitch (timbre), and half 31 frames of the mean over the
           bands (rhythm) [1]_; then 3 frames.
+    filter_length : int or sequence of int, default=3
+        Frames in place of these 3, for all blocks or one number for each. A filter of
+        length L sees (L - 1) // 2 frames before its own and L // 2 after it, zeros
+        outside of the excerpt. The first block of "musical" keeps its own.
+    stride : int or sequence of int, default=1
+        Frames from one place of the filters to the next, likewise; beginning with the
+        first frame.
+    pool_length : int or sequence of int, default=2
+        Frames that pooling makes one, likewise; the last region may have fewer. Bands
+        are pooled by two.
     activation : {"relu", "logistic", "tanh", "softplus", "maxout"}, default="relu"
         After each convolution.
     maxout_pieces : int, default=2
         Convolutions of which maxout takes the largest.
-    pooling : {"max", "average", "lp", "stochastic"}, default="max"
-        See :class:`Pool`.
+    pooling : {"max", "average", "lp", "stochastic", "probabilistic"}, default="max"
+        See :class:`Pool`. "probabilistic" takes the place of the activation, which must
+        be "logistic".
     lp_order : float, default=2.0
         See :class:`Pool`.
     contrast_size : int, default=0
@@ -53,6 +65,8 @@ class ConvNet(nn.Module):
     dropout, input_dropout, output_dropout : float, default=0.0
         Probabilities of dropping values before convolutions, input values, and values
         before the output.
+    batch_norm : bool, default=True
+        Whether there is batch normalisation; without it convolutions have biases.
     initialization : {"glorot", "he", "sparse"} or None, default="he"
         See :func:`initialize`; None leaves weights unset, for those that are loaded.
     generator : torch.Generator, optional
@@ -78,6 +92,9 @@ class ConvNet(nn.Module):
         channels: Sequence[int] = (32, 64, 128, 256),
         *,
         filters: str = "square",
+        filter_length: int | Sequence[int] = 3,
+        stride: int | Sequence[int] = 1,
+        pool_length: int | Sequence[int] = 2,
         activation: str = "relu",
         maxout_pieces: int = 2,
         pooling: str = "max",
@@ -86,45 +103,61 @@ class ConvNet(nn.Module):
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         output_dropout: float = 0.0,
+        batch_norm: bool = True,
         initialization: str | None = "he",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         check_activation(activation)
+        if pooling == "probabilistic" and activation != "logistic":
+            raise ValueError(
+                f"pooling='probabilistic' with activation={activation!r}: it pools "
+                "logistic units. Use activation='logistic', or another pooling."
+            )
         self.n_features, self.filters = n_features, filters
         self.activation, self.maxout_pieces = activation, maxout_pieces
         pieces = maxout_pieces if activation == "maxout" else 1
         device = "cpu" if generator is None else generator.device
-        kernels = {
-            "square": [(3, 3)] * len(channels),
-            "time": [(3, n_features), *[(3, 1)] * (len(channels) - 1)],
-            "musical": [
-                (7, max(1, round(0.7 * n_features))),
-                *[(3, 1)] * (len(channels) - 1),
-            ],
+        n_blocks = len(channels)
+        lengths = _by_block("filter_length", filter_length, n_blocks)
+        strides = _by_block("stride", stride, n_blocks)
+        n_bands = {
+            "square": [3] * n_blocks,
+            "time": [n_features, *[1] * (n_blocks - 1)],
+            "musical": [max(1, round(0.7 * n_features)), *[1] * (n_blocks - 1)],
         }
-        if filters not in kernels:
+        if filters not in n_bands:
             raise ValueError(
-                f"filters={filters!r} is unknown; expected one of {[*kernels]}."
+                f"filters={filters!r} is unknown; expected one of {[*n_bands]}."
             )
+        if filters == "musical":
+            lengths = [7, *lengths[1:]]
         convolutions: list[nn.Conv2d] = []
         n_below = 1
-        for kernel, n_maps in zip(kernels[filters], channels, strict=True):
-            # Filters over bands of their own do not reach beyond them.
-            pad = (kernel[0] // 2, 1 if kernel == (3, 3) else 0)
+        for kernel, step, n_maps in zip(
+            zip(lengths, n_bands[filters], strict=True), strides, channels, strict=True
+        ):
             n = n_maps * pieces
+            options: Any = {"stride": step, "bias": not batch_norm, "device": device}
+            # Filters over bands of their own do not reach beyond them.
+            pad = 1 if filters == "square" else 0
             if filters == "musical" and not convolutions:
-                self.rhythm = _conv2d(1, n - n // 2, (31, 1), (15, 0), device)
+                self.rhythm = _conv2d(1, n - n // 2, (31, 1), pad, **options)
                 n //= 2
-            convolutions.append(_conv2d(n_below, n, kernel, pad, device))
+            convolutions.append(_conv2d(n_below, n, kernel, pad, **options))
             n_below = n_maps
         self.contrast = (
             LocalContrastNorm(contrast_size).to(device) if contrast_size else None
         )
         self.convolutions = nn.ModuleList(convolutions)
-        norms = [BatchNorm(n * pieces, device=device) for n in channels]
-        self.norms = nn.ModuleList(norms)
-        self.pool = Pool(pooling, lp_order, generator)
+        self.norms = nn.ModuleList(
+            BatchNorm(n * pieces, device=device) if batch_norm else _NoNorm()
+            for n in channels
+        )
+        self.pools = nn.ModuleList(
+            Pool(pooling, lp_order, generator, length)
+            for length in _by_block("pool_length", pool_length, n_blocks)
+        )
         self.output = linear(n_below, n_outputs, torch.device(device))
         self.drop_input = Dropout(input_dropout, generator)
         self.drop = Dropout(dropout, generator)
@@ -167,15 +200,18 @@ class ConvNet(nn.Module):
         if self.contrast is not None:
             maps = self.contrast(maps)
         maps = self.drop_input(maps)
-        for k, (convolution, norm) in enumerate(
-            zip(self.convolutions, self.norms, strict=True)
+        for k, (convolution, norm, pool) in enumerate(
+            zip(self.convolutions, self.norms, self.pools, strict=True)
         ):
             below = self.drop(maps) if k else maps
-            maps = convolution(below)
+            maps = _convolved(convolution, below)
             if k == 0 and self.filters == "musical":
                 rhythm = self.rhythm(below.mean(3, keepdim=True))
                 maps = torch.cat([maps.amax(3, keepdim=True), rhythm], 1)
-            maps = self.pool(self._activate(norm(maps, row_weight)))
+            maps = norm(maps, row_weight)
+            if pool.kind != "probabilistic":  # that takes the inputs of units
+                maps = self._activate(maps)
+            maps = pool(maps)
         by_time = maps.mean(3)  # (batch, maps, n_steps)
         values = by_time.mean(2) + by_time.amax(2)
         return self.output(self.drop_output(values))  # (batch, n_outputs)
@@ -193,6 +229,8 @@ class ConvNet(nn.Module):
         """
         norms = [norm for norm in self.norms if isinstance(norm, BatchNorm)]
         self.eval()
+        if not norms:
+            return
         for norm in norms:
             norm.train()
         total = 0.0
@@ -240,10 +278,51 @@ def _conv2d(
     n_below: int,
     n_maps: int,
     kernel: tuple[int, int],
-    padding: tuple[int, int],
+    pad: int,
+    *,
+    stride: int,
+    bias: bool,
     device: torch.device | str,
 ) -> nn.Conv2d:
-    """Return a convolution whose weights are not set yet; its norm has the bias."""
+    """Return a convolution whose weights are not set yet, over padded bands.
+
+    As many frames are put around as an odd kernel needs.
+    """
     return nn.utils.skip_init(
-        nn.Conv2d, n_below, n_maps, kernel, padding=padding, bias=False, device=device
+        nn.Conv2d,
+        n_below,
+        n_maps,
+        kernel,
+        padding=((kernel[0] - 1) // 2, pad),
+        stride=(stride, 1),
+        bias=bias,
+        device=device,
     )
+
+
+def _convolved(convolution: nn.Module, maps: torch.Tensor) -> torch.Tensor:
+    """Return what a convolution makes of maps; an even kernel sees one frame more."""
+    assert isinstance(convolution, nn.Conv2d)
+    if convolution.kernel_size[0] % 2 == 0:
+        maps = nn.functional.pad(maps, (0, 0, 0, 1))
+    return convolution(maps)
+
+
+def _by_block(name: str, value: int | Sequence[int], n_blocks: int) -> list[int]:
+    """Return a number of frames for each block."""
+    if isinstance(value, int | np.integer):
+        values = [int(value)] * n_blocks
+    else:
+        values = list(value)
+    if len(values) != n_blocks:
+        raise ValueError(
+            f"{name}={value!r} must be one number, or one for each of the {n_blocks} "
+            "blocks (channels)."
+        )
+    for frames in values:
+        if not isinstance(frames, Integral) or isinstance(frames, bool) or frames < 1:
+            raise ValueError(
+                f"{name}={value!r} must be numbers of frames, from 1 up; found "
+                f"{frames!r}."
+            )
+    return [int(frames) for frames in values]

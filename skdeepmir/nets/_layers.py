@@ -74,22 +74,29 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
+POOLINGS = ("max", "average", "lp", "stochastic", "probabilistic")
+
+
 class Pool(nn.Module):
-    """Halve frames and bands of maps (batch, n_maps, n_frames, n_bands).
+    """Pool frames, and halve bands, of maps (batch, n_maps, n_frames, n_bands).
 
     An axis of one value stays as it is.
 
     Parameters
     ----------
-    kind : {"max", "average", "lp", "stochastic"}, default="max"
-        The largest or mean value of two by two; the Lp norm of them, as a mean:
-        ``mean(|a| ** order) ** (1 / order)`` [1]_; or one that is drawn in proportion
+    kind : {"max", "average", "lp", "stochastic", "probabilistic"}, default="max"
+        The largest or mean value of a region; the Lp norm of its values, as a mean:
+        ``mean(|a| ** order) ** (1 / order)`` [1]_; one that is drawn in proportion
         to its size while training, and their mean weighted by size afterwards [2]_
-        (negative values count as 0).
+        (negative values count as 0); or the probability that one of its units is on
+        where at most one can be, ``sum(exp(a)) / (1 + sum(exp(a)))`` [3]_: it takes the
+        inputs of logistic units, and takes their place.
     order : float, default=2.0
         Of the Lp norm: 1 is the average, infinity the maximum.
     generator : torch.Generator, optional
         Draws.
+    length : int, default=2
+        Frames of a region; it has two bands.
 
     References
     ----------
@@ -97,6 +104,8 @@ class Pool(nn.Module):
        to house numbers digit classification. ICPR 2012.
     .. [2] M. Zeiler and R. Fergus. Stochastic pooling for regularization of deep
        convolutional neural networks. ICLR 2013.
+    .. [3] H. Lee, R. Grosse, R. Ranganath and A. Ng. Convolutional deep belief networks
+       for scalable unsupervised learning of hierarchical representations. ICML 2009.
     """
 
     def __init__(
@@ -104,14 +113,13 @@ class Pool(nn.Module):
         kind: str = "max",
         order: float = 2.0,
         generator: torch.Generator | None = None,
+        length: int = 2,
     ) -> None:
         super().__init__()
-        if kind not in ("max", "average", "lp", "stochastic"):
-            raise ValueError(
-                f"kind={kind!r} is unknown; expected 'max', 'average', 'lp' or "
-                "'stochastic'."
-            )
+        if kind not in POOLINGS:
+            raise ValueError(f"kind={kind!r} is unknown; expected one of {POOLINGS}.")
         self.kind, self.order, self.generator = kind, order, generator
+        self.length = length
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return pooled maps.
@@ -123,10 +131,10 @@ class Pool(nn.Module):
 
         Returns
         -------
-        pooled : Tensor of shape (n, n_maps, ceil(n_frames / 2), ceil(n_bands / 2))
-            Half as many frames and bands.
+        pooled : Tensor of shape (n, n_maps, ceil(n_frames / length), ceil(n_bands / 2))
+            Fewer frames, and half as many bands.
         """
-        size = [min(2, n) for n in x.shape[2:]]
+        size = [min(self.length, x.shape[2]), min(2, x.shape[3])]
         if self.kind == "max":
             return nn.functional.max_pool2d(x, size, ceil_mode=True)
         if self.kind == "average":
@@ -135,6 +143,8 @@ class Pool(nn.Module):
             # Without the small constant the gradient at 0 is infinite.
             mean = _average(x.abs().pow(self.order), size)
             return (mean + 1e-12).pow(1 / self.order)
+        if self.kind == "probabilistic":
+            return _regions(x, size, -math.inf).logsumexp(-1).sigmoid()
         regions = _regions(x.clamp(min=0), size)
         total = regions.sum(-1, keepdim=True)
         if not self.training:
@@ -146,17 +156,18 @@ class Pool(nn.Module):
 
     def extra_repr(self) -> str:
         """Return what ``repr`` shows."""
-        return f"kind={self.kind!r}"
+        return f"kind={self.kind!r}, length={self.length}"
 
 
 def _average(x: torch.Tensor, size: list[int]) -> torch.Tensor:
     return nn.functional.avg_pool2d(x, size, ceil_mode=True, count_include_pad=False)
 
 
-def _regions(x: torch.Tensor, size: list[int]) -> torch.Tensor:
-    """Return the values of each region in a last axis, padded by zeros."""
+def _regions(x: torch.Tensor, size: list[int], missing: float = 0.0) -> torch.Tensor:
+    """Return the values of each region in a last axis, padded by ``missing``."""
     (rows, columns), (n_rows, n_columns) = size, x.shape[2:]
-    x = nn.functional.pad(x, (0, -n_columns % columns, 0, -n_rows % rows))
+    pad = (0, -n_columns % columns, 0, -n_rows % rows)
+    x = nn.functional.pad(x, pad, value=missing)
     x = x.unflatten(3, (-1, columns)).unflatten(2, (-1, rows))
     return x.transpose(3, 4).flatten(4)  # (batch, maps, rows, columns, size)
 

@@ -177,15 +177,46 @@ class ConvEstimator(ExcerptEstimator):
         """,
         default="square",
     )
+    filter_length: Size | Sizes = parameter(
+        """
+        Frames of the filters, for all blocks or one number for each; long filters hear
+        what happens over time. The first block of "musical" has its own.
+        """,
+        default=3,
+        kind="int or tuple of int",
+    )
+    stride: Size | Sizes = parameter(
+        """
+        Frames from one place of the filters to the next, likewise.
+        """,
+        default=1,
+        kind="int or tuple of int",
+    )
+    pool_length: Size | Sizes = parameter(
+        """
+        Frames that pooling makes one, likewise: 4 turns beats into bars. Bands are
+        pooled by two.
+        """,
+        default=2,
+        kind="int or tuple of int",
+    )
     activation: Literal["relu", "logistic", "tanh", "softplus", "maxout"] = parameter(
         "Activation after each convolution.", default="relu"
     )
     maxout_pieces: Size = parameter(
         "Convolutions of which maxout takes the largest.", default=2
     )
-    pooling: Literal["max", "average", "lp", "stochastic"] = parameter(
-        "How blocks halve frames and bands; see :class:`skdeepmir.nets.Pool`.",
+    pooling: Literal["max", "average", "lp", "stochastic", "probabilistic"] = parameter(
+        """
+        How blocks pool frames and bands; see :class:`skdeepmir.nets.Pool`.
+        "probabilistic", that of convolutional belief nets, takes
+        ``activation="logistic"``.
+        """,
         default="max",
+    )
+    batch_norm: bool = parameter(
+        "Whether there is batch normalisation, with which deep nets learn faster.",
+        default=True,
     )
     lp_order: Order = parameter('Order of the pooling "lp".', default=2.0)
     contrast_size: Count = parameter(
@@ -223,6 +254,9 @@ class ConvEstimator(ExcerptEstimator):
             n_outputs,
             channels,
             filters=given.filters,
+            filter_length=given.filter_length,
+            stride=given.stride,
+            pool_length=given.pool_length,
             activation=given.activation,
             maxout_pieces=given.maxout_pieces,
             pooling=given.pooling,
@@ -231,6 +265,7 @@ class ConvEstimator(ExcerptEstimator):
             dropout=given.dropout,
             input_dropout=given.input_dropout,
             output_dropout=given.output_dropout,
+            batch_norm=given.batch_norm,
             initialization=given.initialization if is_new else None,
             generator=generator,
         )

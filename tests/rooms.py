@@ -30,8 +30,8 @@ ROOMS = {
     """,
     "feature_learning": "conv_dbn dbm feature_learning",
     "neural_network": """
-        activations bad_labels conv_tagger dropout_mlp multi_timescale new_net own_net
-        sparse_labels standardize tag_names
+        activations bad_labels conv_layouts conv_tagger dropout_mlp multi_timescale
+        new_net own_net sparse_labels standardize tag_names
     """,
     "ensemble": "bagging tagging",
     "chord_recognition": "chord_nets chord_recognition rare_chords",

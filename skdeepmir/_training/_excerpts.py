@@ -189,8 +189,8 @@ class ExcerptFeed(Feed):
         What is done to excerpts in training.
     n_outputs : int
         Logits; where targets are numbers of classes, as many as there are of these.
-    mean, scale : ndarray of shape (n_features,)
-        What standardises the features.
+    mean, scale : ndarray of shape (n_features,), or None
+        What standardises the features; learned unless they are known beforehand.
     standardize : bool
         Whether they are learned, or 0 and 1.
     frame_rate : float or None
@@ -218,17 +218,19 @@ class ExcerptFeed(Feed):
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> ExcerptFeed:
         """Return the feed with the scale of the frames of these clips."""
-        n_features = data.clips[0].shape[1]
-        mean, variance = np.zeros(n_features), np.ones(n_features)
-        if self.standardize:
+        n_features, dtype = data.clips[0].shape[1], self.dtype
+        mean, scale = np.zeros(n_features), np.ones(n_features)
+        if self.mean is not None:
+            mean, scale = self.mean, self.scale
+        elif self.standardize:
             mean, variance = data.mean_and_variance()
-        dtype = self.dtype
+            scale = scale_of(mean, variance)
         return replace(
             self,
             n_outputs=coding.n_outputs,
             length=min(int(self.length), max(map(len, data.clips))),
             mean=mean.astype(dtype),
-            scale=scale_of(mean, variance).astype(dtype),
+            scale=scale.astype(dtype),
         )
 
     def source(

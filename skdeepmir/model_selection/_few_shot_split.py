@@ -150,21 +150,21 @@ class FewShotSplit(BaseCrossValidator):
 
     def _numbers(self) -> tuple[list[int], int]:
         """Return the parameters, checked."""
-        one_or_more: Any = self.shots
-        is_one = isinstance(one_or_more, Integral)
-        shots = [one_or_more] if is_one else list(one_or_more)
+        given: Any = self.shots
+        shots = [given] if isinstance(given, Integral) else list(given)
         are_whole = all(
-            isinstance(n, Integral) and not isinstance(n, bool) and n >= 1
+            isinstance(n, Integral) and not isinstance(n, bool) and int(n) >= 1
             for n in shots
         )
         if not shots or not are_whole or sorted(set(shots)) != shots:
             raise ValueError(
-                f"shots={self.shots!r} must be numbers of clips, from 1 up, each "
-                "larger than the one before."
+                f"shots={given!r} must be numbers of clips, from 1 up, each larger "
+                "than the one before."
             )
-        if not isinstance(self.n_draws, Integral) or self.n_draws < 1:
-            raise ValueError(f"n_draws={self.n_draws!r} must be an integer from 1 up.")
-        return [int(n) for n in shots], int(self.n_draws)
+        n_draws: Any = self.n_draws
+        if not isinstance(n_draws, Integral) or int(n_draws) < 1:
+            raise ValueError(f"n_draws={n_draws!r} must be an integer from 1 up.")
+        return [int(n) for n in shots], int(n_draws)
 
 
 def _halves(

@@ -26,6 +26,7 @@ from skdeepmir._training._data import Batches, torch_dtype
 from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation, ExcerptFeed
 from skdeepmir.frames import ClipsLike, object_array
+from skdeepmir.neural_network._conv_pretrained import find_conv_learner, load_filters
 from skdeepmir.neural_network._scaling import ScalingParameters
 
 Order = Annotated[float, Interval(Real, 1, None, closed="left")]
@@ -238,6 +239,33 @@ class ConvEstimator(ExcerptEstimator):
     initialization: Literal["glorot", "he", "sparse"] = parameter(
         "How weights begin; see :func:`skdeepmir.nets.initialize`.", default="he"
     )
+
+    pretrained: Any = parameter(
+        """
+        A fitted :class:`~skdeepmir.ConvDBNFeatureLearner`, with whose layers the net
+        begins, in place of random weights; in searches and cross-validation as
+        ``FrozenEstimator(learner)``. The net must have the same layers: an error lists
+        the parameters that say so. Features are standardised by the learner's means
+        and deviations, whatever ``standardize`` says.
+        """,
+        default=None,
+        kind="ConvDBNFeatureLearner, FrozenEstimator or None",
+    )
+
+    def _make_feed(self, given):
+        feed = super()._make_feed(given)
+        learner = find_conv_learner(given)
+        if learner is None:
+            return feed
+        mean, scale = (
+            part.astype(feed.dtype) for part in (learner.mean_, learner.scale_)
+        )
+        return replace(feed, mean=mean, scale=scale)
+
+    def _prepare(self, given, net, feed, data, generator):
+        learner = find_conv_learner(given)
+        if learner is not None:
+            load_filters(net, learner)
 
     def _make_net(self, given, feed, n_outputs, generator, is_new):
         size = given.contrast_size

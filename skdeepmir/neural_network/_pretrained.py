@@ -180,25 +180,32 @@ def find_learner(estimator: Any, n_features: int, sizes: list[int]) -> Any:
         )
     if given is None:
         return _unfitted(estimator, sizes)
-    learner = given.estimator if isinstance(given, FrozenEstimator) else given
-    if not isinstance(learner, DBNFeatureLearner):
-        raise ValueError(
-            f"pretrained={type(learner).__name__} is not a DBNFeatureLearner (or "
-            "FrozenEstimator of one)."
-        )
-    if not hasattr(learner, "weights_"):
-        raise ValueError(
-            "pretrained is a DBNFeatureLearner that is not fitted. If it was: "
-            "cross-validation and searches clone parameters, which forgets; pass "
-            "pretrained=FrozenEstimator(learner)."
-            f"{' To fit one inside, pass it as pretraining.' if pretrains else ''}"
-        )
+    hint = " To fit one inside, pass it as pretraining." if pretrains else ""
+    learner = fitted_learner(given, DBNFeatureLearner, hint)
     found = [weights.shape[1] for weights in learner.weights_]
     if found != sizes or learner.n_features_in_ != n_features:
         raise ValueError(
             f"pretrained has {learner.n_features_in_} features and layers of {found} "
             f"units, but X has {n_features} features and hidden_layer_sizes is "
             f"{sizes}; expected the same."
+        )
+    return learner
+
+
+def fitted_learner(given: Any, kind: type, hint: str = "") -> Any:
+    """Return the learner that ``pretrained`` is, or raise a ``ValueError``."""
+    learner = given.estimator if isinstance(given, FrozenEstimator) else given
+    name = kind.__name__
+    if not isinstance(learner, kind):
+        raise ValueError(
+            f"pretrained={type(learner).__name__} is not a {name} (or FrozenEstimator "
+            "of one)."
+        )
+    if not hasattr(learner, "weights_"):
+        raise ValueError(
+            f"pretrained is a {name} that is not fitted. If it was: cross-validation "
+            "and searches clone parameters, which forgets; pass "
+            f"pretrained=FrozenEstimator(learner).{hint}"
         )
     return learner
 

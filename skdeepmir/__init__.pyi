@@ -66,6 +66,7 @@ from .preprocessing import ClipNormalizer as ClipNormalizer
 from .preprocessing import FrameStacker as FrameStacker
 from .preprocessing import FrameTransformer as FrameTransformer
 from .preprocessing import MultiTimescalePooler as MultiTimescalePooler
+from .spectrogram import BeatSynchronousExtractor as BeatSynchronousExtractor
 from .spectrogram import FeatureStore as FeatureStore
 from .spectrogram import SpectrogramExtractor as SpectrogramExtractor
 from .spectrogram import check_audio as check_audio

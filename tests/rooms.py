@@ -21,7 +21,7 @@ ROOMS = {
         archives chord_datasets collections generators groups loaders manifests tables
         onset_datasets piano_datasets walks
     """,
-    "spectrogram": "bad_input feature_store frame_stream screening spectrogram",
+    "spectrogram": "beats bad_input feature_store frame_stream screening spectrogram",
     "nets": "nets piano_net recurrent",
     "preprocessing": "framewise lookup pooling preparation",
     "training": """

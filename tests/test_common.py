@@ -21,10 +21,12 @@ from skdeepmir import (
     AugmentedClassifier,
     BandNormalizer,
     BandShifter,
+    BeatSynchronousExtractor,
     BLSTMChordRecognizer,
     ClipLookup,
     ClipNormalizer,
     ClipVotingClassifier,
+    ConvDBNFeatureLearner,
     ConvRegressor,
     ConvTagger,
     DBNFeatureLearner,
@@ -52,6 +54,7 @@ TRANSFORMERS = [
     SpectrogramExtractor(),
     SpectrogramExtractor("cqt", log=True),
     SpectrogramExtractor("mfcc", n_fft=(512, 1024), deltas=2),
+    BeatSynchronousExtractor(),
     MultiTimescalePooler(),
     MultiTimescalePooler(
         ("median", "skewness", "kurtosis"), windows=("clip", 4), output="windows"
@@ -78,6 +81,15 @@ TRANSFORMERS = [
         max_epochs=2,
         joint_epochs=2,
         finetune_epochs=2,
+        random_state=0,
+    ),
+    ConvDBNFeatureLearner(
+        (5, 4),
+        filter_length=(3, 2),
+        pool_length=2,
+        layers="all",
+        excerpt_length=16,
+        max_epochs=2,
         random_state=0,
     ),
 ]
@@ -212,7 +224,8 @@ PIPELINES = [
 ]
 LABELLERS = SEQUENCE_LABELLERS + EVENT_DETECTORS + NOTE_TRANSCRIBERS
 ESTIMATORS = PIPELINES + TRANSFORMERS + LABELLERS + REGRESSORS + CLASSIFIERS
-TABLES = [e for e in TRANSFORMERS if not isinstance(e, SpectrogramExtractor)]
+EXTRACTORS = (SpectrogramExtractor, BeatSynchronousExtractor)
+TABLES = [e for e in TRANSFORMERS if not isinstance(e, EXTRACTORS)]
 TABLES += PIPELINES[:1]
 # Those that check_estimator leaves out, for transformers whose output is 2-D.
 EXTRA_CHECKS = [

@@ -16,7 +16,7 @@ from skdeepmir import audio
 from skdeepmir._bases import BaseEstimator, TransformerMixin
 from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._warnings import warn_user
-from skdeepmir.frames import ClipsLike, LabelsLike
+from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored
 from skdeepmir.spectrogram._extractor import SpectrogramExtractor
 
 N_TIMBRE = 12  # coefficients of a frame, as many as Echo Nest's "timbre" has
@@ -165,9 +165,7 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(
-        self, X: ClipsLike, y: LabelsLike | None = None
-    ) -> list[NDArray[np.float32]]:
+    def fit_transform(self, X: ClipsLike, y: LabelsLike | None = None) -> Mirrored:
         """Check the parameters, then extract the frames of all clips.
 
         Parameters
@@ -179,12 +177,12 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        frames : list of ndarray
+        frames : list of ndarray, or ndarray of 3 dimensions
             See :meth:`transform`.
         """
         return self.fit(X, y).transform(X)
 
-    def transform(self, X: ClipsLike) -> list[NDArray[np.float32]]:
+    def transform(self, X: ClipsLike) -> Mirrored:
         """Extract a frame for each beat of all clips.
 
         Parameters
@@ -194,9 +192,11 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        frames : list of ndarray of shape (n_beats_i + 1, n_features)
+        frames : list of ndarray of shape (n_beats_i + 1, n_features), or ndarray of \
+                shape (n_clips, n_beats + 1, n_features)
             float32. There is a frame less where the clip begins or ends with a beat,
-            and one where there is no beat.
+            and one where there is no beat. A 3-D array where X is one 2-D array whose
+            clips have as many beats as each other, else a list.
 
         Raises
         ------
@@ -228,7 +228,11 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
                     for frames, times in zip(clips, beats, strict=True)
                 ]
             )
-        return [_side_by_side(of_clip) for of_clip in zip(*parts, strict=True)]
+        frames = [_side_by_side(of_clip) for of_clip in zip(*parts, strict=True)]
+        is_array = audio.list_audio(X) is None
+        return (
+            np.stack(frames) if is_array and len(set(map(len, frames))) == 1 else frames
+        )
 
     def beat_times(self, X: ClipsLike) -> list[NDArray[np.float64]]:
         """Return when the beats of clips are.

@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV
 from skdeepmir import (
     AugmentedClassifier,
     BandShifter,
+    BeatSynchronousExtractor,
     BLSTMChordRecognizer,
     ClipNormalizer,
     ClipVotingClassifier,
@@ -47,7 +48,9 @@ pytestmark = [
     ),
 ]
 OF_FRAMES = [
-    name for name, e in ESTIMATORS.items() if not isinstance(e, SpectrogramExtractor)
+    name
+    for name, e in ESTIMATORS.items()
+    if not isinstance(e, SpectrogramExtractor | BeatSynchronousExtractor)
 ]
 OF_WAVEFORMS = [name for name in ESTIMATORS if name not in OF_FRAMES]
 OF_OTHERS = ("voting", "support vectors", "augmented", "bagging")

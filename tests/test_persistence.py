@@ -48,6 +48,7 @@ from test_common import (
 import skdeepmir
 from skdeepmir import (
     BandShifter,
+    BeatSynchronousExtractor,
     ClipNormalizer,
     DBNFeatureLearner,
     FrameTransformer,
@@ -67,7 +68,7 @@ ESTIMATORS += EVENT_DETECTORS + NOTE_TRANSCRIBERS + PIPELINES[:1]
 
 
 def make_input(estimator):
-    if isinstance(estimator, SpectrogramExtractor):
+    if isinstance(estimator, SpectrogramExtractor | BeatSynchronousExtractor):
         rng = np.random.RandomState(0)
         return [0.1 * rng.randn(8000 + 500 * i) for i in range(2)], None
     clips, labels = make_clips()

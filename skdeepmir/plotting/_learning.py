@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 COLOURED_SHARE = 0.995  # of the weights, within the range of colours
 
+MOST_PATCHES = 48  # that are drawn beside each other
+
 
 class FilterDisplay:
     """Filters of the first layer of a net.
 
     Parameters
     ----------
-    filters : ndarray of shape (n_units, n_features)
-        Weights into each unit.
+    filters : ndarray of shape (n_units, n_features) or (n_units, n_frames, n_features)
+        Weights into each unit; of several frames, where a filter sees some.
     frequencies : ndarray of shape (n_features,), default=None
         Frequencies of the features in Hz; None numbers them.
     image_shape : tuple of int, default=None
@@ -30,6 +32,7 @@ class FilterDisplay:
     ----------
     order_ : ndarray of shape (n_units,)
         Units in the order in which they are drawn: by the feature of largest weight.
+        Of filters of several frames, up to 48.
     ax_ : matplotlib Axes
         Where it was drawn.
     figure_ : matplotlib Figure
@@ -63,7 +66,7 @@ class FilterDisplay:
 
         Parameters
         ----------
-        learner : DBNFeatureLearner
+        learner : DBNFeatureLearner or ConvDBNFeatureLearner
             A fitted learner.
         frequencies : ndarray of shape (n_features,), default=None
             Frequencies of its input in Hz.
@@ -78,12 +81,14 @@ class FilterDisplay:
             The display.
         """
         _check_learner(learner)
-        filters = learner.weights_[0].T
+        filters = getattr(learner, "filters_", learner.weights_[0].T)
         display = cls(filters, frequencies=frequencies, image_shape=image_shape)
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the filters: spectra as columns, sorted by peak, or a grid of images.
+
+        Filters of several frames are patches beside each other, with time to the right.
 
         Parameters
         ----------
@@ -99,17 +104,32 @@ class FilterDisplay:
         import numpy as np
 
         filters = np.asarray(self.filters)
-        self._check_sizes(filters.shape[1])
+        self._check_sizes(filters.shape[-1])
         if ax is None:
             _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-        self.order_ = np.argsort(filters.argmax(axis=1), kind="stable")
+        are_patches = filters.ndim == 3
+        if are_patches:
+            peaks = filters.max(axis=1).argmax(axis=1)
+        else:
+            peaks = filters.argmax(axis=1)
+        self.order_ = np.argsort(peaks, kind="stable")
+        if are_patches and len(filters) > MOST_PATCHES:
+            shown = np.linspace(0, len(filters) - 1, MOST_PATCHES).round().astype(int)
+            self.order_ = self.order_[shown]
         # A few large weights would leave all others pale.
         limit = np.quantile(np.abs(filters), COLOURED_SHARE) or np.abs(filters).max()
         options = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
         if self.image_shape is None:
             picture = filters[self.order_].T
+            if are_patches:  # an empty column after each
+                apart = np.pad(
+                    filters[self.order_],
+                    ((0, 0), (0, 1), (0, 0)),
+                    constant_values=np.nan,
+                )
+                picture = apart.reshape(-1, filters.shape[2])[:-1].T
             image = ax.pcolormesh(
-                np.arange(len(filters)),
+                np.arange(picture.shape[1]),
                 np.arange(len(picture))
                 if self.frequencies is None
                 else self.frequencies,
@@ -118,6 +138,11 @@ class FilterDisplay:
                 **options,
             )
             ax.set_xlabel("unit, sorted by peak")
+            if are_patches:
+                n_frames = filters.shape[1]
+                places = np.arange(len(self.order_)) * (n_frames + 1)
+                ax.set_xticks(places + (n_frames - 1) / 2, [""] * len(places))
+                ax.set_xlabel(f"filters of {n_frames} frames, sorted by peak")
             ax.set_ylabel("feature" if self.frequencies is None else "frequency (Hz)")
         else:
             image = ax.imshow(_montage(filters, self.image_shape), **options)
@@ -186,7 +211,7 @@ class TrainingDisplay:
 
         Parameters
         ----------
-        learner : DBNFeatureLearner
+        learner : DBNFeatureLearner or ConvDBNFeatureLearner
             A fitted learner.
 
         Returns
@@ -198,7 +223,7 @@ class TrainingDisplay:
         return cls(
             learner.reconstruction_errors_,
             learner.free_energy_gaps_,
-            learner.loss_curve_,
+            getattr(learner, "loss_curve_", ()),
             n_layers=len(learner.weights_),
         ).plot()
 

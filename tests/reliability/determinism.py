@@ -24,10 +24,12 @@ from skdeepmir import (
     AugmentedClassifier,
     BandNormalizer,
     BandShifter,
+    BeatSynchronousExtractor,
     BLSTMChordRecognizer,
     ClipLookup,
     ClipNormalizer,
     ClipVotingClassifier,
+    ConvDBNFeatureLearner,
     ConvRegressor,
     ConvTagger,
     DBNFeatureLearner,
@@ -57,6 +59,13 @@ TESTS = Path(__file__).parents[1]
 SEED_VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 SHORT = {"max_epochs": 2, "random_state": 0, "verbose": False}
 DBN = {**SHORT, "joint_epochs": 2, "finetune_epochs": 2, "batch_size": 20}
+CONV_DBN = {
+    "filter_length": 3,
+    "pool_length": 2,
+    "excerpt_length": 10,
+    "max_epochs": 2,
+    "verbose": False,
+}
 CONV = {**SHORT, "excerpt_length": 8, "batch_size": 4}
 ONSETS = {**SHORT, "n_units": 4, "frame_rate": 10.0}
 NOTES = {**SHORT, "frame_rate": 10.0, "bins_per_octave": 12, "excerpt_length": 16}
@@ -88,6 +97,7 @@ ESTIMATORS = {
     "mfcc": SpectrogramExtractor(
         "mfcc", n_fft=(256, 512), n_mels=16, n_mfcc=8, deltas=2
     ),
+    "beats": BeatSynchronousExtractor(hop_length=64),
     "pooler": MultiTimescalePooler(("mean", "std", "median"), windows=(8, "clip")),
     "moments": MultiTimescalePooler(("skewness", "kurtosis"), output="windows"),
     "lookup": ClipLookup(),
@@ -102,6 +112,7 @@ ESTIMATORS = {
     "persistent": DBNFeatureLearner((10,), persistent=True, layers="all", **DBN),
     "dbm": DBNFeatureLearner((10, 4), pretraining="dbm", **DBN),
     "autoencoder": DBNFeatureLearner((10,), pretraining="denoising_autoencoder", **DBN),
+    "convolutional": ConvDBNFeatureLearner((10, 4), layers="all", **CONV_DBN),
     "templates": TemplateChordRecognizer(templates="mean"),
     "gaussian": GaussianChordRecognizer(decoder="beam"),
     "blstm": BLSTMChordRecognizer(n_units=8, **SHORT),
@@ -149,7 +160,7 @@ METHODS = (
 # That are trained step by step, so that they can diverge.
 NETS = ("blstm", "rnn", "regressor", "tagger", "mlp", "denoised", "timescales")
 NETS += ("onsets", "onsets by rnn", "live onsets", "piano", "piano vectors")
-LEARNERS = ("rbm", "persistent", "dbm", "autoencoder")
+LEARNERS = ("rbm", "persistent", "dbm", "autoencoder", "convolutional")
 RATES = (1e4, 1e10, 1e30, 1e38, 1e300)
 
 
@@ -170,7 +181,7 @@ def example(name, seed, *, n_features=12, longest=30):
     estimator = clone(ESTIMATORS[name])
     seeds = [n for n in estimator.get_params() if n.split("__")[-1] == "random_state"]
     estimator.set_params(**dict.fromkeys(seeds, seed))
-    if isinstance(estimator, SpectrogramExtractor):
+    if isinstance(estimator, SpectrogramExtractor | BeatSynchronousExtractor):
         return estimator, [rng.randn(100 * n).astype(np.float32) for n in lengths], None
     y = np.arange(8) % 2
     clips = [

@@ -306,7 +306,8 @@ def diverging():
     for rate in RATES:
         for name in LEARNERS:
             cases.append((name, {"learning_rate": rate}))
-            cases.append((name, {"finetune_learning_rate": rate}))
+            if name != "convolutional":
+                cases.append((name, {"finetune_learning_rate": rate}))
     return cases
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import soundfile
 
@@ -154,7 +153,8 @@ def test_features_of_other_recordings_where_labels_are_few(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     arguments = [tmp_path / "labels.csv", tmp_path / "out", "esc10"]
     done = run_plain("lee_2009_few_labels.py", *arguments)
-    for name in ("MFCC", "RAW", "L1", "L2", "L1+L2", "pre-trained", "20% of the labels"):
+    names = "MFCC", "RAW", "L1", "L2", "L1+L2", "pre-trained", "20% of the labels"
+    for name in names:
         assert name in done.stdout
     assert (tmp_path / "out" / "few_esc10.png").stat().st_size > 10_000
 

@@ -14,6 +14,8 @@ import torch
 from joblib import parallel_config
 from reliability.determinism import (
     ESTIMATORS,
+    LEARNERS,
+    NETS,
     differing,
     digest,
     digests,
@@ -52,6 +54,15 @@ def test_all_public_estimators_take_part():
 def test_two_runs_are_equal_and_another_seed_is_not(expected, global_random_seed):
     assert differing(digests(global_random_seed), expected) == []
     assert differing(digests(global_random_seed + 1), expected) == list(ESTIMATORS)
+
+
+@pytest.mark.parametrize("name", [*NETS, *LEARNERS, "own frames", "own tagger"])
+def test_global_generators_stay_as_they_are(name, global_random_seed):
+    # Fits in other threads draw from them, one at a time, what they would alone.
+    before = torch.default_generator.get_state(), np.random.get_state()[1].copy()
+    digests(global_random_seed, names=[name])
+    assert torch.equal(torch.default_generator.get_state(), before[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])

@@ -41,6 +41,9 @@ class OnsetConvNet(nn.Module):
         Of the maps; the layer on top is logistic [1]_.
     dropout : float, default=0.0
         Probability of dropping inputs of the layer on top and of the output.
+    initialization : {"he"} or None, default="he"
+        How weights of the convolutions begin; None leaves all weights unset, for those
+        that are loaded.
     generator : torch.Generator, optional
         Draws first weights and masks.
 
@@ -69,6 +72,7 @@ class OnsetConvNet(nn.Module):
         context: int = 15,
         activation: str = "relu",
         dropout: float = 0.0,
+        initialization: str | None = "he",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -106,10 +110,11 @@ class OnsetConvNet(nn.Module):
         )
         self.output = linear(n_units, n_outputs, device)
         self.drop = Dropout(dropout, generator)
-        for layer in layers:
-            initialize(layer, "he", "relu", generator)
-        initialize(self.hidden, "glorot", "linear", generator)
-        initialize(self.output, "glorot", "linear", generator)
+        if initialization is not None:
+            for layer in layers:
+                initialize(layer, initialization, "relu", generator)
+            initialize(self.hidden, "glorot", "linear", generator)
+            initialize(self.output, "glorot", "linear", generator)
 
     def forward(self, sequences: SequenceBatch) -> torch.Tensor:
         """Return logits.
@@ -192,6 +197,8 @@ class OnsetRecurrentNet(nn.Module):
         Whether layers see the future as well.
     dropout : float, default=0.0
         Probability of dropping values between layers.
+    initialization : {"orthogonal", "uniform"} or None, default="orthogonal"
+        See :class:`RecurrentNet`.
     generator : torch.Generator, optional
         Draws first weights and masks.
 
@@ -221,6 +228,7 @@ class OnsetRecurrentNet(nn.Module):
         cell: str = "lstm",
         bidirectional: bool = True,
         dropout: float = 0.0,
+        initialization: str | None = "orthogonal",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -232,6 +240,7 @@ class OnsetRecurrentNet(nn.Module):
             cell=cell,
             bidirectional=bidirectional,
             dropout=dropout,
+            initialization=initialization,
             generator=generator,
         )
 

@@ -45,6 +45,9 @@ class PianoNet(nn.Module):
         Cells of each direction of the recurrent layer.
     dropout : float, default=0.0
         Probability of dropping values between layers.
+    initialization : {"he"} or None, default="he"
+        How weights of the convolutions begin; None leaves all weights unset, for those
+        that are loaded.
     generator : torch.Generator, optional
         Draws first weights and masks.
 
@@ -82,6 +85,7 @@ class PianoNet(nn.Module):
         channels: int = 32,
         n_units: int = 16,
         dropout: float = 0.0,
+        initialization: str | None = "he",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -99,7 +103,8 @@ class PianoNet(nn.Module):
             layer = nn.utils.skip_init(
                 *(nn.Conv2d, *args), **options, device=device or "cpu"
             )
-            initialize(layer, "he", "relu", generator)
+            if initialization is not None:
+                initialize(layer, initialization, "relu", generator)
             return layer
 
         width = self.bins + 2  # bins of a key, and one to either side
@@ -113,9 +118,10 @@ class PianoNet(nn.Module):
         self.around = convolution(channels, channels, kernel_size=3)
         self.norms = nn.ModuleList(BatchNorm(channels, device=device) for _ in range(3))
         self.recurrent = RecurrentLayer(channels, n_units, generator=generator)
-        self.recurrent.initialize("orthogonal")
         self.output = linear(self.recurrent.n_outputs, N_HEADS, device)
-        initialize(self.output, "glorot", "linear", generator)
+        if initialization is not None:
+            self.recurrent.initialize("orthogonal")
+            initialize(self.output, "glorot", "linear", generator)
         self.key_bias = nn.Parameter(
             torch.tensor(RARE, device=device).repeat(self.n_keys, 1)
         )

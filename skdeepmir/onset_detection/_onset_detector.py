@@ -290,6 +290,8 @@ class OnsetDetector(EventDetector, EventNetEstimator):
             else given.dropout,
             "generator": generator,
         }
+        if not is_new:  # nothing may be drawn: without a generator, from torch's own
+            shared["initialization"] = None
         if is_conv:
             return nets.OnsetConvNet(
                 self.n_features_in_,

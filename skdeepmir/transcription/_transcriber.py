@@ -282,6 +282,7 @@ class PianoTranscriber(TranscriberParameters, NoteAnnotator, EventNetEstimator):
                 channels=given.channels,
                 n_units=given.n_units,
                 dropout=given.dropout,
+                initialization="he" if is_new else None,
                 generator=generator,
             )
         return nets.MLP(

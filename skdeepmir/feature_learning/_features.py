@@ -64,7 +64,8 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         -------
         features : list of ndarray, ndarray of 3 dimensions, or ndarray of 2 dimensions
             Activations from 0 to 1, ``n_features_out`` for each frame, in the container
-            and the dtype of X.
+            and the dtype of X. A convolutional learner gives fewer frames, one for
+            ``hop_`` of X; the last may stand for fewer.
         """
         check_is_fitted(self)
         clips, layout = self._read(X, reset=False)
@@ -83,7 +84,7 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         -------
         frames : list of ndarray, ndarray of 3 dimensions, or ndarray of 2 dimensions
             Mean-field reconstructions in the units of what was learned from, in the
-            container of X.
+            container of X. A convolutional learner gives ``hop_`` frames for each.
 
         Notes
         -----

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COLOURED_SHARE = 0.995  # of the weights, within the range of colours
 
-MOST_PATCHES = 48  # that are drawn beside each other
+MOST_PATCHES = 32  # that are drawn beside each other
 
 
 class FilterDisplay:
@@ -32,7 +32,7 @@ class FilterDisplay:
     ----------
     order_ : ndarray of shape (n_units,)
         Units in the order in which they are drawn: by the feature of largest weight.
-        Of filters of several frames, up to 48.
+        Of filters of several frames, up to 32.
     ax_ : matplotlib Axes
         Where it was drawn.
     figure_ : matplotlib Figure
@@ -105,9 +105,10 @@ class FilterDisplay:
 
         filters = np.asarray(self.filters)
         self._check_sizes(filters.shape[-1])
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
         are_patches = filters.ndim == 3
+        if ax is None:
+            size = (9, 4) if are_patches else (6, 4)
+            _, ax = plt.subplots(figsize=size, layout="constrained")
         if are_patches:
             peaks = filters.max(axis=1).argmax(axis=1)
         else:

@@ -71,12 +71,13 @@ class ConvRBM:
 
     def hidden(self, v: np.ndarray) -> np.ndarray:
         """Return the probabilities of detectors whose filters lie inside."""
-        blocks, total = _shares(self._blocks(self.inputs(v)))
-        return self._detectors(blocks / total, v.shape[1] - len(self.weights) + 1)
+        blocks, total, _ = _shares(self._blocks(self.inputs(v)))
+        n_detectors = v.shape[1] - len(self.weights) + 1
+        return (blocks / total).reshape(len(v), -1, blocks.shape[3])[:, :n_detectors]
 
     def pooled(self, v: np.ndarray) -> np.ndarray:
         """Return the probabilities of the pooling units of these."""
-        blocks, total = _shares(self._blocks(self.inputs(v)))
+        blocks, total, _ = _shares(self._blocks(self.inputs(v)))
         return blocks.sum(axis=2) / total[:, :, 0]
 
     def reconstruct(self, h: np.ndarray) -> np.ndarray:
@@ -115,12 +116,8 @@ class ConvRBM:
 
     def energy(self, inputs: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the free energy of sequences (n,), given the inputs of detectors."""
-        blocks = self._blocks(inputs)
-        top = _largest(blocks)
-        with np.errstate(under="ignore"):
-            shares = np.exp(blocks - top).sum(axis=2) + np.exp(-top[:, :, 0])
-        log_total = np.log(shares) + top[:, :, 0]
-        energy = -log_total.sum(axis=(1, 2), dtype=np.float64)
+        _, total, top = _shares(self._blocks(inputs))
+        energy = -(np.log(total) + top).sum(axis=(1, 2, 3), dtype=np.float64)
         if self.visible == "binary":
             return energy - (v @ self.visible_bias.astype(np.float64)).sum(axis=1)
         distance = np.square(v - self.visible_bias, dtype=np.float64)
@@ -144,9 +141,6 @@ class ConvRBM:
             )
         return inputs.reshape(n, -1, self.pool_length, n_filters)
 
-    def _detectors(self, blocks: np.ndarray, n_detectors: int) -> np.ndarray:
-        return blocks.reshape(len(blocks), -1, blocks.shape[-1])[:, :n_detectors]
-
 
 def windows_of(v: np.ndarray, length: int) -> np.ndarray:
     """Return a view (n, n_windows, length, n_channels) of all windows of frames."""
@@ -154,20 +148,16 @@ def windows_of(v: np.ndarray, length: int) -> np.ndarray:
     return windows.swapaxes(2, 3)
 
 
-def _largest(blocks: np.ndarray) -> np.ndarray:
-    """Return the largest input of each block, or 0, that of the state without any."""
-    return blocks.max(axis=2, keepdims=True).clip(min=0)
+def _shares(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the states of blocks weigh, all of a block with "none", and a scale.
 
-
-def _shares(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the states of blocks weigh, and all of a block with "none".
-
-    Nothing overflows: the largest of them is 1.
+    The scale is the logarithm of what they are divided by: the largest weighs 1, so
+    that nothing overflows.
     """
-    top = _largest(blocks)
+    top = blocks.max(axis=2, keepdims=True).clip(min=0)
     with np.errstate(under="ignore"):
         shares = np.exp(blocks - top)
-        return shares, shares.sum(axis=2, keepdims=True) + np.exp(-top)
+        return shares, shares.sum(axis=2, keepdims=True) + np.exp(-top), top
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,12 @@ def test_seconds_are_refused_behind_beats(extractor):
         pipeline.fit([clicks()[0]])
 
 
+def test_low_sample_rates_have_fewer_octaves():
+    samples = clicks()[0][::3]
+    slow = BeatSynchronousExtractor(sample_rate=7350, verbose=False)
+    assert slow.fit_transform([samples])[0].shape[1] == 24
+
+
 def test_it_is_cloned_and_saved(extractor, tmp_path):
     samples, _ = clicks()
     save(extractor.fit([samples]), tmp_path / "beats")

@@ -216,12 +216,18 @@ def test_more_steps_and_a_binary_second_layer_learn(clips):
         ({"learning_rate": (0.1,)}, "learning_rate"),
         ({"early_stopping": True, "validation_fraction": 0}, "validation_fraction"),
         ({"n_components": 0}, "n_components"),
+        ({"n_filters": True}, "n_filters"),
     ],
     ids=str,
 )
 def test_impossible_parameters_are_named(clips, options, message):
     with pytest.raises(ValueError, match=message):
         learner(**options).fit(clips)
+
+
+def test_values_beyond_single_precision_are_refused(clips):
+    with pytest.raises(ValueError, match=r"size .*e\+200"):
+        learner().fit([clip * 1e200 for clip in clips])
 
 
 def test_divergence_is_told_and_leaves_the_learner_as_it_was(clips):

@@ -154,7 +154,7 @@ def make_conv_schedule(given: Any, n_epochs: int | None = None) -> ConvSchedule:
 
 
 def is_whole(n: Any, smallest: int = 0) -> bool:
-    return isinstance(n, Integral) and n >= smallest
+    return isinstance(n, Integral) and not isinstance(n, bool) and n >= smallest
 
 
 def is_rate(rate: Any) -> bool:

@@ -41,7 +41,7 @@ class Whitening:
         There are fewer components than asked for where frames have fewer that vary.
         None standardises the features, and does not whiten.
         """
-        n, total, products = 0, 0.0, 0.0
+        n, total, products, largest = 0, 0.0, 0.0, 0.0
         origin: Any = None
         with np.errstate(over="ignore", invalid="ignore"):  # noticed below
             for clip in clips:
@@ -51,13 +51,14 @@ class Whitening:
                         origin = rows.mean(axis=0)
                     rows -= origin
                     n += len(rows)
+                    largest = max(largest, float(np.abs(rows).max()))
                     total = total + rows.sum(axis=0)
                     products = products + rows.T @ rows
             mean = total / n
             covariance = products / n - np.outer(mean, mean)
             mean = mean + origin
             variance = np.diagonal(covariance).clip(min=0)
-            largest = np.maximum(np.abs(mean), np.sqrt(variance)).max()
+            largest = max(largest, float(np.abs(mean).max()))
         if not largest < np.finfo(np.float32).max:
             raise ValueError(
                 f"X has features of size {largest:.3g}; training is in float32 and "

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 
 from skdeepmir._groups import check_groups
 from skdeepmir._sklearn import _num_samples
-from skdeepmir._validation import read_labels
+from skdeepmir._validation import read_labels, shown_label
 
 
 class FewShotSplit(BaseCrossValidator):
@@ -110,7 +110,8 @@ class FewShotSplit(BaseCrossValidator):
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                f"y has one class, {classes[0]!r}; expected two or more to tell apart."
+                f"y has one class, {shown_label(classes[0])!r}; expected two or more "
+                "to tell apart."
             )
         owners = None
         if groups is not None:
@@ -123,9 +124,9 @@ class FewShotSplit(BaseCrossValidator):
                 n_test = int(np.sum(numbers[test] == number))
                 if len(of_class) < max(shots) or n_test == 0:
                     raise ValueError(
-                        f"draw {draw}: of class {classes[number]!r} there are "
-                        f"{len(of_class)} clips to train on and {n_test} to test on, "
-                        "in two halves of the groups; expected "
+                        f"draw {draw}: of class {shown_label(classes[number])!r} there "
+                        f"are {len(of_class)} clips to train on and {n_test} to test "
+                        "on, in two halves of the groups; expected "
                         f"{max(shots)} (the largest of shots) and 1. Use fewer shots, "
                         "or more clips or smaller groups of this class."
                     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -18,6 +19,7 @@ from skdeepmir._sklearn import Interval, StrOptions, _fit_context
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored
 from skdeepmir.spectrogram._extractor import SpectrogramExtractor
+from skdeepmir.spectrogram._recipe import C1
 
 N_TIMBRE = 12  # coefficients of a frame, as many as Echo Nest's "timbre" has
 LISTED = 5  # clips that a warning names
@@ -287,8 +289,9 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
     def _extractors(self):
         """Return what is averaged."""
         if self.extractors is None:
+            n_octaves = min(7, int(math.log2(self.sample_rate / 2 / C1)))
             return [
-                self._extractor("chroma"),
+                self._extractor("chroma", n_bins=12 * max(1, n_octaves)),
                 self._extractor("mfcc", n_mfcc=N_TIMBRE),
             ]
         for extractor in self.extractors:

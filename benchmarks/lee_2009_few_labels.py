@@ -44,7 +44,6 @@ SETS = {
 SPECTRA = {"n_mels": 80, "n_fft": 512, "hop_length": 220, "amin": 1e-6}
 LAYERS = {
     "filter_length": 6,
-    "n_components": None,
     "max_epochs": 4,
     "precision": "bfloat16",
     "random_state": 0,

@@ -45,7 +45,6 @@ learner = ConvDBNFeatureLearner(
     60,
     filter_length=4,
     pool_length=3,
-    n_components=None,
     max_epochs=20,
     random_state=0,
     verbose=False,

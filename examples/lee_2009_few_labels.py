@@ -45,7 +45,6 @@ spectra = SpectrogramExtractor("log_mel", n_mels=40, **options)
 learner = ConvDBNFeatureLearner(
     (100, 100),
     filter_length=3,
-    n_components=None,  # do not whiten
     layers="all",
     max_epochs=(8, 4),
     random_state=0,

@@ -87,6 +87,7 @@ TRANSFORMERS = [
         (5, 4),
         filter_length=(3, 2),
         pool_length=2,
+        n_components=4,
         layers="all",
         excerpt_length=16,
         max_epochs=2,

@@ -192,9 +192,9 @@ def test_a_planted_pattern_is_found_where_an_ordinary_machine_finds_none(
 ):
     clips, pattern = planted(np.random.RandomState(global_random_seed))
     options = {"max_epochs": 60, "random_state": global_random_seed}
-    learner = ConvDBNFeatureLearner(
-        4, filter_length=8, n_components=None, batch_size=2, **options
-    ).fit(clips)
+    learner = ConvDBNFeatureLearner(4, filter_length=8, batch_size=2, **options).fit(
+        clips
+    )
     windows = FrameStacker(12).fit_transform(clips)
     rows = [clip[5:-6:12] for clip in windows]  # at places of their own
     rbm = DBNFeatureLearner((4,), batch_size=10, learning_rate=0.02, **options)

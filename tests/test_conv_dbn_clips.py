@@ -35,6 +35,7 @@ def learner(*args, **options):
         "n_filters": (5, 4),
         "filter_length": (4, 3),
         "pool_length": (3, 2),
+        "n_components": 80,
         "excerpt_length": 24,
         "max_epochs": 2,
         "random_state": 0,

@@ -49,11 +49,11 @@ class ConvDBNFeatureLearner(
 ):
     """Learn features of sequences of frames with a convolutional deep belief network.
 
-    Frames become principal components, whitened, which are the channels of the first
-    layer. Restricted Boltzmann machines whose filters move over time are trained one
-    upon the other, on excerpts of clips without labels. Of ``pool_length`` neighbouring
-    detectors of a filter at most one is on, and the probability that one is is a
-    feature: features are slower frames.
+    Frames are standardised, or whitened by their principal components; what comes out
+    are the channels of the first layer. Restricted Boltzmann machines whose filters
+    move over time are trained one upon the other, on excerpts of clips without labels.
+    Of ``pool_length`` neighbouring detectors of a filter at most one is on, and the
+    probability that one is is a feature: features are slower frames.
 
     Attributes
     ----------
@@ -69,7 +69,8 @@ class ConvDBNFeatureLearner(
     mean_, scale_ : ndarray of shape (`n_features_in_`,), float32
         What standardises the features.
     components_ : ndarray of shape (`n_components_`, `n_features_in_`), float32
-        What whitens them: channels are ``((X - mean_) / scale_) @ components_.T``.
+        What whitens them: channels are ``((X - mean_) / scale_) @ components_.T``. The
+        unit matrix without whitening.
     dewhitening_ : ndarray of shape (`n_components_`, `n_features_in_`), float32
         The way back: ``channels @ dewhitening_ * scale_ + mean_``.
     n_components_ : int
@@ -133,7 +134,7 @@ class ConvDBNFeatureLearner(
     >>> from skdeepmir import ConvDBNFeatureLearner
     >>> rng = np.random.RandomState(0)
     >>> clips = [rng.rand(60, 8), rng.rand(40, 8)]
-    >>> learner = ConvDBNFeatureLearner(5, n_components=4, max_epochs=2, random_state=0)
+    >>> learner = ConvDBNFeatureLearner(5, max_epochs=2, random_state=0)
     >>> [features.shape for features in learner.fit_transform(clips)]
     [(20, 5), (14, 5)]
     """
@@ -159,10 +160,12 @@ class ConvDBNFeatureLearner(
     )
     n_components: Size | None = parameter(
         """
-        Most principal components; fewer features that vary, and correlated ones, have
-        fewer. None standardises the features and does not whiten.
+        Most principal components, which are whitened, as in [1]_ (80); fewer features
+        that vary, and correlated ones, have fewer. None standardises the features and
+        does not whiten: on log-mel frames the last components are noise, which
+        whitening makes as loud as all else.
         """,
-        default=80,
+        default=None,
     )
     excerpt_length: Size = parameter(
         "Most frames of an excerpt that is learned from.", default=64

@@ -62,6 +62,7 @@ DBN = {**SHORT, "joint_epochs": 2, "finetune_epochs": 2, "batch_size": 20}
 CONV_DBN = {
     "filter_length": 3,
     "pool_length": 2,
+    "n_components": 6,
     "excerpt_length": 10,
     "max_epochs": 2,
     "verbose": False,

@@ -147,8 +147,8 @@ def main():
     options = {"truncated": "accept", "cache_dir": out / "features"}
     extractor = SpectrogramExtractor(**SPECTRA, **options)
     learners = learn(table, name, extractor, out)
-    errors = [curve[-1].round(3) for curve in learners[1].reconstruction_errors_]
-    print(f"reconstruction errors of the layers: {errors}")
+    errors = [f"{curve[-1]:.3f}" for curve in learners[1].reconstruction_errors_]
+    print(f"reconstruction errors of the layers: {', '.join(errors)}")
     data, y, groups = load_set(table, name)
     spectra = extractor.transform(list(data))
     if "few" in what or not what:

@@ -1,5 +1,7 @@
 """Frames that follow the beat."""
 
+import warnings
+
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +17,7 @@ from skdeepmir import (
     save,
 )
 from skdeepmir.audio import AudioError
+from skdeepmir.testing import check_audio_estimator
 
 RATE = 22050
 BEAT = 0.5  # s
@@ -149,3 +152,10 @@ def test_bad_input_is_named(extractor, tmp_path):
         BeatSynchronousExtractor([]).fit([clicks()[0]])
     with pytest.raises(ValueError, match="2 entries|2 labels|y has"):
         extractor.fit([clicks()[0]], [0, 1])
+
+
+@pytest.mark.slow
+def test_it_reads_and_refuses_audio_as_it_should(extractor):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # silent clips have no beat
+        assert len(check_audio_estimator(extractor)) > 200

@@ -54,6 +54,8 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
     truncated : {"raise", "accept"}, default="raise"
         Whether files that end early are errors, see
         :class:`~skdeepmir.SpectrogramExtractor`; of extractors by default.
+    max_duration : float or None, default=7200.0
+        Longest clip in seconds that is read, likewise; None sets no limit.
     cache_dir : str or PathLike, default=None
         Folder of a :class:`~skdeepmir.FeatureStore` for the tracker's spectra and those
         of the extractors by default.
@@ -112,6 +114,7 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
         "start_bpm": [Interval(Real, 0, None, closed="neither")],
         "tightness": [Interval(Real, 0, None, closed="neither")],
         "truncated": [StrOptions({"raise", "accept"})],
+        "max_duration": [Interval(Real, 0, None, closed="neither"), None],
         "cache_dir": [str, os.PathLike, None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -127,6 +130,7 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
         start_bpm: float = 120.0,
         tightness: float = 100.0,
         truncated: Literal["raise", "accept"] = "raise",
+        max_duration: float | None = 7200.0,
         cache_dir: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         verbose: bool | int = True,
@@ -138,6 +142,7 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
         self.start_bpm = start_bpm
         self.tightness = tightness
         self.truncated = truncated
+        self.max_duration = max_duration
         self.cache_dir = cache_dir
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -314,6 +319,7 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
             sample_rate=self.sample_rate,
             hop_length=self.hop_length,
             truncated=self.truncated,
+            max_duration=self.max_duration,
             cache_dir=self.cache_dir,
             n_jobs=self.n_jobs,
             verbose=self.verbose,

@@ -25,6 +25,7 @@ from test_common import (
 
 from skdeepmir import (
     BandShifter,
+    BeatSynchronousExtractor,
     ClipLookup,
     ClipNormalizer,
     FrameStacker,
@@ -262,7 +263,8 @@ def test_every_public_estimator_is_here():
 
     public = {getattr(skdeepmir, name) for name in skdeepmir.__all__}
     estimators = {kind for kind in public if hasattr(kind, "fit")}
-    assert estimators == {type(e) for e in ON_FRAMES} | {SpectrogramExtractor, Pipeline}
+    others = {SpectrogramExtractor, BeatSynchronousExtractor, Pipeline}
+    assert estimators == {type(e) for e in ON_FRAMES} | others
 
 
 def test_each_bad_item_in_a_pipeline(pipelines, refused, good):

@@ -16,7 +16,8 @@ from skdeepmir.frames import object_array
 
 NAMES = [f"band {i}" for i in range(12)]
 MOVED = ["band 1", "band 0", *NAMES[2:]]
-TAKE_FRAMES = [name for name in ESTIMATORS if name not in ("mel", "cqt", "mfcc")]
+OF_AUDIO = ("mel", "cqt", "mfcc", "beats")
+TAKE_FRAMES = [name for name in ESTIMATORS if name not in OF_AUDIO]
 
 
 @pytest.fixture(autouse=True)

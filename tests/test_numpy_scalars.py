@@ -49,6 +49,7 @@ VALUES = {
     "max_norm": 1.3,
     "mc_samples": 3,
     "mixup": 0.13,
+    "n_components": 3,
     "n_jobs": 1,
     "n_threads": 1,
     "n_units": 32,  # times four gates is beyond int8
@@ -73,6 +74,7 @@ OTHER = {
     "callbacks",
     "checkpoint_dir",
     "clips",
+    "extractors",
     "pos_weight",
     "pretrained",
 }

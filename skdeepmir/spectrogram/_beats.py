@@ -15,7 +15,13 @@ from sklearn.utils.validation import validate_data
 
 from skdeepmir import audio
 from skdeepmir._bases import BaseEstimator, TransformerMixin
-from skdeepmir._sklearn import Interval, StrOptions, _fit_context
+from skdeepmir._sklearn import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    _fit_context,
+    telling,
+)
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored
 from skdeepmir.spectrogram._extractor import SpectrogramExtractor
@@ -25,7 +31,7 @@ N_TIMBRE = 12  # coefficients of a frame, as many as Echo Nest's "timbre" has
 LISTED = 5  # clips that a warning names
 
 
-class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
+class BeatSynchronousExtractor(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Turn audio clips into one frame per beat, of chroma and timbre.
 
     Beats are tracked, and what other extractors make of a clip is averaged between
@@ -164,11 +170,12 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
         self : BeatSynchronousExtractor
             The extractor.
         """
-        self._check(X, reset=True)
-        extractors = [extractor.fit(X, y) for extractor in self._extractors()]
-        self._tracker().fit(X, y)
-        names = [extractor.feature_names_ for extractor in extractors]
-        self.feature_names_ = np.concatenate(names)
+        with telling(self, X, y):
+            self._check(X, reset=True)
+            extractors = [extractor.fit(X, y) for extractor in self._extractors()]
+            self._tracker().fit(X, y)
+            names = [extractor.feature_names_ for extractor in extractors]
+            self.feature_names_ = np.concatenate(names)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -316,8 +323,8 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
     def _extractor(self, kind, **options):
         return SpectrogramExtractor(
             kind,
-            sample_rate=self.sample_rate,
-            hop_length=self.hop_length,
+            sample_rate=float(self.sample_rate),
+            hop_length=int(self.hop_length),
             truncated=self.truncated,
             max_duration=self.max_duration,
             cache_dir=self.cache_dir,
@@ -336,19 +343,20 @@ class BeatSynchronousExtractor(TransformerMixin, BaseEstimator):
         """Return the times of the beats of one clip, from its log-mel frames."""
         import librosa
 
+        rate, hop_length = float(self.sample_rate), int(self.hop_length)
         strength = librosa.onset.onset_strength(
-            S=frames.T, sr=self.sample_rate, hop_length=self.hop_length
+            S=frames.T, sr=rate, hop_length=hop_length
         )
         if not strength.any():
             return np.zeros(0)
         _, beats = librosa.beat.beat_track(
             onset_envelope=strength,
-            sr=self.sample_rate,
-            hop_length=self.hop_length,
-            start_bpm=self.start_bpm,
-            tightness=self.tightness,
+            sr=rate,
+            hop_length=hop_length,
+            start_bpm=float(self.start_bpm),
+            tightness=float(self.tightness),
         )
-        return np.asarray(beats) * self.hop_length / self.sample_rate
+        return np.asarray(beats) * hop_length / rate
 
     def _averaged(self, frames, places):
         """Return what lies between places, in frames from the start."""

@@ -60,7 +60,7 @@ SEED_VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 SHORT = {"max_epochs": 2, "random_state": 0, "verbose": False}
 DBN = {**SHORT, "joint_epochs": 2, "finetune_epochs": 2, "batch_size": 20}
 CONV_DBN = {
-    "filter_length": 3,
+    "filter_length": 2,
     "pool_length": 2,
     "n_components": 6,
     "excerpt_length": 10,

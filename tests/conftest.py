@@ -19,10 +19,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdeepmir import MultiTimescalePooler, save
+from skdeepmir.audio._librosa import import_librosa
 from skdeepmir.chords import write_lab
 from skdeepmir.datasets import make_chord_clips
 
 collect_ignore = ["user_script.py"]  # which is wrong, for type checkers
+
+import_librosa()  # before test files of two workers do so at once
 
 VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 DEFAULT_SEED = 42

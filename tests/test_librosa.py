@@ -1,6 +1,10 @@
 """Frames equal librosa's for any window, hop and length, however a clip comes in."""
 
+import os
+import subprocess
+import sys
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 
@@ -12,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skdeepmir import SpectrogramExtractor, audio
-from skdeepmir.audio import _files
+from skdeepmir.audio import _files, _librosa
 from skdeepmir.spectrogram import _recipe
+from skdeepmir.testing._material import patience
 
 RATE = 8000
 KINDS = ("magnitude", "power", "mel", "log_mel", "mfcc")
@@ -172,3 +177,43 @@ def test_deltas_equal_librosa_with_the_mode_that_is_documented(order, n_samples)
     assert_close(deltas[4:-4], default[4:-4])
     differ = np.abs(deltas - default).max(axis=1) > 1e-3 * np.abs(default).max()
     assert differ[:4].any() and differ[-4:].any()
+
+
+def test_librosa_is_imported_by_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(_librosa, "COMPILING", ())
+    other = threading.Thread(target=_librosa.import_librosa.__wrapped__)
+    with _librosa._lock():
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+    other.join(patience())
+    assert not other.is_alive()
+
+
+@pytest.mark.slow
+def test_processes_that_import_librosa_first_do_not_spoil_its_cache(tmp_path):
+    # What two of them compile at once is mixed in numba's cache, and crashes later.
+    code = (
+        "from skdeepmir.audio._librosa import import_librosa as load; import numpy as n"
+        "\nfound = load().util.peak_pick(n.arange(9.0) % 3, pre_max=1, post_max=1, "
+        "pre_avg=1, post_avg=1, delta=0, wait=0)\nprint(len(found))"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def start():
+        return subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE
+        )
+
+    both = [start(), start()]
+    outputs = [process.communicate()[0] for process in both]
+    last = start()
+    outputs.append(last.communicate()[0])
+    assert [process.returncode for process in (*both, last)] == [0, 0, 0]
+    assert len(set(outputs)) == 1
+
+
+def test_librosa_is_imported_where_no_lock_can_be(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "missing"))
+    with _librosa._lock():
+        assert _librosa.import_librosa.__wrapped__().__name__ == "librosa"

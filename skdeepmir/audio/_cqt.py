@@ -14,6 +14,7 @@ from skdeepmir.audio._framing import (
     join_blocks,
     mark_last,
 )
+from skdeepmir.audio._librosa import import_librosa
 from skdeepmir.audio._waveforms import Resampler
 
 SPARSITY = 0.01  # share of each filter's magnitude that librosa drops by default
@@ -189,7 +190,7 @@ def _plan(
     sample_rate: float, hop_length: int, fmin: float, n_bins: int, bins_per_octave: int
 ) -> tuple[int, list[_Octave]]:
     """Build the filters: the early decimation, then one set for each octave."""
-    import librosa
+    librosa = import_librosa()
 
     check_constant_q(sample_rate, fmin, n_bins, bins_per_octave)
     freqs, alpha = _frequencies(fmin, n_bins, bins_per_octave)
@@ -230,7 +231,7 @@ def _frequencies(
 def _filter_lengths(
     sample_rate: float, fmin: float, n_bins: int, bins_per_octave: int
 ) -> tuple[np.ndarray, float]:
-    import librosa
+    librosa = import_librosa()
 
     freqs, alpha = _frequencies(fmin, n_bins, bins_per_octave)
     return librosa.filters.wavelet_lengths(freqs=freqs, sr=sample_rate, alpha=alpha)
@@ -251,7 +252,7 @@ def _time_kernels(
     """Return librosa's sparsified filters, transformed back to time."""
     # The product of a frame's half spectrum with a filter is the sum over samples of
     # the frame times the Fourier transform of that filter.
-    import librosa
+    librosa = import_librosa()
 
     basis, lengths = librosa.filters.wavelet(freqs=freqs, sr=sample_rate, alpha=alpha)  # type: ignore[arg-type]
     n_fft = basis.shape[1]
@@ -281,7 +282,7 @@ def chroma(
         C first; each frame divided by its largest value, silent frames left at 0 (as
         ``librosa.feature.chroma_cqt`` with ``tuning=0``).
     """
-    import librosa
+    librosa = import_librosa()
 
     fold = librosa.filters.cq_to_chroma(
         constant_q_magnitudes.shape[1], bins_per_octave=bins_per_octave, fmin=fmin

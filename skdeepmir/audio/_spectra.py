@@ -9,6 +9,7 @@ import numpy as np
 import scipy.fft
 
 from skdeepmir.audio._framing import FrameCutter, Frames, mark_last
+from skdeepmir.audio._librosa import import_librosa
 
 # Frames that are transformed together: few enough to stay in the processor's cache.
 FRAMES_AT_ONCE = 64
@@ -179,7 +180,7 @@ def mel_filters(
     filters : BandedMatrix
         For power spectra of ``n_fft // 2 + 1`` bins.
     """
-    import librosa
+    librosa = import_librosa()
 
     weights = librosa.filters.mel(
         sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax

@@ -23,6 +23,7 @@ from skdeepmir._sklearn import (
     telling,
 )
 from skdeepmir._warnings import warn_user
+from skdeepmir.audio._librosa import import_librosa
 from skdeepmir.frames import ClipsLike, LabelsLike, Mirrored
 from skdeepmir.spectrogram._extractor import SpectrogramExtractor
 from skdeepmir.spectrogram._recipe import C1
@@ -341,8 +342,7 @@ class BeatSynchronousExtractor(CallbackSupportMixin, TransformerMixin, BaseEstim
 
     def _tracked(self, frames):
         """Return the times of the beats of one clip, from its log-mel frames."""
-        import librosa
-
+        librosa = import_librosa()
         rate, hop_length = float(self.sample_rate), int(self.hop_length)
         strength = librosa.onset.onset_strength(
             S=frames.T, sr=rate, hop_length=hop_length

@@ -276,7 +276,7 @@ def test_a_search_over_filters_and_a_saved_pipeline(clips, tmp_path):
     )
     grid = {"convdbnfeaturelearner__filter_length": [2, 3]}
     y = np.arange(8) % 2
-    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(clips, y)
+    search = GridSearchCV(pipeline, grid, cv=2).fit(clips, y)
     save(search.best_estimator_, tmp_path / "model")
     np.testing.assert_array_equal(
         load(tmp_path / "model").predict_proba(clips), search.predict_proba(clips)

@@ -369,14 +369,14 @@ def click_track(rng, sample_rate, n=9):
 
 def test_a_search_goes_from_audio_to_seconds_at_any_hop():
     rng = np.random.RandomState(0)
-    waves, times = zip(*(click_track(rng, 8000) for _ in range(6)), strict=True)
-    y = np.empty(6, dtype=object)
+    waves, times = zip(*(click_track(rng, 8000) for _ in range(4)), strict=True)
+    y = np.empty(4, dtype=object)
     y[:] = times
     detector = OnsetDetector(
         "rnn",
         n_units=8,
         batch_size=1,
-        max_epochs=40,
+        max_epochs=30,
         learning_rate=0.01,
         threshold=0.4,
         random_state=0,

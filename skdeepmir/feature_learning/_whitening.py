@@ -59,7 +59,7 @@ class Whitening:
             mean = mean + origin
             variance = np.diagonal(covariance).clip(min=0)
             largest = max(largest, float(np.abs(mean).max()))
-        if not largest < np.finfo(np.float32).max:
+        if not largest < float(np.finfo(np.float32).max):
             raise ValueError(
                 f"X has features of size {largest:.3g}; training is in float32 and "
                 "ends at 3.4e38. Scale them."

@@ -39,6 +39,7 @@ from .ensemble import ClipVotingClassifier as ClipVotingClassifier
 from .ensemble import GroupBaggingClassifier as GroupBaggingClassifier
 from .feature_learning import ConvDBNFeatureLearner as ConvDBNFeatureLearner
 from .feature_learning import DBNFeatureLearner as DBNFeatureLearner
+from .feature_learning import LocalFeatureLearner as LocalFeatureLearner
 from .model_selection import (
     MultilabelStratifiedGroupKFold as MultilabelStratifiedGroupKFold,
 )

@@ -9,11 +9,11 @@ from skdeepmir._threads import one_blas_thread
 from skdeepmir._training._data import standardized
 from skdeepmir._validation import validate_clips
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
-from skdeepmir.feature_learning._features import LearnedFeatures, matrices_of
+from skdeepmir.feature_learning._features import GeneratedFeatures, matrices_of
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet
 
 
-class BeliefFeatures(LearnedFeatures):
+class BeliefFeatures(GeneratedFeatures):
     """The use of a belief net.
 
     Parameters (of the learner that inherits) and fitted attributes are those of

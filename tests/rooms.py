@@ -28,7 +28,7 @@ ROOMS = {
         callbacks checkpoints convergence devices failed_fits numpy_scalars
         parameters training
     """,
-    "feature_learning": "conv_dbn conv_dbn_clips dbm feature_learning",
+    "feature_learning": "conv_dbn conv_dbn_clips dbm feature_learning local_filters",
     "neural_network": """
         activations bad_labels conv_layouts conv_tagger dropout_mlp multi_timescale
         new_net own_net sparse_labels standardize tag_names

@@ -418,8 +418,9 @@ def _seen(windows: torch.Tensor, grid: Grid) -> torch.Tensor:
 def _multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
     """Multiply matrices at each place, some of which overlap in memory."""
     if a.device.type == "cpu":
-        # torch would copy what overlaps.
-        np.matmul(a.detach().numpy(), b.detach().numpy(), out=out.numpy())
+        # torch would copy what overlaps. What overflows is noticed by the loss.
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.matmul(a.detach().numpy(), b.detach().numpy(), out=out.numpy())
     else:
         out.copy_(a @ b)
     return out

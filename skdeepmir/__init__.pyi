@@ -9,6 +9,7 @@ from . import decoding as decoding
 from . import ensemble as ensemble
 from . import feature_learning as feature_learning
 from . import frames as frames
+from . import inspection as inspection
 from . import metrics as metrics
 from . import model_selection as model_selection
 from . import nets as nets

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from skdeepmir._frame_rates import clock_of
@@ -32,6 +33,10 @@ from skdeepmir.feature_learning._layerwise import (
 from skdeepmir.feature_learning._parameters import PretrainingParameters
 from skdeepmir.feature_learning._schedule import make_conv_schedule
 from skdeepmir.feature_learning._stages import before_layers
+from skdeepmir.feature_learning._unit_layers import (
+    conv_activations,
+    layers_of_functions,
+)
 from skdeepmir.feature_learning._whitening import Whitening
 from skdeepmir.frames import pack_clips
 
@@ -289,6 +294,28 @@ class ConvDBNFeatureLearner(PretrainingParameters, LayerwiseLearner, GeneratedFe
             whitening.apply(clip)[np.newaxis] for clip in matrices_of(matrices)
         )
         return np.array([model.free_energy(sequence)[0] for sequence in sequences])
+
+    def _unit_layers(self):
+        """Return the layers whose units can be looked at."""
+        machines = self._model().machines
+        components = self.components_.T
+
+        def layer(k):
+            return lambda x: conv_activations(
+                machines, x @ torch.as_tensor(components, dtype=x.dtype)
+            )[k]
+
+        first, end, hop = 0, 1, 1
+        spans, names = [], []
+        for k, machine in enumerate(machines):
+            first -= hop * machine.n_before
+            end += hop * (len(machine.weights) - 1 - machine.n_before)
+            end += hop * (machine.pool_length - 1)
+            hop *= machine.pool_length
+            spans.append((first, end, hop))
+            names.append([f"convdbn{k}_{i}" for i in range(machine.weights.shape[2])])
+        functions = [layer(k) for k in range(len(machines))]
+        return layers_of_functions(functions, spans, names, self.mean_, self.scale_)
 
     def _frame_rate_after(self, rate):
         """Return the frames per second of the features."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from skdeepmir._frame_rates import clock_of
@@ -19,6 +20,8 @@ from skdeepmir._parameters import (
     parameters,
 )
 from skdeepmir._threads import one_blas_thread
+from skdeepmir._training._data import standardized_tensor
+from skdeepmir._units import UnitLayer
 from skdeepmir.feature_learning._features import LearnedFeatures
 from skdeepmir.feature_learning._layerwise import (
     LayerwiseLearner,
@@ -26,6 +29,7 @@ from skdeepmir.feature_learning._layerwise import (
     clips_of,
 )
 from skdeepmir.feature_learning._local_layers import (
+    PATCHES_AT_ONCE,
     LocalLayer,
     LocalStack,
     LocalStages,
@@ -343,6 +347,45 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
         frames = np.pad(frames, ((0, max(missing, 0)), (0, 0)))
         windows = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)
         return windows[::hop][:n_patches].swapaxes(1, 2)
+
+    def _unit_layers(self):
+        """Return the layers whose units can be looked at."""
+        net = self._model().fitted_net()
+        length, hop = self.patch_length_, self.hop_
+
+        def layer(k):
+            def answers(x):
+                x = standardized_tensor(x, self.mean_, self.scale_)
+                n_patches = 1 + -(-max(x.shape[1] - length, 0) // hop)
+                missing = length + (n_patches - 1) * hop - x.shape[1]
+                x = torch.nn.functional.pad(x, (0, 0, 0, max(missing, 0)))
+                patches = x.unfold(1, length, hop)[:, :n_patches].transpose(2, 3)
+                parts = [
+                    net.maps(part)[k].flatten(0, 2).T
+                    for part in patches.flatten(0, 1).split(PATCHES_AT_ONCE)
+                ]
+                return torch.cat(parts).unflatten(0, (len(x), -1))
+
+            return answers
+
+        layers = []
+        for k, (frames, bands) in enumerate(net.seen()):
+            shape = self.unit_shapes_[k]
+            names = [f"local{k}_{i}_{j}_{m}" for i, j, m in np.ndindex(*shape)]
+            places = np.array([(i, j) for i, j, _ in np.ndindex(*shape)])
+            layers.append(
+                UnitLayer(
+                    f"layer {k}",
+                    names,
+                    layer(k),
+                    frames[places[:, 0]],
+                    hop,
+                    self.mean_,
+                    self.scale_,
+                    bands[places[:, 1]],
+                )
+            )
+        return layers
 
     def _frame_rate_after(self, rate):
         """Return the patches per second; one stands for its middle."""

@@ -331,6 +331,39 @@ class LocalNet(nn.Module):
             below = block
         return found
 
+    def seen(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the frames and the bands that places of each block see.
+
+        Returns
+        -------
+        seen : list of (ndarray of shape (n_times, 2), ndarray of shape (n_bands, 2))
+            The first and the one after the last, for each place in time and over the
+            bands: what a normalisation below sees is a part of it.
+        """
+        found, by_axis = (
+            [],
+            [
+                np.stack([np.arange(n), np.arange(n) + 1], 1)
+                for n in (self.n_frames, self.n_features)
+            ],
+        )
+        for k, block in enumerate(self.blocks):
+            assert isinstance(block, LocalBlock)
+            for axis in (0, 1):
+                seen = by_axis[axis]
+                if k and block.contrast is not None:
+                    # Mean, and deviation of what has lost its mean.
+                    around, n = 2 * (block.contrast.size // 2), len(seen)
+                    place = np.arange(n)
+                    low, high = place - around, place + around
+                    seen = _united(seen, low.clip(0), high.clip(max=n - 1))
+                for grid in (block.filters.grid, block.pools):
+                    first = grid.stride[axis] * np.arange(grid.places[axis])
+                    seen = _united(seen, first, first + grid.size[axis] - 1)
+                by_axis[axis] = seen
+            found.append((by_axis[0], by_axis[1]))
+        return found
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the units of the last block.
 
@@ -345,6 +378,11 @@ class LocalNet(nn.Module):
             By time, then band, then map.
         """
         return self.maps(x)[-1].flatten(0, 2).T
+
+
+def _united(seen: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return what ranges of places see, given what each place sees."""
+    return np.stack([seen[first, 0], seen[last, 1]], 1)
 
 
 # The products of both directions. ``filters`` are (time, bands, n_maps, width, height,

@@ -1,6 +1,7 @@
 """What the units of fitted nets answer to: excerpts of clips, and made-up ones."""
 
 from skdeepmir._public import suggest_names
+from skdeepmir.inspection._inversion import invert
 from skdeepmir.inspection._layers import LayerInfo, list_layers
 from skdeepmir.inspection._optimal import OptimalStimulus, optimal_stimulus
 from skdeepmir.inspection._stimuli import TopStimuli, top_stimuli
@@ -9,6 +10,7 @@ __all__ = [
     "LayerInfo",
     "OptimalStimulus",
     "TopStimuli",
+    "invert",
     "list_layers",
     "optimal_stimulus",
     "top_stimuli",

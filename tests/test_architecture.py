@@ -35,6 +35,7 @@ ORDER = [
     "_tag_names",
     "metrics",
     "audio",
+    "_page",
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
     "_sklearn",
@@ -55,8 +56,9 @@ ORDER = [
     "transcription",
     "persistence",
     "baselines",
-    "plotting",
     "sonification",
+    "inspection",
+    "plotting",
     "model_selection",
     "testing",
     "_command_line",

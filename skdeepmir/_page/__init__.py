@@ -2,7 +2,12 @@
 
 from skdeepmir._page._frame import Page
 from skdeepmir._page._html import as_json, escaped, hidden, quoted, table
-from skdeepmir._page._media import Media, media_of_frames, media_of_sound
+from skdeepmir._page._media import (
+    Media,
+    media_of_frames,
+    media_of_sound,
+    picture_of_weights,
+)
 from skdeepmir._page._names import names_of_clips
 
 __all__ = [
@@ -14,6 +19,7 @@ __all__ = [
     "media_of_frames",
     "media_of_sound",
     "names_of_clips",
+    "picture_of_weights",
     "quoted",
     "table",
 ]

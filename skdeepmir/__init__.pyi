@@ -9,6 +9,7 @@ from . import decoding as decoding
 from . import ensemble as ensemble
 from . import feature_learning as feature_learning
 from . import frames as frames
+from . import inspection as inspection
 from . import metrics as metrics
 from . import model_selection as model_selection
 from . import nets as nets
@@ -39,6 +40,7 @@ from .ensemble import ClipVotingClassifier as ClipVotingClassifier
 from .ensemble import GroupBaggingClassifier as GroupBaggingClassifier
 from .feature_learning import ConvDBNFeatureLearner as ConvDBNFeatureLearner
 from .feature_learning import DBNFeatureLearner as DBNFeatureLearner
+from .feature_learning import LocalFeatureLearner as LocalFeatureLearner
 from .model_selection import (
     MultilabelStratifiedGroupKFold as MultilabelStratifiedGroupKFold,
 )

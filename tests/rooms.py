@@ -28,7 +28,7 @@ ROOMS = {
         callbacks checkpoints convergence devices failed_fits numpy_scalars
         parameters training
     """,
-    "feature_learning": "conv_dbn conv_dbn_clips dbm feature_learning",
+    "feature_learning": "conv_dbn conv_dbn_clips dbm feature_learning local_filters",
     "neural_network": """
         activations bad_labels conv_layouts conv_tagger dropout_mlp multi_timescale
         new_net own_net sparse_labels standardize tag_names
@@ -38,8 +38,8 @@ ROOMS = {
     "onset_detection": "onset_coding onset_detection onset_tuning spectral_flux",
     "transcription": "transcription",
     "persistence": "forged_models persistence security",
-    "inspection": "stimuli_report",
     "plotting": "note_pictures onset_pictures plotting stimuli_pictures",
+    "inspection": "inspection stimuli_report",
     "sonification": "sonification",
     "model_selection": """
         compare compare_elsewhere compare_kept compare_notes compare_onsets

@@ -42,6 +42,7 @@ ORDER = [
     "_frame_rates",
     "_parameters",
     "_validation",
+    "_units",
     "_annotators",
     "spectrogram",
     "nets",

@@ -28,6 +28,7 @@ from skdeepmir.datasets import make_tag_clips
 
 # A value for each parameter that is None, or does nothing, unless one is given.
 VALUES = {
+    "band_period": 2,
     "class_weight": {0: 1.3, 1: 2.1},
     "corruption_level": 0.23,
     "dropout": 0.12,
@@ -56,12 +57,14 @@ VALUES = {
     "n_windows": 2,
     "optimizer": "sgd",
     "overlap": 0.7,
+    "patch_hop": 3,
     "random_state": 3,
     "self_transition": 3.3,
     "shift_bands": 1,
     "shift_level": 0.3,
     "shrinkage": 0.33,
     "sparsity_target": 0.11,
+    "time_period": 2,
     "validation_fraction": 0.3,
     "warm_start": True,
     "weight_decay": 0.0013,

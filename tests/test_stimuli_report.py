@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from skdeepmir import SpectrogramExtractor, make_pipeline
 from skdeepmir.inspection import inspection_report
-from skdeepmir.inspection._report import _write
+from skdeepmir.inspection._report import _source, _write
 from skdeepmir.inspection._report._classes import Classes
 from skdeepmir.inspection._report._excerpts import Part
 
@@ -380,14 +380,14 @@ def test_clips_are_read_one_at_a_time(clips, detectors, tmp_path):
 def test_a_file_that_is_gone_meanwhile_is_said(pipeline, tmp_path, monkeypatch, visit):
     names = [f"{i}.wav" for i in range(6)]
     paths = write_beeps(str(tmp_path / "clips"), names)
-    answers_of = _write.unit_answers
+    answers_of = _source.unit_answers
 
     def answer_and_remove(*arguments):
         found = answers_of(*arguments)
         os.remove(paths[5])
         return found
 
-    monkeypatch.setattr(_write, "unit_answers", answer_and_remove)
+    monkeypatch.setattr(_source, "unit_answers", answer_and_remove)
     with pytest.warns(UserWarning, match=r"1 clip could not be read.*5\.wav"):
         path = inspection_report(
             pipeline, paths, tmp_path / "it.html", n=2, units=[0], verbose=False

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
 
+from skdeepmir._units import NetLayer, UnitLayer, all_spans, numbered
 from skdeepmir._validation import validate_clips, validate_frames
 from skdeepmir.frames import ClipLayout, mean_of_clips
 
@@ -320,6 +321,49 @@ class Feed(ABC):
     def logits(self, net: Any, clips: Any, layout: ClipLayout) -> Any:
         """Return the outputs of a net for each clip, float64."""
 
+    def unit_layers(
+        self, layers: Sequence[NetLayer], names: Sequence[str], n_features: int
+    ) -> list[UnitLayer]:
+        """Return layers of a net, the output last, as functions of frames.
+
+        ``names`` are those of the outputs.
+        """
+        raise TypeError(
+            "Units of this net do not see frames, but statistics of windows: there is "
+            "no excerpt that drives them. Put skdeepmir.MultiTimescalePooler before a "
+            "DropoutMLPClassifier, and look at that."
+        )
+
+    def _unit_layer(
+        self,
+        layer: NetLayer,
+        inputs: Callable[[torch.Tensor], Any],
+        scaling: tuple[np.ndarray, np.ndarray],
+        names: Sequence[str] | None,
+        starts: Callable[[int], np.ndarray] | None = None,
+    ) -> UnitLayer:
+        """Return a layer as a function of frames, of which ``inputs`` are made."""
+
+        def net(x: torch.Tensor) -> torch.Tensor:
+            values = layer.function(inputs(x))
+            return values.reshape(len(x), -1, values.shape[-1]).double()
+
+        mean, scale = scaling
+        with torch.no_grad():
+            shortest = torch.zeros(1, 1, len(mean), dtype=torch.float64)
+            n_units = net(shortest).shape[2]
+        return UnitLayer(
+            layer.name,
+            numbered(n_units) if names is None else names,
+            net,
+            all_spans(layer.span, n_units),
+            layer.hop,
+            mean,
+            scale,
+            starts=starts,
+            is_local=layer.span is not None,
+        )
+
 
 @dataclass(frozen=True)
 class RowFeed(Feed):
@@ -331,6 +375,27 @@ class RowFeed(Feed):
     def inputs(self, rows: np.ndarray, dtype: Any = np.float64) -> np.ndarray:
         """Return what the net sees of rows (n, n_features), which are of ``dtype``."""
         return rows
+
+    def row_tensor(self, x: torch.Tensor) -> torch.Tensor:
+        """Do the same to a tensor, with gradients."""
+        return x
+
+    def scaling(self, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and scale of what the net sees, in the units of rows."""
+        return np.zeros(n_features), np.ones(n_features)
+
+    def unit_layers(
+        self, layers: Sequence[NetLayer], names: Sequence[str], n_features: int
+    ) -> list[UnitLayer]:
+        """Return layers of a net, the output last, as functions of frames."""
+        scaling = self.scaling(n_features)
+
+        def rows(x: torch.Tensor) -> torch.Tensor:
+            return self.row_tensor(x.flatten(0, 1))
+
+        *hidden, output = layers
+        found = [self._unit_layer(layer, rows, scaling, None) for layer in hidden]
+        return [*found, self._unit_layer(output, rows, scaling, names)]
 
     def read(
         self, estimator: Any, X: Any, *, reset: bool, dtype: Any
@@ -375,6 +440,15 @@ def standardized(
             "finite. Scale X as it was for fit."
         )
     return inputs
+
+
+def standardized_tensor(
+    x: torch.Tensor, mean: np.ndarray, scale: np.ndarray
+) -> torch.Tensor:
+    """Return frames on the scale of what was learned from, with gradients."""
+    return (x - torch.as_tensor(mean, dtype=x.dtype)) / torch.as_tensor(
+        scale, dtype=x.dtype
+    )
 
 
 def scale_of(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:

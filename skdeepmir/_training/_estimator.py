@@ -26,6 +26,7 @@ from skdeepmir._training._devices import Placed, choose_device, predicting_devic
 from skdeepmir._training._engine import Progress, train
 from skdeepmir._training._gradient import GradientStep
 from skdeepmir._training._parameters import DescentParameters, TrainingParameters
+from skdeepmir._units import NetLayer, numbered
 from skdeepmir._validation import check_weights
 
 
@@ -184,6 +185,39 @@ class NetEstimator(
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+    def _unit_layers(self):
+        """Return the layers whose units can be looked at, the output last."""
+        given = parameters_of(self)
+        feed, coding = self._feed(given), self._coding()
+        net = self._fitted_net(given, feed).requires_grad_(False)
+        generator = torch.Generator()  # draws nothing
+        output = NetLayer(
+            "output",
+            self._caller(net, coding.n_outputs, generator),
+            self._output_span(net),
+        )
+        layers = [*self._hidden_layers(net), output]
+        return feed.unit_layers(
+            layers, self._output_names(coding.n_outputs), self.n_features_in_
+        )
+
+    def _hidden_layers(self, net):
+        """Return the hidden layers of a net (``NetLayer``), from the bottom up."""
+        return []
+
+    def _output_span(self, net):
+        """Return the frames that the output of a frame sees, or None: all."""
+        return (0, 1)
+
+    def _output_names(self, n_outputs):
+        """Return names of the outputs: tags, classes, or numbers."""
+        names = getattr(self, "tag_names_", getattr(self, "classes_", ()))
+        if len(names) == 2 and n_outputs == 1:
+            names = names[1:]
+        if len(names) != n_outputs:
+            return numbered(n_outputs)
+        return [str(name) for name in names]
 
     def _label(self, given, coding, clips, layout, y, sample_weight, name="y"):
         targets = coding.encode(y, layout, name)

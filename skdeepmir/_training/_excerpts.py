@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,8 +17,10 @@ from skdeepmir._training._data import (
     LabelledClips,
     dtype_of,
     scale_of,
+    standardized_tensor,
     tensor_of,
 )
+from skdeepmir._units import NetLayer, UnitLayer
 from skdeepmir.frames import ClipLayout
 
 EQUALIZER_BANDS = 8  # between which random curves are straight
@@ -252,6 +255,34 @@ class ExcerptFeed(Feed):
     ) -> list[np.ndarray]:
         """Return the logits of all excerpts of each clip, (n_excerpts_i, n_outputs)."""
         return [self._of_clip(net, clip) for clip in clips]
+
+    def unit_layers(
+        self, layers: Sequence[NetLayer], names: Sequence[str], n_features: int
+    ) -> list[UnitLayer]:
+        """Return layers of a net, the output last, as functions of frames.
+
+        The output has a position for each excerpt, hidden layers for each of their
+        steps.
+        """
+        scaling = self.mean.astype(np.float64), self.scale.astype(np.float64)
+
+        def frames(x: torch.Tensor) -> torch.Tensor:
+            return standardized_tensor(x, *scaling)
+
+        def excerpts(x: torch.Tensor) -> torch.Tensor:
+            x = frames(x)
+            if x.shape[1] < self.length:
+                times = -(-self.length // x.shape[1])
+                x = x.repeat(1, times, 1)[:, : self.length]
+            starts = self._starts(x.shape[1]).tolist()
+            parts = [x[:, s : s + self.length] for s in starts]
+            return torch.stack(parts, 1).flatten(0, 1)
+
+        *hidden, output = layers
+        output = replace(output, span=(0, self.length), hop=max(1, self.length // 2))
+        found = [self._unit_layer(layer, frames, scaling, None) for layer in hidden]
+        last = self._unit_layer(output, excerpts, scaling, names, self._starts)
+        return [*found, last]
 
     def intervals(self, n_frames: int) -> np.ndarray:
         """Return when the excerpts of a clip begin and end, (n_excerpts, 2) seconds."""

@@ -18,10 +18,12 @@ from skdeepmir._training._data import (
     LabelledClips,
     scale_of,
     standardized,
+    standardized_tensor,
     tensor_of,
 )
 from skdeepmir._training._excerpts import Augmentation
 from skdeepmir._training._frame_labels import ClassNumbers
+from skdeepmir._units import NetLayer, UnitLayer
 from skdeepmir.chords._vocabularies import NO_LABEL
 from skdeepmir.frames import ClipLayout, length_buckets
 from skdeepmir.nets import SequenceBatch
@@ -318,6 +320,27 @@ class SequenceFeed(Feed):
             for i, logits in enumerate(self._logits(net, moved)):
                 means[i] = means[i] + log_softmax(logits, axis=1)[:, columns] / 12
         return means
+
+    def unit_layers(
+        self, layers: Sequence[NetLayer], names: Sequence[str], n_features: int
+    ) -> list[UnitLayer]:
+        """Return layers of a net, the output last, as functions of frames.
+
+        Nets that see the label before each frame do not know it here.
+        """
+        scaling = self.mean.astype(np.float64), self.scale.astype(np.float64)
+
+        def sequences(x: torch.Tensor) -> SequenceBatch:
+            x = standardized_tensor(x, *scaling)
+            lengths = torch.full((len(x),), x.shape[1])
+            before = None
+            if self.sees_previous:
+                before = torch.full(x.shape[:2], self.n_classes)
+            return SequenceBatch(x, lengths, before)
+
+        *hidden, output = layers
+        found = [self._unit_layer(layer, sequences, scaling, None) for layer in hidden]
+        return [*found, self._unit_layer(output, sequences, scaling, names)]
 
     def search(
         self,

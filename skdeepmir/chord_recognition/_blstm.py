@@ -27,6 +27,7 @@ from skdeepmir._training._data import dtype_of
 from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation
 from skdeepmir._training._sequences import SequenceFeed
+from skdeepmir._units import recurrent_layers
 from skdeepmir.chord_recognition._priors import (
     discount_of,
     share_of_frames,
@@ -372,6 +373,13 @@ class BLSTMChordRecognizer(TransposingRecognizer, NetEstimator):
             initialization=given.initialization if is_new else None,
             generator=generator,
         )
+
+    def _hidden_layers(self, net):
+        n_layers = len(net.layers) + (net.front is not None)
+        return recurrent_layers(net, n_layers)
+
+    def _output_span(self, net):
+        return None
 
     def _scores_of_clips(self, clips):
         if self.sees_previous:

@@ -6,14 +6,19 @@ import numpy as np
 
 from skdeepmir._frame_rates import clock_of
 from skdeepmir._threads import one_blas_thread
-from skdeepmir._training._data import standardized
+from skdeepmir._training._data import standardized, standardized_tensor
 from skdeepmir._validation import validate_clips
 from skdeepmir.feature_learning._dbm import DeepBoltzmannMachine, UnrolledMachine
-from skdeepmir.feature_learning._features import LearnedFeatures, matrices_of
+from skdeepmir.feature_learning._features import GeneratedFeatures, matrices_of
 from skdeepmir.feature_learning._rbm import RBM, BeliefNet
+from skdeepmir.feature_learning._unit_layers import (
+    belief_activations,
+    layers_of_functions,
+    network_inputs,
+)
 
 
-class BeliefFeatures(LearnedFeatures):
+class BeliefFeatures(GeneratedFeatures):
     """The use of a belief net.
 
     Parameters (of the learner that inherits) and fitted attributes are those of
@@ -66,6 +71,32 @@ class BeliefFeatures(LearnedFeatures):
         """Return what the layers of :meth:`_network` see of rows, side by side."""
         with one_blas_thread():
             return np.hstack(self._network().inputs(self._inputs(rows)))
+
+    def _network_tensor(self, rows):
+        """Do the same to a tensor, with gradients."""
+        seen = standardized_tensor(rows, *self._scaling())
+        return network_inputs(self._network(), seen)
+
+    def _scaling(self):
+        """Return mean and scale of what the first layer sees."""
+        if self.visible == "binary":
+            return np.zeros(len(self.mean_)), np.ones(len(self.mean_))
+        return self.mean_, self.scale_
+
+    def _unit_layers(self):
+        """Return the layers whose units can be looked at."""
+        model = self._model()
+
+        def layer(k):
+            return lambda x: belief_activations(model, x.flatten(0, 1))[k].unflatten(
+                0, x.shape[:2]
+            )
+
+        sizes = [weights.shape[1] for weights in self.weights_]
+        names = [[f"dbn{k}_{i}" for i in range(n)] for k, n in enumerate(sizes)]
+        functions = [layer(k) for k in range(len(sizes))]
+        spans = [(0, 1, 1)] * len(sizes)
+        return layers_of_functions(functions, spans, names, *self._scaling())
 
     def _activations(self, model, rows):
         by_layer = model.activations(self._inputs(rows))

@@ -5,48 +5,44 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from numbers import Real
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from skdeepmir._errors import telling_of
 from skdeepmir._frame_rates import clock_of
 from skdeepmir._parameters import (
     NotNegative,
     Positive,
-    Share,
     Size,
     Sizes,
     parameter,
     parameters,
 )
-from skdeepmir._sklearn import (
-    CallbackSupportMixin,
-    EpochWatch,
-    Interval,
-    _fit_context,
-    fitted_attributes,
-    parameters_of,
-)
+from skdeepmir._sklearn import Interval
 from skdeepmir._threads import one_blas_thread
-from skdeepmir._training._checkpoints import Checkpoint
-from skdeepmir._training._data import LabelledClips
-from skdeepmir._validation import validate_clips
 from skdeepmir.feature_learning._conv_rbm import ConvBeliefNet, ConvRBM
-from skdeepmir.feature_learning._conv_stages import ConvStages, before_layers
-from skdeepmir.feature_learning._features import LearnedFeatures, matrices_of
+from skdeepmir.feature_learning._conv_stages import ConvStages
+from skdeepmir.feature_learning._features import GeneratedFeatures, matrices_of
+from skdeepmir.feature_learning._layerwise import (
+    LayerwiseLearner,
+    chosen_layers,
+    clips_of,
+)
 from skdeepmir.feature_learning._parameters import PretrainingParameters
 from skdeepmir.feature_learning._schedule import make_conv_schedule
-from skdeepmir.feature_learning._stages import computing, hold_out, make_generator
+from skdeepmir.feature_learning._stages import before_layers
+from skdeepmir.feature_learning._unit_layers import (
+    conv_activations,
+    layers_of_functions,
+)
 from skdeepmir.feature_learning._whitening import Whitening
-from skdeepmir.frames import ClipsLike, pack_clips
+from skdeepmir.frames import pack_clips
 
 
 @parameters
-class ConvDBNFeatureLearner(
-    PretrainingParameters, CallbackSupportMixin, LearnedFeatures
-):
+class ConvDBNFeatureLearner(PretrainingParameters, LayerwiseLearner, GeneratedFeatures):
     """Learn features of sequences of frames with a convolutional deep belief network.
 
     Frames are standardised, or whitened by their principal components; what comes out
@@ -191,136 +187,6 @@ class ConvDBNFeatureLearner(
         )
     )
     sparsity_cost: NotNegative = parameter("How strongly they are drawn.", default=1.0)
-    validation_fraction: Share = parameter(
-        """
-        Share of the clips that is held out where ``fit`` gets no ``X_val``: to watch
-        the gap of free energy and to stop early. Nothing is held out of one clip, or
-        where this is 0. Clips of one artist can be on both sides: pass ``X_val`` to
-        validate by artist.
-        """,
-        default=0.1,
-    )
-    callbacks: list[Any] | tuple[Any, ...] | None = parameter(
-        """
-        Called during the training of each layer, with a ``skorch.NeuralNet`` as ``net``
-        whose ``module_`` is what learns; its ``history`` ends with it. One whose
-        ``on_epoch_end`` returns True goes on to the next layer, as does skorch's
-        ``EarlyStopping``. Losses are reconstruction errors, which batches have none of.
-        Set None before :func:`~skdeepmir.save`. (Callbacks of scikit-learn:
-        ``set_callbacks``.)
-        """,
-        default=None,
-        kind="list of skorch.callbacks.Callback or None",
-    )
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: ClipsLike, y: Any = None, *, X_val: ClipsLike | None = None
-    ) -> Self:
-        """Train the layers.
-
-        Parameters
-        ----------
-        X : list of ndarray of shape (n_frames_i, n_features), ndarray of shape \
-                (n_clips, n_frames, n_features), or array-like of shape \
-                (n_clips, n_features)
-            Clips of frames.
-        y : None
-            Ignored.
-        X_val : array-like, default=None
-            Clips to validate on, such as those of other artists; they are not trained
-            on.
-
-        Returns
-        -------
-        self : ConvDBNFeatureLearner
-            The fitted learner.
-
-        Raises
-        ------
-        ValueError
-            If X is not a set of clips, or parameters contradict each other.
-        DivergenceError
-            A ``ValueError``, if training diverges.
-        """
-        given = parameters_of(self)
-        schedule = make_conv_schedule(given)
-        data, held_out = self._labelled(X, reset=True), None
-        if X_val is not None:
-            with telling_of("X_val"):
-                held_out = self._labelled(X_val, reset=False)
-        checkpoint, seed = None, self._draw_seed()
-        if given.checkpoint_dir is not None:
-            checkpoint = Checkpoint(given.checkpoint_dir, self, data, held_out)
-            seed = checkpoint.keep("seed", seed)
-        if held_out is None:
-            data, held_out = hold_out(given, data, seed)
-        if given.callbacks:
-            from skdeepmir._training._callbacks import check_callbacks
-
-            check_callbacks(given, held_out, sets_rate=True, has_labels=False)
-        with computing(given.n_threads):
-            whitening = Whitening.of(_clips_of(data), given.n_components)
-        learned = before_layers(schedule, whitening, 0)
-        rng = make_generator(seed, 0, len(data))
-        n_done = 0 if checkpoint is None else checkpoint.n_epochs
-        watch = EpochWatch(self, schedule.n_epochs, X, y, n_done)
-        stages = ConvStages(
-            given, schedule, learned, rng, watch, self._as_after, checkpoint
-        )
-        with computing(given.n_threads):
-            stages.learn_layers(data, held_out)
-        self._keep(given, stages.learned)
-        watch.finish()
-        if checkpoint is not None:
-            checkpoint.complete({"stages": stages.ended})
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ClipsLike, y: Any = None) -> Self:
-        """Make one pass over some clips, for each layer.
-
-        For streams of clips that are seen once. The first call learns what whitens the
-        frames, which stays: pass many clips of all kinds in it.
-
-        Parameters
-        ----------
-        X : list of ndarray, ndarray of 3 dimensions, or array-like of 2 dimensions
-            See :meth:`fit`.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : ConvDBNFeatureLearner
-            The learner.
-        """
-        given = parameters_of(self)
-        given.early_stopping = False
-        schedule = make_conv_schedule(given, n_epochs=1)
-        earlier, is_first = None, not hasattr(self, "weights_")
-        all_data = self._labelled(X, reset=is_first)
-        seed = self._draw_seed()
-        data, held_out = hold_out(given, all_data, seed)
-        with computing(given.n_threads):
-            if is_first:
-                whitening = Whitening.of(_clips_of(all_data), given.n_components)
-                learned = before_layers(schedule, whitening, 1)
-            else:
-                self._check_goes_on(schedule)
-                earlier = self._model()
-                learned = replace(
-                    before_layers(schedule, self._whitening(), self.n_passes_ + 1),
-                    errors=self.reconstruction_errors_,
-                    gaps=self.free_energy_gaps_,
-                )
-            rng = make_generator(seed, learned.n_passes, len(data))
-            watch = EpochWatch(self, schedule.n_epochs, X, y)
-            stages = ConvStages(given, schedule, learned, rng, watch, self._as_after)
-            stages.learn_layers(data, held_out, earlier)
-        self._keep(given, stages.learned)
-        watch.finish()
-        return self
 
     @property
     def filters_(self) -> NDArray[np.float32]:
@@ -341,16 +207,9 @@ class ConvDBNFeatureLearner(
                     "pass began; set it back, or begin with fit."
                 )
 
-    def _labelled(self, X, *, reset):
-        clips, layout = self._read(X, reset=reset)
-        return LabelledClips(clips, layout, np.full(layout.n_clips, -1), None)
-
     def _keep(self, given, learned):
         """Keep what was learned."""
         machines, whitening = learned.net.machines, learned.scaling
-        top, chosen = len(machines) - 1, given.layers
-        if isinstance(chosen, str):
-            chosen = range(len(machines)) if chosen == "all" else (top,)
         self.weights_ = [machine.weights.copy() for machine in machines]
         self.hidden_biases_ = [machine.hidden_bias.copy() for machine in machines]
         self.visible_biases_ = [machine.visible_bias.copy() for machine in machines]
@@ -364,8 +223,7 @@ class ConvDBNFeatureLearner(
         self.free_energy_gaps_ = [np.array(c, float) for c in learned.gaps]
         self.n_iter_ = sum(map(len, learned.errors))
         self.n_passes_ = learned.n_passes
-        # Of a layer that is not there yet, the topmost stands for it.
-        self.layers_ = tuple(int(k) for k in chosen if k <= top) or (top,)
+        self.layers_ = chosen_layers(given, len(machines))
         self.hop_ = math.prod(self.pool_lengths_[: max(self.layers_) + 1])
         names = [
             f"convdbn{k}_{i}"
@@ -374,12 +232,19 @@ class ConvDBNFeatureLearner(
         ]
         self.feature_names_ = np.array(names, dtype=object)
 
-    def _as_after(self, given, learned):
-        """Return the fitted attributes as they are after an epoch."""
-        return fitted_attributes(self, lambda twin: twin._keep(given, learned))
+    _stages = ConvStages
 
-    def _read(self, X, *, reset):
-        return validate_clips(self, X, reset=reset, stack=False)
+    def _schedule(self, given, n_epochs=None):
+        return make_conv_schedule(given, n_epochs)
+
+    def _begin(self, given, schedule, data):
+        whitening = Whitening.of(clips_of(data), given.n_components)
+        return before_layers(schedule, whitening, ConvBeliefNet([]))
+
+    def _begin_again(self, schedule):
+        learned = before_layers(schedule, self._whitening(), ConvBeliefNet([]))
+        curves = self.reconstruction_errors_, self.free_energy_gaps_
+        return replace(learned, errors=curves[0], gaps=curves[1])
 
     def _whitening(self):
         return Whitening(self.mean_, self.scale_, self.components_, self.dewhitening_)
@@ -430,6 +295,28 @@ class ConvDBNFeatureLearner(
         )
         return np.array([model.free_energy(sequence)[0] for sequence in sequences])
 
+    def _unit_layers(self):
+        """Return the layers whose units can be looked at."""
+        machines = self._model().machines
+        components = self.components_.T
+
+        def layer(k):
+            return lambda x: conv_activations(
+                machines, x @ torch.as_tensor(components, dtype=x.dtype)
+            )[k]
+
+        first, end, hop = 0, 1, 1
+        spans, names = [], []
+        for k, machine in enumerate(machines):
+            first -= hop * machine.n_before
+            end += hop * (len(machine.weights) - 1 - machine.n_before)
+            end += hop * (machine.pool_length - 1)
+            hop *= machine.pool_length
+            spans.append((first, end, hop))
+            names.append([f"convdbn{k}_{i}" for i in range(machine.weights.shape[2])])
+        functions = [layer(k) for k in range(len(machines))]
+        return layers_of_functions(functions, spans, names, self.mean_, self.scale_)
+
     def _frame_rate_after(self, rate):
         """Return the frames per second of the features."""
         if rate is None:
@@ -448,10 +335,6 @@ class ConvDBNFeatureLearner(
         return clock.replace(
             rate / hop, offset=clock.offset + to_middle / rate, n_windows=1
         )
-
-
-def _clips_of(data):
-    return data.clips if isinstance(data.clips, list) else [data.clips]
 
 
 def _slower(frames, n):

@@ -11,20 +11,10 @@ from skdeepmir._training._data import LabelledClips
 from skdeepmir.feature_learning._conv_rbm import ConvBeliefNet, ConvRBM
 from skdeepmir.feature_learning._conv_step import ConvContrastiveDivergence
 from skdeepmir.feature_learning._excerpt_batches import ExcerptBatches
-from skdeepmir.feature_learning._schedule import ConvSchedule
-from skdeepmir.feature_learning._stages import PROBES, Learned, Stages
+from skdeepmir.feature_learning._stages import PROBES, Stages
 from skdeepmir.feature_learning._steps import Stage
-from skdeepmir.feature_learning._whitening import Whitening
 
 WEIGHT_SCALE = 0.01  # deviation of first weights
-
-
-def before_layers(
-    schedule: ConvSchedule, whitening: Whitening, n_passes: int
-) -> Learned:
-    """Return what there is before the first layer."""
-    empty: list[list[float]] = [[]] * len(schedule.sizes)
-    return Learned(None, whitening, None, n_passes, empty, empty, ConvBeliefNet([]))
 
 
 class ConvStages(Stages):

@@ -14,7 +14,7 @@ from skdeepmir.frames import ClipsLike, Mirrored, list_clips, pack_clips
 
 
 class LearnedFeatures(TransformerMixin, BaseEstimator):
-    """The use of a fitted net: features, reconstructions and scores of clips.
+    """The use of a fitted net: features of clips.
 
     A learner that inherits says how it reads clips, what its net is, and what that
     makes of them.
@@ -32,14 +32,6 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
 
     def _activations(self, model, frames):
         """Return the features of frames, as :meth:`_map` hands them over."""
-        raise NotImplementedError
-
-    def _reconstruct(self, model, features):
-        """Return the frames of features, likewise."""
-        raise NotImplementedError
-
-    def _energies(self, model, matrices, layout):
-        """Return the mean free energy of the frames of each clip."""
         raise NotImplementedError
 
     def _map(self, function, clips, layout):
@@ -71,6 +63,47 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         clips, layout = self._read(X, reset=False)
         model = self._model()
         return self._map(lambda rows: self._activations(model, rows), clips, layout)
+
+    @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[np.object_]:
+        """Name the columns of the output.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Only checked: features are named by layer and unit.
+
+        Returns
+        -------
+        names : ndarray of shape (n_features_out,), dtype=object
+            Names such as "dbn0_17".
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        return self.feature_names_.copy()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class GeneratedFeatures(LearnedFeatures):
+    """The use of a net that also goes from features back to frames.
+
+    A learner that inherits says how, and what energy frames have.
+    """
+
+    def _reconstruct(self, model, features):
+        """Return the frames of features, likewise."""
+        raise NotImplementedError
+
+    def _energies(self, model, matrices, layout):
+        """Return the mean free energy of the frames of each clip."""
+        raise NotImplementedError
 
     def inverse_transform(self, X: ClipsLike) -> Mirrored:
         """Reconstruct frames from activations, top-down.
@@ -129,32 +162,6 @@ class LearnedFeatures(TransformerMixin, BaseEstimator):
         clips, layout = self._read(X, reset=False)
         with one_blas_thread():
             return -self._energies(self._model(), matrices_of(clips), layout)
-
-    @available_if(lambda self: not getattr(self, "_fitted_on_clips", False))
-    def get_feature_names_out(
-        self, input_features: ArrayLike | None = None
-    ) -> NDArray[np.object_]:
-        """Name the columns of the output.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Only checked: features are named by layer and unit.
-
-        Returns
-        -------
-        names : ndarray of shape (n_features_out,), dtype=object
-            Names such as "dbn0_17".
-        """
-        check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        return self.feature_names_.copy()
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def matrices_of(clips):

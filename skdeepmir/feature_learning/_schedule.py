@@ -72,6 +72,30 @@ class ConvSchedule:
         return n_frames
 
 
+@dataclass(frozen=True)
+class LocalSchedule:
+    """Training of layers of local filters.
+
+    Attributes
+    ----------
+    sizes : list of int
+        Filters at each place, of each layer.
+    shapes : dict of list of int
+        What a ``LocalNet`` takes by layer: sizes of filters and so on.
+    rates : list of list of float
+        Learning rates, for each layer and epoch.
+    """
+
+    sizes: list[int]
+    shapes: dict[str, list[int]]
+    rates: list[list[float]]
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs of all layers."""
+        return sum(map(len, self.rates))
+
+
 def make_schedule(given: Any, n_epochs: int | None = None) -> Schedule:
     """Check the parameters that go by layer, and return what they mean.
 
@@ -151,6 +175,43 @@ def make_conv_schedule(given: Any, n_epochs: int | None = None) -> ConvSchedule:
             "pool_length). Pass longer excerpts."
         )
     return schedule
+
+
+def make_local_schedule(given: Any, n_epochs: int | None = None) -> LocalSchedule:
+    """Do the same for a learner of local filters."""
+    sizes = listed(given.n_maps)
+    if not sizes or not all(is_whole(n, 1) for n in sizes):
+        raise ValueError(
+            f"n_maps={given.n_maps!r} must name one or more numbers of filters at a "
+            "place, from 1 up."
+        )
+    names = "filter_length", "filter_width", "stride", "pool_size", "pool_stride"
+    shapes = {
+        name: by_layer(
+            given, name, sizes, lambda n: is_whole(n, 1), "whole numbers from 1 up"
+        )
+        for name in names
+    }
+    rates = by_layer(given, "learning_rate", sizes, is_step, "above 0")
+    epochs = by_layer(given, "max_epochs", sizes, is_whole, "whole numbers from 0 up")
+    if n_epochs is not None:
+        epochs = [n_epochs] * len(sizes)
+    check_layers(given.layers, len(sizes))
+    size = given.contrast_size
+    if size and (size < 3 or size % 2 == 0):
+        raise ValueError(
+            f"contrast_size={size!r} must be 0, or odd (so that the window has a "
+            "middle) and over 1."
+        )
+    return LocalSchedule(
+        [int(n) for n in sizes],
+        {name: [int(n) for n in values] for name, values in shapes.items()},
+        [[float(r)] * n for r, n in zip(rates, epochs, strict=True)],
+    )
+
+
+def is_step(rate: Any) -> bool:
+    return isinstance(rate, Real) and not isinstance(rate, bool) and rate > 0
 
 
 def is_whole(n: Any, smallest: int = 0) -> bool:

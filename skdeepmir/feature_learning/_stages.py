@@ -54,6 +54,12 @@ class Learned:
     validation_scores: list[float] = field(default_factory=list)
 
 
+def before_layers(schedule: Any, scaling: Any, net: Any) -> Learned:
+    """Return what there is before the first layer of a net without layers."""
+    empty: list[list[float]] = [[]] * len(schedule.sizes)
+    return Learned(None, scaling, None, 0, empty, empty, net)
+
+
 @contextmanager
 def computing(n_threads: int | None) -> Iterator[None]:
     """Return the context in which a learner computes."""

@@ -88,15 +88,19 @@ class PretrainingStep:
 
     def begin_epoch(self, n_epochs: int, n_reductions: int) -> None:
         """Set learning rate and momentum."""
+        self.set_rate(n_epochs)
+        rise = min(1.0, n_epochs / MOMENTUM_EPOCHS)
+        largest = self.stage.given.momentum if self.stage.place >= 0 else 0.0
+        self.momentum = min(largest, START_MOMENTUM) * (1 - rise) + largest * rise
+
+    def set_rate(self, n_epochs: int) -> None:
+        """Set the learning rate of the epoch after so many."""
         self.rate = self.stage.rates[n_epochs]
         if self.rate > float(np.finfo(np.float32).max):
             raise DivergenceError(
                 f"Pre-training of {self.stage.name} diverges before epoch 1: its "
                 f"learning_rate ({self.rate:g}) is beyond float32. Lower it."
             )
-        rise = min(1.0, n_epochs / MOMENTUM_EPOCHS)
-        largest = self.stage.given.momentum if self.stage.place >= 0 else 0.0
-        self.momentum = min(largest, START_MOMENTUM) * (1 - rise) + largest * rise
 
     def evaluate(self, batch: Batch) -> tuple[torch.Tensor, Any]:
         """Return the reconstruction error of frames."""

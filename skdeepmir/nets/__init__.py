@@ -13,6 +13,7 @@ from skdeepmir.nets._layers import (
     Pool,
     initialize,
 )
+from skdeepmir.nets._local import Grid, LocallyConnected, LocalNet
 from skdeepmir.nets._mlp import MLP, DenoisingAutoencoder
 from skdeepmir.nets._multi_timescale import MultiTimescaleNet, WindowBatch
 from skdeepmir.nets._onset import OnsetConvNet, OnsetRecurrentNet
@@ -25,7 +26,10 @@ __all__ = [
     "ConvNet",
     "DenoisingAutoencoder",
     "Dropout",
+    "Grid",
     "LocalContrastNorm",
+    "LocalNet",
+    "LocallyConnected",
     "MultiTimescaleNet",
     "OnsetConvNet",
     "OnsetRecurrentNet",

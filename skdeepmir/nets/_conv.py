@@ -189,6 +189,28 @@ class ConvNet(nn.Module):
         logits : Tensor of shape (batch, n_outputs)
             Before softmax or logistic function.
         """
+        maps = self.block_maps(x, row_weight)[-1]
+        by_time = maps.mean(3)  # (batch, maps, n_steps)
+        values = by_time.mean(2) + by_time.amax(2)
+        return self.output(self.drop_output(values))  # (batch, n_outputs)
+
+    def block_maps(
+        self, x: torch.Tensor, row_weight: torch.Tensor | None = None
+    ) -> list[torch.Tensor]:
+        """Return what each block makes of excerpts.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, n_frames, n_features)
+            Excerpts.
+        row_weight : Tensor, optional
+            See :meth:`forward`.
+
+        Returns
+        -------
+        maps : list of Tensor of shape (batch, n_maps, n_steps, n_bands)
+            From the bottom up.
+        """
         if x.ndim != 3 or x.shape[2] != self.n_features:
             raise ValueError(
                 f"The net was given a tensor of shape {tuple(x.shape)}; expected "
@@ -200,6 +222,7 @@ class ConvNet(nn.Module):
         if self.contrast is not None:
             maps = self.contrast(maps)
         maps = self.drop_input(maps)
+        found = []
         for k, (convolution, norm, pool) in enumerate(
             zip(self.convolutions, self.norms, self.pools, strict=True)
         ):
@@ -212,9 +235,35 @@ class ConvNet(nn.Module):
             if pool.kind != "probabilistic":  # that takes the inputs of units
                 maps = self._activate(maps)
             maps = pool(maps)
-        by_time = maps.mean(3)  # (batch, maps, n_steps)
-        values = by_time.mean(2) + by_time.amax(2)
-        return self.output(self.drop_output(values))  # (batch, n_outputs)
+            found.append(maps)
+        return found
+
+    def block_spans(self) -> list[tuple[int, int, int]]:
+        """Return the frames that a step of each block sees, and from step to step.
+
+        Returns
+        -------
+        spans : list of (int, int, int)
+            First frame, and the one after the last, from where the step begins, and
+            frames from one step to the next.
+        """
+        around = 0 if self.contrast is None else 2 * (self.contrast.size // 2)
+        first, end, hop = -around, 1 + around, 1
+        spans = []
+        for k, (convolution, pool) in enumerate(
+            zip(self.convolutions, self.pools, strict=True)
+        ):
+            assert isinstance(convolution, nn.Conv2d) and isinstance(pool, Pool)
+            length = convolution.kernel_size[0]
+            if k == 0 and self.filters == "musical":
+                length = max(length, self.rhythm.kernel_size[0])
+            first -= hop * ((length - 1) // 2)
+            end += hop * (length // 2)
+            hop *= convolution.stride[0]
+            end += hop * (pool.length - 1)
+            hop *= pool.length
+            spans.append((first, end, hop))
+        return spans
 
     def renew_statistics(self, batches: Iterable[Any]) -> None:
         """Measure anew what batch normalisation goes by in prediction.

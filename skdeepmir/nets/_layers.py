@@ -266,6 +266,9 @@ class LocalContrastNorm(nn.Module):
         Frames, and bands, of the window; odd.
     floor : float, default=0.01
         Least deviation: fainter contrasts are not blown up.
+    across_maps : bool, default=False
+        Whether mean and deviation are those of all maps together, as in [1]_, or each
+        map has its own.
 
     References
     ----------
@@ -275,13 +278,15 @@ class LocalContrastNorm(nn.Module):
 
     window: torch.Tensor
 
-    def __init__(self, size: int = 5, floor: float = 0.01) -> None:
+    def __init__(
+        self, size: int = 5, floor: float = 0.01, across_maps: bool = False
+    ) -> None:
         super().__init__()
         if size < 3 or size % 2 == 0:
             raise ValueError(
                 f"size={size!r} must be odd, to have a middle, and over 1."
             )
-        self.size, self.floor = size, floor
+        self.size, self.floor, self.across_maps = size, floor, across_maps
         place = torch.arange(size, dtype=torch.float64) - size // 2
         window = (-0.5 * (place / (size / 5)).square()).exp()
         self.register_buffer("window", window / window.sum(), persistent=False)
@@ -307,6 +312,8 @@ class LocalContrastNorm(nn.Module):
 
     def _smooth(self, x: torch.Tensor) -> torch.Tensor:
         """Return sums over the window: frames, then bands."""
+        if self.across_maps:
+            x = x.mean(1, keepdim=True)
         n_maps, half = x.shape[1], self.size // 2
         window = self.window.to(x.dtype).expand(n_maps, 1, 1, -1)
         for axis, pad in ((2, (half, 0)), (3, (0, half))):
@@ -316,7 +323,8 @@ class LocalContrastNorm(nn.Module):
 
     def extra_repr(self) -> str:
         """Return what ``repr`` shows."""
-        return f"size={self.size}, floor={self.floor}"
+        told = f"size={self.size}, floor={self.floor}"
+        return told + (", across_maps=True" if self.across_maps else "")
 
 
 def check_activation(activation: str) -> None:

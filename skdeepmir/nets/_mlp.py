@@ -107,6 +107,22 @@ class MLP(nn.Module):
         logits : Tensor of shape (n, n_outputs)
             Before softmax or logistic function.
         """
+        values = self.hidden_values(x)
+        return self.output(values[-1] if values else self.drop_input(x))
+
+    def hidden_values(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Return the activations of the hidden layers.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_features + sum(context_sizes))
+            Rows.
+
+        Returns
+        -------
+        values : list of Tensor of shape (n, n_units)
+            From the bottom up.
+        """
         if x.ndim != 2 or x.shape[1] != sum(self.widths):
             raise ValueError(
                 f"The net was given a tensor of shape {tuple(x.shape)}; expected (n, "
@@ -114,11 +130,13 @@ class MLP(nn.Module):
             )
         values, *beside = x.split(self.widths, dim=1)
         values = self.drop_input(values)
+        found = []
         for k, layer in enumerate(self.hidden):
             if k < len(beside):
                 values = torch.cat([values, self.drop(beside[k])], dim=1)
             values = self.drop(self._activate(layer(values)))
-        return self.output(values)  # (n, n_outputs)
+            found.append(values)
+        return found
 
     def _activate(self, z: torch.Tensor) -> torch.Tensor:
         if self.activation == "maxout":

@@ -154,7 +154,25 @@ class OnsetConvNet(nn.Module):
         ]
         return torch.cat(parts, 1)
 
+    def hidden_values(self, sequences: SequenceBatch) -> torch.Tensor:
+        """Return the activations of the hidden layer.
+
+        Parameters
+        ----------
+        sequences : SequenceBatch
+            Sequences, as in :meth:`forward`.
+
+        Returns
+        -------
+        values : Tensor of shape (n_sequences, n_frames, n_units)
+            From 0 to 1.
+        """
+        return self._hidden(with_margins(sequences, self.margin))
+
     def _at_once(self, x: torch.Tensor) -> torch.Tensor:
+        return self.output(self.drop(self._hidden(x)))
+
+    def _hidden(self, x: torch.Tensor) -> torch.Tensor:
         x = x.unflatten(2, (self.n_windows, -1)).transpose(1, 2)
         # (n_sequences, n_windows, n_frames + 2 * margin, n_bands)
         for convolution in self.convolutions:
@@ -162,7 +180,7 @@ class OnsetConvNet(nn.Module):
                 self.activation(convolution(x)), (1, POOLED_BANDS), ceil_mode=True
             )
         x = torch.sigmoid(self.hidden(self.drop(x))).squeeze(3)
-        return self.output(self.drop(x.transpose(1, 2)))
+        return x.transpose(1, 2)
 
 
 def with_margins(sequences: SequenceBatch, margin: int) -> torch.Tensor:
@@ -258,8 +276,26 @@ class OnsetRecurrentNet(nn.Module):
             Before the logistic function. Values beyond the end of a sequence are
             meaningless.
         """
-        x = sequences.frames
-        rises = torch.relu(x - torch.cat([x[:, :1], x[:, :-1]], 1))
-        return self.recurrent(
-            SequenceBatch(torch.cat([x, rises], 2), sequences.lengths)
-        )
+        return self.recurrent(_with_rises(sequences))
+
+    def layer_values(self, sequences: SequenceBatch) -> list[torch.Tensor]:
+        """Return what the recurrent layers put out.
+
+        Parameters
+        ----------
+        sequences : SequenceBatch
+            Sequences, as in :meth:`forward`.
+
+        Returns
+        -------
+        values : list of Tensor of shape (n_sequences, n_frames, n_units)
+            From the bottom up.
+        """
+        return self.recurrent.layer_values(_with_rises(sequences))
+
+
+def _with_rises(sequences: SequenceBatch) -> SequenceBatch:
+    """Return frames beside by how much each value has risen since the one before."""
+    x = sequences.frames
+    rises = torch.relu(x - torch.cat([x[:, :1], x[:, :-1]], 1))
+    return SequenceBatch(torch.cat([x, rises], 2), sequences.lengths)

@@ -332,13 +332,24 @@ class RecurrentNet(nn.Module):
                 f"previous must be given if, and only if, sees_previous is set; it is "
                 f"{self.sees_previous}."
             )
-        x, order = self._below(sequences)
-        if sequences.previous is not None:
-            previous = self._hidden_at_random(sequences.previous.t())
-            # (n_frames, n_sequences, n_inputs + n_outputs)
-            x = torch.cat([x, self._one_hot(previous, x.dtype)], dim=2)
-        x = self.layers[-1](x, order)
+        x = self._values(sequences)[-1]
         return self._logits(x).transpose(0, 1)  # sequences first again
+
+    def layer_values(self, sequences: SequenceBatch) -> list[torch.Tensor]:
+        """Return what the layers before the output put out.
+
+        Parameters
+        ----------
+        sequences : SequenceBatch
+            Sequences, as in :meth:`forward`.
+
+        Returns
+        -------
+        values : list of Tensor of shape (n_sequences, n_frames, n_units)
+            From the bottom up; the convolutional front end is the first, if there is
+            one.
+        """
+        return [x.transpose(0, 1) for x in self._values(sequences)]
 
     def below_last(self, sequences: SequenceBatch) -> torch.Tensor:
         """Return the input of the last layer without labels, for :meth:`step`.
@@ -353,7 +364,8 @@ class RecurrentNet(nn.Module):
         inputs : Tensor of shape (n_frames, n_sequences, n_inputs)
             Inputs, frames first.
         """
-        return self._below(sequences)[0]
+        below, x, _ = self._below(sequences)
+        return below[-1] if below else x
 
     def step(
         self, inputs: torch.Tensor, previous: torch.Tensor, state: State | None
@@ -382,22 +394,36 @@ class RecurrentNet(nn.Module):
         x, state = last.step(x, state)
         return self._logits(x), state
 
+    def _values(self, sequences: SequenceBatch) -> list[torch.Tensor]:
+        """Return what all layers put out, frames first."""
+        below, x, order = self._below(sequences)
+        if below:
+            x = below[-1]
+        if sequences.previous is not None:
+            previous = self._hidden_at_random(sequences.previous.t())
+            # (n_frames, n_sequences, n_inputs + n_outputs)
+            x = torch.cat([x, self._one_hot(previous, x.dtype)], dim=2)
+        return [*below, self.layers[-1](x, order)]
+
     def _below(
         self, sequences: SequenceBatch
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the input of the last layer, and the order of reversed frames."""
+    ) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor | None]:
+        """Return what layers below the last put out, the input, and reversed order."""
         # (n_frames, n_sequences, n_features)
-        x = self.drop_input(sequences.frames.transpose(0, 1))
+        x = seen = self.drop_input(sequences.frames.transpose(0, 1))
         n_frames, lengths = len(x), sequences.lengths
         order = inside = None
         if not bool((lengths == n_frames).all()):
             order = _flipped(lengths, n_frames)
             inside = torch.arange(n_frames, device=lengths.device)[:, None] < lengths
+        found = []
         if self.front is not None:
             x = self.drop(self.front(x, inside))
+            found.append(x)
         for layer in self.layers[:-1]:
             x = self.drop(layer(x, order))
-        return x, order
+            found.append(x)
+        return found, seen, order
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         weight = noisy(self.output.weight, self.weight_noise, self)

@@ -25,6 +25,7 @@ from skdeepmir._sklearn import Interval, parameters_of
 from skdeepmir._training._data import Batches, torch_dtype
 from skdeepmir._training._estimator import NetEstimator, check_sizes
 from skdeepmir._training._excerpts import Augmentation, ExcerptFeed
+from skdeepmir._units import NetLayer
 from skdeepmir.frames import ClipsLike, object_array
 from skdeepmir.neural_network._conv_pretrained import find_conv_learner, load_filters
 from skdeepmir.neural_network._scaling import ScalingParameters
@@ -297,6 +298,15 @@ class ConvEstimator(ExcerptEstimator):
             initialization=given.initialization if is_new else None,
             generator=generator,
         )
+
+    def _hidden_layers(self, net):
+        def block(k):  # a unit is a map, at the band where it is largest
+            return lambda x: net.block_maps(x)[k].amax(3).transpose(1, 2)
+
+        return [
+            NetLayer(f"block {k}", block(k), (first, end), hop)
+            for k, (first, end, hop) in enumerate(net.block_spans())
+        ]
 
     def _finish(self, given, training, batches):
         """Measure the statistics of batch normalisation anew."""

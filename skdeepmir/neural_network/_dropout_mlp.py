@@ -17,6 +17,7 @@ from skdeepmir._parameters import Count, Positive, Share, Size, parameter, param
 from skdeepmir._sklearn import HasMethods
 from skdeepmir._training._data import dtype_of
 from skdeepmir._training._estimator import check_sizes
+from skdeepmir._units import hidden_layers
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.neural_network._classifier import NetClassifier
 from skdeepmir.neural_network._pretrained import (
@@ -286,6 +287,9 @@ class DropoutMLPClassifier(ScalingParameters, NetClassifier):
             initialization=given.initialization if is_new else None,
             generator=generator,
         )
+
+    def _hidden_layers(self, net):
+        return hidden_layers(net)
 
     def _prepare(self, given, net, feed, data, generator):
         if feed.learner is not None:

@@ -304,6 +304,9 @@ class NetFrameClassifier(OwnNetEstimator):
         pads = takes_mask(training.net)
         return replace(training, feed=replace(training.feed, pads=pads))
 
+    def _output_span(self, net):
+        return None  # a module may see all frames
+
     def _caller(self, net, n_outputs, generator):
         return FrameCaller(net, n_outputs, generator)
 

@@ -24,6 +24,7 @@ from skdeepmir._training._data import (
     are_constant,
     scale_of,
     standardized,
+    standardized_tensor,
     tensor_of,
 )
 from skdeepmir._training._engine import train
@@ -100,6 +101,20 @@ class PretrainedFeed(RowFeed):
             part = standardized(part, self.mean, scale, np.float64)
             inputs[start : start + ROWS_AT_ONCE] = part
         return inputs
+
+    def row_tensor(self, x: torch.Tensor) -> torch.Tensor:
+        """Do the same to a tensor, with gradients."""
+        if self.learner is not None:
+            return self.learner._network_tensor(x)
+        return standardized_tensor(x, *self.scaling(x.shape[-1]))
+
+    def scaling(self, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and scale of what the net sees, in the units of rows."""
+        if self.learner is not None:
+            return self.learner.mean_, self.learner.scale_
+        if not self.standardize:
+            return super().scaling(n_features)
+        return self.mean, self.scale
 
     def learn(self, data: LabelledClips, coding: Any, seed: int) -> PretrainedFeed:
         """Return the feed with its scale, or its learner, which may be fitted here."""

@@ -26,6 +26,7 @@ from skdeepmir._training._estimator import check_sizes
 from skdeepmir._training._event_nets import EventNetEstimator
 from skdeepmir._training._excerpts import Augmentation
 from skdeepmir._training._sequences import SequenceFeed
+from skdeepmir._units import NetLayer, recurrent_layers
 from skdeepmir._warnings import warn_user
 from skdeepmir.frames import ClipsLike, LabelsLike
 from skdeepmir.onset_detection._coding import OnsetCodes, OnsetCoding
@@ -310,6 +311,17 @@ class OnsetDetector(EventDetector, EventNetEstimator):
             bidirectional=given.net == "rnn",
             **shared,
         )
+
+    def _hidden_layers(self, net):
+        if self.net != "conv":
+            return recurrent_layers(net, len(net.recurrent.layers))
+        return [NetLayer("hidden 0", net.hidden_values, self._output_span(net))]
+
+    def _output_span(self, net):
+        return (-net.margin, net.margin + 1) if self.net == "conv" else None
+
+    def _output_names(self, n_outputs):
+        return ["onset"]
 
     def _holds_out(self, given):
         # Rows are not in order, so that they have no peaks to tune a threshold on.

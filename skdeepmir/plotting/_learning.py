@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 COLOURED_SHARE = 0.995  # of the weights, within the range of colours
 
 MOST_PATCHES = 32  # that are drawn beside each other
+FINETUNING = "loss of fine-tuning"
+TITLES = "reconstruction error", "free energy, held out - training", FINETUNING
 
 
 class FilterDisplay:
@@ -66,7 +68,7 @@ class FilterDisplay:
 
         Parameters
         ----------
-        learner : DBNFeatureLearner or ConvDBNFeatureLearner
+        learner : DBNFeatureLearner, ConvDBNFeatureLearner or LocalFeatureLearner
             A fitted learner.
         frequencies : ndarray of shape (n_features,), default=None
             Frequencies of its input in Hz.
@@ -181,6 +183,8 @@ class TrainingDisplay:
     n_layers : int, default=None
         Number of layers; further curves are of all layers trained together. None takes
         the number of curves.
+    titles : tuple of str, default=None
+        Titles of the three panels; None takes those of what is above.
 
     Attributes
     ----------
@@ -200,11 +204,13 @@ class TrainingDisplay:
         loss_curve: ArrayLike,
         *,
         n_layers: int | None = None,
+        titles: tuple[str, str, str] | None = None,
     ) -> None:
         self.reconstruction_errors = reconstruction_errors
         self.free_energy_gaps = free_energy_gaps
         self.loss_curve = loss_curve
         self.n_layers = n_layers
+        self.titles = titles
 
     @classmethod
     def from_estimator(cls, learner: Any) -> Self:
@@ -212,7 +218,7 @@ class TrainingDisplay:
 
         Parameters
         ----------
-        learner : DBNFeatureLearner or ConvDBNFeatureLearner
+        learner : DBNFeatureLearner, ConvDBNFeatureLearner or LocalFeatureLearner
             A fitted learner.
 
         Returns
@@ -221,6 +227,10 @@ class TrainingDisplay:
             The display.
         """
         _check_learner(learner)
+        if hasattr(learner, "losses_"):  # not a generative model
+            titles = "objective", "objective, held out - training", FINETUNING
+            curves = learner.losses_, learner.loss_gaps_, ()
+            return cls(*curves, n_layers=len(learner.weights_), titles=titles).plot()
         return cls(
             learner.reconstruction_errors_,
             learner.free_energy_gaps_,
@@ -241,11 +251,8 @@ class TrainingDisplay:
         self.figure_, self.axes_ = plt.subplots(
             1, 3, figsize=(9, 3), layout="constrained"
         )
-        panels = {
-            "reconstruction error": self.reconstruction_errors,
-            "free energy, held out - training": self.free_energy_gaps,
-            "loss of fine-tuning": [self.loss_curve],
-        }
+        curves = self.reconstruction_errors, self.free_energy_gaps, [self.loss_curve]
+        panels = dict(zip(self.titles or TITLES, curves, strict=True))
         n_curves = len(self.reconstruction_errors)
         n_layers = n_curves if self.n_layers is None else self.n_layers
         labels = [f"layer {layer}" for layer in range(n_layers)]

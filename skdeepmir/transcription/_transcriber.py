@@ -21,6 +21,7 @@ from skdeepmir._training._data import dtype_of
 from skdeepmir._training._estimator import check_sizes
 from skdeepmir._training._event_nets import EventNetEstimator
 from skdeepmir._training._excerpts import Augmentation
+from skdeepmir._units import hidden_layers
 from skdeepmir._warnings import warn_user
 from skdeepmir.feature_learning._finetuning import load_layers
 from skdeepmir.frames import (
@@ -294,6 +295,23 @@ class PianoTranscriber(TranscriberParameters, NoteAnnotator, EventNetEstimator):
             initialization="glorot" if is_new else None,
             generator=generator,
         )
+
+    def _hidden_layers(self, net):
+        if self.net == "conv_rnn":
+            return []
+
+        def of_sequences(function):
+            return lambda batch: function(batch.frames.flatten(0, 1)).unflatten(
+                0, batch.frames.shape[:2]
+            )
+
+        return [
+            replace(layer, function=of_sequences(layer.function))
+            for layer in hidden_layers(net)
+        ]
+
+    def _output_span(self, net):
+        return None if self.net == "conv_rnn" else (0, 1)
 
     def _prepare(self, given, net, feed, data, generator):
         if given.net == "conv_rnn":

@@ -38,6 +38,7 @@ from skdeepmir import (
     FrameTransformer,
     GaussianChordRecognizer,
     GroupBaggingClassifier,
+    LocalFeatureLearner,
     MultiTimescalePooler,
     MultiTimescaleTagger,
     NetFrameClassifier,
@@ -59,6 +60,7 @@ TESTS = Path(__file__).parents[1]
 SEED_VARIABLE = "SKDEEPMIR_TESTS_GLOBAL_RANDOM_SEED"
 SHORT = {"max_epochs": 2, "random_state": 0, "verbose": False}
 DBN = {**SHORT, "joint_epochs": 2, "finetune_epochs": 2, "batch_size": 20}
+LOCAL = {**SHORT, "patch_length": 8, "filter_length": 3}
 CONV_DBN = {
     "filter_length": 2,
     "pool_length": 2,
@@ -114,6 +116,7 @@ ESTIMATORS = {
     "dbm": DBNFeatureLearner((10, 4), pretraining="dbm", **DBN),
     "autoencoder": DBNFeatureLearner((10,), pretraining="denoising_autoencoder", **DBN),
     "convolutional": ConvDBNFeatureLearner((10, 4), layers="all", **CONV_DBN),
+    "local filters": LocalFeatureLearner((3, 4), layers="all", **LOCAL),
     "templates": TemplateChordRecognizer(templates="mean"),
     "gaussian": GaussianChordRecognizer(decoder="beam"),
     "blstm": BLSTMChordRecognizer(n_units=8, **SHORT),
@@ -161,7 +164,7 @@ METHODS = (
 # That are trained step by step, so that they can diverge.
 NETS = ("blstm", "rnn", "regressor", "tagger", "mlp", "denoised", "timescales")
 NETS += ("onsets", "onsets by rnn", "live onsets", "piano", "piano vectors")
-LEARNERS = ("rbm", "persistent", "dbm", "autoencoder", "convolutional")
+LEARNERS = ("rbm", "persistent", "dbm", "autoencoder", "convolutional", "local filters")
 RATES = (1e4, 1e10, 1e30, 1e38, 1e300)
 
 
@@ -307,7 +310,7 @@ def diverging():
     for rate in RATES:
         for name in LEARNERS:
             cases.append((name, {"learning_rate": rate}))
-            if name != "convolutional":
+            if name not in ("convolutional", "local filters"):
                 cases.append((name, {"finetune_learning_rate": rate}))
     return cases
 

@@ -14,14 +14,14 @@ from skdeepmir._frame_rates import FrameClock
 from skdeepmir._page import Media, media_of_frames, media_of_sound
 from skdeepmir._units import UnitLayer
 from skdeepmir.frames import PATH_TYPES, as_sequence
-from skdeepmir.inspection._inversion import invert
-from skdeepmir.inspection._layers import find_layer
+from skdeepmir.inspection._layers import Answers, Units, find_units, unit_answers
 from skdeepmir.inspection._report._excerpts import (
     LONGEST,
     SHORTEST,
     SHORTEST_FRAMES,
     Part,
 )
+from skdeepmir.inspection._stimuli import seconds_of
 from skdeepmir.sonification import Sound
 
 PAUSE = 0.2  # s, between repetitions of what is too short to be heard
@@ -38,19 +38,29 @@ class Source:
 
     Attributes
     ----------
+    clips : list or ndarray
+        The clips, as the first step takes them.
+    units : Units
+        The estimator, and the steps before it.
     layer : UnitLayer
         The layer.
     filters : ndarray of shape (n_units, n_features) or (n_units, n_frames, n_features)
         Weights, of the first layer of a learner; otherwise None.
+    clock : FrameClock or None
+        What tells seconds.
+    sample_rate : float or None
+        That of waveforms in Hz, if clips are audio; otherwise None.
+    inverter : Pipeline or None
+        What makes sound of frames.
     """
 
-    clips: Any  # a list, or an array
-    front: list[tuple[str, Any]]
+    clips: Any
+    units: Units
     layer: UnitLayer
     filters: np.ndarray | None
     clock: FrameClock | None
-    sample_rate: float | None  # of waveforms, if clips are audio
-    inverter: Any
+    sample_rate: float | None
+    inverter: Pipeline | None
 
     @classmethod
     def of(
@@ -64,49 +74,57 @@ class Source:
         frame_rate: float | None,
     ) -> Source:
         """Find the layer, and what tells seconds and makes sound."""
-        front, step, layers, place, clock = find_layer(estimator, layer)
+        units = find_units(estimator)
+        units = replace(units, before=[_quiet(step) for step in units.before])
+        chosen = units.layer(layer)
+        filters = _filters_of(units.estimator, chosen)
         clips = as_sequence(clips)
         if not isinstance(clips, list):
             clips = np.asarray(clips)
-        if frame_rate is not None:
-            clock = (
-                FrameClock(frame_rate) if clock is None else clock.replace(frame_rate)
-            )
+        if not len(clips):
+            raise ValueError("clips is empty; expected at least one clip.")
+        if frame_rate is None and extractor is not None:
+            frame_rate = extractor.frame_rate
+        clock = units.clock(frame_rate)
+        steps = list(units.before)
+        has_extractor = clock is not None and clock.sample_rate is not None
+        if not has_extractor and extractor is not None:
+            steps.insert(0, extractor)
+        can_invert = has_extractor or extractor is not None
         rate = None
-        if clock is not None and len(clips) and _is_audio(clips[0], clock):
-            rate = sample_rate or clock.sample_rate
-        makes_audio = clock is not None and clock.sample_rate is not None
-        steps = front if makes_audio else [("extractor", extractor), *front]
+        if clock is not None and has_extractor and _is_audio(clips[0]):
+            rate = clock.sample_rate if sample_rate is None else sample_rate
         return cls(
             clips,
-            [(name, _quiet(step)) for name, step in front],
-            layers[place],
-            _filters_of(step, layers[place]) if place == 0 else None,
+            units,
+            chosen,
+            filters if chosen is units.layers[0] else None,
             clock,
             rate,
-            Pipeline(steps) if makes_audio or extractor is not None else None,
+            Pipeline([(f"{i}", step) for i, step in enumerate(steps)])
+            if can_invert
+            else None,
         )
 
     def frames(self, clip: int) -> np.ndarray:
-        """Return the frames of a clip that reach the layer's estimator."""
-        given = self.clips[clip : clip + 1]
-        for _, step in self.front:
-            given = step.transform(given)
-        return np.atleast_2d(np.asarray(given[0]))
+        """Return the frames of a clip that the net sees."""
+        return next(self.units.frames(self.clips[clip : clip + 1], False))
 
-    def each(self) -> Iterator[np.ndarray]:
-        """Yield the frames of all clips, one at a time."""
-        return (self.frames(clip) for clip in range(len(self.clips)))
+    def answers(self, verbose: bool) -> Answers:
+        """Return what all units answer to all clips, of which one is in memory."""
+        return unit_answers(self.layer, self.units.frames(self.clips, verbose))
 
-    def span(self, unit: int, position: int) -> tuple[int, int]:
-        """Return the frames that a unit sees at a position, perhaps beyond the clip."""
-        first, end = self.layer.spans[unit] + position * self.layer.hop
-        return int(first), int(end)
+    def span(self, unit: int, clip: int, answers: Answers) -> tuple[int, int]:
+        """Return the frames of a clip that drive a unit most."""
+        n_frames = int(answers.n_frames[clip])
+        edges = answers.first_frames[clip, unit] + self.layer.spans[unit]
+        first = int(np.clip(edges[0], 0, n_frames - 1))
+        return first, max(first + 1, min(int(edges[1]), n_frames))
 
-    def seconds(self, frame: float) -> float:
-        """Return when a frame begins."""
+    def seconds(self, *frames: float) -> list[float]:
+        """Return when frames begin."""
         assert self.clock is not None
-        return (frame - 0.5) / self.clock + self.clock.offset
+        return seconds_of(np.array(frames), self.clock).tolist()
 
     def parts(
         self, clip: int, spans: Sequence[tuple[int, int]]
@@ -116,8 +134,8 @@ class Source:
             yield from self._parts_of_frames(clip, spans)
             return
         for first, end in spans:
-            edges = self.seconds(first), self.seconds(end)
-            part = Part.around(*edges, np.inf, SHORTEST, LONGEST)
+            begin, stop = self.seconds(first, end)
+            part = Part.around(begin, stop, np.inf, SHORTEST, LONGEST)
             media = media_of_sound(
                 self.clips[clip], self.sample_rate, part.length, part.start, ""
             )
@@ -156,6 +174,8 @@ class Source:
         if len(frames) == 1 and n_least > 1:
             frames = np.repeat(frames, n_least, axis=0)
             said = "A single frame, held."
+        from skdeepmir.inspection._inversion import invert
+
         try:
             sound = invert(frames, self.inverter)
         except ValueError as error:
@@ -176,9 +196,9 @@ class Source:
         return media, f"Not heard: it {media.problem}." if media.problem else said
 
 
-def _is_audio(clip: Any, clock: FrameClock) -> bool:
-    is_wave = np.ndim(clip) == 1 if not isinstance(clip, PATH_TYPES) else True
-    return clock.sample_rate is not None and is_wave and np.size(clip) > 0
+def _is_audio(clip: Any) -> bool:
+    """Tell a file or waveform from a row number, as ClipLookup takes it."""
+    return isinstance(clip, PATH_TYPES) or (np.ndim(clip) == 1 and np.size(clip) > 1)
 
 
 def _quiet(step: Any) -> Any:
@@ -193,6 +213,6 @@ def _filters_of(step: Any, layer: UnitLayer) -> np.ndarray | None:
     filters = getattr(step, "filters_", None)
     if filters is None and isinstance(weights, list):  # nets have names of weights
         filters = np.asarray(weights[0]).T
-    if filters is None or len(filters) != len(layer.unit_names):
+    if filters is None or len(filters) != layer.n_units:
         return None
     return np.asarray(filters)

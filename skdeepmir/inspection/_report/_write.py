@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
+from sklearn.utils import check_random_state
 
 import skdeepmir
 from skdeepmir._disk import target_file, written_whole
-from skdeepmir._errors import check_whole, did_you_mean, is_number
+from skdeepmir._errors import check_whole, is_number
 from skdeepmir._page import (
     Page,
     escaped,
@@ -22,10 +23,9 @@ from skdeepmir._page import (
 )
 from skdeepmir._printable import printable
 from skdeepmir._progress import progress
-from skdeepmir._units import UnitLayer
 from skdeepmir._warnings import warn_user
-from skdeepmir.inspection._layers import unit_answers
-from skdeepmir.inspection._optimal import optimal_stimulus
+from skdeepmir.inspection._layers import Answers, chosen_units, is_single
+from skdeepmir.inspection._optimal import ascend
 from skdeepmir.inspection._report._classes import Classes
 from skdeepmir.inspection._report._excerpts import SHORTEST, Gallery, Part
 from skdeepmir.inspection._report._sections import (
@@ -38,6 +38,7 @@ from skdeepmir.inspection._report._sections import (
 from skdeepmir.inspection._report._source import Source
 
 MOST_UNITS = 64  # that are shown unless units are named
+N_STARTS, MAX_ITER = 8, 200  # as optimal_stimulus has them
 NAMED = 5  # clips that a warning names
 NO_SCRIPT = "Players need JavaScript, which is switched off."
 EXPLAINED = (
@@ -159,8 +160,6 @@ def inspection_report(
         if value is not None and not (is_number(value) and 0 < value < np.inf):
             raise ValueError(f"{name}={value!r}; expected a finite number above 0.")
     target = target_file(path)
-    if frame_rate is None and extractor is not None:
-        frame_rate = extractor.frame_rate
     source = Source.of(
         estimator,
         clips,
@@ -170,16 +169,12 @@ def inspection_report(
         frame_rate=frame_rate,
     )
     n_clips = len(source.clips)
-    if not n_clips:
-        raise ValueError("clips is empty; expected at least one clip.")
     names = _names(source, clip_names)
     classes = None if y is None else Classes.of(y, n_clips)
-    frames = progress(
-        source.each(), total=n_clips, label="Answers", unit="clip", verbose=verbose
-    )
-    answers, positions = unit_answers(source.layer, frames)
-    areas = None if classes is None else classes.auc(answers)
-    chosen = _chosen(source, units, answers, areas)
+    wished = None if units is None else _numbers(source, units)
+    answers = source.answers(verbose)
+    areas = None if classes is None else classes.auc(answers.best)
+    chosen = _worthiest(answers.best, areas) if wished is None else wished
     told = [
         Told(
             unit,
@@ -191,13 +186,13 @@ def inspection_report(
         for unit in chosen
     ]
     gallery = Gallery()
+    rng = check_random_state(random_state)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=source.layer.n_units)
     for unit in progress(
         told, total=len(told), label="Optimal stimuli", unit="unit", verbose=verbose
     ):
-        _add_optimal(unit, source, estimator, gallery, random_state)
-    problems = _add_cards(
-        told, source, names, answers, positions, int(n), gallery, verbose
-    )
+        _add_optimal(unit, source, gallery, RandomState(seeds[unit.number]))
+    problems = _add_cards(told, source, names, answers, int(n), gallery, verbose)
     page = Page(
         "skdeepmir.inspection._report",
         "report",
@@ -227,58 +222,39 @@ def _names(source: Source, given: Sequence[str] | None) -> list[str]:
     return [printable(name) for name in given]
 
 
-def _chosen(
-    source: Source,
-    units: Sequence[int | str] | None,
-    answers: np.ndarray,
-    areas: np.ndarray | None,
-) -> list[int]:
-    """Return the units that are shown, in their order."""
-    if units is not None:
-        return _numbers(source.layer, units)
+def _worthiest(answers: np.ndarray, areas: np.ndarray | None) -> list[int]:
+    """Return the units that tell classes, or else clips, apart best."""
     worth = answers.var(axis=0)
     if areas is not None:
         worth = np.where(np.isfinite(areas), areas, 0).max(axis=1)
     return np.argsort(-worth, kind="stable")[:MOST_UNITS].tolist()
 
 
-def _numbers(layer: UnitLayer, units: Sequence[int | str]) -> list[int]:
+def _numbers(source: Source, units: Sequence[int | str]) -> list[int]:
     """Return the numbers of units, each once."""
-    if isinstance(units, str | bytes) or not np.iterable(units) or not len(units):
+    if is_single(units) or not len(units):
         raise ValueError(
             f"units={units!r}; expected a list of at least one unit, such as [0]."
         )
-    names = layer.unit_names
-    found = []
-    for unit in units:
-        if isinstance(unit, str):
-            if unit not in names:
-                raise ValueError(
-                    f"units: there is no unit {unit!r} in {layer.name!r}."
-                    f"{did_you_mean(unit, names)}"
-                )
-            found.append(names.index(unit))
-            continue
-        check_whole("units: a unit", unit)
-        if unit >= len(names):
-            raise ValueError(
-                f"units: there is no unit {unit} in {layer.name!r}, which has "
-                f"{len(names)}, from 0 on."
-            )
-        found.append(int(unit))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(chosen_units(source.layer, units)))
 
 
 def _add_optimal(
-    unit: Told, source: Source, estimator: Any, gallery: Gallery, seed: Any
+    unit: Told, source: Source, gallery: Gallery, rng: RandomState
 ) -> None:
     """Tell of a unit's filter and optimal stimulus."""
     layer = source.layer
     if source.filters is not None:
         weights = np.atleast_2d(source.filters[unit.number])
         unit.pictures.append((picture_of_weights(weights), "Filter"))
-    found = optimal_stimulus(
-        estimator, unit.number, layer=layer.name, random_state=seed
+    found = ascend(
+        layer,
+        unit.number,
+        norm=None,
+        n_starts=N_STARTS,
+        max_iter=MAX_ITER,
+        n_frames=None,
+        rng=rng,
     )
     unusual = (found.frames - layer.mean) / layer.scale
     what = "Optimal stimulus, beside the mean frame"
@@ -301,8 +277,7 @@ def _add_cards(
     told: Sequence[Told],
     source: Source,
     names: Sequence[str],
-    answers: np.ndarray,
-    positions: np.ndarray,
+    answers: Answers,
     n: int,
     gallery: Gallery,
     verbose: bool,
@@ -310,7 +285,7 @@ def _add_cards(
     """Tell of the excerpts of units; return what is wrong with clips."""
     wanted: dict[int, list[tuple[int, int]]] = {}  # of a clip: places of unit and card
     for i, unit in enumerate(told):
-        best = np.argsort(-answers[:, unit.number], kind="stable")[:n].tolist()
+        best = np.argsort(-answers.best[:, unit.number], kind="stable")[:n].tolist()
         unit.cards = [""] * len(best)
         for rank, clip in enumerate(best):
             wanted.setdefault(clip, []).append((i, rank))
@@ -323,10 +298,7 @@ def _add_cards(
         verbose=verbose,
     )
     for clip in bar:  # each is read once
-        spans = [
-            source.span(told[i].number, int(positions[clip, told[i].number]))
-            for i, _ in wanted[clip]
-        ]
+        spans = [source.span(told[i].number, clip, answers) for i, _ in wanted[clip]]
         different = list(dict.fromkeys(spans))
         parts = dict(zip(different, source.parts(clip, different), strict=True))
         for (i, rank), span in zip(wanted[clip], spans, strict=True):
@@ -334,7 +306,7 @@ def _add_cards(
             if media.problem:
                 problems[clip] = media.problem
             unit = told[i]
-            said = f"answer {answers[clip, unit.number]:.3g}"
+            said = f"answer {answers.best[clip, unit.number]:.3g}"
             unit.cards[rank] = _card(
                 source, (clip, *span), part, media, names[clip], said, unit, gallery
             )
@@ -363,9 +335,7 @@ def _card(
         texts = tuple(f"{edge:.0f}" for edge in edges)
     else:
         if source.sample_rate is None:
-            first, end, *edges = (
-                max(0.0, source.seconds(frame)) for frame in (first, end, *edges)
-            )
+            first, end, *edges = source.seconds(first, end, *edges)
         times = f"{first:.2f} to {end:.2f} s"
         texts = tuple(f"{edge:.2f} s" for edge in edges)
     about = f"{name}, {times}"

@@ -1,0 +1,294 @@
+"""Layers of estimators and pipelines, and what their units answer to clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepmir._frame_rates import FrameClock, clock_of, follow
+from skdeepmir._progress import progress
+from skdeepmir._sklearn import BaseSearchCV
+from skdeepmir._threads import limit_threads
+from skdeepmir._units import UnitLayer
+from skdeepmir.frames import list_clips
+
+FRAMES_AT_ONCE = 4096  # of a long clip, where units do not see all of it
+
+
+class LayerInfo(NamedTuple):
+    """A layer whose units can be looked at.
+
+    Attributes
+    ----------
+    name : str
+        What ``layer`` may be.
+    n_units : int
+        Number of its units.
+    n_frames : int
+        Most frames that a unit sees; of those that see whole clips, what is shown.
+    unit_names : tuple of str
+        Names of units: classes or tags of an output, or names of features.
+    """
+
+    name: str
+    n_units: int
+    n_frames: int
+    unit_names: tuple[str, ...]
+
+
+def list_layers(estimator: Any) -> list[LayerInfo]:
+    """List the layers whose units can be looked at.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        A fitted learner or net of the package, or a pipeline that holds one: the last
+        step that has units counts.
+
+    Returns
+    -------
+    layers : list of LayerInfo
+        From the bottom up: ``layer=0`` is the first, ``layer=-1`` the last.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepmir import DBNFeatureLearner
+    >>> from skdeepmir.inspection import list_layers
+    >>> clips = np.random.RandomState(0).rand(4, 20, 6)
+    >>> learner = DBNFeatureLearner((5, 3), max_epochs=1, random_state=0).fit(clips)
+    >>> [(layer.name, layer.n_units) for layer in list_layers(learner)]
+    [('layer 0', 5), ('layer 1', 3)]
+    """
+    return [
+        LayerInfo(
+            layer.name,
+            layer.n_units,
+            int((layer.spans[:, 1] - layer.spans[:, 0]).max()),
+            tuple(layer.unit_names),
+        )
+        for layer in find_units(estimator).layers
+    ]
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is looked at.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The learner or net.
+    before : list of estimator
+        Steps that make what it sees.
+    layers : list of UnitLayer
+        Its layers, from the bottom up.
+    """
+
+    estimator: Any
+    before: list[Any]
+    layers: list[UnitLayer]
+
+    def layer(self, given: int | str) -> UnitLayer:
+        """Return the layer that a parameter names."""
+        names = [layer.name for layer in self.layers]
+        if isinstance(given, str) and given in names:
+            return self.layers[names.index(given)]
+        n = len(self.layers)
+        if _is_number(given) and -n <= int(given) < n:
+            return self.layers[int(given)]
+        raise ValueError(
+            f"layer={given!r} is unknown; expected a number from 0 to {n - 1} (or "
+            f"negative, from the top), or one of {names}."
+        )
+
+    def frames(self, clips: Any, verbose: bool) -> Iterator[np.ndarray]:
+        """Yield what the net sees of each clip, (n_frames, n_features)."""
+        if not self.before:
+            matrices, layout = list_clips(clips, n_features=self._n_features)
+            if not layout.has_clips:
+                matrices = np.asarray(matrices)[:, np.newaxis]
+            whole: Iterable[Any] = matrices
+        else:
+            whole = (self._through(clip) for clip in _one_by_one(clips))
+        n_clips = len(clips)
+        shown = progress(
+            whole, total=n_clips, label="clips", unit="clip", verbose=verbose
+        )
+        for i, clip in enumerate(shown):
+            frames = np.asarray(clip, dtype=np.float64)
+            if not np.isfinite(frames).all():
+                raise ValueError(
+                    f"clip {i} contains NaN or infinity; expected finite numbers."
+                )
+            yield frames
+
+    def clock(self, frame_rate: float | None) -> FrameClock | None:
+        """Return when frames are; None if it is not known."""
+        clock = None if frame_rate is None else clock_of(float(frame_rate))
+        for step in self.before:
+            clock = follow(step, clock, [], fitted=True)
+        own = getattr(self.estimator, "frame_rate_", None)
+        return clock_of(own) if clock is None and own is not None else clock
+
+    @property
+    def _n_features(self) -> int:
+        return int(self.estimator.n_features_in_)
+
+    def _through(self, clip: Any) -> Any:
+        for step in self.before:
+            clip = step.transform(clip)
+        return np.asarray(clip[0])
+
+
+def _one_by_one(clips: Any) -> Iterator[Any]:
+    """Yield sets of one clip."""
+    for i in range(len(clips)):
+        yield clips.iloc[i : i + 1] if hasattr(clips, "iloc") else clips[i : i + 1]
+
+
+def find_units(estimator: Any) -> Units:
+    """Return the units of an estimator, or of the last step of a pipeline with some."""
+    steps = _steps(estimator)
+    for place in reversed(range(len(steps))):
+        step = steps[place]
+        if hasattr(step, "_unit_layers"):
+            check_is_fitted(step)
+            return Units(step, steps[:place], step._unit_layers())
+    name = type(estimator).__name__
+    raise TypeError(
+        f"{name} has no units that could be looked at; expected a fitted learner or "
+        "net of skdeepmir (such as DBNFeatureLearner, ConvTagger or "
+        "BLSTMChordRecognizer), or a Pipeline that holds one."
+    )
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline, however nested, but those that do nothing."""
+    if isinstance(estimator, FrozenEstimator):
+        return _steps(estimator.estimator)
+    if isinstance(estimator, BaseSearchCV) and hasattr(estimator, "best_estimator_"):
+        return _steps(estimator.best_estimator_)
+    if not isinstance(estimator, Pipeline):
+        return [estimator]
+    found = []
+    for _, step in estimator.steps:
+        if step is not None and not isinstance(step, str):
+            found += _steps(step)
+    return found
+
+
+def chosen_units(layer: UnitLayer, unit: Any) -> list[int]:
+    """Return the numbers of units that a parameter names."""
+    if isinstance(unit, str) or np.ndim(unit) == 0:
+        return [_number_of(layer, unit)]
+    return [_number_of(layer, one) for one in unit]
+
+
+def is_single(unit: Any) -> bool:
+    """Tell whether a parameter names one unit, not a list of them."""
+    return isinstance(unit, str) or np.ndim(unit) == 0
+
+
+def _number_of(layer: UnitLayer, unit: Any) -> int:
+    n, names = layer.n_units, list(layer.unit_names)
+    if isinstance(unit, str) and unit in names:
+        return names.index(unit)
+    if _is_number(unit) and -n <= int(unit) < n:
+        return int(unit) % n
+    shown = ", ".join(names[:5]) + (", ..." if n > 5 else "")
+    raise ValueError(
+        f"unit={unit!r} is unknown in {layer.name}; expected a number from 0 to "
+        f"{n - 1}, or one of {shown}."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+
+
+class Answers(NamedTuple):
+    """What units answer to clips.
+
+    Attributes
+    ----------
+    best : ndarray of shape (n_clips, n_units)
+        The largest answer of each unit to each clip.
+    first_frames : ndarray of shape (n_clips, n_units)
+        Where the position of that begins.
+    n_frames : ndarray of shape (n_clips,)
+        Frames of each clip.
+    """
+
+    best: np.ndarray
+    first_frames: np.ndarray
+    n_frames: np.ndarray
+
+
+def unit_answers(
+    layer: UnitLayer, frames: Iterable[np.ndarray], units: Sequence[int] | None = None
+) -> Answers:
+    """Return what units (None: all) answer to clips, of which one is in memory."""
+    import torch
+
+    best, places, numbers = [], [], []
+    chosen = slice(None) if units is None else list(units)
+    with torch.no_grad(), limit_threads(1):
+        for clip in frames:
+            values, first = _largest(layer, torch.from_numpy(clip), chosen)
+            best.append(values)
+            places.append(first)
+            numbers.append(len(clip))
+    return Answers(np.array(best), np.array(places), np.array(numbers))
+
+
+def _largest(layer: UnitLayer, clip: Any, chosen: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest answers to a clip, and where their positions begin."""
+    best = first = None
+    for start, stop, left, right in _parts(layer, len(clip)):
+        answers = layer.net(clip[start:stop].unsqueeze(0))[0].numpy()
+        firsts = start + layer.first_frames(stop - start, len(answers))
+        inside = (firsts >= left) & (firsts < right)
+        answers, firsts = answers[inside][:, chosen], firsts[inside]
+        place = answers.argmax(axis=0)
+        values, where = answers.max(axis=0), firsts[place]
+        if best is None or first is None:
+            best, first = values, where
+        else:
+            first = np.where(values > best, where, first)
+            best = np.maximum(values, best)
+    assert best is not None and first is not None
+    return best, first
+
+
+def _parts(layer: UnitLayer, n_frames: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield parts of a long clip, and between which frames positions are theirs.
+
+    Around these there are all frames that their units see.
+    """
+    if not layer.is_local or layer.starts is not None or n_frames <= FRAMES_AT_ONCE:
+        yield 0, n_frames, 0, n_frames + 1
+        return
+    hop = layer.hop
+    before = -(-max(0, -int(layer.spans[:, 0].min())) // hop) * hop
+    after = int(layer.spans[:, 1].max()) + hop
+    step = -(-FRAMES_AT_ONCE // hop) * hop
+    for left in range(0, n_frames, step):
+        right = left + step
+        start, stop = max(0, left - before), min(n_frames, right + after)
+        is_last = stop == n_frames
+        yield start, stop, left, n_frames + 1 if is_last else right
+        if is_last:
+            return

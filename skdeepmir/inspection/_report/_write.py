@@ -328,7 +328,7 @@ def _card(
         said = f"{said}. This clip {media.problem}."
         return card(name, said, "", None, "")
     first, end = part.first, part.end
-    edges = part.start, part.start + part.length
+    edges = [part.start, part.start + part.length]
     what = "Spectrogram" if source.sample_rate is not None else "Frames"
     if source.clock is None:
         times = f"frames {first:.0f} to {end:.0f}"

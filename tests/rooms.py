@@ -39,7 +39,7 @@ ROOMS = {
     "transcription": "transcription",
     "persistence": "forged_models persistence security",
     "plotting": "note_pictures onset_pictures plotting stimuli_pictures",
-    "inspection": "inspection stimuli_report",
+    "inspection": "inspection inversion stimuli_report",
     "sonification": "sonification",
     "model_selection": """
         compare compare_elsewhere compare_kept compare_notes compare_onsets

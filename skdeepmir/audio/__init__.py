@@ -36,6 +36,7 @@ from skdeepmir.audio._spectra import (
     append_deltas,
     hann_spectrogram,
     mel_filters,
+    mel_weights,
     power_spectra,
     to_decibels,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "list_audio",
     "mark_last",
     "mel_filters",
+    "mel_weights",
     "path_name",
     "pcm_to_float",
     "power_spectra",

@@ -180,12 +180,18 @@ def mel_filters(
     filters : BandedMatrix
         For power spectra of ``n_fft // 2 + 1`` bins.
     """
-    librosa = import_librosa()
+    return BandedMatrix(mel_weights(sample_rate, n_fft, n_mels, fmin, fmax))
 
+
+def mel_weights(
+    sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float
+) -> np.ndarray:
+    """Return the same as a matrix (n_mels, n_fft // 2 + 1)."""
+    librosa = import_librosa()
     weights = librosa.filters.mel(
         sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
     )
-    return BandedMatrix(weights)
+    return np.asarray(weights)
 
 
 def to_decibels(power: np.ndarray, amin: float = 1e-10) -> np.ndarray:

@@ -190,6 +190,13 @@ def _steps(estimator: Any) -> list[Any]:
     return found
 
 
+def steps_before_units(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline before what has units: all, if nothing has."""
+    steps = _steps(estimator)
+    places = [i for i, step in enumerate(steps) if hasattr(step, "_unit_layers")]
+    return steps[: places[-1]] if places and places[-1] else steps
+
+
 def chosen_units(layer: UnitLayer, unit: Any) -> list[int]:
     """Return the numbers of units that a parameter names."""
     if isinstance(unit, str) or np.ndim(unit) == 0:

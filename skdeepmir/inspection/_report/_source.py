@@ -14,6 +14,7 @@ from skdeepmir._frame_rates import FrameClock
 from skdeepmir._page import Media, media_of_frames, media_of_sound
 from skdeepmir._units import UnitLayer
 from skdeepmir.frames import PATH_TYPES, as_sequence
+from skdeepmir.inspection._inversion import invert
 from skdeepmir.inspection._layers import Answers, Units, find_units, unit_answers
 from skdeepmir.inspection._report._excerpts import (
     LONGEST,
@@ -174,8 +175,6 @@ class Source:
         if len(frames) == 1 and n_least > 1:
             frames = np.repeat(frames, n_least, axis=0)
             said = "A single frame, held."
-        from skdeepmir.inspection._inversion import invert
-
         try:
             sound = invert(frames, self.inverter)
         except ValueError as error:

@@ -38,8 +38,8 @@ ROOMS = {
     "onset_detection": "onset_coding onset_detection onset_tuning spectral_flux",
     "transcription": "transcription",
     "persistence": "forged_models persistence security",
-    "plotting": "note_pictures onset_pictures plotting",
-    "inspection": "inspection inversion",
+    "plotting": "note_pictures onset_pictures plotting stimuli_pictures",
+    "inspection": "inspection inversion stimuli_report",
     "sonification": "sonification",
     "model_selection": """
         compare compare_elsewhere compare_kept compare_notes compare_onsets

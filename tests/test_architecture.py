@@ -35,6 +35,7 @@ ORDER = [
     "_tag_names",
     "metrics",
     "audio",
+    "_page",
     "model_selection._splitters",  # the split by artist of a collection takes it
     "datasets",
     "_sklearn",

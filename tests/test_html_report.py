@@ -25,11 +25,10 @@ from skdeepmir import (
     compare,
     make_pipeline,
 )
+from skdeepmir._page import as_json, media_of_sound
 from skdeepmir.chords import write_lab
 from skdeepmir.frames import object_array
 from skdeepmir.model_selection import Comparison
-from skdeepmir.model_selection._report._media import media_of_sound
-from skdeepmir.model_selection._report._page import _json
 from skdeepmir.model_selection._report._songs import _before
 
 pytest_plugins = ["browser"]
@@ -750,7 +749,7 @@ def test_what_has_no_predictions_has_a_report_as_well(tmp_path, result):
 
 def test_embedded_data_ends_no_script():
     value = {"</script><!--": ["]]>", "&lt;", "\u2028", "\udcff", float("nan"), 1.5]}
-    text = _json(value)
+    text = as_json(value)
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {
         "</script><!--": ["]]>", "&lt;", "\u2028", "\udcff", None, 1.5]

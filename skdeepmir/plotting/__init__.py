@@ -9,6 +9,7 @@ from skdeepmir.plotting._learning import FilterDisplay, TrainingDisplay
 from skdeepmir.plotting._onsets import OnsetDisplay
 from skdeepmir.plotting._projections import ProjectionDisplay
 from skdeepmir.plotting._rolls import RollDisplay
+from skdeepmir.plotting._stimuli import StimuliDisplay
 
 __all__ = [
     "ChordConfusionDisplay",
@@ -19,6 +20,7 @@ __all__ = [
     "OnsetDisplay",
     "ProjectionDisplay",
     "RollDisplay",
+    "StimuliDisplay",
     "TrainingDisplay",
 ]
 

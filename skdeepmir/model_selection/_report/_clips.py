@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,18 +11,18 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from skdeepmir._disk import path_name, user_path
+from skdeepmir._page import (
+    Media,
+    media_of_frames,
+    media_of_sound,
+    names_of_clips,
+)
 from skdeepmir._printable import printable
 from skdeepmir._progress import progress_bar
 from skdeepmir._sklearn import _num_samples
 from skdeepmir.frames import PATH_TYPES, as_sequence
 from skdeepmir.model_selection._records import Records
 from skdeepmir.model_selection._report._items import Told
-from skdeepmir.model_selection._report._media import (
-    Media,
-    media_of_frames,
-    media_of_sound,
-)
 
 EXCERPT, SONG = 10.0, 30.0  # seconds
 AT_ONCE = 8  # clips for each worker between two looks at the size
@@ -88,7 +87,7 @@ class Clips:
             )
         default = SONG if told.kind == "chords" else EXCERPT
         excerpt = float(default if limits.excerpt is None else limits.excerpt)
-        names = _names(given, numbers)
+        names = names_of_clips(given, numbers)
         groups = None if records is None else records.groups
         problems = {told.items[item][1]: text for item, text in told.problems.items()}
         return cls(
@@ -275,28 +274,3 @@ def _is_wave(clip: Any, rate: Any, is_audio: bool) -> bool:
 
 def _is_there(clip: Any) -> bool:
     return isinstance(clip, PATH_TYPES) or (clip is not None and np.size(clip) > 1)
-
-
-def _names(given: Any, numbers: list[int]) -> dict[int, str]:
-    """Return names of clips: paths below their common folder, or numbers."""
-    names = {clip: f"clip {clip}" for clip in numbers}
-    if not isinstance(given, list):
-        return names
-    paths = {
-        clip: os.path.abspath(user_path(given[clip])) if _is_path(given[clip]) else ""
-        for clip in numbers
-    }
-    folders = {os.path.dirname(path) for path in paths.values() if path}
-    try:
-        root = os.path.commonpath(folders) if folders else ""
-    except ValueError:  # on several drives
-        root = ""
-    for clip, path in paths.items():
-        if path:
-            shown = os.path.relpath(path, root) if root else path_name(given[clip])
-            names[clip] = printable(shown)
-    return names
-
-
-def _is_path(clip: Any) -> bool:
-    return isinstance(clip, PATH_TYPES) and "\0" not in path_name(clip)

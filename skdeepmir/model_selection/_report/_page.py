@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
-import math
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import skdeepmir
 from skdeepmir._disk import target_file, written_whole
+from skdeepmir._page import Page, as_json
 from skdeepmir._printable import printable
 from skdeepmir._warnings import warn_user
 from skdeepmir.model_selection._report._clips import Clips, Limits
@@ -31,6 +25,9 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1_000_000
 RESERVED = 4_000  # bytes for what is said of the clips that were left out
+NO_SCRIPT = (
+    "Confusion matrices, clips and their sound need JavaScript, which is switched off."
+)
 LONG = 12.0  # seconds from which an excerpt needs the width of the page
 
 
@@ -42,34 +39,35 @@ def write_report(comparison: Comparison, path: Any, audio: Any, limits: Limits) 
     if records is not None:
         told = tell(records, comparison.pipelines, limits.target_names)
     clips = Clips.of(records, told, audio, limits)
-    parts = {
-        "title": html.escape(comparison._title()),
-        "subtitle": _subtitle(comparison),
-        "alarms": alarms(comparison),
-        "scores": scores_section(comparison),
-        "details": pipelines_section(comparison)
-        + protocol_section(comparison)
-        + versions_section(comparison),
-        **_own_files(),
-    }
+    frame = Page(
+        "skdeepmir.model_selection._report",
+        "report",
+        comparison._title(),
+        _subtitle(comparison),
+    )
+    main = _main(comparison)
     facts = _facts(comparison, told, clips)
-    page = _page(parts, facts, [], "")
+    page = _rendered(frame, main, facts, [], "")
     room = limits.max_size * MEGABYTE - len(page) - RESERVED
     blocks = []
     for clip, block in clips.blocks(room):
-        text = _json(block)
+        text = as_json(block)
         if len(text) > room:
             break
         room -= len(text) + 60
         blocks.append((clip, text))
     n_left = clips.n_clips - len(blocks)
     facts["without"] = clips.why_without(n_left)
-    page = _page(parts, facts, blocks, clips.about([clip for clip, _ in blocks]))
+
+    def about() -> str:
+        return clips.about([clip for clip, _ in blocks])
+
+    page = _rendered(frame, main, facts, blocks, about())
     while blocks and len(page) > limits.max_size * MEGABYTE:  # of many long names
         blocks.pop()
         n_left += 1
         facts["without"] = clips.why_without(n_left)
-        page = _page(parts, facts, blocks, clips.about([clip for clip, _ in blocks]))
+        page = _rendered(frame, main, facts, blocks, about())
     with written_whole(target) as file:
         file.write(page)
     for text in clips.complaints(n_left, target.name):
@@ -77,39 +75,24 @@ def write_report(comparison: Comparison, path: Any, audio: Any, limits: Limits) 
     return target
 
 
-def _own_files() -> dict[str, str]:
-    """Return script and style, and the policy that allows these alone."""
-    folder = files("skdeepmir.model_selection._report")
-    read = {
-        name: (folder / f"report.{kind}").read_text(encoding="utf-8")
-        for name, kind in {"script": "js", "style": "css"}.items()
-    }
-    hashes = {
-        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for name, text in read.items()
-    }
-    policy = (
-        "default-src 'none'; img-src data:; media-src blob:; "
-        f"style-src 'sha256-{hashes['style']}'; "
-        f"script-src 'sha256-{hashes['script']}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return {**read, "policy": policy}
-
-
-def _page(
-    parts: dict[str, str], facts: dict[str, Any], blocks: list[Any], about: str
-) -> bytes:
-    template = files("skdeepmir.model_selection._report") / "report.html"
-    texts = [
-        f'<script type="application/json" id="clip-{clip}">{text}</script>\n'
-        for clip, text in blocks
-    ]
+def _main(comparison: Comparison) -> str:
+    """Return the body, in which the script puts clips."""
     return (
-        Template(template.read_text(encoding="utf-8"))
-        .substitute(parts, facts=_json(facts), blocks="".join(texts), about=about)
-        .encode()
+        f"{alarms(comparison)}\n"
+        '<section aria-labelledby="scores">\n<h2 id="scores">Scores</h2>\n'
+        f'{scores_section(comparison)}\n</section>\n<div id="clips"></div>\n'
+        f'<noscript><p class="quiet">{NO_SCRIPT}</p></noscript>\n'
+        + pipelines_section(comparison)
+        + protocol_section(comparison)
+        + versions_section(comparison)
     )
+
+
+def _rendered(
+    page: Page, main: str, facts: dict[str, Any], blocks: list[Any], about: str
+) -> bytes:
+    told = [(f"clip-{clip}", text) for clip, text in blocks]
+    return page.render(main, about, [("facts", as_json(facts)), *told])
 
 
 def _subtitle(comparison: Comparison) -> str:
@@ -118,7 +101,7 @@ def _subtitle(comparison: Comparison) -> str:
     if setting:
         parts.append(f"compared {setting.ended}")
     parts.append(f"skdeepmir {skdeepmir.__version__}")
-    return html.escape(" · ".join(parts))
+    return " · ".join(parts)
 
 
 def _facts(comparison: Comparison, told: Told, clips: Clips) -> dict[str, Any]:
@@ -137,22 +120,3 @@ def _facts(comparison: Comparison, told: Told, clips: Clips) -> dict[str, Any]:
         "is_long": clips.excerpt >= LONG,
         "without": "",
     }
-
-
-def _json(value: Any) -> str:
-    """Return JSON that ends no script and opens no comment, whatever is in it."""
-    text = json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-def _finite(value: Any) -> Any:
-    """Return a value with None in place of what JSON has no numbers for."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

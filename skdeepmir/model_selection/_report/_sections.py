@@ -6,10 +6,10 @@ import base64
 import html
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from skdeepmir._printable import printable
+from skdeepmir._page import escaped, hidden, quoted, table
 from skdeepmir.model_selection._monitor import duration
 from skdeepmir.model_selection._setting import Parameter, Setting
 
@@ -17,43 +17,6 @@ if TYPE_CHECKING:
     from skdeepmir.model_selection._comparison import Comparison
 
 MOST_PICTURES = 6
-
-
-def escaped(text: object) -> str:
-    """Return text for HTML, whatever direction it is written in."""
-    return f"<bdi>{html.escape(printable(text))}</bdi>"
-
-
-def table(
-    label: str,
-    header: Sequence[object],
-    rows: Iterable[Sequence[object]],
-    kind: str = "",
-) -> str:
-    """Return a table that scrolls within itself; the first cell of a row names it."""
-    head = "".join(f'<th scope="col">{escaped(cell)}</th>' for cell in header)
-    body = "".join(
-        f'<tr><th scope="row">{escaped(row[0])}</th>'
-        + "".join(f"<td>{escaped(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    head = f"<thead><tr>{head}</tr></thead>" if header else ""
-    # A region that scrolls must be reached by keys.
-    return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{quoted(label)}">'
-        f'<table class="{kind}">{head}<tbody>{body}</tbody></table></div>'
-    )
-
-
-def quoted(text: object) -> str:
-    """Return text for an attribute."""
-    return html.escape(printable(text), quote=True)
-
-
-def hidden(summary: str, body: str) -> str:
-    """Return something that is shown when asked for."""
-    return f"<details><summary>{html.escape(summary)}</summary>{body}</details>"
 
 
 def alarms(comparison: Comparison) -> str:

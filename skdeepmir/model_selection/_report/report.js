@@ -1,31 +1,10 @@
-"use strict";
-// Names come from files and users: they reach the page as text only, never as markup.
 (() => {
-  const byId = (id) => document.getElementById(id);
+  const { byId, make, bdi, count, clock, addressOf, player, forget } = page;
   const facts = JSON.parse(byId("facts").textContent);
   const AT_ONCE = 12; // cards that a list shows before it is asked for more
   const MOST_CLASSES = 60; // of a matrix; more are listed in pairs
 
-  // An element of a kind and class ("div.card"), with attributes and children.
-  function make(what, attributes, ...children) {
-    const [tag, ...classes] = what.split(".");
-    const element = document.createElement(tag);
-    if (classes.length) element.className = classes.join(" ");
-    for (const [name, value] of Object.entries(attributes || {})) {
-      element.setAttribute(name, value);
-    }
-    element.append(...children.flat().filter((child) => child !== null && child !== ""));
-    return element;
-  }
-
-  const bdi = (text) => make("bdi", null, text);
-  const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const unit = facts.kind === "chords" ? "song" : "clip";
-
-  function clock(seconds) {
-    const whole = Math.floor(seconds);
-    return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-  }
 
   // ---- Clips: sound, picture, what pipelines said ------------------------------------
 
@@ -36,14 +15,6 @@
       blocks.set(clip, source ? JSON.parse(source.textContent) : null);
     }
     return blocks.get(clip);
-  }
-
-  function soundOf(block) {
-    if (!block.url) {
-      const bytes = Uint8Array.from(atob(block.sound), (c) => c.charCodeAt(0));
-      block.url = URL.createObjectURL(new Blob([bytes], { type: "audio/mpeg" }));
-    }
-    return block.url;
   }
 
   function mark(right) {
@@ -179,47 +150,6 @@
     return area;
   }
 
-  // Browsers have few players at a time: those that are in view keep theirs.
-  const inView = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (!isIntersecting) { if (!target.currentTime) release(target); }
-      else if (!target.hasAttribute("src") && target.isConnected) target.src = target.dataset.sound;
-    }
-  }, { rootMargin: "50%" });
-
-  function release(audio) {
-    audio.pause();
-    audio.removeAttribute("src");
-    audio.load();
-  }
-
-  function player(block, area, name) {
-    const audio = make("audio", { controls: "", preload: "metadata", "aria-label": `Sound of ${name}` });
-    audio.dataset.sound = audio.src = soundOf(block);
-    inView.observe(audio);
-    const cursor = make("div.cursor");
-    area.append(cursor);
-    const show = () => {
-      cursor.style.left = `${Math.min(100, (100 * audio.currentTime) / block.seconds)}%`;
-    };
-    const follow = () => {
-      show();
-      if (!audio.paused) requestAnimationFrame(follow);
-    };
-    audio.addEventListener("play", () => {
-      for (const other of document.querySelectorAll("audio")) if (other !== audio) other.pause();
-      follow();
-    });
-    audio.addEventListener("timeupdate", show);
-    audio.addEventListener("seeking", show);
-    area.addEventListener("click", (event) => {
-      const box = area.getBoundingClientRect();
-      audio.currentTime = Math.max(0, ((event.clientX - box.left) / box.width) * block.seconds);
-      show();
-    });
-    return audio;
-  }
-
   function card(item) {
     const [fold, clip] = facts.items[item];
     const { name, group } = facts.clips[clip];
@@ -238,7 +168,12 @@
       const whole = block.duration > block.seconds + 0.1 ? ` of ${clock(block.duration)}` : "";
       parts.push(make("div.axis", null, make("span", null, clock(block.start)), make("span", null, clock(block.start + block.seconds) + whole)));
     }
-    if (block.sound) parts.push(player(block, area, name));
+    if (block.sound) {
+      const sound = () => (block.url ||= addressOf(block.sound));
+      const audio = player(area, { name, seconds: block.seconds, sound });
+      audio.src = sound();
+      parts.push(audio);
+    }
     if (block.problem) parts.push(make("p.quiet", null, `This ${unit}: ${block.problem}.`));
     return make("li", null, parts);
   }
@@ -272,10 +207,7 @@
   let opener = null;
 
   function show(...parts) {
-    for (const audio of picked.querySelectorAll("audio")) {
-      inView.unobserve(audio);
-      release(audio);
-    }
+    picked.querySelectorAll("audio").forEach(forget);
     picked.replaceChildren(...parts);
   }
 
@@ -413,32 +345,9 @@
     });
   }
 
-  // ---- The page ----------------------------------------------------------------------
-
-  function themes() {
-    const button = byId("theme");
-    const system = matchMedia("(prefers-color-scheme: dark)");
-    const isDark = () => (document.documentElement.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
-    const name = () => {
-      button.textContent = isDark() ? "Light" : "Dark";
-      button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colours`);
-    };
-    button.addEventListener("click", () => {
-      document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-      name();
-    });
-    system.addEventListener("change", name);
-    button.hidden = false;
-    name();
-  }
-
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();
   });
-  addEventListener("beforeprint", () => {
-    for (const each of document.querySelectorAll("details")) each.open = true;
-  });
-  themes();
   confusions();
   lists();
 })();

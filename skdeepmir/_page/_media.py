@@ -100,6 +100,12 @@ def media_of_frames(frames: Any) -> Media:
     return Media(picture=_picture((values - low) / max(float(high - low), 1e-12)))
 
 
+def picture_of_weights(weights: np.ndarray) -> str:
+    """Return the picture of weights (n_frames, n_features): grey is 0, black most."""
+    largest = float(np.abs(weights).max(initial=0)) or 1.0
+    return _picture(0.5 + weights.T / (2 * largest), is_exact=True)
+
+
 def _problem_of(path: Any) -> str:
     """Return what is wrong with a file that may still be read in part."""
     try:
@@ -195,7 +201,7 @@ def _fewer(values: np.ndarray, n: int, reduce: Any = np.add.reduceat) -> np.ndar
     return reduced
 
 
-def _picture(ink: np.ndarray) -> str:
+def _picture(ink: np.ndarray, is_exact: bool = False) -> str:
     """Return a data URL of values from 0 (white) to 1 (black), the first row lowest."""
     from base64 import b64encode
 
@@ -203,7 +209,8 @@ def _picture(ink: np.ndarray) -> str:
 
     levels = np.round(255 - 255 * np.clip(ink, 0, 1)).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(levels[::-1]))
-    name = "webp" if features.check("webp") and min(levels.shape) > 8 else "png"
+    is_lossy = features.check("webp") and min(levels.shape) > 8 and not is_exact
+    name = "webp" if is_lossy else "png"
     file = io.BytesIO()
     image.save(file, name, quality=45)
     return f"data:image/{name};base64,{b64encode(file.getvalue()).decode()}"

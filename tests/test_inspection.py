@@ -186,6 +186,20 @@ def test_what_a_unit_does_not_see_stays_at_the_mean(fitted):
     np.testing.assert_allclose(outside, np.tile(mean, (len(outside), 1)), atol=1e-6)
 
 
+def test_smooth_stimuli_have_less_detail_and_smaller_answers(fitted):
+    learner, _ = fitted("local filters")
+    rough, smooth = (
+        optimal_stimulus(learner, 0, smooth=s, random_state=0) for s in (0.0, 2.0)
+    )
+    detail = []
+    for found in (rough, smooth):
+        z = (found.frames - learner.mean_) / learner.scale_
+        assert np.linalg.norm(z) <= found.norm * (1 + 1e-9)
+        detail.append(np.square(np.diff(z, axis=1)).sum() / np.square(z).sum())
+    assert detail[1] < 0.5 * detail[0]
+    assert smooth.answer < rough.answer
+
+
 def test_seeds_decide_and_global_generators_stay(fitted):
     learner, _ = fitted("dbm")
     state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()

@@ -69,9 +69,8 @@ def invert(
     Returns
     -------
     sound : Sound or list of Sound
-        Samples (n_samples,), float32, and their rate in Hz, as
-        ``IPython.display.Audio(*sound)`` takes them: as loud as the frames say, scaled
-        down where samples would leave -1 ... 1.
+        Samples (n_samples,), float32, and their rate in Hz: as loud as the frames say,
+        scaled down where samples would leave -1 ... 1.
 
     Raises
     ------

@@ -365,6 +365,7 @@ def test_what_is_not_there_is_named(fitted, options, message):
         {"max_iter": 0},
         {"n_frames": 0},
         {"norm": np.nan},
+        {"smooth": -1.0},
     ],
     ids=str,
 )

@@ -11,12 +11,21 @@ import soundfile
 from known_units import Detectors, noise_with_spots
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
 
-from skdeepmir import SpectrogramExtractor, make_pipeline
+from skdeepmir import (
+    BLSTMChordRecognizer,
+    ConvTagger,
+    DBNFeatureLearner,
+    SpectrogramExtractor,
+    make_pipeline,
+)
+from skdeepmir.frames import object_array
 from skdeepmir.inspection import inspection_report
 from skdeepmir.inspection._report import _source, _write
 from skdeepmir.inspection._report._classes import Classes
 from skdeepmir.inspection._report._excerpts import Part
+from skdeepmir.preprocessing import ClipLookup, FrameTransformer
 
 pytest_plugins = ["browser"]
 
@@ -344,6 +353,64 @@ def test_what_cannot_be_heard_says_why(paths, tmp_path):
     assert text.count(HEARD) == 1  # of the clip
 
 
+class Squares(TransformerMixin, BaseEstimator):
+    """A step that cannot be undone."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return [np.square(clip) for clip in X]
+
+
+def test_a_step_that_cannot_be_undone_is_named(paths, extractor, tmp_path):
+    pipeline = make_pipeline(extractor, Squares(), Detectors()).fit(paths)
+    text = written(tmp_path, pipeline, paths, n=1, units=[1])
+    assert "Squares has no inverse_transform" in section(text, 1)
+    assert text.count(HEARD) == 1  # of the clip
+
+
+def test_steps_between_are_undone(paths, extractor, tmp_path):
+    scaler = FrameTransformer(StandardScaler())
+    pipeline = make_pipeline(extractor, scaler, Detectors()).fit(paths)
+    text = written(tmp_path, pipeline, paths, n=1, units=[1])
+    assert text.count(HEARD) == 2
+
+
+def test_clips_by_number_are_heard_as_frames(paths, extractor, tmp_path):
+    pipeline = make_pipeline(ClipLookup(paths), extractor, Detectors())
+    numbers = np.arange(6)[:, np.newaxis]
+    text = written(tmp_path, pipeline.fit(numbers), numbers, n=1, units=[0])
+    assert text.count(HEARD) == 2 and "clip 5" in section(text, 0)
+
+
+def test_first_layers_of_learners_have_filters(clips, tmp_path):
+    learner = DBNFeatureLearner((4, 3), max_epochs=1, verbose=False, random_state=0)
+    learner.fit(clips)
+    first = written(tmp_path, learner, clips, n=1, layer=0)
+    assert first.count("<figcaption><bdi>Filter</bdi>") == 4
+    second = written(tmp_path, learner, clips, n=1, layer="layer 1")
+    assert "Filter" not in second
+    assert second.count("<figcaption><bdi>Optimal stimulus") == 3
+
+
+def test_outputs_are_named_and_a_short_search_is_said(clips, tmp_path):
+    y = ["low", "low", "mid", "mid", "high", "high"]
+    tagger = ConvTagger((4,), max_epochs=1, verbose=False, random_state=0)
+    tagger.set_params(excerpt_length=20).fit(clips, y)
+    text = written(tmp_path, tagger, clips, y, n=1, units=["low"], frame_rate=10.0)
+    assert section(text, 1).split()[0] == "low" and "1 random start" in text
+    assert "random start" not in written(tmp_path, tagger, clips, layer=0, n=1)
+
+
+def test_nets_that_see_whole_clips_are_said_to(clips, tmp_path):
+    labels = object_array([np.array(["C"] * 30 + ["N"] * 30, object) for _ in clips])
+    net = BLSTMChordRecognizer(max_epochs=1, verbose=False, random_state=0)
+    text = written(tmp_path, net.fit(clips, labels), clips, n=1, units=["N"])
+    assert "20 frames to either side" in text
+
+
 def test_rows_are_seen(tmp_path):
     X = np.random.default_rng(0).random((5, 8))
     rows = Detectors(length=1).fit(X)
@@ -436,6 +503,13 @@ def test_what_does_not_fit_is_refused(detectors, clips, tmp_path, options, messa
     with pytest.raises(ValueError, match=message):
         inspection_report(detectors, clips, tmp_path / "it.html", **options)
     assert not [*tmp_path.iterdir()]
+
+
+def test_an_extractor_of_another_kind_is_refused(detectors, clips, tmp_path):
+    with pytest.raises(
+        TypeError, match=r"extractor is Detectors.*SpectrogramExtractor"
+    ):
+        inspection_report(detectors, clips, tmp_path / "it.html", extractor=detectors)
 
 
 def test_no_clips_are_refused(detectors, tmp_path):

@@ -24,6 +24,7 @@ from skdeepmir.inspection._report._excerpts import (
 )
 from skdeepmir.inspection._stimuli import seconds_of
 from skdeepmir.sonification import Sound
+from skdeepmir.spectrogram import SpectrogramExtractor
 
 PAUSE = 0.2  # s, between repetitions of what is too short to be heard
 PEAK = 0.5  # of sound made of frames, whose level says nothing
@@ -53,6 +54,8 @@ class Source:
         That of waveforms in Hz, if clips are audio; otherwise None.
     inverter : Pipeline or None
         What makes sound of frames.
+    reason : str
+        Why there is none.
     """
 
     clips: Any
@@ -62,6 +65,7 @@ class Source:
     clock: FrameClock | None
     sample_rate: float | None
     inverter: Pipeline | None
+    reason: str
 
     @classmethod
     def of(
@@ -84,14 +88,15 @@ class Source:
             clips = np.asarray(clips)
         if not len(clips):
             raise ValueError("clips is empty; expected at least one clip.")
+        _check_extractor(extractor)
         if frame_rate is None and extractor is not None:
-            frame_rate = extractor.frame_rate
-        clock = units.clock(frame_rate)
-        steps = list(units.before)
+            clock = units.clock(extractor.frame_rate)
+            assert clock is not None
+            clock = clock.replace(offset=clock.offset + extractor.frame_offset)
+        else:
+            clock = units.clock(frame_rate)
         has_extractor = clock is not None and clock.sample_rate is not None
-        if not has_extractor and extractor is not None:
-            steps.insert(0, extractor)
-        can_invert = has_extractor or extractor is not None
+        inverter, reason = _inverter(units.before, has_extractor, extractor)
         rate = None
         if clock is not None and has_extractor and _is_audio(clips[0]):
             rate = clock.sample_rate if sample_rate is None else sample_rate
@@ -102,9 +107,8 @@ class Source:
             filters if chosen is units.layers[0] else None,
             clock,
             rate,
-            Pipeline([(f"{i}", step) for i, step in enumerate(steps)])
-            if can_invert
-            else None,
+            inverter,
+            reason,
         )
 
     def frames(self, clip: int) -> np.ndarray:
@@ -169,7 +173,7 @@ class Source:
         repeated.
         """
         if self.inverter is None:
-            return Media(), NO_EXTRACTOR
+            return Media(), self.reason
         n_least = 0 if self.clock is None else int(np.ceil(least * self.clock))
         said = ""
         if len(frames) == 1 and n_least > 1:
@@ -193,6 +197,34 @@ class Source:
                 said = f"Played {times} times: it lasts {len(frames)} frames."
         media = media_of_sound(y, rate, len(y) / rate, 0.0, "")
         return media, f"Not heard: it {media.problem}." if media.problem else said
+
+
+def _check_extractor(extractor: Any) -> None:
+    if extractor is not None and not isinstance(extractor, SpectrogramExtractor):
+        raise TypeError(
+            f"extractor is {type(extractor).__name__}; expected the "
+            "SpectrogramExtractor that made the frames."
+        )
+
+
+def _inverter(
+    before: list[Any], has_extractor: bool, extractor: Any
+) -> tuple[Pipeline | None, str]:
+    """Return what makes sound of what the net sees, or else why nothing does."""
+    places = [i for i, it in enumerate(before) if isinstance(it, SpectrogramExtractor)]
+    if places:  # a ClipLookup may stand before it
+        steps = before[places[-1] :]
+    elif has_extractor:
+        return None, "Not heard: only a SpectrogramExtractor's frames make sound."
+    elif extractor is None:
+        return None, NO_EXTRACTOR
+    else:
+        steps = [extractor, *before]
+    for step in steps[1:]:
+        if not hasattr(step, "inverse_transform"):
+            name = type(step).__name__
+            return None, f"Not heard: {name} has no inverse_transform."
+    return Pipeline([(f"{i}", step) for i, step in enumerate(steps)]), ""
 
 
 def _is_audio(clip: Any) -> bool:

@@ -333,11 +333,16 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
             return pack_clips([function(clip) for clip in clips], layout)
 
     def _activations(self, model, frames):
-        if frames.ndim == 2:
-            patches = self._patches(self._scaling().apply(frames))
-        else:
-            patches = self._scaling().apply(frames)
-        return model.units(patches, self.layers_)
+        with np.errstate(over="ignore", invalid="ignore"):  # noticed below
+            seen = self._scaling().apply(frames)
+        patches = self._patches(seen) if seen.ndim == 2 else seen
+        units = model.units(patches, self.layers_)
+        if not np.isfinite(units).all():
+            raise ValueError(
+                f"X has values up to {np.abs(frames).max():.3g}, of which the layers "
+                "make numbers that are not finite. Scale X as it was for fit."
+            )
+        return units
 
     def _patches(self, frames):
         """Return a view of the patches of a standardised clip."""

@@ -159,7 +159,7 @@ def inspection_report(
     ... ).fit(clips.data, clips.target)
     >>> path = inspection_report(
     ...     tagger, clips.data, Path(tempfile.mkdtemp()) / "units.html", clips.target,
-    ...     n=2, verbose=False,
+    ...     units=[0], n=2, verbose=False,
     ... )
     >>> path.stat().st_size < 1_000_000
     True

@@ -47,13 +47,13 @@ class StimuliDisplay:
     --------
     >>> import matplotlib
     >>> matplotlib.use("agg")
-    >>> from skdeepmir import ConvTagger
-    >>> from skdeepmir.datasets import make_tag_clips
+    >>> import numpy as np
+    >>> from skdeepmir import DBNFeatureLearner
     >>> from skdeepmir.plotting import StimuliDisplay
-    >>> X, y = make_tag_clips(n_clips=8, random_state=0)
-    >>> tagger = ConvTagger(max_epochs=1, verbose=False, random_state=0).fit(X, y)
+    >>> clips = np.random.RandomState(0).rand(6, 20, 8)
+    >>> learner = DBNFeatureLearner((5,), max_epochs=1, random_state=0).fit(clips)
     >>> display = StimuliDisplay.from_estimator(
-    ...     tagger, X, 0, n=5, frame_rate=43.0, random_state=0
+    ...     learner, clips, 2, n=5, frame_rate=10.0, random_state=0
     ... )
     >>> len(display.axes_)
     6

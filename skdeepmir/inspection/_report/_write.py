@@ -150,7 +150,7 @@ def inspection_report(
     >>> from skdeepmir import ConvTagger, SpectrogramExtractor, make_pipeline
     >>> from skdeepmir.datasets import make_instrument_clips
     >>> from skdeepmir.inspection import inspection_report
-    >>> clips = make_instrument_clips(n_clips=8, n_instruments=2, duration=0.5,
+    >>> clips = make_instrument_clips(n_clips=12, n_instruments=6, duration=0.5,
     ...                               random_state=0)
     >>> tagger = make_pipeline(
     ...     SpectrogramExtractor(n_mels=16),
@@ -159,7 +159,7 @@ def inspection_report(
     ... ).fit(clips.data, clips.target)
     >>> path = inspection_report(
     ...     tagger, clips.data, Path(tempfile.mkdtemp()) / "units.html", clips.target,
-    ...     n=2, verbose=False,
+    ...     units=[0], n=2, verbose=False,
     ... )
     >>> path.stat().st_size < 1_000_000
     True

@@ -194,39 +194,42 @@ def ascend(
     def smoothed(x: Any) -> Any:
         return (across[0] @ x @ across[1]) * seen if smooth else x * seen
 
+    def risen(z: Any) -> tuple[Any, Any]:
+        """Return answers, and the directions of norm 1 in which they rise."""
+        z = z.detach().requires_grad_(True)
+        answers = answers_to(z)
+        (gradient,) = torch.autograd.grad(answers.sum(), z)
+        gradient = smoothed(gradient)
+        size = gradient.flatten(1).norm(dim=1).clamp(min=1e-300)
+        return answers.detach(), gradient / size[:, None, None]
+
     with limit_threads(1):
         drawn = rng.standard_normal((n_starts, length, n_features))
         z = smoothed(torch.from_numpy(drawn))
         norms = z.flatten(1).norm(dim=1).clamp(min=1e-300)
         z = z * (FIRST_NORM * radius / norms)[:, None, None]
         step = torch.full((n_starts,), FIRST_STEP * radius, dtype=torch.float64)
-        z.requires_grad_(True)
-        current = answers_to(z)
+        current, slope = risen(z)
         for _ in range(max_iter):
-            (gradient,) = torch.autograd.grad(current.sum(), z)
-            gradient = smoothed(gradient)
-            size = gradient.flatten(1).norm(dim=1).clamp(min=1e-300)
-            with torch.no_grad():
-                moved = projected(z + (step / size)[:, None, None] * gradient)
-            moved.requires_grad_(True)
-            after = answers_to(moved)
-            rose = (after > current).detach()
+            moved = projected(z + step[:, None, None] * slope)
+            after, slope_there = risen(moved)
+            rose = after > current
             step = torch.where(rose, GROWTH * step, SHRINK * step)
             step = step.clamp(max=2 * radius)
-            z = torch.where(rose[:, None, None], moved, z).detach().requires_grad_(True)
+            current = torch.where(rose, after, current)
+            z = torch.where(rose[:, None, None], moved, z)
+            slope = torch.where(rose[:, None, None], slope_there, slope)
             if bool((step < SMALLEST_STEP * radius).all()):
                 break
-            current = answers_to(z)
-        found = answers_to(z).detach()
-        best = int(found.argmax())
-        frames = (z[best] * scale + mean).detach().numpy()
+        best = int(current.argmax())
+        frames = (z[best] * scale + mean).numpy()
     return OptimalStimulus(
         layer.name,
         number,
         layer.unit_names[number],
         frames,
-        float(found[best]),
-        found.numpy(),
+        float(current[best]),
+        current.numpy(),
         radius,
     )
 

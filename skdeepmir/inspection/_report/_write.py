@@ -53,7 +53,8 @@ EXPLAINED = (
 )
 AREA = (
     "AUC is the area under the ROC curve of a unit's best answer to each clip, one "
-    "class against all others: 1 tells them apart, 0.5 is chance."
+    "class against all others: 1 tells them apart, 0.5 is chance. Among many units "
+    "some are good at it by luck: score those that you choose on other clips."
 )
 
 

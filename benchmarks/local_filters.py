@@ -14,8 +14,9 @@ from all others best by one threshold on its largest, or its mean, answer in a c
 Unit and threshold are chosen on four folds, and the balanced accuracy is that of the
 fifth, each in turn; beside as many units of the same net with random filters, as many
 k-means centroids of such patches, and the mel bands. "invariance": what shifts in time
-and pitch leave of the best units' answers, layer by layer. "optimal": optimal stimuli
-beside the largest answer to a training clip, and as sound. "features": few labels and
+and pitch leave of the best units' answers, layer by layer. "optimal": the largest
+answer to a training clip, beside that to the optimal stimulus of its norm, which is
+written as sound. "features": few labels and
 all, beside MFCC and the features of both belief nets. "page": the report of 64 units of
 400 clips.
 
@@ -49,7 +50,8 @@ from skdeepmir import (
     few_shot_curve,
     make_pipeline,
 )
-from skdeepmir.inspection import invert, optimal_stimulus
+from skdeepmir.inspection import invert, optimal_stimulus, top_stimuli
+from skdeepmir.inspection._layers import find_units
 from skdeepmir.nets import Grid, LocallyConnected
 
 SPECTRA = {"n_mels": 64, "n_fft": 1024, "amin": 1e-6, "truncated": "accept"}
@@ -280,27 +282,34 @@ def optimal(table, out):
     extractor, frames, classes, rows, _ = load(table, out)
     learner = learner_of(frames, rows, out)
     train = np.flatnonzero(rows["fold"] != 5)
-    features = learner.transform([frames[i] for i in train])
+    known = [frames[i] for i in train]
     answers = largest(learner.transform(frames))
     best = best_units(answers, classes, rows)
     ranked = sorted(best, key=lambda name: -best[name][1])[:5]
-    places = layers_of(learner)
-    print("| class | unit | optimal | largest of a training clip | ratio |")
-    print("| --- " * 5 + "|")
+    places, layers = layers_of(learner), find_units(learner).layers
+    print("| class | unit | a training clip | its norm | optimal | ratio |")
+    print("| --- " * 6 + "|")
     for name in ranked:
         column, _ = best[name]
         k, number = places[column]
-        found = optimal_stimulus(learner, number, layer=k, random_state=0)
-        most = max(clip[:, column].max() for clip in features)
-        unit = learner.feature_names_[column]
+        top = top_stimuli(learner, known, number, n=1, layer=k, verbose=False)
+        excerpt = (top.excerpts[0] - learner.mean_) / learner.scale_
+        norm = float(np.linalg.norm(excerpt[:, slice(*layers[k].bands[number])]))
+        found = optimal_stimulus(
+            learner, number, layer=k, norm=norm, random_state=0, max_iter=500
+        )
         print(
-            f"| {name} | {unit} | {found.answer:.2f} | {most:.2f} | "
-            f"{found.answer / most:.2f} |",
+            f"| {name} | {learner.feature_names_[column]} | {top.answers[0]:.2f} | "
+            f"{norm:.1f} | {found.answer:.2f} | {found.answer / top.answers[0]:.2f} |",
             flush=True,
         )
-        sound = invert(found.frames, extractor)
-        path = out / f"optimal_{name.replace(' ', '_')}.wav"
-        soundfile.write(path, sound.samples, int(sound.sample_rate))
+        for smooth in (0, 2):
+            found = optimal_stimulus(
+                learner, number, layer=k, norm=norm, smooth=smooth, random_state=0
+            )
+            sound = invert(found.frames, extractor)
+            path = out / f"optimal_{name.replace(' ', '_')}_{smooth}.wav"
+            soundfile.write(path, sound.samples, int(sound.sample_rate))
 
 
 def features(table, out):

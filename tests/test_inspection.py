@@ -24,8 +24,10 @@ from skdeepmir import (
     make_pipeline,
 )
 from skdeepmir._training._estimator import NetEstimator
+from skdeepmir._units import UnitLayer
 from skdeepmir.inspection import list_layers, optimal_stimulus, top_stimuli
 from skdeepmir.inspection._layers import FRAMES_AT_ONCE, find_units, unit_answers
+from skdeepmir.inspection._optimal import ascend
 
 LEARNERS = ["rbm", "dbm", "autoencoder", "convolutional", "local filters"]
 NETS = ["mlp", "pretrained", "denoised", "tagger", "regressor", "blstm", "rnn"]
@@ -179,6 +181,23 @@ def test_the_optimal_stimulus_drives_a_unit_more_than_excerpts_of_its_norm(fitte
         assert found.answer > max(answers)
 
 
+def test_ascents_begin_again_where_there_is_no_gradient():
+    weights = torch.tensor([0.6, 0.8, 0.0], dtype=torch.float64)
+    rectifier = UnitLayer(
+        "hidden 0",
+        ["unit 0"],
+        lambda x: torch.relu(x @ weights - 0.95 * 3**0.5)[..., None],
+        np.array([[0, 1]]),
+        1,
+        np.zeros(3),
+        np.ones(3),
+    )
+    rng = np.random.RandomState(0)
+    options = {"norm": None, "max_iter": 100, "n_frames": None, "rng": rng}
+    found = ascend(rectifier, 0, n_starts=8, **options)
+    assert found.answer == pytest.approx(0.05 * 3**0.5, abs=1e-4)
+
+
 def test_what_a_unit_does_not_see_stays_at_the_mean(fitted):
     learner, _ = fitted("local filters")
     layer = find_units(learner).layers[0]
@@ -229,6 +248,26 @@ def test_long_clips_are_read_in_parts_with_the_same_answers(fitted):
     np.testing.assert_allclose(found.best[0], whole.max(axis=0), rtol=1e-9)
     np.testing.assert_array_equal(
         found.first_frames[0], layer.hop * whole.argmax(axis=0)
+    )
+
+
+def test_no_patch_is_lost_where_units_see_little_of_it(monkeypatch):
+    clip = np.random.RandomState(0).rand(700, 6)
+    learner = LocalFeatureLearner(
+        (3,),
+        patch_length=64,
+        patch_hop=1,
+        pool_size=2,
+        pool_stride=50,
+        max_epochs=1,
+        random_state=0,
+    ).fit([clip])
+    (layer,) = find_units(learner).layers
+    assert layer.spans.max() < 32
+    monkeypatch.setattr(inspection._layers, "FRAMES_AT_ONCE", 128)
+    found = unit_answers(layer, [clip])
+    np.testing.assert_allclose(
+        found.best[0], learner.transform([clip])[0].max(axis=0), rtol=1e-9
     )
 
 
@@ -354,6 +393,7 @@ def test_what_is_not_there_is_named(fitted, options, message):
         {"n_starts": 0},
         {"max_iter": 0},
         {"n_frames": 0},
+        {"n_frames": True},
         {"norm": np.nan},
     ],
     ids=str,

@@ -306,7 +306,7 @@ def _parts(layer: UnitLayer, n_frames: int) -> Iterator[tuple[int, int, int, int
         return
     hop = layer.hop
     before = -(-max(0, -int(layer.spans[:, 0].min())) // hop) * hop
-    after = int(layer.spans[:, 1].max()) + hop
+    after = max(int(layer.spans[:, 1].max()), layer.length) + hop
     step = -(-FRAMES_AT_ONCE // hop) * hop
     for left in range(0, n_frames, step):
         right = left + step

@@ -106,8 +106,9 @@ def optimal_stimulus(
     Notes
     -----
     Each start has a step of its own along its gradient, which grows where it raises the
-    answer and shrinks where it does not; such steps are not taken. What the unit does
-    not see stays at the mean.
+    answer and shrinks where it does not; such steps are not taken. Where there is no
+    gradient, as below the threshold of a rectifier, the start is drawn again. What the
+    unit does not see stays at the mean.
 
     References
     ----------
@@ -176,27 +177,35 @@ def ascend(
         answers = layer.net(z * scale + mean)
         return answers[:, min(position, answers.shape[1] - 1), number]
 
+    def begun() -> Any:
+        drawn = rng.standard_normal((n_starts, length, n_features))
+        z = torch.from_numpy(drawn) * seen
+        return z * (radius / z.flatten(1).norm(dim=1).clamp(min=1e-300))[:, None, None]
+
     def projected(z: Any) -> Any:
         norms = z.flatten(1).norm(dim=1).clamp(min=1e-300)
         return z * (radius / norms).clamp(max=1)[:, None, None]
 
     with limit_threads(1):
-        drawn = rng.standard_normal((n_starts, length, n_features))
-        z = torch.from_numpy(drawn) * seen
-        z = z * (radius / z.flatten(1).norm(dim=1).clamp(min=1e-300))[:, None, None]
+        z = begun()
         step = torch.full((n_starts,), FIRST_STEP * radius, dtype=torch.float64)
         z.requires_grad_(True)
         current = answers_to(z)
         for _ in range(max_iter):
             (gradient,) = torch.autograd.grad(current.sum(), z)
             gradient = gradient * seen
-            size = gradient.flatten(1).norm(dim=1).clamp(min=1e-300)
+            size = gradient.flatten(1).norm(dim=1)
+            is_flat = size == 0
+            size = size.clamp(min=1e-300)
             with torch.no_grad():
                 moved = projected(z + (step / size)[:, None, None] * gradient)
+                if bool(is_flat.any()):
+                    moved = torch.where(is_flat[:, None, None], begun(), moved)
             moved.requires_grad_(True)
             after = answers_to(moved)
             rose = (after > current).detach()
             step = torch.where(rose, GROWTH * step, SHRINK * step)
+            step = torch.where(is_flat & rose, FIRST_STEP * radius, step)
             step = step.clamp(max=2 * radius)
             z = torch.where(rose[:, None, None], moved, z).detach().requires_grad_(True)
             if bool((step < SMALLEST_STEP * radius).all()):
@@ -217,12 +226,10 @@ def ascend(
 
 
 def _check(norm: Any, n_starts: Any, max_iter: Any, n_frames: Any) -> None:
-    for name, value in (("n_starts", n_starts), ("max_iter", max_iter)):
+    frames = 1 if n_frames is None else n_frames
+    counts = {"n_starts": n_starts, "max_iter": max_iter, "n_frames": frames}
+    for name, value in counts.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name}={value!r} must be a whole number from 1 up.")
-    if n_frames is not None and (not isinstance(n_frames, Integral) or n_frames < 1):
-        raise ValueError(
-            f"n_frames={n_frames!r} must be a number of frames from 1 up, or None."
-        )
     if norm is not None and (not is_number(norm) or not 0 < norm < math.inf):
         raise ValueError(f"norm={norm!r} must be a number above 0, or None.")

@@ -41,6 +41,8 @@ class UnitLayer:
         Returns where positions begin in a clip of so many frames; None: every ``hop``.
     is_local : bool
         Whether units see nothing outside of their spans.
+    length : int
+        Frames that a position takes up, though its units may see fewer.
     """
 
     name: str
@@ -53,6 +55,7 @@ class UnitLayer:
     bands: np.ndarray | None = None
     starts: Callable[[int], np.ndarray] | None = None
     is_local: bool = True
+    length: int = 1
 
     @property
     def n_units(self) -> int:

@@ -3,17 +3,20 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from reliability.determinism import ESTIMATORS, example
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
 
 from skdeepmir import (
     ConvTagger,
     DBNFeatureLearner,
     DropoutMLPClassifier,
+    FrameStacker,
     LocalFeatureLearner,
     MultiTimescalePooler,
     SpectrogramExtractor,
@@ -21,8 +24,10 @@ from skdeepmir import (
     make_pipeline,
 )
 from skdeepmir._training._estimator import NetEstimator
+from skdeepmir._units import UnitLayer
 from skdeepmir.inspection import list_layers, optimal_stimulus, top_stimuli
 from skdeepmir.inspection._layers import FRAMES_AT_ONCE, find_units, unit_answers
+from skdeepmir.inspection._optimal import ascend
 
 LEARNERS = ["rbm", "dbm", "autoencoder", "convolutional", "local filters"]
 NETS = ["mlp", "pretrained", "denoised", "tagger", "regressor", "blstm", "rnn"]
@@ -176,6 +181,23 @@ def test_the_optimal_stimulus_drives_a_unit_more_than_excerpts_of_its_norm(fitte
         assert found.answer > max(answers)
 
 
+def test_ascents_begin_again_where_there_is_no_gradient():
+    weights = torch.tensor([0.6, 0.8, 0.0], dtype=torch.float64)
+    rectifier = UnitLayer(
+        "hidden 0",
+        ["unit 0"],
+        lambda x: torch.relu(x @ weights - 0.95 * 3**0.5)[..., None],
+        np.array([[0, 1]]),
+        1,
+        np.zeros(3),
+        np.ones(3),
+    )
+    rng = np.random.RandomState(0)
+    options = {"norm": None, "max_iter": 100, "n_frames": None, "rng": rng}
+    found = ascend(rectifier, 0, n_starts=8, **options)
+    assert found.answer == pytest.approx(0.05 * 3**0.5, abs=1e-4)
+
+
 def test_what_a_unit_does_not_see_stays_at_the_mean(fitted):
     learner, _ = fitted("local filters")
     layer = find_units(learner).layers[0]
@@ -240,6 +262,26 @@ def test_long_clips_are_read_in_parts_with_the_same_answers(fitted):
     np.testing.assert_allclose(found.best[0], whole.max(axis=0), rtol=1e-9)
     np.testing.assert_array_equal(
         found.first_frames[0], layer.hop * whole.argmax(axis=0)
+    )
+
+
+def test_no_patch_is_lost_where_units_see_little_of_it(monkeypatch):
+    clip = np.random.RandomState(0).rand(700, 6)
+    learner = LocalFeatureLearner(
+        (3,),
+        patch_length=64,
+        patch_hop=1,
+        pool_size=2,
+        pool_stride=50,
+        max_epochs=1,
+        random_state=0,
+    ).fit([clip])
+    (layer,) = find_units(learner).layers
+    assert layer.spans.max() < 32
+    monkeypatch.setattr(inspection._layers, "FRAMES_AT_ONCE", 128)
+    found = unit_answers(layer, [clip])
+    np.testing.assert_allclose(
+        found.best[0], learner.transform([clip])[0].max(axis=0), rtol=1e-9
     )
 
 
@@ -341,6 +383,7 @@ def test_classes_are_names_of_outputs():
         ({"unit": 99}, "unit=99.*0 to"),
         ({"unit": "nobody"}, "unit='nobody'.*dbn"),
         ({"unit": 1.5}, "unit=1.5"),
+        ({"unit": []}, "unit=.* is empty"),
         ({"unit": True}, "unit=True"),
         ({"layer": 7}, "layer=7.*layer 0"),
         ({"layer": "deep"}, "layer='deep'.*layer 0"),
@@ -364,6 +407,7 @@ def test_what_is_not_there_is_named(fitted, options, message):
         {"n_starts": 0},
         {"max_iter": 0},
         {"n_frames": 0},
+        {"n_frames": True},
         {"norm": np.nan},
         {"smooth": -1.0},
     ],
@@ -390,6 +434,95 @@ def test_clips_with_nan_are_named(fitted):
     bad[3][1, 2] = np.nan
     with pytest.raises(ValueError, match="clip 3"):
         top_stimuli(learner, bad, 0)
+
+
+def test_clips_are_checked_as_the_estimator_does(fitted):
+    learner, clips = fitted("rbm")
+    with pytest.raises(ValueError, match=r"For a single clip pass \[X\]"):
+        top_stimuli(learner, clips[0], 0)
+    tables = [pd.DataFrame(clip, columns=list("abcdefghijkl")) for clip in clips]
+    named = copy.deepcopy(learner).fit(tables)
+    with pytest.raises(ValueError, match="same order"):
+        top_stimuli(named, [table[table.columns[::-1]] for table in tables], 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_clips_that_may_not_be_written_are_read(fitted):
+    learner, clips = fitted("rbm")
+    frozen = [clip.astype(float) for clip in clips]
+    for clip in frozen:
+        clip.flags.writeable = False
+    one, other = top_stimuli(learner, frozen, 0), top_stimuli(learner, clips, 0)
+    np.testing.assert_array_equal(one.answers, other.answers)
+
+
+def test_rows_of_another_width_are_refused():
+    rows = np.random.RandomState(0).rand(30, 6)
+    learner = DBNFeatureLearner((4,), max_epochs=1, random_state=0).fit(rows)
+    with pytest.raises(ValueError, match="7 features"):
+        top_stimuli(learner, np.ones((3, 7)), 0)
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_steps_that_make_a_row_of_a_clip_are_passed_through(output):
+    rng = np.random.RandomState(0)
+    clips = [rng.rand(n, 6) for n in (9, 20, 30, 12)]
+    pipeline = make_pipeline(
+        MultiTimescalePooler(),
+        StandardScaler(),
+        DropoutMLPClassifier((4,), max_epochs=2, standardize=False, random_state=0),
+    )
+    pipeline.set_output(transform=output).fit(clips, ["low", "high", "mid", "low"])
+    logits = NetEstimator._logits(pipeline[-1], pipeline[:-1].transform(clips))
+    stimuli = top_stimuli(pipeline, clips, "mid")
+    np.testing.assert_array_equal(stimuli.clips, np.argsort(-logits[:, 2]))
+    np.testing.assert_allclose(stimuli.answers, np.sort(logits[:, 2])[::-1], rtol=1e-6)
+    assert stimuli.excerpts[0].shape == (1, 12)
+
+
+@pytest.mark.parametrize(
+    ("clips", "message"),
+    [
+        (iter([np.ones((4, 6))]), "clips is a list_iterator.*only once"),
+        ([], "clips is empty"),
+        ("song.wav", "clips is a single path"),
+        ([np.ones((4, 6)), np.ones((4, 7))], r"clips\[1:2\].*7 features"),
+        ([np.ones((4, 6)), np.full((4, 6), np.nan)], r"clips\[1:2\].*NaN"),
+    ],
+    ids=["generator", "empty", "path", "width", "nan"],
+)
+def test_what_a_pipeline_cannot_take_is_named(clips, message):
+    good = np.random.RandomState(0).rand(3, 20, 6)
+    learner = DBNFeatureLearner((4,), max_epochs=1, random_state=0)
+    pipeline = make_pipeline(FrameStacker(2), learner).fit(good)
+    with pytest.raises(ValueError, match=message):
+        top_stimuli(pipeline, clips, 0)
+
+
+def test_answers_that_are_no_numbers_are_refused(fitted):
+    learner, clips = fitted("local filters")
+    large = [clip.astype(float) for clip in clips]
+    large[2] = large[2] * 1e200
+    with pytest.raises(ValueError, match="NaN to clip 2.*Scale"):
+        top_stimuli(learner, large, 0)
+
+
+def test_excerpts_are_no_longer_than_clips_however_many_seconds_are_asked(fitted):
+    learner, clips = fitted("convolutional")
+    stimuli = top_stimuli(learner, clips, 0, frame_rate=10.0, min_length=1e300)
+    assert (stimuli.first_frames == 0).all()
+    lengths = [len(clips[i]) for i in stimuli.clips]
+    np.testing.assert_array_equal(stimuli.end_frames, lengths)
+
+
+def test_excerpts_that_are_long_enough_stay_as_they_are(fitted):
+    learner, clips = fitted("convolutional")
+    short = [clip[:9] for clip in clips]  # some spans go beyond an edge
+    for unit in range(4):
+        one = top_stimuli(learner, short, unit)
+        other = top_stimuli(learner, short, unit, frame_rate=10.0, min_length=0.01)
+        np.testing.assert_array_equal(one.first_frames, other.first_frames)
+        np.testing.assert_array_equal(one.end_frames, other.end_frames)
 
 
 def test_public_names():

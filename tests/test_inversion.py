@@ -8,12 +8,14 @@ from sklearn.preprocessing import StandardScaler
 
 from skdeepmir import (
     BandNormalizer,
+    ClipLookup,
     DBNFeatureLearner,
     FrameTransformer,
     SpectrogramExtractor,
     make_pipeline,
 )
 from skdeepmir.datasets import make_chord_clips
+from skdeepmir.frames import object_array
 from skdeepmir.inspection import invert, optimal_stimulus
 
 RATE = 22050
@@ -102,6 +104,28 @@ def test_steps_of_a_pipeline_are_undone():
     assert len(invert(stimulus.frames, pipeline).samples) == 512
 
 
+def test_steps_before_the_extractor_are_left_alone():
+    waves, extractor = [tone(), tone(880)], extractor_of("log_mel")
+    learner = DBNFeatureLearner((4,), max_epochs=1, random_state=0)
+    numbers = np.arange(2)[:, np.newaxis]
+    pipeline = make_pipeline(ClipLookup(waves), extractor, learner).fit(numbers)
+    frames = extractor.fit_transform(waves)[1]
+    one, other = invert(frames, pipeline), invert(frames, extractor)
+    np.testing.assert_array_equal(one.samples, other.samples)
+    nothing = make_pipeline("passthrough")
+    with pytest.raises(TypeError, match="Pipeline.*SpectrogramExtractor"):
+        invert(frames, nothing)
+
+
+@pytest.mark.filterwarnings("error")
+def test_short_constant_q_frames_give_no_warnings():
+    extractor = SpectrogramExtractor(
+        "cqt", sample_rate=11025, hop_length=128, n_bins=36, verbose=False
+    )
+    frames = extractor.fit_transform([tone(110)[: RATE // 4]])[0]
+    assert np.isfinite(invert(frames, extractor, n_iter=2).samples).all()
+
+
 def test_steps_that_cannot_be_undone_are_named():
     pipeline = make_pipeline(
         extractor_of("log_mel"),
@@ -135,6 +159,9 @@ def test_lists_frames_and_containers_agree():
     np.testing.assert_array_equal(several[0].samples, invert(clips[0], extractor)[0])
     stacked = invert(np.stack(clips), extractor)
     np.testing.assert_array_equal(stacked[1].samples, several[1].samples)
+    for container in (object_array(clips), pd.Series(clips), tuple(clips)):
+        found = invert(container, extractor)
+        np.testing.assert_array_equal(found[1].samples, several[1].samples)
     frame = invert(pd.DataFrame(clips[0]), extractor)
     np.testing.assert_array_equal(frame.samples, several[0].samples)
 
@@ -170,8 +197,15 @@ def test_single_frames_silence_and_what_is_too_loud():
         (np.zeros((0, 128)), r"\(0, 128\)"),
         (np.zeros(128), r"\(128,\)"),
         ([np.zeros((3, 128)), np.zeros((3, 7))], r"spectra\[1\].*7 features"),
+        (iter([np.zeros((3, 128))]), "spectra is a list_iterator.*only once"),
+        (None, "spectra is None"),
+        (np.zeros((3, 128), complex), "complex"),
+        ([np.ma.masked_equal(np.eye(3, 128), 1)], r"spectra\[0\].*masked"),
     ],
-    ids=["width", "nan", "no frame", "one dimension", "second"],
+    ids=[
+        *("width", "nan", "no frame", "one dimension", "second", "iterator", "none"),
+        *("complex", "masked"),
+    ],
 )
 def test_frames_that_no_extractor_made_are_named(frames, message):
     with pytest.raises(ValueError, match=message):

@@ -236,6 +236,18 @@ def test_features_are_those_of_the_net_patch_by_patch(fitted, clips):
             np.testing.assert_allclose(features[k], expected, atol=1e-9)
 
 
+def test_patches_that_do_not_overlap_begin_inside_of_the_clip():
+    clip = np.random.RandomState(0).rand(40, 6)
+    sparse = LocalFeatureLearner(
+        (3,), patch_length=8, patch_hop=20, max_epochs=1, random_state=0
+    ).fit([clip])
+    for n_frames, n_patches in ((1, 1), (8, 1), (13, 1), (20, 1), (21, 2), (40, 2)):
+        (features,) = sparse.transform([clip[:n_frames]])
+        assert len(features) == n_patches
+    sparse.set_params(patch_hop=10**13).fit([clip])
+    assert len(sparse.transform([clip])[0]) == 1
+
+
 def test_features_of_one_layer_are_columns_of_those_of_all(fitted, clips):
     n_first = int(np.prod(fitted.unit_shapes_[0]))
     top = learner(layers="last").fit(make_clips())

@@ -104,8 +104,9 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
     -----
     Patches begin ``patch_hop`` frames after each other; behind the end of a clip there
     are zeros, the means of the features. A clip of n frames so has
-    ``1 + ceil(max(n - patch_length_, 0) / hop_)`` of them. Where there are fewer
-    frames, bands or places than a filter or a window of pooling would see, it sees all.
+    ``1 + ceil(max(n - max(patch_length_, hop_), 0) / hop_)`` of them. Where there are
+    fewer frames, bands or places than a filter or a window of pooling would see, it
+    sees all.
 
     Features are pooled units before their normalisation, which only the next layer
     sees: normalised ones do not tell loud from soft, and told classes apart worse.
@@ -347,11 +348,16 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
     def _patches(self, frames):
         """Return a view of the patches of a standardised clip."""
         length, hop = self.patch_length_, self.hop_
-        n_patches = 1 + -(-max(len(frames) - length, 0) // hop)
-        missing = length + (n_patches - 1) * hop - len(frames)
-        frames = np.pad(frames, ((0, max(missing, 0)), (0, 0)))
+        n_patches, missing = self._patches_of(len(frames))
+        frames = np.pad(frames, ((0, missing), (0, 0)))
         windows = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)
         return windows[::hop][:n_patches].swapaxes(1, 2)
+
+    def _patches_of(self, n_frames):
+        """Return how many patches a clip has, and the frames that it lacks for them."""
+        length, hop = self.patch_length_, self.hop_
+        n_patches = 1 + -(-max(n_frames - max(length, hop), 0) // hop)
+        return n_patches, max(length + (n_patches - 1) * hop - n_frames, 0)
 
     def _unit_layers(self):
         """Return the layers whose units can be looked at."""
@@ -361,9 +367,8 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
         def layer(k):
             def answers(x):
                 x = standardized_tensor(x, self.mean_, self.scale_)
-                n_patches = 1 + -(-max(x.shape[1] - length, 0) // hop)
-                missing = length + (n_patches - 1) * hop - x.shape[1]
-                x = torch.nn.functional.pad(x, (0, 0, 0, max(missing, 0)))
+                n_patches, missing = self._patches_of(x.shape[1])
+                x = torch.nn.functional.pad(x, (0, 0, 0, missing))
                 patches = x.unfold(1, length, hop)[:, :n_patches].transpose(2, 3)
                 parts = [
                     net.maps(part)[k].flatten(0, 2).T
@@ -388,6 +393,7 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
                     self.mean_,
                     self.scale_,
                     bands[places[:, 1]],
+                    length=length,
                 )
             )
         return layers

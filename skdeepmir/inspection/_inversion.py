@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any, overload
 
@@ -11,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from skdeepmir import audio
+from skdeepmir._errors import refuse_masked
 from skdeepmir._printable import printable
 from skdeepmir.audio._librosa import import_librosa
+from skdeepmir.frames import as_sequence, what_is_no_set
 from skdeepmir.inspection._layers import steps_before_units
 from skdeepmir.sonification import Sound
 from skdeepmir.spectrogram import SpectrogramExtractor
@@ -59,8 +62,8 @@ def invert(
         array of 3 dimensions is a list.
     extractor : SpectrogramExtractor or Pipeline
         What makes such frames, which need not be fitted. Of a fitted pipeline, the
-        steps up to what has units (or all, if nothing has) are undone by their
-        ``inverse_transform``, and the extractor is its first step.
+        steps from its extractor up to what has units (or all, if nothing has) are
+        undone by their ``inverse_transform``.
     n_iter : int, default=32
         Passes of the Griffin-Lim algorithm; more hardly sound better.
     random_state : int, RandomState instance or None, default=0
@@ -75,8 +78,8 @@ def invert(
     Raises
     ------
     TypeError
-        If the first step is not a :class:`~skdeepmir.SpectrogramExtractor`, or a step
-        cannot be undone.
+        If there is no :class:`~skdeepmir.SpectrogramExtractor`, or a step cannot be
+        undone.
     ValueError
         If frames have another width than the extractor gives, are not finite, or are of
         a kind that cannot be inverted (chroma).
@@ -106,15 +109,11 @@ def invert(
     """
     if not isinstance(n_iter, Integral) or isinstance(n_iter, bool) or n_iter < 1:
         raise ValueError(f"n_iter={n_iter!r} must be a whole number from 1 up.")
-    first, *others = steps_before_units(extractor)
-    if not isinstance(first, SpectrogramExtractor):
-        raise TypeError(
-            f"extractor is {printable(type(first).__name__)}; expected a "
-            "SpectrogramExtractor, or a Pipeline that begins with one: only its "
-            "spectra can be made audible."
-        )
-    recipe = first._recipe()
-    is_list = isinstance(spectra, list | tuple) or np.ndim(spectra) == 3
+    if found := what_is_no_set(spectra):
+        raise ValueError(f"spectra is {found}; expected frames, or a list of these.")
+    recipe, others = _extraction(extractor)
+    spectra = as_sequence(spectra)  # of Series and arrays of objects, a list
+    is_list = isinstance(spectra, list) or np.ndim(spectra) == 3
     matrices = list(spectra) if is_list else [spectra]
     rng = check_random_state(random_state)
     sounds = []
@@ -129,7 +128,23 @@ def invert(
     return sounds if is_list else sounds[0]
 
 
+def _extraction(extractor: Any) -> tuple[Recipe, list[Any]]:
+    """Return what makes spectra of sound, and the steps after it."""
+    steps = steps_before_units(extractor)
+    for place, step in enumerate(steps):
+        if isinstance(step, SpectrogramExtractor):
+            return step._recipe(), steps[place + 1 :]
+    raise TypeError(
+        f"extractor is {printable(type(extractor).__name__)}; expected a "
+        "SpectrogramExtractor, or a Pipeline that holds one before what has units: "
+        "only its spectra can be made audible."
+    )
+
+
 def _checked(matrix: ArrayLike, place: str) -> np.ndarray:
+    refuse_masked(place, matrix, "frame")
+    if np.iscomplexobj(matrix):
+        raise ValueError(f"{place} is complex; expected real frames.")
     frames = np.asarray(matrix, dtype=np.float64)
     if frames.ndim != 2 or len(frames) == 0:
         raise ValueError(
@@ -254,12 +269,14 @@ def _of_constant_q(
     n_more = -(-recipe.longest_window() // recipe.hop_length)
     silence = np.zeros((n_more, magnitudes.shape[1]))
     try:
-        samples = librosa.griffinlim_cqt(
-            np.concatenate([magnitudes, silence]).T,
-            n_iter=n_iter,
-            random_state=rng,
-            **parameters,
-        )[:n_samples]
+        with warnings.catch_warnings():  # of low octaves, which have few samples
+            warnings.filterwarnings("ignore", "n_fft=.* is too large", UserWarning)
+            samples = librosa.griffinlim_cqt(
+                np.concatenate([magnitudes, silence]).T,
+                n_iter=n_iter,
+                random_state=rng,
+                **parameters,
+            )[:n_samples]
     except librosa.ParameterError as error:
         raise ValueError(
             f"librosa cannot invert constant-Q frames of hop_length="

@@ -12,12 +12,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepmir._errors import telling_of
 from skdeepmir._frame_rates import FrameClock, clock_of, follow
 from skdeepmir._progress import progress
 from skdeepmir._sklearn import BaseSearchCV
 from skdeepmir._threads import limit_threads
 from skdeepmir._units import UnitLayer
-from skdeepmir.frames import list_clips
+from skdeepmir._validation import validate_frames
+from skdeepmir.frames import refuse_not_finite, what_is_no_set
 
 FRAMES_AT_ONCE = 4096  # of a long clip, where units do not see all of it
 
@@ -116,24 +118,17 @@ class Units:
 
     def frames(self, clips: Any, verbose: bool) -> Iterator[np.ndarray]:
         """Yield what the net sees of each clip, (n_frames, n_features)."""
-        if not self.before:
-            matrices, layout = list_clips(clips, n_features=self._n_features)
-            if not layout.has_clips:
-                matrices = np.asarray(matrices)[:, np.newaxis]
-            whole: Iterable[Any] = matrices
+        if self.before:
+            _check_set(clips)
+            whole: Iterable[Any] = self._made_of(clips)
         else:
-            whole = (self._through(clip) for clip in _one_by_one(clips))
-        n_clips = len(clips)
+            dtypes = np.float64, np.float32
+            whole, _ = validate_frames(self.estimator, clips, reset=False, dtype=dtypes)
         shown = progress(
-            whole, total=n_clips, label="clips", unit="clip", verbose=verbose
+            whole, total=len(clips), label="clips", unit="clip", verbose=verbose
         )
-        for i, clip in enumerate(shown):
-            frames = np.asarray(clip, dtype=np.float64)
-            if not np.isfinite(frames).all():
-                raise ValueError(
-                    f"clip {i} contains NaN or infinity; expected finite numbers."
-                )
-            yield frames
+        for clip in shown:
+            yield np.asarray(clip, dtype=np.float64)
 
     def clock(self, frame_rate: float | None) -> FrameClock | None:
         """Return when frames are; None if it is not known."""
@@ -143,14 +138,24 @@ class Units:
         own = getattr(self.estimator, "frame_rate_", None)
         return clock_of(own) if clock is None and own is not None else clock
 
-    @property
-    def _n_features(self) -> int:
-        return int(self.estimator.n_features_in_)
+    def _made_of(self, clips: Any) -> Iterator[np.ndarray]:
+        """Yield what the steps before make of each clip."""
+        for i, clip in enumerate(_one_by_one(clips)):
+            with telling_of(f"clips[{i}:{i + 1}]"):  # in which it is clip 0
+                for step in self.before:
+                    clip = step.transform(clip)
+                # Of what is a row by now, the table is that of one frame.
+                is_row = getattr(clip, "ndim", None) == 2
+                frames = np.asarray(clip if is_row else clip[0], dtype=np.float64)
+                refuse_not_finite(frames, 0)
+            yield frames
 
-    def _through(self, clip: Any) -> Any:
-        for step in self.before:
-            clip = step.transform(clip)
-        return np.asarray(clip[0])
+
+def _check_set(clips: Any) -> None:
+    if found := what_is_no_set(clips):
+        raise ValueError(f"clips is {found}; expected a list, as the pipeline takes.")
+    if len(clips) == 0:
+        raise ValueError("clips is empty: found 0 clips, expected at least 1.")
 
 
 def _one_by_one(clips: Any) -> Iterator[Any]:
@@ -201,6 +206,8 @@ def chosen_units(layer: UnitLayer, unit: Any) -> list[int]:
     """Return the numbers of units that a parameter names."""
     if isinstance(unit, str) or np.ndim(unit) == 0:
         return [_number_of(layer, unit)]
+    if len(unit) == 0:
+        raise ValueError(f"unit={unit!r} is empty; expected one unit or more.")
     return [_number_of(layer, one) for one in unit]
 
 
@@ -215,7 +222,9 @@ def _number_of(layer: UnitLayer, unit: Any) -> int:
         return names.index(unit)
     if _is_number(unit) and -n <= int(unit) < n:
         return int(unit) % n
-    shown = ", ".join(names[:5]) + (", ..." if n > 5 else "")
+    shown = ", ".join(repr(str(name)) for name in names[:5]) + (
+        ", ..." if n > 5 else ""
+    )
     raise ValueError(
         f"unit={unit!r} is unknown in {layer.name}; expected a number from 0 to "
         f"{n - 1}, or one of {shown}."
@@ -250,11 +259,18 @@ def unit_answers(
     """Return what units (None: all) answer to clips, of which one is in memory."""
     import torch
 
+    from skdeepmir._training._data import tensor_of
+
     best, places, numbers = [], [], []
     chosen = slice(None) if units is None else list(units)
     with torch.no_grad(), limit_threads(1):
-        for clip in frames:
-            values, first = _largest(layer, torch.from_numpy(clip), chosen)
+        for i, clip in enumerate(frames):
+            values, first = _largest(layer, tensor_of(clip), chosen)
+            if np.isnan(values).any():
+                raise ValueError(
+                    f"{layer.name} answers NaN to clip {i}: values up to "
+                    f"{np.abs(clip).max():.3g} are too large for it. Scale the frames."
+                )
             best.append(values)
             places.append(first)
             numbers.append(len(clip))
@@ -290,7 +306,7 @@ def _parts(layer: UnitLayer, n_frames: int) -> Iterator[tuple[int, int, int, int
         return
     hop = layer.hop
     before = -(-max(0, -int(layer.spans[:, 0].min())) // hop) * hop
-    after = int(layer.spans[:, 1].max()) + hop
+    after = max(int(layer.spans[:, 1].max()), layer.length) + hop
     step = -(-FRAMES_AT_ONCE // hop) * hop
     for left in range(0, n_frames, step):
         right = left + step

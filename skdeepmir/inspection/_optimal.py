@@ -113,8 +113,9 @@ def optimal_stimulus(
     Notes
     -----
     Each start has a step of its own along its gradient, which grows where it raises the
-    answer and shrinks where it does not; such steps are not taken. What the unit does
-    not see stays at the mean.
+    answer and shrinks where it does not; such steps are not taken. Starts are faint,
+    as what the unit does not care about stays in them; where there is no gradient, one
+    of the whole norm is drawn instead. What the unit does not see stays at the mean.
 
     References
     ----------
@@ -203,18 +204,26 @@ def ascend(
         size = gradient.flatten(1).norm(dim=1).clamp(min=1e-300)
         return answers.detach(), gradient / size[:, None, None]
 
-    with limit_threads(1):
-        drawn = rng.standard_normal((n_starts, length, n_features))
-        z = smoothed(torch.from_numpy(drawn))
+    def drawn(share: float) -> Any:
+        """Return random excerpts of a share of the norm."""
+        z = rng.standard_normal((n_starts, length, n_features))
+        z = smoothed(torch.from_numpy(z))
         norms = z.flatten(1).norm(dim=1).clamp(min=1e-300)
-        z = z * (FIRST_NORM * radius / norms)[:, None, None]
+        return z * (share * radius / norms)[:, None, None]
+
+    with limit_threads(1):
+        z = drawn(FIRST_NORM)
         step = torch.full((n_starts,), FIRST_STEP * radius, dtype=torch.float64)
         current, slope = risen(z)
         for _ in range(max_iter):
             moved = projected(z + step[:, None, None] * slope)
+            is_flat = (slope == 0).all(2).all(1)
+            if bool(is_flat.any()):  # as where a rectifier is off
+                moved = torch.where(is_flat[:, None, None], drawn(1.0), moved)
             after, slope_there = risen(moved)
             rose = after > current
             step = torch.where(rose, GROWTH * step, SHRINK * step)
+            step = torch.where(is_flat & rose, FIRST_STEP * radius, step)
             step = step.clamp(max=2 * radius)
             current = torch.where(rose, after, current)
             z = torch.where(rose[:, None, None], moved, z)
@@ -245,12 +254,10 @@ def _gaussian(n: int, deviation: float) -> Any:
 def _check(norm: Any, n_starts: Any, max_iter: Any, n_frames: Any, smooth: Any) -> None:
     if not is_number(smooth) or not 0 <= smooth < math.inf:
         raise ValueError(f"smooth={smooth!r} must be a number from 0 up.")
-    for name, value in (("n_starts", n_starts), ("max_iter", max_iter)):
+    frames = 1 if n_frames is None else n_frames
+    counts = {"n_starts": n_starts, "max_iter": max_iter, "n_frames": frames}
+    for name, value in counts.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name}={value!r} must be a whole number from 1 up.")
-    if n_frames is not None and (not isinstance(n_frames, Integral) or n_frames < 1):
-        raise ValueError(
-            f"n_frames={n_frames!r} must be a number of frames from 1 up, or None."
-        )
     if norm is not None and (not is_number(norm) or not 0 < norm < math.inf):
         raise ValueError(f"norm={norm!r} must be a number above 0, or None.")

@@ -247,17 +247,18 @@ def _bounds(
     """Return first and end frames (n, 2) of what a unit sees, inside of the clips."""
     edges = answers.first_frames[order, k][:, np.newaxis] + layer.spans[number]
     n_frames = answers.n_frames[order]
+    edges[:, 0] = edges[:, 0].clip(0, n_frames - 1)
+    edges[:, 1] = np.maximum(edges[:, 1].clip(max=n_frames), edges[:, 0] + 1)
     if clock is not None and min_length:
-        missing = int(np.ceil(min_length * clock)) - np.diff(edges, axis=1)[:, 0]
-        missing = missing.clip(min=0)
+        wanted = int(min(np.ceil(min_length * clock), n_frames.max()))
+        missing = (wanted - np.diff(edges, axis=1)[:, 0]).clip(min=0)
         edges[:, 0] -= missing // 2
         edges[:, 1] += missing - missing // 2
         # Moved inside, rather than cut.
         edges -= (edges[:, 1] - n_frames).clip(min=0)[:, np.newaxis]
         edges -= edges[:, :1].clip(max=0)
-    first = edges[:, 0].clip(0, n_frames - 1)
-    end = np.maximum(edges[:, 1].clip(max=n_frames), first + 1)
-    return np.stack([first, end], axis=1)
+        edges[:, 1] = edges[:, 1].clip(max=n_frames)
+    return edges
 
 
 def _some(clips: Any, which: np.ndarray) -> Any:

@@ -17,8 +17,8 @@ docs: .venv/installed  ## build the site, run the code on its pages, check it
 # Those that are written, not generated.
 PAGES = $(wildcard docs/*.rst $(patsubst %,docs/%/*.rst,start guide systems contributing))
 
-# Two processes of tests, one thread each.
-PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# Three processes of tests, one thread each: some tests wait for files or other processes.
+PYTEST = OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 # Those of one room of the package: `make test ROOM=decoding`; `python -m tests.rooms`
 # prints the rooms.

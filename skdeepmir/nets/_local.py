@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -289,7 +288,7 @@ class LocalNet(nn.Module):
         self.n_frames, self.n_features = n_frames, n_features
         n = len(n_maps)
         sizes = [
-            [int(value)] * n if isinstance(value, Integral) else list(value)
+            [int(value)] * n if isinstance(value, int | np.integer) else list(value)
             for value in (filter_length, filter_width, stride, pool_size, pool_stride)
         ]
         extent, below = (n_frames, n_features), 1

@@ -265,7 +265,7 @@ class LocalNet(nn.Module):
     >>> import torch
     >>> from skdeepmir.nets import LocalNet
     >>> LocalNet(32, 40, (4, 8))(torch.zeros(5, 32, 40)).shape
-    torch.Size([5, 120])
+    torch.Size([5, 16])
     """
 
     def __init__(

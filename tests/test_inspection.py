@@ -28,6 +28,7 @@ from skdeepmir._units import UnitLayer
 from skdeepmir.inspection import list_layers, optimal_stimulus, top_stimuli
 from skdeepmir.inspection._layers import FRAMES_AT_ONCE, find_units, unit_answers
 from skdeepmir.inspection._optimal import ascend
+from skdeepmir.nets import ConvNet
 
 LEARNERS = ["rbm", "dbm", "autoencoder", "convolutional", "local filters"]
 NETS = ["mlp", "pretrained", "denoised", "tagger", "regressor", "blstm", "rnn"]
@@ -250,6 +251,20 @@ def test_several_units_and_containers_agree(fitted):
         assert (found.unit, found.unit_name) == (unit, f"dbn1_{unit}")
         np.testing.assert_array_equal(found.clips, alone.clips)
         np.testing.assert_array_equal(found.answers, alone.answers)
+
+
+def test_few_excerpts_of_a_long_clip_are_in_the_net_at_once(fitted, monkeypatch):
+    tagger, _ = fitted("tagger")
+    sizes, forward = [], ConvNet.forward
+
+    def counted(net, x, *rest):
+        sizes.append(len(x))
+        return forward(net, x, *rest)
+
+    monkeypatch.setattr(ConvNet, "forward", counted)
+    clip = np.random.RandomState(0).rand(400, 12)
+    top_stimuli(tagger, [clip], 0)
+    assert sum(sizes) >= 99 and max(sizes) <= 4
 
 
 def test_long_clips_are_read_in_parts_with_the_same_answers(fitted):

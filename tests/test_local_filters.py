@@ -236,6 +236,17 @@ def test_features_are_those_of_the_net_patch_by_patch(fitted, clips):
             np.testing.assert_allclose(features[k], expected, atol=1e-9)
 
 
+def test_patches_of_another_shape_are_refused():
+    net = LocalNet(12, 10, (3,), filter_length=4, filter_width=4, stride=np.int64(2))
+    assert net(torch.zeros(2, 12, 10)).shape[0] == 2
+    for shape in ((2, 12, 8), (2, 12, 11), (2, 14, 10), (12, 10)):
+        with pytest.raises(ValueError, match=r"expected \(batch, 12, 10\)"):
+            net(torch.zeros(shape))
+    layer = net.blocks[0].filters
+    with pytest.raises(ValueError, match=r"\(12, 9, 1, 5\).*\(12, 10, 1\)"):
+        layer(torch.zeros(12, 9, 1, 5))
+
+
 def test_patches_that_do_not_overlap_begin_inside_of_the_clip():
     clip = np.random.RandomState(0).rand(40, 6)
     sparse = LocalFeatureLearner(

@@ -279,7 +279,13 @@ class ExcerptFeed(Feed):
             return torch.stack(parts, 1).flatten(0, 1)
 
         *hidden, output = layers
-        output = replace(output, span=(0, self.length), hop=max(1, self.length // 2))
+        answer = output.function
+
+        def by_parts(x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([answer(part) for part in x.split(EXCERPTS_AT_ONCE)])
+
+        hop = max(1, self.length // 2)
+        output = replace(output, function=by_parts, span=(0, self.length), hop=hop)
         found = [self._unit_layer(layer, frames, scaling, None) for layer in hidden]
         last = self._unit_layer(output, excerpts, scaling, names, self._starts)
         return [*found, last]

@@ -47,9 +47,9 @@ class LayerwiseParameters(TrainingParameters):
     validation_fraction: Share = parameter(
         """
         Share of the clips that is held out where ``fit`` gets no ``X_val``: to watch
-        the gap of free energy and to stop early. Nothing is held out of one clip, or
-        where this is 0. Clips of one artist can be on both sides: pass ``X_val`` to
-        validate by artist.
+        how much better the others are learned, and to stop early. Nothing is held out
+        of one clip, or where this is 0. Clips of one artist can be on both sides: pass
+        ``X_val`` to validate by artist.
         """,
         default=0.1,
     )
@@ -58,7 +58,8 @@ class LayerwiseParameters(TrainingParameters):
         Called during the training of each layer, with a ``skorch.NeuralNet`` as ``net``
         whose ``module_`` is what learns; its ``history`` ends with it. One whose
         ``on_epoch_end`` returns True goes on to the next layer, as does skorch's
-        ``EarlyStopping``. Losses are reconstruction errors, which batches have none of.
+        ``EarlyStopping``. Losses are reconstruction errors, or what else is minimised;
+        batches have none.
         Set None before :func:`~skdeepmir.save`. (Callbacks of scikit-learn:
         ``set_callbacks``.)
         """,

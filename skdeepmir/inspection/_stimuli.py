@@ -101,8 +101,8 @@ def top_stimuli(
     ----------
     estimator : estimator or Pipeline
         A fitted learner or net, or a pipeline that holds one (its last step that has
-        units), which makes what the net sees of the clips: audio, where it begins with
-        an extractor.
+        units), whose steps before make what the net sees of the clips: audio, where it
+        begins with an extractor; one row, where a pooler sums a clip up.
     clips : list, ndarray of 3 dimensions, or array-like of 2 dimensions
         Clips as the estimator takes them; others than it was fitted to are the honest
         choice. One is in memory at a time.
@@ -132,8 +132,8 @@ def top_stimuli(
     TypeError
         If the estimator has no units.
     ValueError
-        If a layer or unit is unknown, or ``min_length`` is given where no seconds are
-        known.
+        If a layer or unit is unknown, clips are not what the estimator takes, answers
+        to them are NaN, or ``min_length`` is given where no seconds are known.
 
     See Also
     --------

@@ -156,6 +156,12 @@ class LocallyConnected(nn.Module):
         maps : Tensor of shape (n_places, n_places, n_maps, batch)
             Products with the filters at their places in time and over the bands.
         """
+        expected = *self.grid.extent, self.weight.shape[5]
+        if x.ndim != 4 or x.shape[:3] != expected:
+            raise ValueError(
+                f"The layer was given a tensor of shape {tuple(x.shape)}; expected "
+                f"{expected} and a batch, last."
+            )
         return _Gather.apply(x, self.filters(), self.grid)
 
     def spread(
@@ -259,7 +265,7 @@ class LocalNet(nn.Module):
     >>> import torch
     >>> from skdeepmir.nets import LocalNet
     >>> LocalNet(32, 40, (4, 8))(torch.zeros(5, 32, 40)).shape
-    torch.Size([5, 120])
+    torch.Size([5, 16])
     """
 
     def __init__(
@@ -282,7 +288,7 @@ class LocalNet(nn.Module):
         self.n_frames, self.n_features = n_frames, n_features
         n = len(n_maps)
         sizes = [
-            [value] * n if isinstance(value, int) else list(value)
+            [int(value)] * n if isinstance(value, int | np.integer) else list(value)
             for value in (filter_length, filter_width, stride, pool_size, pool_stride)
         ]
         extent, below = (n_frames, n_features), 1
@@ -320,6 +326,11 @@ class LocalNet(nn.Module):
         maps : list of Tensor of shape (n_times, n_bands, n_maps, batch)
             Pooled, and not yet normalised for the next block: what is loud is large.
         """
+        if x.ndim != 3 or x.shape[1:] != (self.n_frames, self.n_features):
+            raise ValueError(
+                f"The net was given a tensor of shape {tuple(x.shape)}; expected "
+                f"(batch, {self.n_frames}, {self.n_features})."
+            )
         seen = x.permute(1, 2, 0).unsqueeze(2)
         found: list[torch.Tensor] = []
         below: LocalBlock | None = None

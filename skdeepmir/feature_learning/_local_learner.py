@@ -68,7 +68,7 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
     mean_, scale_ : ndarray of shape (`n_features_in_`,), float32
         What standardises the features.
     patch_length_ : int
-        Frames of a patch: no more than the longest clip of the fit has.
+        Frames of a patch: ``patch_length``, or 1 where X was rows.
     hop_ : int
         Frames of the input from one patch to the next.
     unit_shapes_ : list of tuple of int
@@ -263,7 +263,8 @@ class LocalFeatureLearner(LayerwiseParameters, LayerwiseLearner, LearnedFeatures
 
     def _begin(self, given, schedule, data):
         geometry = _geometry_of(given)
-        n_frames = min(geometry["patch_length"], int(data.layout.n_frames.max()))
+        # Each row is a patch.
+        n_frames = geometry["patch_length"] if data.layout.has_clips else 1
         whitening = Whitening.of(clips_of(data), None)
         return before_layers(schedule, whitening, self._stack(geometry, n_frames))
 

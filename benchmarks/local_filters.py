@@ -60,6 +60,15 @@ TASKS = {
     "instrument_family_solo": "solo ",
     "clip_classification_fsdd": None,  # all of it is speech
 }
+NET = {  # 64, 29, 14, 10, 4 and 1 places in time and over the bands
+    "layers": "all",
+    "filter_length": (8, 5, 4),
+    "filter_width": (8, 5, 4),
+    "stride": (2, 1, 1),
+    "pool_stride": 2,
+    "random_state": 0,
+    "verbose": False,
+}
 MORE = "instrument_family_note", "folk_dance_genre"  # to learn from
 SHAPES = {  # of layers: frames and bands, size, stride, maps below, maps
     "first, stride 2": ((64, 64), (8, 8), 2, 1, 8),
@@ -124,8 +133,7 @@ def load(table, out):
 
 def learner_of(frames, rows, out, test_fold=5, **changes):
     """Return a learner of all folds but one."""
-    options = {"layers": "all", "random_state": 0, "verbose": False}
-    options["checkpoint_dir"] = out / f"learner_{test_fold}"
+    options = {**NET, "checkpoint_dir": out / f"learner_{test_fold}"}
     given = LocalFeatureLearner(**options | changes)
     known = np.flatnonzero(rows["fold"] != test_fold)
     return given.fit([frames[i] for i in known])
@@ -328,7 +336,7 @@ def features(table, out):
     learners = {
         "DBN": DBNFeatureLearner((300,), finetune_epochs=0, **options),
         "conv. DBN": ConvDBNFeatureLearner(300, max_epochs=4, **options),
-        "local filters": LocalFeatureLearner(layers="all", **options),
+        "local filters": LocalFeatureLearner(**NET),
     }
     known = {}
     for name in SETS:

@@ -5,6 +5,7 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skdeepmir._units import UnitLayer
+from skdeepmir._validation import validate_frames
 
 
 class Detectors(TransformerMixin, BaseEstimator):
@@ -15,8 +16,8 @@ class Detectors(TransformerMixin, BaseEstimator):
         self.length = length
 
     def fit(self, X, y=None):
-        rows = np.concatenate([np.atleast_2d(clip) for clip in X])
-        self.n_features_in_ = rows.shape[1]
+        clips, _ = validate_frames(self, X, reset=True, dtype=float)
+        rows = np.concatenate(clips)
         self.mean_ = rows.mean(axis=0, dtype=float)
         self.scale_ = rows.std(axis=0, dtype=float) + 1e-6
         bands = np.array_split(np.arange(rows.shape[1]), self.n_units)

@@ -13,7 +13,8 @@ from skdeepmir.nets._layers import (
     Pool,
     initialize,
 )
-from skdeepmir.nets._local import Grid, LocallyConnected, LocalNet
+from skdeepmir.nets._local import LocallyConnected, LocalNet
+from skdeepmir.nets._local_products import Grid
 from skdeepmir.nets._mlp import MLP, DenoisingAutoencoder
 from skdeepmir.nets._multi_timescale import MultiTimescaleNet, WindowBatch
 from skdeepmir.nets._onset import OnsetConvNet, OnsetRecurrentNet

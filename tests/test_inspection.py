@@ -380,6 +380,17 @@ def test_rows_are_clips_of_one_frame():
     assert (stimuli.end_frames == 1).all() and stimuli.starts is None
 
 
+def test_keys_of_a_piano_are_names_of_outputs(fitted):
+    for name, unit, expected in (
+        ("piano", 1, "21 frame"),
+        ("piano vectors", 87, "108"),
+    ):
+        transcriber, _ = fitted(name)
+        output = list_layers(transcriber)[-1]
+        assert output.unit_names[unit] == expected
+        assert len(output.unit_names) == output.n_units
+
+
 def test_classes_are_names_of_outputs():
     rng = np.random.RandomState(0)
     clips = [rng.rand(20, 6) for _ in range(9)]

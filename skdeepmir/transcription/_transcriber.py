@@ -310,6 +310,13 @@ class PianoTranscriber(TranscriberParameters, NoteAnnotator, EventNetEstimator):
             for layer in hidden_layers(net)
         ]
 
+    def _output_names(self, n_outputs):
+        keys = [str(pitch) for pitch in range(PITCHES[0], PITCHES[1] + 1)]
+        if n_outputs == len(keys):
+            return keys
+        heads = "onset", "frame", "offset"
+        return [f"{key} {head}" for key in keys for head in heads]
+
     def _output_span(self, net):
         return None if self.net == "conv_rnn" else (0, 1)
 

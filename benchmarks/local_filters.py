@@ -60,15 +60,7 @@ TASKS = {
     "instrument_family_solo": "solo ",
     "clip_classification_fsdd": None,  # all of it is speech
 }
-NET = {  # 64, 29, 14, 10, 4 and 1 places in time and over the bands
-    "layers": "all",
-    "filter_length": (8, 5, 4),
-    "filter_width": (8, 5, 4),
-    "stride": (2, 1, 1),
-    "pool_stride": 2,
-    "random_state": 0,
-    "verbose": False,
-}
+NET = {"layers": "all", "random_state": 0, "verbose": False}
 MORE = "instrument_family_note", "folk_dance_genre"  # to learn from
 SHAPES = {  # of layers: frames and bands, size, stride, maps below, maps
     "first, stride 2": ((64, 64), (8, 8), 2, 1, 8),

@@ -68,9 +68,16 @@ def start(job, *args, **options):
     context.set_forkserver_preload(PRELOADED)
     process = context.Process(target=_run, args=(job, *args), kwargs=options)
     process.start()
-    while process.is_alive() and os.getpgid(process.pid) != process.pid:
+    while process.is_alive() and not _leads_a_group(process.pid):
         time.sleep(0.002)
     return process
+
+
+def _leads_a_group(pid):
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:  # it has ended meanwhile
+        return True
 
 
 def _run(job, *args, **options):

@@ -186,7 +186,24 @@ def mel_filters(
 def mel_weights(
     sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float
 ) -> np.ndarray:
-    """Return the same as a matrix (n_mels, n_fft // 2 + 1)."""
+    """Return the filters of :func:`mel_filters` as a plain matrix.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Sample rate in Hz.
+    n_fft : int
+        Samples of the window.
+    n_mels : int
+        Number of filters.
+    fmin, fmax : float
+        Where the first filter begins and the last ends, in Hz.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_mels, n_fft // 2 + 1)
+        Filters, for power spectra.
+    """
     librosa = import_librosa()
     weights = librosa.filters.mel(
         sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax

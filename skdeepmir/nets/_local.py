@@ -85,7 +85,13 @@ class LocallyConnected(nn.Module):
             self.register_buffer(f"tile_{axis}", tile, persistent=False)
 
     def reset(self, generator: torch.Generator | None = None) -> None:
-        """Draw normal weights."""
+        """Draw normal weights.
+
+        Parameters
+        ----------
+        generator : torch.Generator, optional
+            What draws; None: torch's global one.
+        """
         nn.init.normal_(self.weight, generator=generator)
         n_values = self.weight[0, 0, 0].numel()
         # Of n filters of unit norm, each value is in n / n_values on average.
@@ -95,7 +101,18 @@ class LocallyConnected(nn.Module):
             self.weight.div_(math.sqrt(n_values * max(over, 1.0)))
 
     def filters(self, weight: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the weights at each place (time, bands, n_maps, ...)."""
+        """Return the weights at each place.
+
+        Parameters
+        ----------
+        weight : Tensor, optional
+            Other weights than those of the layer, of the same shape.
+
+        Returns
+        -------
+        filters : Tensor of shape (n_places, n_places, n_maps, width, height, n_below)
+            Those of all places in time and over the bands.
+        """
         weight = self.weight if weight is None else weight
         for axis, n in enumerate(self.grid.places):
             if weight.shape[axis] < n:

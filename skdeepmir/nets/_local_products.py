@@ -18,7 +18,7 @@ class Grid:
     Windows are no larger than the maps. The first begins with the first frame and band;
     what is left behind the last belongs to none.
 
-    Attributes
+    Parameters
     ----------
     extent : tuple of int
         Frames and bands of the maps.
@@ -34,7 +34,22 @@ class Grid:
 
     @classmethod
     def of(cls, extent: tuple[int, int], size: tuple[int, int], stride: int) -> Grid:
-        """Return the places of windows of up to a size."""
+        """Return the places of windows of up to a size.
+
+        Parameters
+        ----------
+        extent : tuple of int
+            Frames and bands of the maps.
+        size : tuple of int
+            Most frames and bands of a window.
+        stride : int
+            Frames, and bands, from one window to the next.
+
+        Returns
+        -------
+        grid : Grid
+            The places.
+        """
         height, width = (min(pair) for pair in zip(extent, size, strict=True))
         return cls(extent, (height, width), (stride, stride))
 
